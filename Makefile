@@ -1,0 +1,45 @@
+# `make run` and `make test` install all they need into .venv: Python packages, a Java if there is none, Spark's jars.
+PYTHON ?= python3
+# The environment's own Spark and packages are used, whatever else this machine has.
+unexport SPARK_HOME SPARK_CONF_DIR PYTHONPATH
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+.PHONY: run test test-quick lint lock bench s3 clean
+
+run: .venv/.ready
+	@.venv/bin/strata run --raw samples --warehouse warehouse
+	@.venv/bin/strata show gold.soil_country_stats --warehouse warehouse
+
+test: .venv/.ready
+	@.venv/bin/python -m pytest
+
+test-quick: .venv/.ready
+	@.venv/bin/python -m pytest -m "not spark"
+
+lint: .venv/.ready
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
+
+bench: .venv/.ready
+	@.venv/bin/python -m bench
+
+s3: .venv/.ready
+	@.venv/bin/python lib/strata/install.py --group s3
+
+# Needs uv. Resolves for every Python from 3.10 on, on Linux and macOS, and names no index.
+UV_COMPILE = uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --no-annotate --custom-compile-command "make lock"
+lock:
+	$(UV_COMPILE) --all-extras --group build --output-file requirements.lock pyproject.toml
+	$(UV_COMPILE) --group pyproject.toml:java --output-file requirements-java.lock
+
+.venv/.ready: pyproject.toml requirements.lock requirements-java.lock conf/jars.lock lib/strata/install.py
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' || \
+		{ echo "strata: Python 3.10 to 3.13 is needed; name one, for example: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+		{ echo "strata: Python's venv module is needed, which Debian and Ubuntu keep in the package python3-venv" >&2; exit 1; }
+	@[ -x .venv/bin/pip ] || $(PYTHON) -m venv .venv
+	@.venv/bin/python lib/strata/install.py --project .
+	@touch $@
+
+# Leaves warehouse/ alone: it may hold more than the samples.
+clean:
+	rm -rf .venv build dist lib/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis spark-warehouse metastore_db derby.log

@@ -1,0 +1,176 @@
+"""The command `strata`, and what `jobs/*.py` call under `spark-submit`.
+
+Standard output carries the answer, standard error the progress. A user's mistake is one sentence and an
+exit code, never a stack trace.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from strata import __version__, actions, config
+from strata import feed as feeds
+from strata.contract import LAYERS
+from strata.errors import StrataError
+from strata.output import FORMATS, Progress
+
+EXIT_CODES = """exit codes:
+  0  done, or nothing new to do
+  1  something went wrong that is not the caller's doing
+  2  wrong usage: option, table, feed, setting or declaration
+  3  a gate said no; nothing was published
+  4  another run holds the feed's lease
+  5  published, but a raw file was rejected and left out whole
+  6  the outcome of a commit is unknown; run again to find out
+  7  rows did not balance: a defect in a transform; nothing was published
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The console command."""
+    return _guard(lambda: _dispatch(list(sys.argv[1:] if argv is None else argv)))
+
+
+def job(feed: str, argv: Sequence[str] | None = None) -> int:
+    """One feed's job under `spark-submit`, with the options of `strata run`."""
+    return _guard(lambda: _dispatch(["run", feed, *(sys.argv[1:] if argv is None else argv)], program=f"jobs/{feed}.py"))
+
+
+def _guard(work: Callable[[], int]) -> int:
+    try:
+        return work()
+    except StrataError as error:
+        print(f"strata: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("strata: stopped; nothing of this run was published", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        log = actions.log_file()
+        with open(log, "a", encoding="utf-8") as sink:
+            traceback.print_exc(file=sink)
+        first = " ".join(str(error).split())[:300]
+        print(f"strata: {type(error).__name__}: {first}; the whole trace is in {log}", file=sys.stderr)
+        return 1
+
+
+def _dispatch(argv: list[str], program: str = "strata") -> int:
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    if not hasattr(arguments, "action"):
+        parser.print_help()
+        return 2
+    return int(arguments.action(arguments))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="strata",
+        description="Raw files to bronze, silver and gold Delta tables, with a gate at every layer.",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"strata {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", title="commands")
+    _add_run(commands)
+    _add_reading(commands)
+    _add_ledger(commands)
+    _add_quarantine(commands)
+    validate = _command(commands, "validate", "check every contract, suite, job and setting, without Spark", actions.validate, places=False)
+    validate.set_defaults(action=actions.validate)
+    return parser
+
+
+def _command(commands: Any, name: str, text: str, action: Any, places: bool = True) -> argparse.ArgumentParser:
+    parser = commands.add_parser(
+        name, help=text, description=text[0].upper() + text[1:] + ".", epilog=EXIT_CODES if name == "run" else None,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    if places:
+        parser.add_argument("--warehouse", metavar="DIR", help="folder or s3:// address of the tables")
+        parser.add_argument("--profile", choices=config.PROFILES, help="settings in conf/<profile>.yaml (default: local)")
+    parser.set_defaults(action=action)
+    return parser
+
+
+def _add_format(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--format", choices=FORMATS, default="table", help="how to print (default: table)")
+
+
+def _add_run(commands: Any) -> None:
+    run = _command(commands, "run", "run feeds from raw files to published tables", actions.run)
+    run.add_argument("feeds", nargs="*", metavar="FEED", help=f"feeds to run (default: all: {', '.join(feeds.feed_names())})")
+    run.add_argument("--raw", metavar="DIR", help="folder or s3:// address of the raw files, at <raw>/<feed>/<source>/")
+    run.add_argument("--full", action="store_true", help="recompute every table whole; the result is the same")
+    run.add_argument("--table", action="append", metavar="TABLE", help="recompute this table and what is computed from it")
+    run.add_argument("--layer", choices=LAYERS, help="go no further than this layer")
+    run.add_argument("--dry-run", action="store_true", help="tell what would be read, computed and written, and why; write nothing")
+    run.add_argument("--override", action="append", default=[], metavar="TABLE=REASON", help="publish though that table's gate says no; the reason stands in the ledger")
+    run.add_argument("--master", metavar="URL", help="Spark master (default: local[*], or what spark-submit says)")
+    run.add_argument("--log", choices=("text", "json"), help="progress as text or as JSON lines")
+    run.add_argument("--quiet", action="store_true", help="no progress and no tables; errors only")
+    for feed in feeds.all_feeds():
+        feeds.add_params(run, feed)
+
+
+def _add_reading(commands: Any) -> None:
+    show = _command(commands, "show", "list what is published, or show one table", actions.show)
+    show.add_argument("table", nargs="?", metavar="TABLE", help="e.g. gold.soil_country_stats; without it: the list of tables")
+    show.add_argument("--limit", type=_count, default=50, metavar="N", help="rows to print, 0 for all (default: 50)")
+    _add_format(show)
+    sql = _command(commands, "sql", "run one read-only SQL query over the published tables", actions.sql)
+    sql.add_argument("query", metavar="QUERY", help='e.g. "select * from gold.soil_country_stats"; - reads standard input')
+    sql.add_argument("--limit", type=_count, default=1000, metavar="N", help="rows to print, 0 for all (default: 1000)")
+    _add_format(sql)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"must be a whole number, 0 or more; got {text!r}")
+    return int(text)
+
+
+def _add_ledger(commands: Any) -> None:
+    for name, text, action in (
+        ("runs", "list attempts, failed ones too", actions.runs),
+        ("gates", "list what every gate of the newest publication counted", actions.gates),
+        ("publications", "list publications: what readers saw, and when", actions.publications),
+    ):
+        parser = _command(commands, name, text, action)
+        parser.add_argument("feeds", nargs="*", metavar="FEED", help="only these feeds")
+        if name == "gates":
+            parser.add_argument("--publication", type=_count, metavar="N", help="that publication instead of the newest")
+            parser.add_argument("--expectations", action="store_true", help="one row an expectation")
+        _add_format(parser)
+    rollback = _command(commands, "rollback", "publish an older set of tables anew", actions.rollback)
+    rollback.add_argument("feed", metavar="FEED")
+    rollback.add_argument("publication", type=_count, metavar="PUBLICATION", help="its number, see `strata publications`")
+
+
+def _add_quarantine(commands: Any) -> None:
+    parser = commands.add_parser("quarantine", help="look after rejected rows", description="Look after rejected rows.")
+    parser.set_defaults(action=lambda _: parser.print_help() or 2)
+    inner = parser.add_subparsers(metavar="ACTION", title="actions")
+    listing = _command(inner, "list", "count rejected rows by table, reason and age", actions.quarantine_list)
+    _add_format(listing)
+    show = _command(inner, "show", "show a table's rejected rows, with reasons, file and record", actions.quarantine_show)
+    show.add_argument("table", metavar="TABLE", help="e.g. silver.soil_measurements")
+    show.add_argument("--limit", type=_count, default=50, metavar="N", help="rows to print, 0 for all (default: 50)")
+    show.add_argument("--reason", metavar="TEXT", help="only rows with this reason")
+    _add_format(show)
+    replay = _command(inner, "replay", "judge rejected rows again, with today's rules", actions.quarantine_replay)
+    replay.add_argument("table", nargs="?", metavar="TABLE", help="only this table (default: every table with rejected rows)")
+    discard = _command(inner, "discard", "decide that rejected rows need no more attention; they stay accounted for", actions.quarantine_discard)
+    discard.add_argument("table", metavar="TABLE")
+    discard.add_argument("--file", metavar="SHA256", help="rows of this file (a beginning of the hash is enough)")
+    discard.add_argument("--record", type=int, metavar="N", help="this record of the file")
+    discard.add_argument("--reason", metavar="TEXT", help="rows with this reason")
+    discard.add_argument("--why", required=True, metavar="TEXT", help="why; stands in the ledger")

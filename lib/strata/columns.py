@@ -1,0 +1,83 @@
+"""Column -> Column helpers that more than one feed uses.
+
+They are stricter than Spark's own casts. `cast('double')` takes `NaN`, `Infinity`, `1d`, `0x10` on some
+paths and blanks on all of them; a number here is what a person would write as a plain decimal number.
+"""
+
+from __future__ import annotations
+
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
+# ASCII digits only: Java's \d is ASCII by default, but [0-9] says so. The counts keep what is taken within
+# a double: 100 digits and an exponent of two cannot overflow.
+_PLAIN = r"[+-]?(?:[0-9]{1,100}(?:[.][0-9]*)?|[.][0-9]+)"
+_EXPONENT = r"(?:[eE][+-]?[0-9]{1,2})?"
+_WHOLE = r"[+-]?[0-9]+"
+# Space, tab, carriage return, newline and the no-break space that spreadsheets leave.
+_BLANKS = r"^[ \t\r\n\u00a0]+|[ \t\r\n\u00a0]+$"
+
+
+def blank_to_null(text: Column) -> Column:
+    """The text without surrounding blanks; null where nothing is left."""
+    return F.nullif(F.regexp_replace(text, _BLANKS, ""), F.lit(""))
+
+
+def marker_to_null(text: Column, marker: str) -> Column:
+    """Null where the text is `marker`, by which a source writes "missing" (R writes `NA`)."""
+    return F.nullif(text, F.lit(marker))
+
+
+def parse_double(text: Column, exponent: bool = False) -> Column:
+    """A double from plain decimal notation; null for anything else.
+
+    Taken: `1`, `-1.5`, `+.5`, `3.`; with `exponent` also `5e+05`, as programs write round numbers.
+    Not taken: `NaN`, `Infinity`, `1d`, `0x10`, `1_000`, `1,5`, non-ASCII digits, blanks, and what may
+    overflow a double (`1e400`). Negative zero becomes zero, so that equal numbers look equal.
+    """
+    plain = _matched(text, f"{_PLAIN}{_EXPONENT if exponent else ''}")
+    return plain.try_cast("double") + F.lit(0.0)
+
+
+def _matched(text: Column, pattern: str) -> Column:
+    """The text where all of it matches, else '' (which no cast takes). `\\z`: Java's `$` passes over a last newline."""
+    return F.regexp_extract(text, rf"^({pattern})\z", 1)
+
+
+def parse_decimal(text: Column, precision: int, scale: int) -> Column:
+    """`decimal(precision, scale)` from plain decimal notation; null for anything else.
+
+    A number with more decimals than `scale` is not rounded: it is null, unless the rest is zeros.
+    """
+    plain = rf"[+-]?(?:[0-9]{{1,100}}(?:[.][0-9]{{0,{scale}}}0*)?|[.][0-9]{{1,{max(scale, 1)}}}0*)"
+    return _matched(text, plain).try_cast(f"decimal({precision},{scale})")
+
+
+def parse_bigint(text: Column) -> Column:
+    """A bigint from an optional sign and ASCII digits; null for anything else and for what overflows."""
+    return _matched(text, _WHOLE).try_cast("bigint")
+
+
+def flag(condition: Column, sentence: str) -> Column:
+    """`sentence` where `condition` is true, null where it is false or unknown."""
+    return F.when(condition, F.lit(sentence))
+
+
+def reasons(*flags: Column) -> Column:
+    """The `_reasons` of a row: the flags that stand, in the order given; empty when none does."""
+    return F.array_compact(F.array(*flags)) if flags else F.array().cast("array<string>")
+
+
+def add_reasons(*flags: Column) -> Column:
+    """What the column `_reasons` holds already, and the flags that stand, each sentence once."""
+    return F.array_distinct(F.concat(F.col("_reasons"), reasons(*flags)))
+
+
+def content_hash(*columns: Column) -> Column:
+    """SHA-256, in hex, of the columns' values in their order; null and '' and ('a', 'b') and ('ab',) all differ.
+
+    Each value is written as its length and text. A double is written in its shortest exact form.
+    """
+    texts = [column.cast("string") for column in columns]
+    parts = [F.when(t.isNull(), F.lit("-")).otherwise(F.concat(F.length(t).cast("string"), F.lit(":"), t)) for t in texts]
+    return F.sha2(F.concat_ws("", *parts), 256)

@@ -1,0 +1,7 @@
+"""The feeds: each module holds its sources, its transforms, and TABLES."""
+
+from strata import resources
+
+if resources.project() is not None:
+    # Feeds of one's own stand beside the five, on the driver and in the executors' Python.
+    __path__.append(str(resources.project() / "feeds"))

@@ -1,0 +1,59 @@
+"""The soil feed: where soil was sampled, what was found there, in which country, and what that amounts to.
+
+Samples and sites arrive in several layouts, boundaries in one (`schemas/source/soil_*`); bronze keeps them
+as they came. Silver gives each site one position, each measurement one unit and each site one country;
+gold draws a sample of each country's sites and sums it up.
+"""
+
+from __future__ import annotations
+
+from strata.feeds.soil import countries, measurements, sites, stats
+from strata.feeds.soil.stats import Params
+from strata.table import Rows, Source, Table
+
+__all__ = ["SOURCES", "TABLES", "Params"]
+
+SOURCES = (Source("samples"), Source("boundaries"))
+
+TABLES = (
+    Table(
+        "silver.soil_sites",
+        inputs=("bronze.soil_sites", "bronze.soil_samples"),
+        transform=sites.soil_sites,
+        driving=("bronze.soil_sites", "bronze.soil_samples"),
+        group=("site_id",),
+        add_group=sites.add_site_id,
+        folds=sites.FOLDS,
+    ),
+    Table(
+        "silver.soil_measurements",
+        inputs=("bronze.soil_samples", "silver.soil_sites"),
+        transform=measurements.soil_measurements,
+        rows=Rows.ONE_TO_MANY,
+        group=("site_id",),
+        add_group=sites.add_site_id,
+        folds=measurements.FOLDS,
+    ),
+    Table(
+        "silver.soil_countries",
+        inputs=("bronze.soil_boundaries",),
+        transform=countries.soil_countries,
+        folds=countries.FOLDS,
+    ),
+    Table(
+        "silver.soil_site_countries",
+        inputs=("silver.soil_sites", "silver.soil_countries"),
+        transform=countries.soil_site_countries,
+        # A changed boundary may move any site: countries have no site_id, so they then recompute the whole table.
+        group=("site_id",),
+    ),
+    Table(
+        "gold.soil_country_stats",
+        inputs=("silver.soil_site_countries", "silver.soil_measurements"),
+        transform=stats.soil_country_stats,
+        rows=Rows.AGGREGATE,
+        params=("samples", "seed", "method", "depth"),
+        slices=True,
+        folds=stats.FOLDS,
+    ),
+)

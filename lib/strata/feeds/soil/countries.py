@@ -1,0 +1,135 @@
+"""Countries: their boundaries, and the one country of each site."""
+
+from __future__ import annotations
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from strata import geo
+from strata.columns import add_reasons, blank_to_null, content_hash, flag, reasons
+from strata.feeds.soil.iso3166 import ALPHA_2, USER_ASSIGNED
+from strata.feeds.soil.sites import SUPERSEDED
+
+SAME_BOUNDARY = "same boundary as another record"
+FOLDS = (SAME_BOUNDARY, SUPERSEDED)
+
+COAST_M = 5_000.0
+"""A site that no country holds belongs to the nearest within so many metres: boundaries at 1:10,000,000
+are drawn to a few kilometres, and soil is not sampled in the sea."""
+
+# How sources write that a territory has no numeric code.
+_NO_CODE = ("-99", "-099", "NaN", "nan", "None", "null")
+
+_CONTENT = ("country_id", "country_code", "country_name", "source", "boundary_wkb")
+_BOX = ("min_lon_deg", "min_lat_deg", "max_lon_deg", "max_lat_deg")
+
+
+# --- boundaries ------------------------------------------------------------------------------------
+
+
+def soil_countries(boundaries: DataFrame) -> DataFrame:
+    """One row per record of a boundary, of which one row per country is neither rejected nor folded.
+
+    Equal boundaries of one country are one, the least by file and record number; a later delivery supersedes
+    an earlier one; without that two boundaries are a conflict.
+    """
+    named = boundaries.withColumns(
+        {"country_code": _country_code(), "country_name": blank_to_null(F.col("name")), "boundary_srid": F.lit(geo.WGS84)}
+    )
+    shaped = geo.add_polygon_wkb(named, "geometry", "boundary_wkb")
+    typed = shaped.withColumns({"country_id": _country_id(), **geo.box(F.col("boundary_wkb"))})
+    flagged = typed.withColumn("_reasons", _boundary_reasons())
+    folded = _fold_by_country(flagged)
+    return folded.select(*_CONTENT, "boundary_srid", *_BOX, "_file_sha256", "_record_number", "_reasons", "_fold")
+
+
+def _numeric_code() -> Column:
+    """Three digits, from `56`, `056` or `56.0`; null where the source says that there is none."""
+    told = blank_to_null(F.col("iso_n3"))
+    digits = F.lpad(F.regexp_extract(told, r"^([0-9]{1,3})(?:\.0)?$", 1), 3, "0")
+    return F.when(told.isNotNull() & ~told.isin(*_NO_CODE), F.when(told.rlike(r"^[0-9]{1,3}(\.0)?$"), digits).otherwise(told))
+
+
+def _country_code() -> Column:
+    """ISO 3166-1 alpha-2 by the numeric code; by name only for a territory that tells none."""
+    by_code = F.element_at(_lookup(ALPHA_2), _numeric_code())
+    by_name = F.when(_numeric_code().isNull(), F.element_at(_lookup(USER_ASSIGNED), F.col("name")))
+    return F.coalesce(by_code, by_name)
+
+
+def _lookup(texts: dict[str, str]) -> Column:
+    return F.create_map(*[F.lit(text) for pair in texts.items() for text in pair])
+
+
+def _country_id() -> Column:
+    return F.coalesce("country_code", F.concat(F.lit("name:"), F.col("country_name")))
+
+
+def _boundary_reasons() -> Column:
+    is_unknown = _numeric_code().isNotNull() & F.col("country_code").isNull()
+    is_shapeless = F.col("geometry").isNotNull() & F.col("boundary_wkb").isNull()
+    return reasons(
+        flag(is_unknown, "iso_n3 must be a numeric code of ISO 3166-1"),
+        flag(is_shapeless, "the geometry must be a GeoJSON polygon or multipolygon of closed rings, with an area"),
+    )
+
+
+def _fold_by_country(boundaries: DataFrame) -> DataFrame:
+    key = F.coalesce("country_id", F.concat_ws("#", "_file_sha256", "_record_number"))
+    country = Window.partitionBy("_key")
+    is_sound = F.size("_reasons") == 0
+    # Hex, as a hash of binary reads it as UTF-8, in which different bytes may look alike.
+    content = content_hash(*[F.hex(name) if name == "boundary_wkb" else F.col(name) for name in _CONTENT])
+    keyed = boundaries.withColumns({"_key": key, "_content": content, "_is_sound": is_sound})
+    newest = F.max(F.when(F.col("_is_sound"), F.col("_delivery_date"))).over(country)
+    current = keyed.withColumn("_is_current", F.col("_is_sound") & F.col("_delivery_date").eqNullSafe(newest))
+    own, is_current = F.struct("_file_sha256", "_record_number"), F.col("_is_current")
+    judged = current.withColumns(
+        {
+            "_contents": F.size(F.collect_set(F.when(is_current, F.col("_content"))).over(country)),
+            "_first": F.min(F.when(is_current, own)).over(country),
+        }
+    )
+    conflict = flag(is_current & (F.col("_contents") > 1), "the records of its country draw different boundaries, and no order is stated")
+    fold = F.when(F.col("_is_sound") & ~is_current, SUPERSEDED).when(
+        is_current & (F.col("_contents") <= 1) & (own != F.col("_first")), SAME_BOUNDARY
+    )
+    return judged.withColumns({"_reasons": add_reasons(conflict), "_fold": fold})
+
+
+# --- the country of a site -------------------------------------------------------------------------
+
+
+def soil_site_countries(sites: DataFrame, countries: DataFrame) -> DataFrame:
+    """One row per site, with its country, if any, and the rule that gave it (`inside`, `border`, `coast`, `none`).
+
+    Reads `lon_deg`, `lat_deg` of the sites and `boundary_wkb` of the countries. The rules stand in the contract.
+    """
+    named = countries.select(F.struct("country_id", "country_code", "country_name").alias("country"), "boundary_wkb")
+    points = sites.select("site_id", "lon_deg", "lat_deg", "_file_sha256", "_record_number")
+    found = geo.join_areas(points, named, "country", "boundary_wkb", COAST_M)
+    distance = F.when(F.col("distance_m").isNotNull(), F.round("distance_m", 3))
+    is_near = distance <= COAST_M
+    chosen = found.groupBy("site_id", "_file_sha256", "_record_number").agg(
+        F.sort_array(F.collect_set(F.when(F.col("is_held"), F.col("country")))).alias("_holders"),
+        F.min(F.when(is_near, F.struct(distance.alias("distance_m"), "country"))).alias("_nearest"),
+    )
+    return _with_rule(chosen)
+
+
+def _with_rule(chosen: DataFrame) -> DataFrame:
+    holders, nearest = F.col("_holders"), F.col("_nearest")
+    is_held = F.size(holders) > 0
+    # Countries compare by their first field, country_id, which is unique: the first holder is the first by id.
+    country = F.when(is_held, F.try_element_at(holders, F.lit(1))).otherwise(nearest["country"])
+    rule = F.when(F.size(holders) == 1, "inside").when(F.size(holders) > 1, "border").when(nearest.isNotNull(), "coast").otherwise("none")
+    return chosen.select(
+        "site_id",
+        country["country_id"].alias("country_id"),
+        country["country_code"].alias("country_code"),
+        country["country_name"].alias("country_name"),
+        rule.alias("rule"),
+        F.when(rule == "coast", nearest["distance_m"]).alias("coast_distance_m"),
+        "_file_sha256",
+        "_record_number",
+    )

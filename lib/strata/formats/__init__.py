@@ -1,0 +1,1 @@
+"""One module a file format: how records are found in it, and how they are read."""

@@ -1,0 +1,424 @@
+"""The gate: splits a candidate's rows by its suite, and gives the verdict.
+
+The only module that imports Great Expectations. A row expectation's failing condition is taken from the
+library's own Spark metric as a Column, so the split runs in the executors, in the pass that writes the
+table, and counts what the library would count. Table expectations run on the written candidate.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from strata.contract import Contract
+from strata.errors import ConservationError, DeclarationError, GateFailed
+from strata.suite import Expectation, Suite
+from strata.table import Rows
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame
+
+# Row expectations whose answer for one row depends on the other rows: a gate that used them would
+# give another answer when the input arrives in other batches.
+_NOT_ROW_LOCAL = (
+    "expect_column_values_to_be_increasing",
+    "expect_column_values_to_be_decreasing",
+    "expect_column_value_z_scores_to_be_less_than",
+    "expect_column_values_to_not_be_outliers",
+    "expect_column_values_to_be_of_type",
+    "expect_column_values_to_be_in_type_list",
+)
+_ROW_ID = ("_file_sha256", "_record_number")
+
+
+def library() -> Any:
+    """Great Expectations, told to send nothing and to draw no progress bars."""
+    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+    import great_expectations as gx  # noqa: PLC0415
+
+    return gx
+
+
+def is_row_expectation(expectation: Expectation) -> bool:
+    """Whether the expectation judges each row alone (uniqueness does not, and stops the run instead)."""
+    from great_expectations.expectations.expectation import (  # noqa: PLC0415
+        ColumnMapExpectation,
+        ColumnPairMapExpectation,
+        MulticolumnMapExpectation,
+    )
+
+    if expectation.is_uniqueness:
+        return False
+    return issubclass(_implementation(expectation), (ColumnMapExpectation, ColumnPairMapExpectation, MulticolumnMapExpectation))
+
+
+def _implementation(expectation: Expectation) -> Any:
+    library()
+    from great_expectations.exceptions import ExpectationNotFoundError  # noqa: PLC0415
+    from great_expectations.expectations.registry import get_expectation_impl  # noqa: PLC0415
+
+    try:
+        return get_expectation_impl(expectation.type)
+    except ExpectationNotFoundError:
+        raise DeclarationError(
+            f"an expectation's type must be one of Great Expectations'; {expectation.type!r} is not: correct its spelling"
+        ) from None
+
+
+def check_types(suite: Suite) -> list[str]:
+    """What Great Expectations itself would refuse, or worse, ignore; empty when all is well."""
+    findings = []
+    for number, expectation in enumerate(suite.expectations, 1):
+        try:
+            _build(expectation)
+        except DeclarationError as error:
+            findings.append(f"expectation {number}: {error}")
+        if expectation.type in _NOT_ROW_LOCAL:
+            findings.append(f"expectation {number}: {expectation.type} depends on which rows arrive together")
+    return findings
+
+
+def _build(expectation: Expectation) -> Any:
+    implementation = _implementation(expectation)
+    try:
+        return implementation(**expectation.kwargs)
+    except Exception as error:  # pydantic's own error class is not public in GX
+        detail = "; ".join(line.strip() for line in str(error).splitlines()[1:]) or str(error)
+        raise DeclarationError(f"{expectation.type} refuses its kwargs: {detail}") from None
+
+
+# --- row expectations ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A row expectation and the Column that is true where a row breaks it."""
+
+    expectation: Expectation
+    breaks: Column
+
+
+def row_rules(frame: DataFrame, suite: Suite) -> list[Rule]:
+    """The suite's row expectations as Columns over `frame`'s columns; no row is read."""
+    library()
+    from great_expectations.execution_engine import SparkDFExecutionEngine  # noqa: PLC0415
+    from great_expectations.validator.metrics_calculator import MetricsCalculator  # noqa: PLC0415
+
+    expectations = [e for e in suite.expectations if is_row_expectation(e)]
+    engine = SparkDFExecutionEngine(persist=False)
+    engine.load_batch_data("candidate", frame.limit(0))
+    calculator = MetricsCalculator(execution_engine=engine)
+    return [Rule(e, _failing_condition(calculator, e)) for e in expectations]
+
+
+def _failing_condition(calculator: Any, expectation: Expectation) -> Column:
+    from great_expectations.validator.metric_configuration import MetricConfiguration  # noqa: PLC0415
+    from pyspark.sql import functions as F  # noqa: PLC0415
+
+    implementation = _implementation(expectation)
+    domain = {key: expectation.kwargs[key] for key in implementation.domain_keys if key in expectation.kwargs}
+    values = {key: value for key, value in expectation.kwargs.items() if key not in domain}
+    defaults = {
+        name: info.default
+        for name, info in implementation.__fields__.items()
+        if name in ("min_value", "max_value", "strict_min", "strict_max", "or_equal", "ignore_row_if")
+    }
+    if "ignore_row_if" in expectation.kwargs or "ignore_row_if" in defaults:
+        domain["ignore_row_if"] = domain.get("ignore_row_if", defaults.get("ignore_row_if"))
+    metric = MetricConfiguration(
+        metric_name=f"{implementation.map_metric}.condition",
+        metric_domain_kwargs={**domain, "batch_id": "candidate"},
+        metric_value_kwargs={**{k: v for k, v in defaults.items() if k not in domain}, **values},
+    )
+    condition = calculator.get_metric(metric)[0]
+    # A condition that is NULL is no failure for the library's own count.
+    return F.coalesce(condition, F.lit(False))
+
+
+def judge(frame: DataFrame, rules: list[Rule], rows: Rows) -> DataFrame:
+    """Adds the verdict to each row: `_reasons` (never null), `_fold`, `_rows`.
+
+    A row that the transform gives a reason is rejected, else one that it folds is folded; the suite
+    judges the rest. A folded row adds nothing to the table, so the table's rules do not ask of it.
+    """
+    from pyspark.sql import functions as F  # noqa: PLC0415
+
+    given = frame.columns
+    own = F.coalesce(F.col("_reasons"), _no_reasons()) if "_reasons" in given else _no_reasons()
+    if rows is Rows.ONE_TO_ONE:
+        weight = F.lit(1)
+    elif "_rows" in given:
+        weight = F.col("_rows")
+    else:
+        raise ConservationError(f"a transform that is {rows.value} must tell `_rows`, the input rows that each row answers for")
+    fold = F.when(F.size(own) == 0, F.col("_fold")) if "_fold" in given else F.lit(None).cast("string")
+    told = frame.withColumns({"_fold": fold, "_reasons": own, "_rows": weight.cast("bigint")})
+    broken = [
+        F.when(rule.breaks, F.lit(rule.expectation.description))
+        for rule in rules
+        if rule.expectation.severity == "critical"
+    ]
+    if not broken:
+        return told
+    judged = F.array_distinct(F.concat("_reasons", F.array_compact(F.array(*broken))))
+    return told.withColumn("_reasons", F.when(F.col("_fold").isNull(), judged).otherwise(F.col("_reasons")))
+
+
+def _no_reasons() -> Column:
+    from pyspark.sql import functions as F  # noqa: PLC0415
+
+    return F.array().cast("array<string>")
+
+
+def is_rejected() -> Column:
+    from pyspark.sql import functions as F  # noqa: PLC0415
+
+    return F.size("_reasons") > 0
+
+
+def is_folded() -> Column:
+    from pyspark.sql import functions as F  # noqa: PLC0415
+
+    return (F.size("_reasons") == 0) & F.col("_fold").isNotNull()
+
+
+def is_accepted() -> Column:
+    from pyspark.sql import functions as F  # noqa: PLC0415
+
+    return (F.size("_reasons") == 0) & F.col("_fold").isNull()
+
+
+@dataclass
+class Tally:
+    """What one gate counted. Input rows balance: rows_in = accepted + quarantined + folded."""
+
+    rows_in: int = 0
+    accepted: int = 0
+    quarantined: int = 0
+    folded: int = 0
+    rows_written: int = 0
+    """Rows of the candidate written by this run; differs from `accepted` where one row gives many, or many one."""
+    rows_rejected: int = 0
+    folds: dict[str, int] = field(default_factory=dict)
+    broken: list[int] = field(default_factory=list)
+    """For each row rule, how many of the rows that are not folded break it."""
+    identity: int = 0
+    """Order-free hash of the input rows answered for."""
+    written_identity: int = 0
+    """Order-free hash of the row ids of all rows written: the next table's input."""
+
+
+def tally_columns(frame: DataFrame, rules: list[Rule], folds: tuple[str, ...]) -> list[Column]:
+    """The aggregates that make a Tally, to be observed in the pass that writes the rows."""
+    from pyspark.sql import functions as F  # noqa: PLC0415
+
+    def total(condition: Column, value: Column) -> Column:
+        return F.coalesce(F.sum(F.when(condition, value).otherwise(F.lit(0))), F.lit(0))
+
+    weight, one = F.col("_rows"), F.lit(1)
+    columns = [
+        total(is_accepted(), weight).alias("accepted"),
+        total(is_rejected(), weight).alias("quarantined"),
+        total(is_folded(), weight).alias("folded"),
+        total(is_accepted(), one).alias("rows_written"),
+        total(is_rejected(), one).alias("rows_rejected"),
+    ]
+    columns += [total(is_folded() & (F.col("_fold") == reason), weight).alias(f"fold_{n}") for n, reason in enumerate(folds)]
+    columns += [total(rule.breaks & F.col("_fold").isNull(), one).alias(f"broken_{n}") for n, rule in enumerate(rules)]
+    if set(_ROW_ID) <= set(frame.columns):
+        row_id, none = F.xxhash64(*_ROW_ID), F.lit(0).cast("bigint")
+        columns += [
+            F.coalesce(F.bit_xor(F.when(F.col("_rows") == 1, row_id).otherwise(none)), none).alias("identity"),
+            F.coalesce(F.bit_xor(F.when(is_accepted(), row_id).otherwise(none)), none).alias("written_identity"),
+        ]
+    return columns
+
+
+def read_tally(observed: dict[str, Any], rows_in: int, rules: list[Rule], folds: tuple[str, ...]) -> Tally:
+    return Tally(
+        rows_in=rows_in,
+        accepted=observed["accepted"],
+        quarantined=observed["quarantined"],
+        folded=observed["folded"],
+        rows_written=observed["rows_written"],
+        rows_rejected=observed["rows_rejected"],
+        folds={reason: observed[f"fold_{n}"] for n, reason in enumerate(folds) if observed[f"fold_{n}"]},
+        broken=[observed[f"broken_{n}"] for n in range(len(rules))],
+        identity=observed.get("identity", 0),
+        written_identity=observed.get("written_identity", 0),
+    )
+
+
+def assert_conserved(table: str, tally: Tally, identity_in: int | None) -> None:
+    """Rows in = accepted + quarantined + folded, and they are the very rows that came in."""
+    out = tally.accepted + tally.quarantined + tally.folded
+    if tally.rows_in != out:
+        raise ConservationError(
+            f"{table}: rows in = accepted + quarantined + folded; {tally.rows_in} came in, "
+            f"{tally.accepted} + {tally.quarantined} + {tally.folded} = {out} came out: the transform loses or doubles rows",
+            table=table,
+            tally=tally,
+        )
+    if sum(tally.folds.values()) != tally.folded:
+        raise ConservationError(
+            f"{table}: every fold has a declared reason; {tally.folded} rows folded, {tally.folds} have one: "
+            "add the reason to the table's `folds`",
+            table=table,
+        )
+    if identity_in is not None and identity_in != tally.identity:
+        raise ConservationError(
+            f"{table}: the rows that come out must be those that came in; the counts agree but the rows differ: "
+            "the transform loses one row and doubles another",
+            table=table,
+        )
+
+
+# --- table expectations ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one expectation said of one candidate."""
+
+    expectation: Expectation
+    success: bool
+    unexpected: int | None = None
+    """Rows that break a row or uniqueness expectation."""
+    observed: str | None = None
+    """What a table expectation saw; never told of a personal column."""
+
+
+def row_outcomes(rules: list[Rule], tally: Tally) -> list[Outcome]:
+    return [Outcome(rule.expectation, count == 0, count) for rule, count in zip(rules, tally.broken, strict=True)]
+
+
+def audit(candidate: DataFrame, suite: Suite, contract: Contract, views: dict[str, DataFrame]) -> list[Outcome]:
+    """Runs the suite's table expectations and uniqueness on the whole candidate.
+
+    `{silver.other_table}` in a query names another table as this run sees it.
+    """
+    outcomes = [_unique(candidate, e) for e in suite.expectations if e.is_uniqueness]
+    rest = [e for e in suite.expectations if not e.is_uniqueness and not is_row_expectation(e)]
+    return outcomes + (_validate(candidate, rest, contract, views) if rest else [])
+
+
+def _unique(candidate: DataFrame, expectation: Expectation) -> Outcome:
+    """Counts every row whose key another row shares, as Great Expectations does; rows with a NULL key are ignored."""
+    from pyspark.sql import functions as F  # noqa: PLC0415
+
+    keys = [F.col(name) for name in expectation.columns]
+    known = candidate.select(*keys).dropna()
+    shared = known.groupBy(*keys).count().where("count > 1").agg(F.coalesce(F.sum("count"), F.lit(0)).alias("n"))
+    count = int(shared.first()["n"])  # type: ignore[index]
+    return Outcome(expectation, count == 0, count)
+
+
+def _validate(
+    candidate: DataFrame, expectations: list[Expectation], contract: Contract, views: dict[str, DataFrame]
+) -> list[Outcome]:
+    gx = library()
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False}
+    # Great Expectations would otherwise cache the whole candidate.
+    asset = context.data_sources.add_spark("candidate", persist=False).add_dataframe_asset("candidate")
+    batch = asset.add_batch_definition_whole_dataframe("candidate").get_batch({"dataframe": candidate})
+    personal = {f.name for f in contract.fields if f.is_personal}
+    outcomes = []
+    for is_open in (True, False):
+        part = [e for e in expectations if personal.isdisjoint(e.columns) is is_open]
+        if not part:
+            continue
+        built = [_build(_with_views(e, views)) for e in part]
+        result = batch.validate(gx.ExpectationSuite("candidate", expectations=built), result_format="BASIC" if is_open else "BOOLEAN_ONLY")
+        if len(result.results) != len(part):
+            raise GateFailed(f"{contract.table}: {len(part)} expectations were asked, {len(result.results)} answered")
+        outcomes += [_outcome(e, answer) for e, answer in zip(part, _in_order(result, built), strict=True)]
+    return outcomes
+
+
+def _in_order(result: Any, built: list[Any]) -> list[Any]:
+    """Great Expectations groups its answers by column; this puts them back in the suite's order."""
+    answers = list(result.results)
+    ordered = []
+    for expectation in built:
+        config = expectation.configuration
+        match = next(a for a in answers if a.expectation_config.type == config.type and _same(a.expectation_config, config))
+        answers.remove(match)
+        ordered.append(match)
+    return ordered
+
+
+def _same(answered: Any, asked: Any) -> bool:
+    mine = {k: v for k, v in asked.kwargs.items() if v is not None and k != "batch_id"}
+    theirs = {k: v for k, v in answered.kwargs.items() if v is not None and k != "batch_id"}
+    return mine == theirs
+
+
+def _outcome(expectation: Expectation, answer: Any) -> Outcome:
+    raised = answer.exception_info or {}
+    failures = [raised] if "raised_exception" in raised else list(raised.values())
+    messages = [f.get("exception_message") for f in failures if f.get("raised_exception")]
+    if messages:
+        text = " ".join(str(messages[0]).split())[:300]
+        raise GateFailed(f"an expectation must be able to answer; {expectation.type} could not: {text}")
+    result = answer.result or {}
+    observed = result.get("observed_value")
+    return Outcome(expectation, bool(answer.success), result.get("unexpected_count"), None if observed is None else str(observed))
+
+
+def _with_views(expectation: Expectation, views: dict[str, DataFrame]) -> Expectation:
+    query = expectation.kwargs.get("unexpected_rows_query")
+    if not query:
+        return expectation
+    for name, frame in views.items():
+        if "{" + name + "}" in query:
+            view = "strata_" + name.replace(".", "_")
+            frame.createOrReplaceTempView(view)
+            query = query.replace("{" + name + "}", view)
+    return Expectation(
+        expectation.type, {**expectation.kwargs, "unexpected_rows_query": query}, expectation.severity, expectation.description
+    )
+
+
+# --- the verdict -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A gate's answer for one candidate."""
+
+    table: str
+    tally: Tally
+    outcomes: tuple[Outcome, ...]
+    failures: tuple[str, ...]
+    total_rows: int
+    total_rejected: int
+    seconds: float
+
+    @property
+    def passed(self) -> bool:
+        return not self.failures
+
+
+def verdict(
+    contract: Contract, suite: Suite, tally: Tally, outcomes: list[Outcome], total_rows: int, total_rejected: int, started: float
+) -> Verdict:
+    """Adds up what stops the run: critical table expectations, an empty candidate, too many rejects."""
+    row_types = {id(o) for o in outcomes if o.unexpected is not None and not o.expectation.is_uniqueness}
+    failures = [
+        f"{o.expectation.description}" + (f" (found {o.observed})" if o.observed is not None else "")
+        + (f" ({o.unexpected} rows share a key)" if o.expectation.is_uniqueness else "")
+        for o in outcomes
+        if not o.success and o.expectation.severity == "critical" and id(o) not in row_types
+    ]
+    if total_rows == 0 and not contract.allow_empty:
+        failures.append("the table must not be empty; no row was accepted")
+    share = total_rejected / max(1, total_rows + total_rejected)
+    if share > suite.max_rejected_share:
+        failures.append(
+            f"at most {suite.max_rejected_share:.1%} of the rows may be rejected; "
+            f"{total_rejected} of {total_rows + total_rejected} were ({share:.1%})"
+        )
+    return Verdict(contract.table, tally, tuple(outcomes), tuple(failures), total_rows, total_rejected, time.monotonic() - started)

@@ -1,0 +1,297 @@
+"""The ledger: one row a publication, and what is visible is a feed's newest row.
+
+Each feed has a publications table of its own, `<warehouse>/ops/publications/<feed>`, under the feed's
+lease: no two feeds ever write one table, so nothing has to be shared between processes. The SQL name
+`ops.publications` is the union of them; `ops.files` and `ops.gates` are views over it.
+
+A publication moves every table of its feed in one commit. It names the one it builds on; with the
+lease, a transaction id, and reading back, that makes it compare-and-set. A file is taken, a gate
+passed, a run done, if and only if the publication stands.
+
+`ops/runs/<feed>/<run>.json` notes attempts, best effort: no decision ever rests on it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from strata import files
+from strata.errors import CommitUnknown, LeaseHeld, UsageError
+from strata.storage import Warehouse, latest_version, read_arrow
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+SCHEMA = """
+feed string, publication bigint, builds_on bigint, restores bigint, run_id string, published_at timestamp,
+strata_version string, params string,
+tables array<struct<table: string, version: bigint, rows: bigint, identity: bigint, quarantine_version: bigint,
+  rejected: bigint, fingerprint: string, slices: array<string>, built_from: map<string,bigint>>>,
+files array<struct<source: string, layout: string, table: string, path: string, sha256: string, bytes: bigint,
+  records: bigint, status: string, detail: string, delivery_date: date>>,
+gates array<struct<table: string, mode: string, why: string, rows_in: bigint, accepted: bigint, quarantined: bigint,
+  folded: bigint, folds: map<string,bigint>, reasons: map<string,bigint>, rows_written: bigint, total_rows: bigint,
+  total_rejected: bigint, seconds: double, overridden_by: string,
+  expectations: array<struct<type: string, columns: array<string>, description: string, severity: string,
+    success: boolean, unexpected: bigint, observed: string>>>>,
+decisions array<struct<decision: string, table: string, file_sha256: string, record_number: bigint, by: string, why: string>>
+"""
+LISTS = ("tables", "files", "gates", "decisions")
+
+
+@dataclass(frozen=True)
+class TableState:
+    """One table as a publication shows it."""
+
+    table: str
+    version: int
+    rows: int
+    identity: int = 0
+    """Order-free hash of its row ids, against which the next table's input is checked."""
+    quarantine_version: int | None = None
+    """Version of its quarantine; None while nothing was ever rejected."""
+    rejected: int = 0
+    fingerprint: str = ""
+    slices: tuple[str, ...] = ()
+    """For a table that keeps slices: the parameters of each, as JSON."""
+    built_from: dict[str, int] = field(default_factory=dict)
+    """Version of each input, other feeds' tables included, from which it was computed."""
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """One raw file that a run looked at for the first time."""
+
+    source: str
+    path: str
+    sha256: str
+    bytes: int
+    records: int
+    status: str
+    """`taken`, `folded` (the same bytes were taken under another name) or `rejected` (cannot be read safely)."""
+    layout: str = ""
+    table: str = ""
+    detail: str = ""
+    delivery_date: Any = None
+
+
+@dataclass(frozen=True)
+class GateEntry:
+    """One gate that passed, with the counts that must balance."""
+
+    table: str
+    mode: str
+    """`append`, `groups` (only touched groups) or `whole`."""
+    why: str
+    rows_in: int
+    accepted: int
+    quarantined: int
+    folded: int
+    folds: dict[str, int]
+    reasons: dict[str, int]
+    rows_written: int
+    total_rows: int
+    total_rejected: int
+    seconds: float
+    overridden_by: str | None = None
+    expectations: tuple[dict[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A person's word on a quarantined row; only `discard` so far."""
+
+    decision: str
+    table: str
+    file_sha256: str
+    record_number: int
+    by: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Publication:
+    """One row of `ops.publications`."""
+
+    feed: str
+    publication: int
+    builds_on: int
+    run_id: str
+    restores: int | None = None
+    """The older publication that a rollback published anew."""
+    published_at: datetime | None = None
+    strata_version: str = ""
+    params: str = "{}"
+    tables: tuple[TableState, ...] = ()
+    files: tuple[FileEntry, ...] = ()
+    gates: tuple[GateEntry, ...] = ()
+    decisions: tuple[Decision, ...] = ()
+
+    def state(self, table: str) -> TableState | None:
+        return next((state for state in self.tables if state.table == table), None)
+
+
+NOTHING = 0
+"""The number that a feed's first publication builds on."""
+
+
+def table_path(feed: str) -> str:
+    return f"ops.publications/{feed}"
+
+
+def read(warehouse: Warehouse, feed: str) -> tuple[Publication, ...]:
+    """Every publication of the feed, oldest first; needs no Spark."""
+    version = latest_version(warehouse, table_path(feed))
+    if version is None:
+        return ()
+    rows = read_arrow(warehouse, table_path(feed), version).to_pylist()
+    return tuple(sorted(map(_from_row, rows), key=lambda publication: publication.publication))
+
+
+def newest(publications: tuple[Publication, ...]) -> Publication | None:
+    return publications[-1] if publications else None
+
+
+def find(publications: tuple[Publication, ...], feed: str, number: int) -> Publication:
+    for publication in publications:
+        if publication.publication == number:
+            return publication
+    numbers = ", ".join(str(p.publication) for p in publications) or "none"
+    raise UsageError(f"a publication is named by its number; {feed} has {numbers}, not {number}")
+
+
+def lineage(publications: tuple[Publication, ...]) -> tuple[Publication, ...]:
+    """The publications that the newest one stands on, oldest first; a rollback leaves out what it took back."""
+    by_number = {publication.publication: publication for publication in publications}
+    current, line = newest(publications), []
+    while current is not None:
+        line.append(current)
+        before = current.builds_on if current.restores is None else current.restores
+        current = by_number.get(before)
+    return tuple(reversed(line))
+
+
+def files_taken(line: Iterable[Publication]) -> dict[str, FileEntry]:
+    """Every file taken so far, by (source and) SHA-256."""
+    return {f"{entry.source}/{entry.sha256}": entry for p in line for entry in p.files if entry.status == "taken"}
+
+
+def files_seen(line: Iterable[Publication]) -> set[tuple[str, str, str]]:
+    """(source, path, sha256) of every file that stands in the ledger, taken or folded."""
+    return {(e.source, e.path, e.sha256) for p in line for e in p.files if e.status in ("taken", "folded")}
+
+
+def decisions(line: Iterable[Publication]) -> tuple[Decision, ...]:
+    return tuple(decision for publication in line for decision in publication.decisions)
+
+
+def publish(spark: SparkSession, warehouse: Warehouse, publication: Publication) -> Publication:
+    """Appends the row, and reads it back: it stands exactly once, or this raises.
+
+    Two blind appends would both succeed; the transaction id (the number within the feed) refuses the
+    second, in silence, so only reading back tells who won.
+    """
+    stamped = replace(publication, published_at=datetime.now(timezone.utc).replace(tzinfo=None))
+    path = warehouse.spark_path(table_path(publication.feed))
+    frame = spark.createDataFrame([_to_row(stamped)], SCHEMA)
+    try:
+        (
+            frame.coalesce(1)
+            .write.format("delta")
+            .mode("append")
+            .option("txnAppId", f"strata/publications/{publication.feed}")
+            .option("txnVersion", publication.publication)
+            .option("userMetadata", publication.run_id)
+            .save(path)
+        )
+    except Exception as error:  # whatever Delta or the store says, the log tells the outcome
+        _confirm(warehouse, stamped, error)
+    else:
+        _confirm(warehouse, stamped, None)
+    return stamped
+
+
+def _confirm(warehouse: Warehouse, publication: Publication, error: Exception | None) -> None:
+    what = f"publication {publication.publication} of {publication.feed}"
+    try:
+        standing = [p for p in read(warehouse, publication.feed) if p.publication == publication.publication]
+    except Exception as unreadable:
+        raise CommitUnknown(
+            f"the outcome of a publication must be read back; {what} was sent and the ledger cannot be read "
+            f"({type(unreadable).__name__}): nothing was cleaned up, run again to find out"
+        ) from error
+    if len(standing) == 1 and standing[0].run_id == publication.run_id:
+        return
+    if standing:
+        raise LeaseHeld(f"one run of a feed publishes at a time; {what} is run {standing[0].run_id}'s: run again")
+    if error is not None:
+        raise error
+    raise CommitUnknown(f"{what} was sent and does not stand in the ledger: nothing was published, run again")
+
+
+def _to_row(publication: Publication) -> dict[str, Any]:
+    row = asdict(publication)
+    for name in LISTS:
+        row[name] = list(row[name])
+    return row
+
+
+def _from_row(row: dict[str, Any]) -> Publication:
+    kinds = {"tables": TableState, "files": FileEntry, "gates": GateEntry, "decisions": Decision}
+    parts = {name: tuple(kind(**_plain(item)) for item in row[name] or ()) for name, kind in kinds.items()}
+    return Publication(**{**row, **parts})
+
+
+def _plain(item: dict[str, Any]) -> dict[str, Any]:
+    """Arrow gives maps as lists of pairs, and lists where the ledger means tuples."""
+    plain = dict(item)
+    for key in ("folds", "reasons", "built_from"):
+        if key in plain:
+            plain[key] = dict(plain[key] or ())
+    for key in ("slices", "expectations"):
+        if key in plain:
+            plain[key] = tuple(plain[key] or ())
+    return plain
+
+
+# --- attempts ------------------------------------------------------------------------------------
+
+
+@dataclass
+class Attempt:
+    """One run, as noted when it ends; kept so that a failed run can be looked at."""
+
+    run_id: str
+    feed: str
+    started_at: str
+    ended_at: str = ""
+    outcome: str = "running"
+    """`published`, `nothing new`, `gate failed`, `failed`."""
+    publication: int | None = None
+    message: str = ""
+    params: dict[str, Any] = field(default_factory=dict)
+    counts: dict[str, Any] = field(default_factory=dict)
+
+
+def note_attempt(warehouse: Warehouse, attempt: Attempt) -> None:
+    """Writes the note; a failure to write it never fails a run."""
+    try:
+        uri = f"{warehouse.root}/ops/runs/{attempt.feed}/{attempt.run_id}.json"
+        files.write_bytes(uri, json.dumps(asdict(attempt), sort_keys=True).encode())
+    except OSError:
+        pass
+
+
+def read_attempts(warehouse: Warehouse, feed: str) -> list[Attempt]:
+    """Every attempt noted for the feed, oldest first."""
+    root = f"{warehouse.root}/ops/runs/{feed}"
+    notes = []
+    for name in files.list_names(root):
+        if name.endswith(".json"):
+            with files.open_input(f"{root}/{name}") as stream:
+                notes.append(Attempt(**json.loads(stream.read())))
+    return sorted(notes, key=lambda attempt: (attempt.started_at, attempt.run_id))

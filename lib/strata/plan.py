@@ -1,0 +1,278 @@
+"""What a run would read, compute and write, and why: decided from the raw files, the declarations and
+the ledger alone, without Spark.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from strata import files, ledger
+from strata.contract import LAYERS, split_name
+from strata.errors import BadFile, UsageError
+from strata.feed import Feed, load_feed
+from strata.ledger import FileEntry, Publication, TableState
+from strata.look import Look, look
+from strata.storage import Warehouse
+
+FOLDED_FILE = "same bytes as a file already taken"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the caller asks of a run."""
+
+    raw: str
+    full: bool = False
+    """Recompute every table whole."""
+    tables: tuple[str, ...] = ()
+    """Recompute these tables whole, and their descendants; take no new files."""
+    layer: str | None = None
+    """Go no further than this layer."""
+    overrides: tuple[tuple[str, str], ...] = ()
+    """(table, reason): publish though that table's gate says no."""
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What lies in the raw folder, seen against the ledger."""
+
+    new: tuple[Look, ...] = ()
+    """Files to take."""
+    known: tuple[Look, ...] = ()
+    """Files taken by an earlier publication or earlier in this list, still there."""
+    entries: tuple[FileEntry, ...] = ()
+    """One entry for each file that is not in the ledger yet."""
+    ignored: tuple[files.Ignored, ...] = ()
+
+    @property
+    def rejected(self) -> tuple[FileEntry, ...]:
+        return tuple(entry for entry in self.entries if entry.status == "rejected")
+
+    @property
+    def folded(self) -> tuple[FileEntry, ...]:
+        return tuple(entry for entry in self.entries if entry.status == "folded")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One table to compute."""
+
+    table: str
+    whole: bool
+    """Whether it must be recomputed whole; else only what its inputs' changes touch."""
+    why: str
+    slices: tuple[str, ...] = ()
+    """For a table that keeps slices: the parameters to compute, as JSON."""
+    adds_slices: bool = False
+    """The slices are new beside those held, which stay as they are."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run, before anything is written."""
+
+    feed: Feed
+    params: dict[str, Any]
+    base: Publication | None
+    looked: Looked
+    steps: tuple[Step, ...]
+    fingerprints: dict[str, str]
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.steps
+
+
+def make_plan(
+    feed: Feed, params: dict[str, Any], warehouse: Warehouse, options: Options, looked: Looked | None = None
+) -> Plan:
+    """The plan of one feed's run against the ledger as it stands now."""
+    line = ledger.lineage(ledger.read(warehouse, feed.name))
+    base = line[-1] if line else None
+    unknown = [name for name in options.tables if name not in feed.table_names]
+    if unknown:
+        raise UsageError(f"--table names a table of {feed.name}: {', '.join(feed.table_names)}; got {', '.join(unknown)}")
+    if looked is None:
+        takes_files = not options.tables or not set(options.tables).isdisjoint(feed.bronze_tables)
+        looked = look_at_files(feed, options.raw, line) if takes_files else Looked()
+    fingerprints = {name: feed.fingerprint(name, params) for name in feed.table_names}
+    steps = tuple(_steps(feed, params, warehouse, options, base, looked, fingerprints))
+    return Plan(feed, params, base, looked, steps, fingerprints)
+
+
+# --- the raw files -------------------------------------------------------------------------------
+
+
+def look_at_files(feed: Feed, raw: str, line: tuple[Publication, ...]) -> Looked:
+    """Looks at every raw file of the feed once, and sorts it by what the ledger knows."""
+    taken = ledger.files_taken(line)
+    seen = ledger.files_seen(line)
+    new: list[Look] = []
+    known: dict[str, Look] = {}
+    entries: list[FileEntry] = []
+    ignored: list[files.Ignored] = []
+    for source in feed.sources:
+        layouts = tuple(layout for layout in feed.layouts if layout.source == source.name)
+        found, passed_over = files.list_raw(raw, feed.name, source.name)
+        ignored += passed_over
+        for file, result in zip(found, _look_at_all(found, layouts), strict=True):
+            if isinstance(result, BadFile):
+                entries.append(_rejected(source.name, file, result))
+                continue
+            identity = f"{source.name}/{result.sha256}"
+            if identity in taken and (identity not in known or taken[identity].path == file.path):
+                known[identity] = result
+            if (source.name, file.path, result.sha256) in seen:
+                continue
+            if identity in taken:
+                entries.append(_entry(source.name, result, "folded", f"same bytes as {taken[identity].path}"))
+            else:
+                new.append(result)
+                entry = _entry(source.name, result, "taken", _drift(result))
+                entries.append(entry)
+                taken[identity] = entry
+    return Looked(tuple(new), tuple(known.values()), tuple(entries), tuple(ignored))
+
+
+def _look_at_all(found: list[files.RawFile], layouts: tuple[Any, ...]) -> list[Look | BadFile]:
+    """Hashing and counting release the interpreter's lock, so threads share the work."""
+
+    def one(file: files.RawFile) -> Look | BadFile:
+        try:
+            return look(file, layouts)
+        except BadFile as error:
+            return error
+
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 2) as pool:
+        return list(pool.map(one, found))
+
+
+def _entry(source: str, seen: Look, status: str, detail: str) -> FileEntry:
+    return FileEntry(
+        source=source,
+        path=seen.path,
+        sha256=seen.sha256,
+        bytes=seen.bytes,
+        records=seen.records,
+        status=status,
+        layout=seen.layout,
+        table=seen.table,
+        detail=detail,
+        delivery_date=seen.delivery_date,
+    )
+
+
+def _rejected(source: str, file: files.RawFile, error: BadFile) -> FileEntry:
+    sha256 = error.facts.get("sha256", "")
+    return FileEntry(source, file.path, sha256, file.size, 0, "rejected", detail=str(error))
+
+
+def _drift(seen: Look) -> str:
+    """Fields that the layout does not name are kept in `_extra`, and told here."""
+    return f"kept in _extra: {', '.join(seen.extra_fields)}" if seen.extra_fields else ""
+
+
+# --- the tables ----------------------------------------------------------------------------------
+
+
+def _steps(
+    feed: Feed,
+    params: dict[str, Any],
+    warehouse: Warehouse,
+    options: Options,
+    base: Publication | None,
+    looked: Looked,
+    fingerprints: dict[str, str],
+) -> list[Step]:
+    forced = feed.descendants(set(options.tables))
+    wanted = LAYERS[: LAYERS.index(options.layer) + 1] if options.layer else LAYERS
+    steps: list[Step] = []
+    changing: set[str] = set()
+    for name in feed.table_names:
+        if split_name(name)[0] not in wanted or (options.tables and name not in forced):
+            continue
+        state = base.state(name) if base else None
+        why_whole = _why_whole(name, state, fingerprints[name], options)
+        if name in feed.bronze_tables:
+            step = _bronze_step(name, why_whole, looked)
+        else:
+            step = _table_step(feed, params, warehouse, base, name, state, why_whole, changing)
+        if step:
+            steps.append(step)
+            changing.add(name)
+    return steps
+
+
+def _why_whole(name: str, state: TableState | None, fingerprint: str, options: Options) -> str:
+    if options.full:
+        return "--full"
+    if options.tables:
+        return "asked for" if name in options.tables else "its input is recomputed"
+    if state and state.fingerprint != fingerprint:
+        return "its rules have changed"
+    return ""
+
+
+def _bronze_step(name: str, why_whole: str, looked: Looked) -> Step | None:
+    entries = [entry for entry in looked.entries if entry.table == name and entry.status in ("taken", "folded")]
+    taken = [entry for entry in entries if entry.status == "taken"]
+    news = _plural(len(taken), "new file") if taken else ""
+    if why_whole:
+        return Step(name, True, " and ".join(filter(None, (why_whole, news))))
+    return Step(name, False, news) if taken else None
+
+
+def _table_step(
+    feed: Feed,
+    params: dict[str, Any],
+    warehouse: Warehouse,
+    base: Publication | None,
+    name: str,
+    state: TableState | None,
+    why_whole: str,
+    changing: set[str],
+) -> Step | None:
+    table = feed.table(name)
+    changed = [item for item in table.inputs if item in changing]
+    behind = [] if state is None else [i for i in table.inputs if i not in changed and _has_moved(i, state, base, warehouse)]
+    whys = [why_whole] if why_whole else []
+    whys += ["not built yet"] if state is None else []
+    whys += [f"{', '.join(changed)} changes"] if changed else []
+    whys += [f"{', '.join(behind)} has moved on"] if behind else []
+    whole = bool(why_whole or state is None or behind)
+    if not table.slices:
+        return Step(name, whole, " and ".join(whys)) if whys else None
+    wanted = json.dumps({key: params[key] for key in table.params}, sort_keys=True)
+    held = state.slices if state else ()
+    every = held if wanted in held else (*held, wanted)
+    if whys:
+        return Step(name, whole, " and ".join(whys), tuple(every))
+    if wanted not in held:
+        return Step(name, True, f"new parameters {wanted}", (wanted,), adds_slices=True)
+    return None
+
+
+def _has_moved(name: str, state: TableState, base: Publication | None, warehouse: Warehouse) -> bool:
+    current = published_state(name, base, warehouse)
+    return current is not None and state.built_from.get(name) != current.version
+
+
+def published_state(name: str, base: Publication | None, warehouse: Warehouse) -> TableState | None:
+    """The published state of a table of this feed, or of another one's newest publication."""
+    _, owner, _ = split_name(name)
+    if base is not None and owner == base.feed:
+        return base.state(name)
+    latest = ledger.newest(ledger.read(warehouse, owner))
+    return latest.state(name) if latest else None
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}" + ("" if count == 1 else "s")
+
+
+def plan_for(name: str, params: dict[str, Any], warehouse: Warehouse, options: Options) -> Plan:
+    return make_plan(load_feed(name), params, warehouse, options)

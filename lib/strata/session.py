@@ -1,0 +1,145 @@
+"""The Spark session: built once a process, quiet, UTC, with Delta and Sedona.
+
+Under `spark-submit` the settings given there win: only what is not set yet is set here.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from strata import resources
+from strata.errors import UsageError
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+# What every run needs, wherever it runs; a session without these would give other answers.
+REQUIRED = {
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension,org.apache.sedona.sql.SedonaSqlExtensions",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    # Timestamps mean the same on every machine.
+    "spark.sql.session.timeZone": "UTC",
+    # A flipped bit in a Parquet page raises instead of giving a wrong sum.
+    "spark.hadoop.parquet.page.verify-checksum.enabled": "true",
+    # Timestamps that every reader takes as UTC; Spark's default, INT96, has no zone and no statistics.
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+    # A bad cast is an error, never a silent NULL.
+    "spark.sql.ansi.enabled": "true",
+    # A damaged or vanished file must stop a read.
+    "spark.sql.files.ignoreCorruptFiles": "false",
+    "spark.sql.files.ignoreMissingFiles": "false",
+    # Sedona's geometries and indexes are serialised by Kryo.
+    "spark.serializer": "org.apache.spark.serializer.KryoSerializer",
+    "spark.kryo.registrator": "org.apache.sedona.core.serde.SedonaKryoRegistrator",
+}
+
+# What makes one machine quick and quiet; a cluster's own settings replace these.
+LOCAL = {
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    # The driver otherwise binds some ports to an outside address.
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+    # Delta reads each table's log with 50 tasks by default; on one machine two are five times quicker.
+    "spark.databricks.delta.snapshotPartitions": "2",
+    # VACUUM lists with 10,000 tasks by default.
+    "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
+    "spark.sql.execution.arrow.pyspark.enabled": "true",
+    # Views pin versions of path tables; nothing is kept in a warehouse of Spark's own.
+    "spark.sql.catalogImplementation": "in-memory",
+}
+
+
+def build(master: str | None = None, settings: dict[str, str] | None = None, log_file: str | None = None) -> SparkSession:
+    """The process's session; a JVM that cannot start is one clear sentence."""
+    from pyspark import SparkConf  # noqa: PLC0415
+    from pyspark.errors import PySparkException  # noqa: PLC0415
+    from pyspark.sql import SparkSession  # noqa: PLC0415
+
+    # Python workers must be this very interpreter, or they miss the packages that are installed here.
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+    conf = SparkConf()
+    for key, value in {**LOCAL, **_local_sizes(), **_s3_settings(), **(settings or {})}.items():
+        conf.setIfMissing(key, value)
+    for key, value in REQUIRED.items():
+        conf.set(key, _with_sedona(conf.get(key, ""), value) if key == "spark.sql.extensions" else value)
+    if master:
+        conf.setMaster(master)
+    else:
+        conf.setIfMissing("spark.master", "local[*]")
+    conf.setIfMissing("spark.app.name", "strata")
+    try:
+        with _stderr_to(log_file):
+            spark = SparkSession.builder.config(conf=conf).getOrCreate()
+    except (PySparkException, OSError, RuntimeError) as error:
+        hint = f"see {log_file}" if log_file else "see above"
+        raise UsageError(f"Spark needs Java 17 or later to start, and did not start ({type(error).__name__}); {hint}") from None
+    spark.sparkContext.setLogLevel("ERROR")
+    return spark
+
+
+def _with_sedona(given: str, ours: str) -> str:
+    """Keeps extensions that the caller configured, and adds those that are missing."""
+    parts = [part for part in given.split(",") if part]
+    return ",".join(parts + [part for part in ours.split(",") if part not in parts])
+
+
+def _local_sizes() -> dict[str, str]:
+    """Sizes for one machine: half of the memory for the driver's heap, at most 8 GiB; a few shuffle partitions."""
+    cores = os.cpu_count() or 2
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 4 << 30
+    heap_gib = max(1, min(8, memory // (2 << 30)))
+    return {
+        "spark.driver.memory": f"{heap_gib}g",
+        # 200 partitions of a small table are 200 tasks of nothing; adaptive execution splits what is large.
+        "spark.sql.shuffle.partitions": str(max(4, 2 * cores)),
+        "spark.driver.extraJavaOptions": "-Dlog4j2.configurationFile="
+        + (resources.folder("conf") / "spark" / "log4j2.properties").as_uri(),
+    }
+
+
+def _s3_settings() -> dict[str, str]:
+    """S3 by `s3a://` and `s3://` alike; an S3-compatible server by AWS's own environment variable."""
+    settings = {
+        "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
+        "spark.delta.logStore.s3a.impl": "io.delta.storage.S3SingleDriverLogStore",
+        "spark.delta.logStore.s3.impl": "io.delta.storage.S3SingleDriverLogStore",
+    }
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    if endpoint:
+        settings |= {
+            "spark.hadoop.fs.s3a.endpoint": endpoint,
+            "spark.hadoop.fs.s3a.path.style.access": "true",
+            "spark.hadoop.fs.s3a.connection.ssl.enabled": str(endpoint.startswith("https")).lower(),
+        }
+    return settings
+
+
+@contextmanager
+def _stderr_to(log_file: str | None) -> Iterator[None]:
+    """Sends what the new JVM prints to a file; the JVM inherits the descriptor for its whole life."""
+    if log_file is None or "PYSPARK_GATEWAY_PORT" in os.environ:
+        yield
+        return
+    sys.stderr.flush()
+    kept = os.dup(2)
+    target = os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        os.dup2(target, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(target)
+
+
+def default_log_file() -> str:
+    """A file of this process's own for Spark's noise."""
+    return str(Path(tempfile.gettempdir()) / f"strata-spark-{os.getpid()}.log")

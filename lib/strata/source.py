@@ -1,0 +1,281 @@
+"""Source contracts: the layouts in which a feed's files are known to arrive."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from strata import resources
+from strata.contract import read_yaml
+from strata.errors import BadFile, DeclarationError
+
+FORMATS = ("csv", "json", "flatgeobuf")
+DELIVERY = "delivery"
+
+_COMMON = {"name", "physicalName", "description", "customProperties", "tags", "businessName",
+           "logicalType", "physicalType", "authoritativeDefinitions"}  # fmt: skip
+_TOP_KEYS = {"apiVersion", "kind", "id", "name", "version", "status", "domain", "description",
+             "schema", "customProperties", "tags", "authoritativeDefinitions"}  # fmt: skip
+_OBJECT_KEYS = _COMMON | {"properties", "dataGranularityDescription"}
+_FIELD_KEYS = _COMMON | {"required", "classification", "examples"}
+_CUSTOM = {"table", "format", "delimiter", "records", "constants", "order"}
+_FIELD_CUSTOM = {"unit"}
+_OPTION_OF = {"delimiter": "csv", "records": "json"}
+_TABLE = re.compile(r"bronze\.[a-z][a-z0-9_]*")
+_COLUMN = re.compile(r"[a-z][a-z0-9_]*")
+_FILE = re.compile(r"(?P<feed>[a-z0-9]+)_(?P<source>[a-z0-9_]+)\.(?P<layout>[a-z0-9_]+)\.yaml")
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field of a layout and the bronze column it becomes."""
+
+    column: str
+    name: str  # in the file: a header name, or a dotted path such as `properties.name`
+    required: bool = False  # the file's header must have it
+    is_personal: bool = False
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One known way in which a source's files arrive, as its source contract tells it."""
+
+    name: str  # the last part of the contract's name: `isis` in `soil_samples.isis.yaml`
+    feed: str
+    source: str
+    table: str  # the bronze table it fills
+    format: str  # one of FORMATS
+    fields: tuple[Field, ...]
+    options: Mapping[str, str] = field(default_factory=dict)  # delimiter, records
+    constants: Mapping[str, str] = field(default_factory=dict)  # bronze column -> its fixed text
+    order: str | None = None  # a bronze column, or `delivery`; None: records have no order
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The bronze columns it gives: its fields, then its constants."""
+        return (*(f.column for f in self.fields), *self.constants)
+
+    @property
+    def required(self) -> frozenset[str]:
+        """The fields by which it is known."""
+        return frozenset(f.name for f in self.fields if f.required)
+
+    @property
+    def named(self) -> frozenset[str]:
+        """Every field it names."""
+        return frozenset(f.name for f in self.fields)
+
+
+# --- which layout a file has ------------------------------------------------------------------
+
+
+def match_layout(header: Iterable[str], layouts: Sequence[Layout]) -> Layout:
+    """The layout whose required fields are all in the header; of several, the most demanding.
+
+    BadFile tells the nearest layout and what is missing; DeclarationError where two are equal.
+    """
+    found = frozenset(header)
+    fits = [layout for layout in layouts if layout.required <= found]
+    if not fits:
+        raise _no_layout(found, layouts)
+    most = max(len(layout.required) for layout in fits)
+    best = [layout for layout in fits if len(layout.required) == most]
+    if len(best) > 1:
+        names = " and ".join(sorted(layout.name for layout in best))
+        raise DeclarationError(
+            f"a file has one layout; {names} fit this header equally well: "
+            "require another field in one of them",
+            layouts=[layout.name for layout in best],
+        )
+    return best[0]
+
+
+def _no_layout(found: frozenset[str], layouts: Sequence[Layout]) -> BadFile:
+    nearest = min(layouts, key=lambda layout: (-len(layout.required & found), len(layout.required), layout.name))
+    missing = sorted(nearest.required - found)
+    return BadFile(
+        f"its fields must be those of a known layout; the nearest, {nearest.name}, "
+        f"also needs {_listed(missing)}; found {_listed(sorted(found)) or 'none'}",
+        nearest=nearest.name,
+        missing=missing,
+        found=sorted(found),
+    )
+
+
+def _listed(names: Sequence[str], most: int = 20) -> str:
+    shown = ", ".join(repr(name[:60]) for name in names[:most])
+    return shown + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+# --- reading source contracts -----------------------------------------------------------------
+
+
+def load_layouts(feed: str, folder: Path | None = None) -> tuple[Layout, ...]:
+    """Every layout of the feed's sources, sorted by source and name.
+
+    DeclarationError lists every finding in every file at once.
+    """
+    paths = sorted(folder.glob("*.yaml")) if folder else resources.search("schemas", "source/*.yaml")
+    findings: list[str] = []
+    layouts = [
+        _parse_file(path, findings)
+        for path in paths
+        if path.name.startswith(f"{feed}_")
+        and _names_feed(path, feed, findings)
+    ]
+    if findings:
+        raise DeclarationError(
+            "source contracts must keep the rules:\n  " + "\n  ".join(findings), findings=findings
+        )
+    return tuple(sorted((layout for layout in layouts if layout), key=lambda layout: (layout.source, layout.name)))
+
+
+def _names_feed(path: Path, feed: str, findings: list[str]) -> bool:
+    match = _FILE.fullmatch(path.name)
+    if not match:
+        findings.append(f"{path.name}: a source contract is named <feed>_<source>.<layout>.yaml")
+    return bool(match and match["feed"] == feed)
+
+
+def _parse_file(path: Path, findings: list[str]) -> Layout | None:
+    """The layout, or None with at least one finding added."""
+    before = len(findings)
+    check = _Check(path.name, findings)
+    try:
+        document = read_yaml(path)
+    except DeclarationError as error:
+        findings.append(str(error))
+        return None
+    layout = _parse(path.name, document, check)
+    return layout if len(findings) == before else None
+
+
+@dataclass(frozen=True)
+class _Check:
+    """Collects findings about one file."""
+
+    file: str
+    findings: list[str]
+
+    def add(self, key: str, rule: str) -> None:
+        self.findings.append(f"{self.file}: {key}: {rule}")
+
+    def keys(self, where: str, found: Mapping[str, Any], known: set[str]) -> None:
+        for key in found:
+            if key not in known:
+                self.add(f"{where}{key}", "is not a key of a source contract")
+
+    def text(self, where: str, value: Any, pattern: re.Pattern[str] | None = None) -> str:
+        if not isinstance(value, str) or not value:
+            self.add(where, f"must be text; got {value!r}")
+            return ""
+        if pattern and not pattern.fullmatch(value):
+            self.add(where, f"must match {pattern.pattern}; got {value!r}")
+        return value
+
+    def custom(self, where: str, holder: Mapping[str, Any], known: set[str]) -> dict[str, Any]:
+        """customProperties as a mapping; an unknown, repeated or misshapen one is a finding."""
+        values: dict[str, Any] = {}
+        for item in holder.get("customProperties") or []:
+            if not isinstance(item, dict) or not {"property", "value"} <= item.keys():
+                self.add(f"{where}customProperties", f"each has property and value; got {item!r}")
+            elif item["property"] not in known:
+                self.add(f"{where}{item['property']}", "is not a custom property of a source contract")
+            elif item["property"] in values:
+                self.add(f"{where}{item['property']}", "stands twice")
+            else:
+                values[item["property"]] = item["value"]
+        return values
+
+
+def _parse(file: str, document: Mapping[str, Any], check: _Check) -> Layout:
+    name = _FILE.fullmatch(file)
+    assert name, "its caller matched the name"
+    check.keys("", document, _TOP_KEYS)
+    custom = check.custom("", document, _CUSTOM)
+    format_ = custom.get("format")
+    if format_ not in FORMATS:
+        check.add("format", f"must be one of {', '.join(FORMATS)}; got {format_!r}")
+    fields = _parse_fields(document.get("schema"), check)
+    constants = _parse_constants(custom.get("constants"), fields, check)
+    columns = {f.column for f in fields} | constants.keys()
+    return Layout(
+        name=name["layout"],
+        feed=name["feed"],
+        source=name["source"],
+        table=check.text("table", custom.get("table"), _TABLE),
+        format=str(format_),
+        fields=fields,
+        options=_parse_options(custom, format_, check),
+        constants=constants,
+        order=_parse_order(custom.get("order"), columns, check),
+    )
+
+
+def _parse_fields(schema: Any, check: _Check) -> tuple[Field, ...]:
+    if not isinstance(schema, list) or len(schema) != 1 or not isinstance(schema[0], dict):
+        check.add("schema", "must hold exactly one object")
+        return ()
+    check.keys("schema.", schema[0], _OBJECT_KEYS)
+    properties = schema[0].get("properties")
+    if not isinstance(properties, list) or not all(isinstance(p, dict) for p in properties):
+        check.add("schema.properties", "must be a list of mappings")
+        return ()
+    fields = tuple(_parse_field(entry, check) for entry in properties)
+    _check_once("name", [f.column for f in fields], check)
+    _check_once("physicalName", [f.name for f in fields], check)
+    if not any(f.required for f in fields):
+        check.add("required", "at least one field must be required: the layout is known by them")
+    return fields
+
+
+def _parse_field(entry: Mapping[str, Any], check: _Check) -> Field:
+    column = check.text("name", entry.get("name"), _COLUMN)
+    check.keys(f"{column}.", entry, _FIELD_KEYS)
+    check.custom(f"{column}.", entry, _FIELD_CUSTOM)
+    required = entry.get("required", False)
+    if not isinstance(required, bool):
+        check.add(f"{column}.required", f"must be true or false; got {required!r}")
+    name = check.text(f"{column}.physicalName", entry.get("physicalName", column))
+    return Field(column, name, required is True, entry.get("classification") == "personal")
+
+
+def _check_once(key: str, names: Sequence[str], check: _Check) -> None:
+    for name in sorted({n for n in names if names.count(n) > 1}):
+        check.add(key, f"{name} stands twice")
+
+
+def _parse_options(custom: Mapping[str, Any], format_: Any, check: _Check) -> dict[str, str]:
+    options = {}
+    for key, of in _OPTION_OF.items():
+        if key in custom and format_ != of:
+            check.add(key, f"is for {of}, not for {format_}")
+        elif key in custom:
+            options[key] = check.text(key, custom[key])
+    delimiter = options.get("delimiter", ",")
+    if len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n\0':
+        check.add("delimiter", f"must be one ASCII character, not a quote; got {delimiter!r}")
+    return options
+
+
+def _parse_constants(value: Any, fields: Sequence[Field], check: _Check) -> dict[str, str]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        check.add("constants", f"must map bronze columns to texts; got {value!r}")
+        return {}
+    for column, constant in value.items():
+        check.text("constants", column, _COLUMN)
+        check.text(f"constants.{column}", constant)
+        if column in {f.column for f in fields}:
+            check.add(f"constants.{column}", "is a field of the layout already")
+    return dict(value)
+
+
+def _parse_order(value: Any, columns: set[str], check: _Check) -> str | None:
+    if value is not None and value != DELIVERY and value not in columns:
+        check.add("order", f"must be {DELIVERY} or a column of the layout; got {value!r}")
+    return value

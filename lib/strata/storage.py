@@ -1,0 +1,347 @@
+"""Where tables lie, and the only module that knows Delta: candidates, restore, reading a version.
+
+A physical table is a path, `<warehouse>/<layer>/<feed>_<noun>`. Version 0 is the empty table made
+from its contract; every later version is some run's candidate, and bears that run's id as its commit's
+user metadata. Which version readers see is the ledger's business, not this module's.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from strata import files
+from strata.contract import Contract, Field, struct_type
+from strata.errors import CommitUnknown, StrataError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyspark.sql import DataFrame, SparkSession
+
+REASONS = Field("_reasons", "array<string>", "Every rule that the row breaks", is_provenance=True)
+
+# Published versions stay readable this long after newer ones: a rollback needs their files.
+RETENTION = {
+    "delta.logRetentionDuration": "interval 90 days",
+    "delta.deletedFileRetentionDuration": "interval 90 days",
+}
+
+
+@dataclass(frozen=True)
+class Warehouse:
+    """The root folder of all tables: a local path, or an `s3://` or `s3a://` address."""
+
+    root: str
+
+    def path(self, table: str) -> str:
+        """`silver.soil_sites` → `<root>/silver/soil_sites`."""
+        layer, noun = table.split(".", 1)
+        return f"{self.root}/{layer}/{noun}"
+
+    def spark_path(self, table: str) -> str:
+        return re.sub(r"^s3://", "s3a://", self.path(table))
+
+
+@dataclass(frozen=True)
+class Commit:
+    """One Delta commit: its version, the run that wrote it, and Delta's own count of rows written."""
+
+    version: int
+    run_id: str | None
+    rows_written: int | None
+    operation: str
+
+
+def quarantine_name(table: str) -> str:
+    """`silver.soil_sites` → `quarantine.silver_soil_sites`."""
+    return "quarantine." + table.replace(".", "_")
+
+
+def quarantine_contract(contract: Contract) -> Contract:
+    """The table's columns, all of them nullable, and the reasons: a rejected row whole."""
+    nullable = tuple(
+        Field(f.name, f.type, f.description, unit=f.unit, is_personal=f.is_personal, is_provenance=f.is_provenance)
+        for f in contract.fields
+    )
+    return Contract(
+        table=quarantine_name(contract.table),
+        purpose=f"Rows that {contract.table} rejected, each once.",
+        grain="one row per rejected row",
+        fields=(*nullable, REASONS),
+        allow_empty=True,
+    )
+
+
+# --- the log, read without Spark -----------------------------------------------------------------
+
+
+def latest_version(warehouse: Warehouse, table: str) -> int | None:
+    """The newest version in the table's log; None where there is no table yet."""
+    names = files.list_names(f"{warehouse.path(table)}/_delta_log")
+    versions = [int(name[:20]) for name in names if re.fullmatch(r"\d{20}\.json", name)]
+    return max(versions, default=None)
+
+
+def read_commit(warehouse: Warehouse, table: str, version: int) -> Commit:
+    """The commit's own information; a torn or empty commit file is an error that names it."""
+    uri = f"{warehouse.path(table)}/_delta_log/{version:020d}.json"
+    with files.open_input(uri) as stream:
+        lines = stream.read().decode("utf-8").splitlines()
+    try:
+        info = next(action["commitInfo"] for action in map(json.loads, lines) if "commitInfo" in action)
+    except (StopIteration, ValueError):
+        raise StrataError(
+            f"every commit of a table tells who wrote it; {uri} is empty or torn: restore that file from a backup"
+        ) from None
+    rows = info.get("operationMetrics", {}).get("numOutputRows")
+    return Commit(version, info.get("userMetadata"), None if rows is None else int(rows), info.get("operation", ""))
+
+
+def has_version(warehouse: Warehouse, table: str, version: int) -> bool:
+    """Whether the files of that version are still all there."""
+    try:
+        return all(files.exists(uri) for uri, _ in _data_files(warehouse, table, version))
+    except Exception:  # delta-rs has one error class for a missing version and a missing table
+        return False
+
+
+def read_arrow(warehouse: Warehouse, table: str, version: int, columns: list[str] | None = None) -> pa.Table:
+    """A version's rows without Spark: for the ledger and for looking at a table.
+
+    The log is read by delta-rs and the files by Arrow itself: delta-rs hands Arrow a file system written
+    in Python, whose threads abort the interpreter at exit one time in five.
+    """
+    import pyarrow as pa  # noqa: PLC0415
+    from pyarrow import parquet  # noqa: PLC0415
+
+    delta = _delta_table(warehouse, table, version)
+    schema = pa.schema(delta.schema().to_arrow())
+    parts = [_arrow_schema(schema).empty_table()]
+    for uri, partition in _data_files(warehouse, table, version):
+        with files.open_input(uri) as stream:
+            part = parquet.read_table(stream, page_checksum_verification=True)
+        for name, value in partition.items():
+            part = part.append_column(name, pa.repeat(pa.scalar(value), part.num_rows))
+        parts.append(part)
+    whole = pa.concat_tables(parts, promote_options="permissive")
+    return whole.select(columns or schema.names)
+
+
+def _arrow_schema(schema: Any) -> pa.Schema:
+    """The table's schema with Parquet's plain types, so that no file's column is renamed or dropped."""
+    import pyarrow as pa  # noqa: PLC0415
+
+    return pa.schema([pa.field(f.name, pa.null()) if pa.types.is_nested(f.type) else f for f in schema])
+
+
+def _delta_table(warehouse: Warehouse, table: str, version: int) -> Any:
+    from deltalake import DeltaTable  # noqa: PLC0415
+
+    path = re.sub(r"^s3a://", "s3://", warehouse.path(table))
+    return DeltaTable(path, version=version, storage_options=files.object_store_options(path))
+
+
+def _data_files(warehouse: Warehouse, table: str, version: int) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each data file of the version, with the values of its partition columns."""
+    import pyarrow as pa  # noqa: PLC0415
+
+    for action in pa.table(_delta_table(warehouse, table, version).get_add_actions(flatten=True)).to_pylist():
+        partition = {k.removeprefix("partition."): v for k, v in action.items() if k.startswith("partition.")}
+        yield f"{warehouse.path(table)}/{unquote(action['path'])}", partition
+
+
+# --- reading and writing with Spark --------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Store:
+    """Reads and writes the warehouse's tables for one run."""
+
+    spark: SparkSession
+    warehouse: Warehouse
+    run_id: str
+
+    def read(self, table: str, version: int) -> DataFrame:
+        path = self.warehouse.spark_path(table)
+        return self.spark.read.format("delta").option("versionAsOf", version).load(path)
+
+    def open_for_write(self, contract: Contract, published: int | None) -> int:
+        """Brings the table to its published version before a candidate is built on it.
+
+        Creates the empty table where there is none; takes back what an earlier run left unpublished.
+        Returns the version on which the candidate stands.
+        """
+        latest = latest_version(self.warehouse, contract.table)
+        if latest is None:
+            self._create(contract)
+            return 0
+        wanted = published or 0
+        if latest == wanted or self._is_restore_of(contract.table, latest, wanted):
+            return latest
+        self._restore(contract.table, wanted)
+        return self._latest(contract.table)
+
+    def append(self, contract: Contract, frame: DataFrame) -> Commit:
+        return self._write(contract, frame, "append")
+
+    def overwrite(self, contract: Contract, frame: DataFrame) -> Commit:
+        return self._write(contract, frame, "overwrite")
+
+    def replace_groups(self, contract: Contract, frame: DataFrame, touched: DataFrame, group: tuple[str, ...]) -> Commit:
+        """Replaces the rows of the touched groups by `frame`, in one commit, by the contract's key.
+
+        `frame` holds every row that the touched groups should have, one per key; a row of theirs
+        that it lacks is deleted. Keys are compared column by column.
+        """
+        from pyspark.sql import functions as F  # noqa: PLC0415
+
+        before = self._latest(contract.table)
+        key = list(contract.key)
+        old = self.read(contract.table, before)
+        gone = semi_join(old, touched, group).select(*key).join(frame.select(*key), on=key, how="left_anti")
+        source = frame.withColumn("_gone", F.lit(False)).unionByName(
+            gone.withColumn("_gone", F.lit(True)), allowMissingColumns=True
+        )
+        condition = " AND ".join(f"t.`{name}` = s.`{name}`" for name in key)
+        values = {f"`{name}`": f"s.`{name}`" for name in contract.columns}
+        with self._commit_marks(contract.table):
+            (
+                self._delta(contract.table)
+                .alias("t")
+                .merge(source.alias("s"), condition)
+                .whenMatchedDelete("s._gone")
+                .whenMatchedUpdate(set=values)
+                .whenNotMatchedInsert("NOT s._gone", values=values)
+                .execute()
+            )
+        return self._confirm(contract.table, before)
+
+    def _create(self, contract: Contract) -> None:
+        from delta.tables import DeltaTable  # noqa: PLC0415
+
+        builder = DeltaTable.create(self.spark).location(self.warehouse.spark_path(contract.table))
+        builder = builder.addColumns(struct_type(contract.fields)).comment(contract.purpose)
+        if contract.partition_columns:
+            builder = builder.partitionedBy(*contract.partition_columns)
+        for key, value in {**RETENTION, **_statistics(contract)}.items():
+            builder = builder.property(key, value)
+        builder.execute()
+
+    def _write(self, contract: Contract, frame: DataFrame, mode: str) -> Commit:
+        before = self._latest(contract.table)
+        writer = (
+            frame.write.format("delta")
+            .mode(mode)
+            # A column that the contract gained since is added; nothing else can differ after conform().
+            .option("mergeSchema" if mode == "append" else "overwriteSchema", "true")
+            .option("userMetadata", self.run_id)
+            # Unique to this attempt: it only makes a lost response harmless, it is no identity.
+            .option("txnAppId", f"{self.run_id}/{contract.table}/{before}")
+            .option("txnVersion", 0)
+        )
+        writer.save(self.warehouse.spark_path(contract.table))
+        return self._confirm(contract.table, before)
+
+    def _confirm(self, table: str, before: int) -> Commit:
+        """Reads the commit back: exactly one new version, and ours."""
+        after = self._latest(table)
+        if after == before:
+            # A MERGE or append that changes nothing may leave no commit: the candidate is what stood before.
+            return Commit(before, self.run_id, 0, "NONE")
+        commit = read_commit(self.warehouse, table, after)
+        if after != before + 1 or commit.run_id != self.run_id:
+            raise CommitUnknown(
+                f"a candidate is one commit of this run; {table} went from version {before} to {after}, "
+                f"last written by {commit.run_id}: another program writes this table; stop it and run again"
+            )
+        return commit
+
+    @contextmanager
+    def _commit_marks(self, table: str) -> Iterator[None]:
+        """Sets the commit's marks for one MERGE, which takes them from the session only.
+
+        Left on the session, txnAppId would silently skip the next table's write.
+        """
+        prefix = "spark.databricks.delta."
+        marks = {
+            f"{prefix}commitInfo.userMetadata": self.run_id,
+            f"{prefix}write.txnAppId": f"{self.run_id}/{table}",
+            f"{prefix}write.txnVersion": "0",
+        }
+        for key, value in marks.items():
+            self.spark.conf.set(key, value)
+        try:
+            yield
+        finally:
+            for key in marks:
+                self.spark.conf.unset(key)
+
+    def _restore(self, table: str, version: int) -> None:
+        with self._commit_marks(table):
+            self.spark.conf.set("spark.databricks.delta.commitInfo.userMetadata", f"restore {version} {self.run_id}")
+            self._delta(table).restoreToVersion(version)
+
+    def _is_restore_of(self, table: str, latest: int, wanted: int) -> bool:
+        commit = read_commit(self.warehouse, table, latest)
+        return commit.operation == "RESTORE" and (commit.run_id or "").startswith(f"restore {wanted} ")
+
+    def _latest(self, table: str) -> int:
+        latest = latest_version(self.warehouse, table)
+        if latest is None:
+            raise StrataError(f"table {table} has vanished from {self.warehouse.path(table)} during the run")
+        return latest
+
+    def _delta(self, table: str) -> Any:
+        from delta.tables import DeltaTable  # noqa: PLC0415
+
+        return DeltaTable.forPath(self.spark, self.warehouse.spark_path(table))
+
+
+def _statistics(contract: Contract) -> dict[str, str]:
+    """Keeps minimum and maximum of personal columns out of the log: they would be raw values."""
+    if not any(field.is_personal for field in contract.fields):
+        return {}
+    open_columns = [f.name for f in contract.fields if not f.is_personal and not f.type.startswith(("array", "map"))]
+    return {"delta.dataSkippingStatsColumns": ",".join(open_columns)}
+
+
+def semi_join(frame: DataFrame, touched: DataFrame, group: tuple[str, ...]) -> DataFrame:
+    """The rows of `frame` whose group is among `touched`; a NULL group is a group like any other."""
+    return _join(frame, touched, group, "left_semi")
+
+
+def anti_join(frame: DataFrame, touched: DataFrame, group: tuple[str, ...]) -> DataFrame:
+    """The rows of `frame` whose group is not among `touched`."""
+    return _join(frame, touched, group, "left_anti")
+
+
+def _join(frame: DataFrame, touched: DataFrame, group: tuple[str, ...], how: str) -> DataFrame:
+    renamed = touched.select(*[touched[name].alias(f"_touched_{name}") for name in group])
+    condition = None
+    for name in group:
+        same = frame[name].eqNullSafe(renamed[f"_touched_{name}"])
+        condition = same if condition is None else condition & same
+    return frame.join(renamed, condition, how)
+
+
+def conform(frame: DataFrame, contract: Contract) -> DataFrame:
+    """Selects the contract's columns in its order; a missing column or another type is an error.
+
+    `DataFrame.to` would fill a missing column with NULL in silence, so names and types are checked first.
+    """
+    expected = struct_type(contract.fields, enforce_required=False)
+    found = {field.name: field.dataType for field in frame.schema}
+    problems = [f"{f.name} is missing" for f in expected if f.name not in found]
+    problems += [
+        f"{f.name} is {found[f.name].simpleString()}, the contract says {f.dataType.simpleString()}"
+        for f in expected
+        if f.name in found and found[f.name].simpleString() != f.dataType.simpleString()
+    ]
+    if problems:
+        raise StrataError(f"the transform of {contract.table} must give the contract's columns: " + "; ".join(problems))
+    return frame.select(*contract.columns)

@@ -1,0 +1,79 @@
+"""What a feed declares: its sources and its tables. Frozen, and free of behaviour.
+
+A table is a pure function from DataFrames to one DataFrame; everything else reads, checks or writes it.
+A transform never drops a row. It flags it (`_reasons`) or folds it (`_fold`), and where one input row
+gives many rows, or many give one, it tells in `_rows` how many input rows each row answers for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+
+class Rows(str, Enum):
+    """How a table's rows relate to the rows of its driving inputs."""
+
+    ONE_TO_ONE = "one_to_one"
+    """Every input row gives exactly one row, accepted, rejected or folded."""
+
+    ONE_TO_MANY = "one_to_many"
+    """Every input row gives one row or more; `_rows` is 1 on the first of them and 0 on the others."""
+
+    AGGREGATE = "aggregate"
+    """A row stands for many input rows; `_rows` is how many."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """What arrives for a feed under one name."""
+
+    name: str
+    """`samples`: the raw files lie below `<raw>/<feed>/samples/`, in any depth."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """One silver or gold table: its name, what it is made from, and how."""
+
+    name: str
+    """The qualified name, e.g. `silver.soil_sites`; also the path of its contract and its suite."""
+
+    inputs: tuple[str, ...]
+    """Names of the tables it is made from, in the order in which the transform takes them."""
+
+    transform: Callable[..., DataFrame]
+    """The pure function; it may add `_reasons`, `_fold` and `_rows` to the contract's columns."""
+
+    rows: Rows = Rows.ONE_TO_ONE
+    """How its rows relate to the rows of its driving inputs."""
+
+    driving: tuple[str, ...] = ()
+    """The inputs whose every row the output accounts for; () = the first input."""
+
+    group: tuple[str, ...] = ()
+    """Columns by which the table can be recomputed in part: the transform of inputs restricted to some
+    groups equals the transform of whole inputs restricted to those groups. () = always whole. An input
+    that lacks these columns even after `add_group` is always taken whole."""
+
+    add_group: Callable[[DataFrame], DataFrame] | None = None
+    """Adds the group columns to an input that lacks them (bronze)."""
+
+    params: tuple[str, ...] = ()
+    """Names of the fields of the feed's `Params` that the transform receives, as the keyword `params`."""
+
+    slices: bool = False
+    """Whether the params are columns of the table: one slice is kept for each set of them."""
+
+    folds: tuple[str, ...] = ()
+    """Every sentence that the transform may write in `_fold`; the gate counts each of them."""
+
+    @property
+    def driving_inputs(self) -> tuple[str, ...]:
+        """`driving`, or the first input where it is empty."""
+        return self.driving or self.inputs[:1]

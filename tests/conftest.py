@@ -1,0 +1,60 @@
+"""One Spark session for all tests, and the toy feed beside the real ones."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+# Another zone than UTC on purpose: nothing may depend on the machine's. Set before any JVM starts.
+os.environ["TZ"] = "Asia/Kolkata"
+time.tzset()
+TOY = Path(__file__).parent / "toy_project"
+os.environ["STRATA_PROJECT"] = str(TOY)
+os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+
+import pytest  # noqa: E402
+from pyspark.sql import SparkSession  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+    """One session a test run: starting one takes longer than most tests."""
+    from strata import session
+
+    settings = {
+        "spark.master": "local[2]",
+        "spark.driver.memory": "3g",
+        # Test tables are tiny; every further partition is a task of nothing.
+        "spark.sql.shuffle.partitions": "2",
+        "spark.default.parallelism": "2",
+        # Adaptive execution plans small queries twice.
+        "spark.sql.adaptive.enabled": "false",
+        # Generated code costs more to compile than a test's rows take to run.
+        "spark.sql.codegen.wholeStage": "false",
+        "spark.local.dir": str(tmp_path_factory.mktemp("spark")),
+    }
+    session_ = session.build(settings=settings, log_file=str(tmp_path_factory.mktemp("log") / "spark.log"))
+    yield session_
+    session_.stop()
+
+
+@pytest.fixture
+def toy_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A copy of the toy project whose contracts and suites a test may change."""
+    copy = tmp_path / "project"
+    shutil.copytree(TOY, copy)
+    monkeypatch.setenv("STRATA_PROJECT", str(copy))
+    forget_declarations()
+    yield copy
+    forget_declarations()
+
+
+def forget_declarations() -> None:
+    """Declarations are read once a process; a test that changes them says so."""
+    from strata import contract, feed, suite
+
+    for cached in (contract.load_contract, suite.load_suite, feed.load_feed):
+        cached.cache_clear()

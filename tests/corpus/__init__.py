@@ -1,0 +1,1 @@
+"""Test inputs, made here or by others; see README.md."""

@@ -1,0 +1,43 @@
+"""Puts bytes in a file, looks at it and reads it back, all without Spark."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from strata.files import RawFile
+from strata.look import Look, look
+from strata.reader import Part, read_part
+from strata.source import Field, Layout
+
+FILE_COLUMNS = ("_file_sha256", "_source_file", "_layout", "_delivery_date")
+
+
+def layout(*required: str, optional: Sequence[str] = (), format: str = "csv", name: str = "known", **rest: Any) -> Layout:
+    """A layout whose bronze columns are named like the fields, dots aside."""
+    fields = [Field(f.replace(".", "_"), f, True) for f in required]
+    fields += [Field(f.replace(".", "_"), f, False) for f in optional]
+    return Layout(name, "soil", "samples", "bronze.soil_samples", format, tuple(fields), **rest)
+
+
+def raw_file(folder: Path, content: bytes, name: str = "x.csv") -> RawFile:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return RawFile(name, str(path), len(content))
+
+
+def rows(seen: Look, layouts: Iterable[Layout]) -> list[dict[str, Any]]:
+    """The rows of all its chunks; what the file adds to each is left out."""
+    own = next(known for known in layouts if known.name == seen.layout)
+    batches = (b for chunk in seen.chunks for b in read_part(Part(seen, chunk, own), own.columns))
+    found = [row for batch in batches for row in batch.to_pylist()]
+    return [{k: v for k, v in row.items() if k not in FILE_COLUMNS} for row in found]
+
+
+def look_and_read(
+    folder: Path, content: bytes, *layouts: Layout, name: str = "x.csv", **options: Any
+) -> tuple[Look, list[dict[str, Any]]]:
+    seen = look(raw_file(folder, content, name), layouts, **options)
+    return seen, rows(seen, layouts)

@@ -1,0 +1,264 @@
+"""Write, audit, publish: what one run and the next do, on the toy feed."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from strata import ledger, storage
+from strata.errors import GateFailed, LeaseHeld
+from strata.run import UNPARSED, record_decisions, rollback
+from tests.conftest import forget_declarations
+from tests.engine.shop import TABLES, Shop
+
+pytestmark = pytest.mark.spark
+
+SHOPS = ("s1,Alpha", "s2,Beta")
+SALES = (
+    "a1,s1,2024-01-01,10.50",
+    "a2,s2,2024-01-01,3",
+    "a2,s2,2024-01-01,3",
+    "a3,s9,2024-01-02,5",
+    "a4,s1,2024-01-02,x",
+    "a5,s1,2024-01-03,-4",
+    "bad,row",
+    "a6,s2,2024-01-03,7.25",
+)
+
+
+@pytest.fixture
+def shop(spark: SparkSession, tmp_path: Path) -> Shop:
+    made = Shop(spark, tmp_path)
+    made.shops("a.csv", *SHOPS)
+    made.sales("a.csv", *SALES)
+    return made
+
+
+def test_first_run_publishes_every_table_with_balanced_gates(shop: Shop) -> None:
+    report = shop.run()
+
+    assert report.publication is not None
+    assert report.publication.publication == 1
+    assert shop.gate("bronze.toy_sales") == (8, 7, 1, 0)
+    assert shop.gate("silver.toy_sales") == (7, 3, 3, 1)
+    assert shop.gate("gold.toy_days") == (3, 3, 0, 0)
+    assert [row[0] for row in shop.table("silver.toy_sales")] == ["a1", "a2", "a6"]
+    assert [(str(d), a, n) for d, a, n in shop.table("gold.toy_days")] == [
+        ("2024-01-01", Decimal("13.50"), 2),
+        ("2024-01-03", Decimal("7.25"), 1),
+    ]
+
+
+def test_each_rejected_row_stands_once_with_every_reason(shop: Shop) -> None:
+    shop.run()
+
+    assert list(shop.rejected("bronze.toy_sales").values()) == [[UNPARSED]]
+    by_record = {record: sorted(reasons) for (_, record), reasons in shop.rejected("silver.toy_sales").items()}
+    assert by_record == {
+        4: ["its shop is not known yet"],
+        5: ["a sale must have an amount", "amount is not a decimal number"],
+        6: ["amount_eur must be in [0, 1000]"],
+    }
+
+
+def test_records_counted_outside_spark_equal_what_the_ledger_accounts_for(shop: Shop) -> None:
+    shop.sales("copy.csv", *SALES)
+    shop.run()
+
+    lines = sum(len(path.read_text().splitlines()) - 1 for path in (shop.raw / "toy" / "sales").iterdir())
+    rows_in, accepted, quarantined, folded = shop.gate("bronze.toy_sales")
+    assert rows_in == lines == 16
+    assert accepted + quarantined + folded == rows_in
+    assert {(e.path, e.status) for e in shop.published().files if e.source == "sales"} == {("a.csv", "taken"), ("copy.csv", "folded")}
+
+
+def test_a_second_run_with_nothing_new_publishes_nothing(shop: Shop) -> None:
+    shop.run()
+    versions = {table: storage.latest_version(shop.warehouse, table) for table in TABLES}
+
+    report = shop.run()
+
+    assert report.publication is None
+    assert report.plan.is_empty
+    assert shop.publications() == 1
+    assert {table: storage.latest_version(shop.warehouse, table) for table in TABLES} == versions
+
+
+def test_new_files_touch_only_their_groups_and_give_what_one_full_run_gives(shop: Shop, spark: SparkSession, tmp_path: Path) -> None:
+    shop.run()
+    shop.sales("b.csv", "b1,s1,2024-01-01,100", "a1,s1,2024-01-01,99")
+    shop.run()
+
+    modes = {gate.table: gate.mode for gate in shop.published().gates}
+    assert modes["silver.toy_sales"] == modes["gold.toy_days"] == "groups"
+    # a1 now has two different records and no order between them: both leave the table.
+    assert shop.gate("silver.toy_sales") == (3, 1, 2, 0)
+    assert [(str(d), a) for d, a, _ in shop.table("gold.toy_days")] == [
+        ("2024-01-01", Decimal("103.00")),
+        ("2024-01-03", Decimal("7.25")),
+    ]
+    at_once = Shop(spark, tmp_path / "at_once")
+    at_once.shops("a.csv", *SHOPS)
+    at_once.sales("a.csv", *SALES)
+    at_once.sales("b.csv", "b1,s1,2024-01-01,100", "a1,s1,2024-01-01,99")
+    at_once.run()
+    for table in TABLES:
+        assert shop.table(table) == at_once.table(table)
+    assert sorted(shop.rejected("silver.toy_sales").items()) == sorted(at_once.rejected("silver.toy_sales").items())
+    shop.run(full=True)
+    for table in TABLES:
+        assert shop.table(table) == at_once.table(table)
+
+
+def test_a_row_that_waits_for_its_parent_is_accepted_when_the_parent_arrives(shop: Shop) -> None:
+    shop.run()
+    shop.shops("late.csv", "s9,Late")
+    shop.run()
+
+    assert "a3" in [row[0] for row in shop.table("silver.toy_sales")]
+    assert all("its shop is not known yet" not in reasons for reasons in shop.rejected("silver.toy_sales").values())
+
+
+def test_a_group_that_loses_all_its_rows_leaves_the_table(shop: Shop) -> None:
+    shop.run()
+    shop.sales("b.csv", "a6,s1,2024-01-03,8")
+    shop.run()
+
+    assert [str(row[0]) for row in shop.table("gold.toy_days")] == ["2024-01-01"]
+
+
+def test_a_failed_gate_publishes_nothing_and_the_next_run_starts_clean(shop: Shop) -> None:
+    shop.run()
+    before = {table: shop.table(table) for table in TABLES}
+    shop.sales("huge.csv", *[f"h{n},s1,2024-01-04,1000" for n in range(101)])
+
+    with pytest.raises(GateFailed) as failed:
+        shop.run()
+
+    assert failed.value.table == "silver.toy_sales"
+    assert "at most 100,000 EUR" in failed.value.failures[0]
+    assert shop.publications() == 1
+    assert {table: shop.table(table) for table in TABLES} == before
+    assert ledger.read_attempts(shop.warehouse, "toy")[-1].outcome == "gate failed"
+    (shop.raw / "toy" / "sales" / "huge.csv").unlink()
+    shop.sales("b.csv", "b1,s1,2024-01-05,1")
+    shop.run()
+    assert [row[0] for row in shop.table("silver.toy_sales")] == ["a1", "a2", "a6", "b1"]
+
+
+def test_a_gate_may_be_overridden_by_name_and_reason(shop: Shop) -> None:
+    shop.sales("huge.csv", *[f"h{n},s1,2024-01-04,1000" for n in range(101)])
+    shop.run(overrides=(("silver.toy_sales", "a jubilee sale, told by the shop"),))
+
+    entry = next(gate for gate in shop.published().gates if gate.table == "silver.toy_sales")
+    assert entry.overridden_by is not None
+    assert entry.overridden_by.endswith(": a jubilee sale, told by the shop")
+
+
+def test_too_many_rejects_stop_the_run(shop: Shop) -> None:
+    shop.sales("b.csv", *[f"n{n},s9,2024-01-04,1" for n in range(40)])
+    with pytest.raises(GateFailed, match="43 of 46 were"):
+        shop.run()
+    assert shop.publications() == 0
+
+
+def test_a_changed_rule_recomputes_the_table_and_its_descendants_only(shop: Shop, toy_project: Path) -> None:
+    shop.run()
+    suite = toy_project / "expectations" / "silver" / "toy_sales.yaml"
+    suite.write_text(suite.read_text().replace("max_value: 1000}", "max_value: 5}").replace("[0, 1000]", "[0, 5]"))
+    forget_declarations()
+    shop.run()
+
+    assert {gate.table for gate in shop.published().gates} == {"silver.toy_sales", "gold.toy_days", "gold.toy_big_sales"}
+    assert [row[0] for row in shop.table("silver.toy_sales")] == ["a2"]
+
+
+def test_a_fixed_rule_gives_what_it_would_have_given_from_the_start(shop: Shop, toy_project: Path) -> None:
+    suite = toy_project / "expectations" / "silver" / "toy_sales.yaml"
+    right = suite.read_text()
+    suite.write_text(right.replace("max_value: 1000}", "max_value: 5}"))
+    forget_declarations()
+    shop.run()
+    suite.write_text(right)
+    forget_declarations()
+    shop.run()
+
+    assert [row[0] for row in shop.table("silver.toy_sales")] == ["a1", "a2", "a6"]
+    assert shop.gate("silver.toy_sales") == (7, 3, 3, 1)
+
+
+def test_new_parameters_add_a_slice_and_new_rows_recompute_every_slice(shop: Shop) -> None:
+    shop.run(threshold=5)
+    shop.run(threshold=10)
+    assert shop.table("gold.toy_big_sales") == [(10, 1), (5, 2)]
+    assert {gate.table for gate in shop.published().gates} == {"gold.toy_big_sales"}
+    assert shop.run(threshold=5).publication is None
+
+    shop.sales("b.csv", "b1,s1,2024-01-05,20")
+    shop.run(threshold=5)
+    assert shop.table("gold.toy_big_sales") == [(10, 2), (5, 3)]
+
+
+def test_rollback_shows_the_older_set_and_what_it_took_back_is_new_again(shop: Shop, spark: SparkSession) -> None:
+    shop.run()
+    before = {table: shop.table(table) for table in TABLES}
+    shop.sales("b.csv", "b1,s1,2024-01-05,20")
+    shop.run()
+    after = {table: shop.table(table) for table in TABLES}
+
+    rollback(spark, shop.warehouse, "toy", 1)
+
+    assert shop.published().restores == 1
+    assert {table: shop.table(table) for table in TABLES} == before
+    shop.run()
+    assert {table: shop.table(table) for table in TABLES} == after
+
+
+def test_a_layer_limit_leaves_the_rest_for_the_next_run(shop: Shop) -> None:
+    shop.run(layer="bronze")
+    assert [state.table for state in shop.published().tables] == ["bronze.toy_sales", "bronze.toy_shops"]
+    shop.run()
+    assert [row[0] for row in shop.table("silver.toy_sales")] == ["a1", "a2", "a6"]
+
+    shop.sales("b.csv", "b1,s1,2024-01-05,20")
+    shop.run(layer="bronze")
+    shop.run()
+    assert "b1" in [row[0] for row in shop.table("silver.toy_sales")]
+
+
+def test_discarded_rows_stay_accounted_for(shop: Shop, spark: SparkSession) -> None:
+    shop.run()
+    (sha256, record), *_ = shop.rejected("silver.toy_sales")
+    record_decisions(spark, shop.warehouse, "toy", (ledger.Decision("discard", "silver.toy_sales", sha256, record, "me", "known"),))
+    shop.run(full=True)
+
+    assert (sha256, record) in shop.rejected("silver.toy_sales")
+    assert shop.gate("silver.toy_sales") == (7, 3, 3, 1)
+    line = ledger.lineage(ledger.read(shop.warehouse, "toy"))
+    assert [decision.record_number for decision in ledger.decisions(line)] == [record]
+
+
+def test_two_runs_at_once_one_works_and_the_other_names_the_holder(shop: Shop, spark: SparkSession) -> None:
+    from strata import lease
+
+    with lease.hold(spark, shop.warehouse, "toy", "the-first"), pytest.raises(LeaseHeld) as refused:
+        shop.run()
+    assert refused.value.holder["run_id"] == "the-first"
+    assert shop.publications() == 0
+    shop.run()
+    assert shop.publications() == 1
+
+
+def test_bronze_is_the_archive_when_raw_files_are_gone(shop: Shop) -> None:
+    shop.run()
+    before = {table: shop.table(table) for table in ("bronze.toy_sales", *TABLES)}
+    rejected = shop.rejected("silver.toy_sales")
+    (shop.raw / "toy" / "sales" / "a.csv").unlink()
+    shop.run(full=True)
+
+    assert {table: shop.table(table) for table in ("bronze.toy_sales", *TABLES)} == before
+    assert shop.rejected("silver.toy_sales") == rejected
+    assert shop.gate("bronze.toy_sales") == (8, 7, 1, 0)

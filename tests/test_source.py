@@ -1,0 +1,90 @@
+"""Source contracts are read strictly: every unknown key is a finding, and all are told at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from strata.errors import DeclarationError
+from strata.source import Field, load_layouts
+
+GOOD = """
+apiVersion: v3.1.0
+kind: DataContract
+id: soil_samples.points
+version: 1.0.0
+status: active
+description: {purpose: Points.}
+customProperties:
+  - {property: table, value: bronze.soil_samples}
+  - {property: format, value: csv}
+  - {property: delimiter, value: ";"}
+  - {property: constants, value: {soc_unit: g/kg}}
+  - {property: order, value: delivery}
+schema:
+  - name: points
+    properties:
+      - {name: lon, physicalName: X, logicalType: string, required: true, description: x,
+         customProperties: [{property: unit, value: deg}]}
+      - {name: owner, physicalName: Owner, logicalType: string, description: x, classification: personal}
+"""
+
+
+def write(folder: Path, text: str, name: str = "soil_samples.points.yaml") -> None:
+    (folder / name).write_text(text, encoding="utf-8")
+
+
+def findings(folder: Path) -> list[str]:
+    with pytest.raises(DeclarationError) as error:
+        load_layouts("soil", folder)
+    return error.value.findings
+
+
+def test_a_layout(tmp_path: Path) -> None:
+    write(tmp_path, GOOD)
+    (layout,) = load_layouts("soil", tmp_path)
+    assert (layout.name, layout.feed, layout.source, layout.table) == ("points", "soil", "samples", "bronze.soil_samples")
+    assert (layout.format, layout.options, layout.order) == ("csv", {"delimiter": ";"}, "delivery")
+    assert layout.fields == (Field("lon", "X", True), Field("owner", "Owner", False, True))
+    assert layout.columns == ("lon", "owner", "soc_unit")
+    assert layout.required == {"X"}
+
+
+def test_other_feeds_are_passed_over(tmp_path: Path) -> None:
+    write(tmp_path, GOOD, "commerce_orders.points.yaml")
+    write(tmp_path, GOOD, "soil_order_items.points.yaml")
+    assert [layout.source for layout in load_layouts("soil", tmp_path)] == ["order_items"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "finding"),
+    [
+        ("version: 1.0.0", "verison: 1.0.0", "verison"),
+        ("property: order", "property: ordre", "ordre"),
+        ("physicalName: X", "physicalNmae: X", "lon.physicalNmae"),
+        ("property: unit", "property: units", "lon.units"),
+        ("value: csv", "value: xlsx", "format: must be one of csv, json, flatgeobuf"),
+        ("value: csv", "value: json", "delimiter: is for csv"),
+        ("bronze.soil_samples", "silver.soil_samples", "table: must match"),
+        ('";"', '";;"', "delimiter: must be one ASCII character"),
+        ('";"', '"\\""', "delimiter: must be one ASCII character"),
+        ("required: true", "required: yes please", "lon.required"),
+        ("required: true", "required: false", "at least one field must be required"),
+        ("value: delivery", "value: nothing", "order: must be delivery or a column"),
+        ("soc_unit: g/kg", "lon: g/kg", "constants.lon: is a field of the layout already"),
+        ("soc_unit: g/kg", "soc_unit: 1", "constants.soc_unit: must be text"),
+        ("physicalName: Owner", "physicalName: X", "physicalName: X stands twice"),
+        ("name: owner", "name: lon", "name: lon stands twice"),
+        ("kind: DataContract", "kind: DataContract\nkind: DataContract", "stands twice"),
+    ],
+)
+def test_what_breaks_the_rules_is_told(old: str, new: str, finding: str, tmp_path: Path) -> None:
+    write(tmp_path, GOOD.replace(old, new, 1))
+    found = findings(tmp_path)
+    assert any(finding in text and "soil_samples.points.yaml" in text for text in found), found
+
+
+def test_all_findings_in_all_files_at_once(tmp_path: Path) -> None:
+    write(tmp_path, GOOD.replace("version:", "verison:").replace("value: csv", "value: xlsx"))
+    write(tmp_path, GOOD.replace("status:", "sattus:"), "soil_samples.other.yaml")
+    assert len(findings(tmp_path)) == 4
