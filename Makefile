@@ -7,7 +7,6 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 run: .venv/.ready
 	@.venv/bin/strata run --raw samples --warehouse warehouse
-	@.venv/bin/strata show gold.soil_country_stats --warehouse warehouse
 
 test: .venv/.ready
 	@.venv/bin/python -m pytest

@@ -41,8 +41,8 @@ NUMBERS: dict[str, float | None] = {
     "1 000": None,
     " 1": None,
     "1\n": None,
-    "٣": None,
-    "１": None,
+    "\u0663": None,
+    "\uff11": None,
     "": None,
     "-": None,
     ".": None,
@@ -78,11 +78,12 @@ def test_negative_zero_is_zero(spark: SparkSession) -> None:
     assert math.copysign(1, zero) == 1
 
 
+SCRAPS = st.text(alphabet="0123456789+-.eEdxN_, \u0663", max_size=8)
 PLAIN = re.compile(r"[+-]?([0-9]{1,100}(\.[0-9]*)?|\.[0-9]+)")
 
 
 @settings(max_examples=5, deadline=None)
-@given(st.lists(st.one_of(st.text(alphabet="0123456789+-.eEdxN_, ٣", max_size=8), st.floats().map(repr), st.integers().map(str)), min_size=200))
+@given(st.lists(st.one_of(SCRAPS, st.floats().map(repr), st.integers().map(str)), min_size=200))
 def test_a_number_is_taken_exactly_when_it_is_plain(spark: SparkSession, texts: list[str]) -> None:
     expected = [float(text) if PLAIN.fullmatch(text) else None for text in texts]
     assert apply(spark, columns.parse_double, texts) == expected
@@ -96,7 +97,7 @@ def test_decimals_are_never_rounded(spark: SparkSession) -> None:
 
 
 def test_bigints(spark: SparkSession) -> None:
-    texts = ["0", "-7", "+7", "9223372036854775807", "9223372036854775808", "1.0", "1_0", "٣", "", " 1", None]
+    texts = ["0", "-7", "+7", "9223372036854775807", "9223372036854775808", "1.0", "1_0", "\u0663", "", " 1", None]
     assert apply(spark, columns.parse_bigint, texts) == [0, -7, 7, 2**63 - 1, None, None, None, None, None, None, None]
 
 
@@ -110,7 +111,8 @@ def test_markers(spark: SparkSession) -> None:
 
 def test_reasons_are_those_that_stand(spark: SparkSession) -> None:
     def reasons(text: Column) -> Column:
-        return columns.reasons(columns.flag(text == "a", "is a"), columns.flag(text.isNull(), "is missing"), columns.flag(text != "b", "no b"))
+        flags = [columns.flag(text == "a", "is a"), columns.flag(text.isNull(), "is missing"), columns.flag(text != "b", "no b")]
+        return columns.reasons(*flags)
 
     assert apply(spark, reasons, ["a", "b", None]) == [["is a", "no b"], [], ["is missing"]]
 

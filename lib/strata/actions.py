@@ -41,7 +41,7 @@ def _settings(arguments: argparse.Namespace) -> Settings:
 
 def _start_spark(settings: Settings, master: str | None = None) -> SparkSession:
     """Starts the JVM while Great Expectations loads: each takes seconds, and neither needs the other."""
-    from strata import gate  # noqa: PLC0415
+    from strata import gate
 
     loading = threading.Thread(target=gate.library, daemon=True)
     loading.start()
@@ -99,7 +99,7 @@ def _options(arguments: argparse.Namespace, settings: Settings, chosen: list[Fee
 
 
 def _for_feed(options: Options, feed: Feed) -> Options:
-    from dataclasses import replace  # noqa: PLC0415
+    from dataclasses import replace
 
     return replace(options, tables=tuple(name for name in options.tables if name in feed.table_names))
 
@@ -108,7 +108,7 @@ def _run_all(
     plans: list[Plan], arguments: argparse.Namespace, settings: Settings, warehouse: Warehouse, options: Options, say: Progress
 ) -> list[int]:
     """Runs one feed after the other; one feed's failure does not stop the next."""
-    from strata.run import run_feed  # noqa: PLC0415
+    from strata.run import run_feed
 
     say("starting Spark")
     spark = _start_spark(settings, arguments.master)
@@ -171,7 +171,7 @@ def _print_answers(warehouse: Warehouse, feed: Feed) -> None:
     latest = ledger.newest(ledger.read(warehouse, feed.name))
     if latest is None:
         return
-    from strata.storage import read_arrow  # noqa: PLC0415
+    from strata.storage import read_arrow
 
     for state in latest.tables:
         if not state.table.startswith("gold."):
@@ -203,7 +203,7 @@ def _print_table(arrow: Any, key: Sequence[str], form: str, limit: int) -> None:
 
 
 def show(arguments: argparse.Namespace) -> int:
-    from strata import views  # noqa: PLC0415
+    from strata import views
 
     warehouse = _settings(arguments).open_warehouse()
     if arguments.table is None:
@@ -214,14 +214,14 @@ def show(arguments: argparse.Namespace) -> int:
 
 
 def _key(table: str) -> Sequence[str]:
-    from strata.contract import load_contract  # noqa: PLC0415
+    from strata.contract import load_contract
 
     is_table = table.split(".", 1)[0] in ("bronze", "silver", "gold")
     return load_contract(table).key if is_table else ()
 
 
 def _show_list(warehouse: Warehouse, form: str) -> int:
-    from strata.contract import load_contract  # noqa: PLC0415
+    from strata.contract import load_contract
 
     rows = []
     for name in feeds.feed_names():
@@ -236,7 +236,7 @@ def _show_list(warehouse: Warehouse, form: str) -> int:
 
 
 def sql(arguments: argparse.Namespace) -> int:
-    from strata import views  # noqa: PLC0415
+    from strata import views
 
     settings = _settings(arguments)
     text = sys.stdin.read() if arguments.query == "-" else arguments.query
@@ -308,7 +308,8 @@ def gates(arguments: argparse.Namespace) -> int:
                 ]
             else:
                 folds = "; ".join(f"{n:,} {why}" for why, n in g.folds.items())
-                rows.append((g.table, publication.publication, g.mode, g.rows_in, g.accepted, g.quarantined, g.folded, g.total_rows, g.seconds, folds))
+                counts = (g.rows_in, g.accepted, g.quarantined, g.folded, g.total_rows)
+                rows.append((g.table, publication.publication, g.mode, *counts, g.seconds, folds))
     if arguments.expectations:
         _print(("table", "severity", "result", "rows", "observed", "rule"), rows, arguments.format)
     else:
@@ -324,7 +325,7 @@ def _not_passed(expectation: dict[str, Any]) -> str:
 
 
 def rollback(arguments: argparse.Namespace) -> int:
-    from strata import run as runner  # noqa: PLC0415
+    from strata import run as runner
 
     settings = _settings(arguments)
     warehouse = settings.open_warehouse()
@@ -355,17 +356,18 @@ def quarantine_show(arguments: argparse.Namespace) -> int:
         rows = [row for row in rows if arguments.reason in row["_reasons"]]
     shown = rows[: arguments.limit] if arguments.limit else rows
     if arguments.format == "table":
-        _print_records(shown, len(rows))
+        _print_records(shown, len(rows), waiting_room.paths_of(warehouse, publication.feed))
         return 0
     columns = list(rows[0]) if rows else ["_reasons"]
     _print(columns, [[row[c] for c in columns] for row in shown], arguments.format)
     return 0
 
 
-def _print_records(rows: list[dict[str, Any]], total: int) -> None:
+def _print_records(rows: list[dict[str, Any]], total: int, paths: dict[str, str]) -> None:
     """One block a row: rejected rows are wide, and most of their columns are empty."""
     for row in rows:
-        print(f"record {row.get('_record_number')} of file {str(row.get('_file_sha256'))[:12]}")
+        sha256 = str(row.get("_file_sha256"))
+        print(f"record {row.get('_record_number')} of {paths.get(sha256, 'a file')} (SHA-256 {sha256[:12]}…)")
         print("  because: " + "; ".join(row["_reasons"]))
         told = {k: v for k, v in row.items() if v is not None and k not in ("_reasons", "_file_sha256", "_record_number")}
         for name, value in told.items():
@@ -374,7 +376,7 @@ def _print_records(rows: list[dict[str, Any]], total: int) -> None:
 
 
 def _publication_of(warehouse: Warehouse, table: str) -> Publication:
-    from strata.contract import split_name  # noqa: PLC0415
+    from strata.contract import split_name
 
     _, owner, _ = split_name(table)
     feed = feeds.load_feed(owner)
@@ -388,7 +390,7 @@ def _publication_of(warehouse: Warehouse, table: str) -> Publication:
 
 def quarantine_replay(arguments: argparse.Namespace) -> int:
     """A forced look: the tables that hold rejected rows, and their descendants, are recomputed."""
-    from strata.run import run_feed  # noqa: PLC0415
+    from strata.run import run_feed
 
     settings = _settings(arguments)
     warehouse = settings.open_warehouse()
@@ -401,7 +403,7 @@ def quarantine_replay(arguments: argparse.Namespace) -> int:
         tables = (arguments.table,) if arguments.table else held
         if latest is None or not tables:
             continue
-        import json  # noqa: PLC0415
+        import json
 
         options = Options(settings.raw, tables=tables)
         feed = feeds.load_feed(name)
@@ -419,7 +421,7 @@ def quarantine_replay(arguments: argparse.Namespace) -> int:
 
 
 def quarantine_discard(arguments: argparse.Namespace) -> int:
-    from strata import run as runner  # noqa: PLC0415
+    from strata import run as runner
 
     settings = _settings(arguments)
     warehouse = settings.open_warehouse()
@@ -429,7 +431,8 @@ def quarantine_discard(arguments: argparse.Namespace) -> int:
     )
     spark = _start_spark(settings)
     published = runner.record_decisions(spark, warehouse, publication.feed, tuple(decisions))
-    print(f"{arguments.table}: {len(decisions)} discarded; they stay in the quarantine and in its counts (publication {published.publication})")
+    number = published.publication
+    print(f"{arguments.table}: {len(decisions)} discarded; they stay in the quarantine and in its counts (publication {number})")
     return 0
 
 
@@ -437,7 +440,7 @@ def quarantine_discard(arguments: argparse.Namespace) -> int:
 
 
 def validate(_: argparse.Namespace) -> int:
-    from strata import declarations  # noqa: PLC0415
+    from strata import declarations
 
     findings, counts = declarations.check_all()
     for finding in findings:

@@ -17,7 +17,7 @@ from strata import __version__, actions, config
 from strata import feed as feeds
 from strata.contract import LAYERS
 from strata.errors import StrataError
-from strata.output import FORMATS, Progress
+from strata.output import FORMATS
 
 EXIT_CODES = """exit codes:
   0  done, or nothing new to do
@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def job(feed: str, argv: Sequence[str] | None = None) -> int:
     """One feed's job under `spark-submit`, with the options of `strata run`."""
-    return _guard(lambda: _dispatch(["run", feed, *(sys.argv[1:] if argv is None else argv)], program=f"jobs/{feed}.py"))
+    return _guard(lambda: _dispatch(["run", feed, *(sys.argv[1:] if argv is None else argv)]))
 
 
 def _guard(work: Callable[[], int]) -> int:
@@ -62,7 +62,7 @@ def _guard(work: Callable[[], int]) -> int:
         return 1
 
 
-def _dispatch(argv: list[str], program: str = "strata") -> int:
+def _dispatch(argv: list[str]) -> int:
     parser = _parser()
     arguments = parser.parse_args(argv)
     if not hasattr(arguments, "action"):
@@ -113,7 +113,8 @@ def _add_run(commands: Any) -> None:
     run.add_argument("--table", action="append", metavar="TABLE", help="recompute this table and what is computed from it")
     run.add_argument("--layer", choices=LAYERS, help="go no further than this layer")
     run.add_argument("--dry-run", action="store_true", help="tell what would be read, computed and written, and why; write nothing")
-    run.add_argument("--override", action="append", default=[], metavar="TABLE=REASON", help="publish though that table's gate says no; the reason stands in the ledger")
+    run.add_argument("--override", action="append", default=[], metavar="TABLE=REASON",
+        help="publish though that table's gate says no; the reason stands in the ledger")  # fmt: skip
     run.add_argument("--master", metavar="URL", help="Spark master (default: local[*], or what spark-submit says)")
     run.add_argument("--log", choices=("text", "json"), help="progress as text or as JSON lines")
     run.add_argument("--quiet", action="store_true", help="no progress and no tables; errors only")
@@ -168,7 +169,8 @@ def _add_quarantine(commands: Any) -> None:
     _add_format(show)
     replay = _command(inner, "replay", "judge rejected rows again, with today's rules", actions.quarantine_replay)
     replay.add_argument("table", nargs="?", metavar="TABLE", help="only this table (default: every table with rejected rows)")
-    discard = _command(inner, "discard", "decide that rejected rows need no more attention; they stay accounted for", actions.quarantine_discard)
+    text = "decide that rejected rows need no more attention; they stay accounted for"
+    discard = _command(inner, "discard", text, actions.quarantine_discard)
     discard.add_argument("table", metavar="TABLE")
     discard.add_argument("--file", metavar="SHA256", help="rows of this file (a beginning of the hash is enough)")
     discard.add_argument("--record", type=int, metavar="N", help="this record of the file")

@@ -28,6 +28,14 @@ _PROPERTY_KEYS = {
     "primaryKeyPosition", "partitioned", "partitionKeyPosition", "classification", "description",
     "tags", "customProperties", "examples", "logicalTypeOptions", "items", "properties",
 }  # fmt: skip
+_OBJECT_KEYS = {
+    "name", "physicalName", "logicalType", "physicalType", "businessName", "description",
+    "dataGranularityDescription", "properties", "customProperties", "tags", "authoritativeDefinitions",
+}  # fmt: skip
+_TOP_KEYS = {
+    "apiVersion", "kind", "id", "name", "version", "status", "domain", "description",
+    "schema", "customProperties", "tags", "authoritativeDefinitions",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -116,7 +124,7 @@ def load_contract(table: str) -> Contract:
 def read_yaml(path: Path) -> dict[str, Any]:
     """A YAML mapping; a file that is none, or repeats a key, is a DeclarationError."""
     try:
-        document = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)  # noqa: S506
+        document = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         detail = " ".join(str(error).split())
         raise DeclarationError(f"{path} is not valid YAML: {detail}") from None
@@ -130,7 +138,7 @@ class _UniqueKeyLoader(yaml.SafeLoader):
 
 
 def _construct_unique_mapping(loader: yaml.SafeLoader, node: yaml.MappingNode, deep: bool = False) -> Any:
-    keys = [loader.construct_object(key, deep=True) for key, _ in node.value]  # type: ignore[no-untyped-call]
+    keys = [loader.construct_object(key, deep=True) for key, _ in node.value]
     repeated = {str(key) for key in keys if keys.count(key) > 1}
     if repeated:
         raise yaml.YAMLError(f"key {', '.join(sorted(repeated))} stands twice {node.start_mark}")
@@ -154,20 +162,28 @@ def parse_contract(table: str, document: dict[str, Any], path: Path) -> Contract
     if len(objects) != 1:
         raise DeclarationError(f"{path}: schema must hold exactly one object; found {len(objects)}")
     schema = objects[0]
+    purpose = (document.get("description") or {}).get("purpose", "")
+    grain = schema.get("dataGranularityDescription", "")
+    findings += [f"unknown key {key}" for key in sorted(document.keys() - _TOP_KEYS)]
+    findings += [f"schema: unknown key {key}" for key in sorted(schema.keys() - _OBJECT_KEYS)]
+    findings += [f"{key} is missing" for key, text in (("description.purpose", purpose), ("dataGranularityDescription", grain)) if not text]
     fields = tuple(_parse_field(item, findings) for item in schema.get("properties", []))
     if layer == "bronze":
         fields += BRONZE_PROVENANCE
     _check_fields(fields, layer, findings)
     options = custom_properties(schema)
     findings += [f"unknown custom property {key}" for key in sorted(options.keys() - {"allowEmpty"})]
+    allow_empty = options.get("allowEmpty", False)
+    if not isinstance(allow_empty, bool):
+        findings.append(f"allowEmpty must be true or false; found {allow_empty!r}")
     if findings:
         raise DeclarationError(f"{path}: " + "; ".join(findings), findings=findings)
     return Contract(
         table=table,
-        purpose=(document.get("description") or {}).get("purpose", ""),
-        grain=schema.get("dataGranularityDescription", ""),
+        purpose=purpose,
+        grain=grain,
         fields=fields,
-        allow_empty=bool(options.get("allowEmpty", False)),
+        allow_empty=allow_empty,
     )
 
 
@@ -178,6 +194,9 @@ def _parse_field(item: dict[str, Any], findings: list[str]) -> Field:
     for key in ("name", "description", "logicalType"):
         if not item.get(key):
             findings.append(f"{name}: {key} is missing")
+    for key in ("required", "primaryKey"):
+        if not isinstance(item.get(key, False), bool):
+            findings.append(f"{name}: {key} must be true or false; found {item[key]!r}")
     kind = str(item.get("physicalType", item.get("logicalType", "")))
     if not _TYPES.fullmatch(kind):
         findings.append(f"{name}: physicalType {kind!r} is not a Spark SQL type")
@@ -211,7 +230,7 @@ def _check_fields(fields: tuple[Field, ...], layer: str, findings: list[str]) ->
 
 def struct_type(fields: tuple[Field, ...], enforce_required: bool = True) -> Any:
     """The Spark StructType of `fields`, with descriptions as column comments."""
-    from pyspark.sql.types import StructField, StructType, _parse_datatype_string  # noqa: PLC0415
+    from pyspark.sql.types import StructField, StructType, _parse_datatype_string
 
     return StructType(
         [

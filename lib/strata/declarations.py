@@ -76,8 +76,10 @@ def _check_layouts(feed: feeds.Feed) -> list[str]:
 
 
 def _check_job(name: str, counts: dict[str, int]) -> list[str]:
-    """Jobs lie in a checkout, not in the wheel."""
-    jobs = (resources.project() or resources.folder("conf").resolve().parent) / "jobs"
+    """Jobs lie beside the feed they run: in a checkout, not in the wheel, or in the caller's own project."""
+    own = resources.project()
+    is_own = own is not None and any((own / "feeds" / module).exists() for module in (f"{name}.py", name))
+    jobs = (own if own is not None and is_own else resources.folder("conf").resolve().parent) / "jobs"
     if not jobs.is_dir():
         return []
     if not (jobs / f"{name}.py").is_file():

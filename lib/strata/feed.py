@@ -115,9 +115,7 @@ def check(feed: Feed) -> list[str]:
     findings = []
     sources = {source.name for source in feed.sources}
     findings += [
-        f"layout {layout.name} is of source {layout.source}, which SOURCES lacks"
-        for layout in feed.layouts
-        if layout.source not in sources
+        f"layout {layout.name} is of source {layout.source}, which SOURCES lacks" for layout in feed.layouts if layout.source not in sources
     ]
     fields = {field.name for field in dataclasses.fields(feed.params_class)} if feed.params_class else set()
     for table in feed.tables:

@@ -227,9 +227,7 @@ def read_blocks(stream: BinaryIO, block_bytes: int, limit: int | None = None) ->
         yield block
 
 
-def range_blocks(
-    uri: str, start: int, end: int, is_gzip: bool, block_bytes: int
-) -> Iterator[bytes]:
+def range_blocks(uri: str, start: int, end: int, is_gzip: bool, block_bytes: int) -> Iterator[bytes]:
     """The bytes [start, end) of the file's text, in blocks; offsets count decompressed bytes."""
     with open_input(uri) as raw:
         stream = cast(BinaryIO, gzip.GzipFile(fileobj=raw)) if is_gzip else raw

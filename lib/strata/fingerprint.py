@@ -58,10 +58,7 @@ def _visit(thing: Any, seen: dict[str, str]) -> None:
     code = getattr(function, "__code__", None)
     if code is None:
         return
-    cells = {
-        name: cell.cell_contents
-        for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=False)
-    }
+    cells = {name: cell.cell_contents for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=False)}
     for reached_name, reached in _reached(code, {**function.__globals__, **cells}):
         if _is_ours(reached):
             _visit(reached, seen)

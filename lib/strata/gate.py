@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass, field
+from functools import reduce
+from operator import and_, or_
 from typing import TYPE_CHECKING, Any
 
 from strata.contract import Contract
@@ -27,23 +29,22 @@ _NOT_ROW_LOCAL = (
     "expect_column_values_to_be_decreasing",
     "expect_column_value_z_scores_to_be_less_than",
     "expect_column_values_to_not_be_outliers",
-    "expect_column_values_to_be_of_type",
-    "expect_column_values_to_be_in_type_list",
 )
+_RAISES = ("expect_column_values_to_match_json_schema",)
 _ROW_ID = ("_file_sha256", "_record_number")
 
 
 def library() -> Any:
     """Great Expectations, told to send nothing and to draw no progress bars."""
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
-    import great_expectations as gx  # noqa: PLC0415
+    import great_expectations as gx
 
     return gx
 
 
 def is_row_expectation(expectation: Expectation) -> bool:
     """Whether the expectation judges each row alone (uniqueness does not, and stops the run instead)."""
-    from great_expectations.expectations.expectation import (  # noqa: PLC0415
+    from great_expectations.expectations.expectation import (
         ColumnMapExpectation,
         ColumnPairMapExpectation,
         MulticolumnMapExpectation,
@@ -56,8 +57,8 @@ def is_row_expectation(expectation: Expectation) -> bool:
 
 def _implementation(expectation: Expectation) -> Any:
     library()
-    from great_expectations.exceptions import ExpectationNotFoundError  # noqa: PLC0415
-    from great_expectations.expectations.registry import get_expectation_impl  # noqa: PLC0415
+    from great_expectations.exceptions import ExpectationNotFoundError
+    from great_expectations.expectations.registry import get_expectation_impl
 
     try:
         return get_expectation_impl(expectation.type)
@@ -75,9 +76,36 @@ def check_types(suite: Suite) -> list[str]:
             _build(expectation)
         except DeclarationError as error:
             findings.append(f"expectation {number}: {error}")
-        if expectation.type in _NOT_ROW_LOCAL:
-            findings.append(f"expectation {number}: {expectation.type} depends on which rows arrive together")
+            continue
+        reason = _why_refused(expectation)
+        if reason:
+            findings.append(f"expectation {number}: {expectation.type} {reason}")
     return findings
+
+
+def _why_refused(expectation: Expectation) -> str | None:
+    """Why a gate cannot use an expectation that Great Expectations knows; None when it can."""
+    if expectation.type in _NOT_ROW_LOCAL:
+        return "depends on which rows arrive together"
+    if expectation.type in _RAISES:
+        return "raises on a value that it cannot read, so that one bad row would stop the run"
+    if is_row_expectation(expectation) and not _runs_on_spark(_implementation(expectation)):
+        return "cannot be computed on Spark by Great Expectations"
+    return None
+
+
+def _runs_on_spark(implementation: Any) -> bool:
+    from great_expectations.exceptions import MetricProviderError
+    from great_expectations.execution_engine import SparkDFExecutionEngine
+    from great_expectations.expectations.registry import get_metric_provider
+
+    # Only the engine's class is asked for; making a whole engine would start Spark.
+    engine = SparkDFExecutionEngine.__new__(SparkDFExecutionEngine)
+    try:
+        get_metric_provider(f"{implementation.map_metric}.condition", engine)
+    except MetricProviderError:
+        return False
+    return True
 
 
 def _build(expectation: Expectation) -> Any:
@@ -103,8 +131,8 @@ class Rule:
 def row_rules(frame: DataFrame, suite: Suite) -> list[Rule]:
     """The suite's row expectations as Columns over `frame`'s columns; no row is read."""
     library()
-    from great_expectations.execution_engine import SparkDFExecutionEngine  # noqa: PLC0415
-    from great_expectations.validator.metrics_calculator import MetricsCalculator  # noqa: PLC0415
+    from great_expectations.execution_engine import SparkDFExecutionEngine
+    from great_expectations.validator.metrics_calculator import MetricsCalculator
 
     expectations = [e for e in suite.expectations if is_row_expectation(e)]
     engine = SparkDFExecutionEngine(persist=False)
@@ -114,27 +142,30 @@ def row_rules(frame: DataFrame, suite: Suite) -> list[Rule]:
 
 
 def _failing_condition(calculator: Any, expectation: Expectation) -> Column:
-    from great_expectations.validator.metric_configuration import MetricConfiguration  # noqa: PLC0415
-    from pyspark.sql import functions as F  # noqa: PLC0415
+    from great_expectations.expectations.registry import get_metric_kwargs
+    from great_expectations.validator.metric_configuration import MetricConfiguration
+    from pyspark.sql import functions as F
 
-    implementation = _implementation(expectation)
-    domain = {key: expectation.kwargs[key] for key in implementation.domain_keys if key in expectation.kwargs}
-    values = {key: value for key, value in expectation.kwargs.items() if key not in domain}
-    defaults = {
-        name: info.default
-        for name, info in implementation.__fields__.items()
-        if name in ("min_value", "max_value", "strict_min", "strict_max", "or_equal", "ignore_row_if")
-    }
-    if "ignore_row_if" in expectation.kwargs or "ignore_row_if" in defaults:
-        domain["ignore_row_if"] = domain.get("ignore_row_if", defaults.get("ignore_row_if"))
-    metric = MetricConfiguration(
-        metric_name=f"{implementation.map_metric}.condition",
-        metric_domain_kwargs={**domain, "batch_id": "candidate"},
-        metric_value_kwargs={**{k: v for k, v in defaults.items() if k not in domain}, **values},
-    )
-    condition = calculator.get_metric(metric)[0]
+    built = _build(expectation)
+    name = f"{built.map_metric}.condition"
+    # The library's own reading of the kwargs: its defaults, and its types (a bound is a double to it).
+    kwargs = get_metric_kwargs(name, configuration=built.configuration)
+    domain = {**kwargs["metric_domain_kwargs"], "batch_id": "candidate"}
+    condition = calculator.get_metric(MetricConfiguration(name, domain, kwargs["metric_value_kwargs"]))[0]
     # A condition that is NULL is no failure for the library's own count.
-    return F.coalesce(condition, F.lit(False))
+    return F.coalesce(condition, F.lit(False)) & ~_is_ignored(expectation, domain.get("ignore_row_if"))
+
+
+def _is_ignored(expectation: Expectation, when: str | None) -> Column:
+    """Whether the library leaves the row out for its missing values: it filters such rows before it counts."""
+    from pyspark.sql import functions as F
+
+    missing = [F.col(name).isNull() for name in expectation.columns]
+    if when in ("both_values_are_missing", "all_values_are_missing"):
+        return reduce(and_, missing)
+    if when in ("either_value_is_missing", "any_value_is_missing"):
+        return reduce(or_, missing)
+    return F.lit(False)
 
 
 def judge(frame: DataFrame, rules: list[Rule], rows: Rows) -> DataFrame:
@@ -143,7 +174,7 @@ def judge(frame: DataFrame, rules: list[Rule], rows: Rows) -> DataFrame:
     A row that the transform gives a reason is rejected, else one that it folds is folded; the suite
     judges the rest. A folded row adds nothing to the table, so the table's rules do not ask of it.
     """
-    from pyspark.sql import functions as F  # noqa: PLC0415
+    from pyspark.sql import functions as F
 
     given = frame.columns
     own = F.coalesce(F.col("_reasons"), _no_reasons()) if "_reasons" in given else _no_reasons()
@@ -155,11 +186,7 @@ def judge(frame: DataFrame, rules: list[Rule], rows: Rows) -> DataFrame:
         raise ConservationError(f"a transform that is {rows.value} must tell `_rows`, the input rows that each row answers for")
     fold = F.when(F.size(own) == 0, F.col("_fold")) if "_fold" in given else F.lit(None).cast("string")
     told = frame.withColumns({"_fold": fold, "_reasons": own, "_rows": weight.cast("bigint")})
-    broken = [
-        F.when(rule.breaks, F.lit(rule.expectation.description))
-        for rule in rules
-        if rule.expectation.severity == "critical"
-    ]
+    broken = [F.when(rule.breaks, F.lit(rule.expectation.description)) for rule in rules if rule.expectation.severity == "critical"]
     if not broken:
         return told
     judged = F.array_distinct(F.concat("_reasons", F.array_compact(F.array(*broken))))
@@ -167,25 +194,25 @@ def judge(frame: DataFrame, rules: list[Rule], rows: Rows) -> DataFrame:
 
 
 def _no_reasons() -> Column:
-    from pyspark.sql import functions as F  # noqa: PLC0415
+    from pyspark.sql import functions as F
 
     return F.array().cast("array<string>")
 
 
 def is_rejected() -> Column:
-    from pyspark.sql import functions as F  # noqa: PLC0415
+    from pyspark.sql import functions as F
 
     return F.size("_reasons") > 0
 
 
 def is_folded() -> Column:
-    from pyspark.sql import functions as F  # noqa: PLC0415
+    from pyspark.sql import functions as F
 
     return (F.size("_reasons") == 0) & F.col("_fold").isNotNull()
 
 
 def is_accepted() -> Column:
-    from pyspark.sql import functions as F  # noqa: PLC0415
+    from pyspark.sql import functions as F
 
     return (F.size("_reasons") == 0) & F.col("_fold").isNull()
 
@@ -212,7 +239,7 @@ class Tally:
 
 def tally_columns(frame: DataFrame, rules: list[Rule], folds: tuple[str, ...]) -> list[Column]:
     """The aggregates that make a Tally, to be observed in the pass that writes the rows."""
-    from pyspark.sql import functions as F  # noqa: PLC0415
+    from pyspark.sql import functions as F
 
     def total(condition: Column, value: Column) -> Column:
         return F.coalesce(F.sum(F.when(condition, value).otherwise(F.lit(0))), F.lit(0))
@@ -305,19 +332,20 @@ def audit(candidate: DataFrame, suite: Suite, contract: Contract, views: dict[st
 
 
 def _unique(candidate: DataFrame, expectation: Expectation) -> Outcome:
-    """Counts every row whose key another row shares, as Great Expectations does; rows with a NULL key are ignored."""
-    from pyspark.sql import functions as F  # noqa: PLC0415
+    """Counts every row whose key another row shares, as Great Expectations does.
+
+    Rows whose key is NULL in every column are ignored, or as `ignore_row_if` says.
+    """
+    from pyspark.sql import functions as F
 
     keys = [F.col(name) for name in expectation.columns]
-    known = candidate.select(*keys).dropna()
+    known = candidate.select(*keys).where(~_is_ignored(expectation, expectation.kwargs.get("ignore_row_if", "all_values_are_missing")))
     shared = known.groupBy(*keys).count().where("count > 1").agg(F.coalesce(F.sum("count"), F.lit(0)).alias("n"))
     count = int(shared.first()["n"])  # type: ignore[index]
     return Outcome(expectation, count == 0, count)
 
 
-def _validate(
-    candidate: DataFrame, expectations: list[Expectation], contract: Contract, views: dict[str, DataFrame]
-) -> list[Outcome]:
+def _validate(candidate: DataFrame, expectations: list[Expectation], contract: Contract, views: dict[str, DataFrame]) -> list[Outcome]:
     gx = library()
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
@@ -365,7 +393,8 @@ def _outcome(expectation: Expectation, answer: Any) -> Outcome:
         raise GateFailed(f"an expectation must be able to answer; {expectation.type} could not: {text}")
     result = answer.result or {}
     observed = result.get("observed_value")
-    return Outcome(expectation, bool(answer.success), result.get("unexpected_count"), None if observed is None else str(observed))
+    # `unexpected` stays None: it marks the rules that reject rows, and these stop the run.
+    return Outcome(expectation, bool(answer.success), None, None if observed is None else str(observed))
 
 
 def _with_views(expectation: Expectation, views: dict[str, DataFrame]) -> Expectation:
@@ -408,7 +437,8 @@ def verdict(
     """Adds up what stops the run: critical table expectations, an empty candidate, too many rejects."""
     row_types = {id(o) for o in outcomes if o.unexpected is not None and not o.expectation.is_uniqueness}
     failures = [
-        f"{o.expectation.description}" + (f" (found {o.observed})" if o.observed is not None else "")
+        f"{o.expectation.description}"
+        + (f" (found {o.observed})" if o.observed is not None else "")
         + (f" ({o.unexpected} rows share a key)" if o.expectation.is_uniqueness else "")
         for o in outcomes
         if not o.success and o.expectation.severity == "critical" and id(o) not in row_types

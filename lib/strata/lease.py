@@ -59,7 +59,7 @@ def hold(spark: SparkSession, warehouse: Warehouse, feed: str, run_id: str) -> I
 def _hold_file(spark: SparkSession, warehouse: Warehouse, feed: str, holder: dict[str, Any]) -> Iterator[Lease]:
     path = Path(warehouse.root) / "ops" / "leases" / f"{feed}.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
-    jvm = spark._jvm
+    jvm: Any = spark._jvm
     file = jvm.java.io.RandomAccessFile(str(path.resolve()), "rw")
     try:
         lock = _try_lock(file)
@@ -73,7 +73,7 @@ def _hold_file(spark: SparkSession, warehouse: Warehouse, feed: str, holder: dic
 
 
 def _try_lock(file: Any) -> Any:
-    from py4j.protocol import Py4JJavaError  # noqa: PLC0415
+    from py4j.protocol import Py4JJavaError
 
     try:
         return file.getChannel().tryLock()
@@ -147,7 +147,7 @@ class S3Lease(Lease):
         return json.dumps({**self.holder, "expires": time.time() + S3_LEASE_SECONDS})
 
     def _put(self, body: str, condition: dict[str, str]) -> None:
-        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+        from botocore.exceptions import BotoCoreError, ClientError
 
         try:
             answer = self.client.put_object(Bucket=self.bucket, Key=self.key, Body=body.encode(), **condition)
@@ -166,7 +166,7 @@ class S3Lease(Lease):
 
 @contextmanager
 def _hold_s3(_: SparkSession, warehouse: Warehouse, feed: str, holder: dict[str, Any]) -> Iterator[Lease]:
-    import boto3  # noqa: PLC0415
+    import boto3
 
     address = urlsplit(warehouse.root)
     key = f"{address.path.strip('/')}/ops/leases/{feed}.json".lstrip("/")

@@ -80,7 +80,7 @@ def _cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.6g}" if abs(value) >= 1e7 or 0 < abs(value) < 1e-4 else f"{value:,.4f}"
     if isinstance(value, datetime):
-        return value.isoformat(sep=" ", timespec="seconds")
+        return value.replace(tzinfo=None).isoformat(sep=" ", timespec="seconds")
     if isinstance(value, (bytes, bytearray)):
         return f"<{len(value)} bytes>"
     plain = _json_value(value)
@@ -91,7 +91,7 @@ def _cell(value: Any) -> str:
 
 
 def _width(text: str) -> int:
-    import unicodedata  # noqa: PLC0415
+    import unicodedata
 
     return sum(0 if unicodedata.combining(ch) else 2 if unicodedata.east_asian_width(ch) in "WF" else 1 for ch in text)
 

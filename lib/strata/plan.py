@@ -13,7 +13,7 @@ from typing import Any
 from strata import files, ledger
 from strata.contract import LAYERS, split_name
 from strata.errors import BadFile, UsageError
-from strata.feed import Feed, load_feed
+from strata.feed import Feed
 from strata.ledger import FileEntry, Publication, TableState
 from strata.look import Look, look
 from strata.storage import Warehouse
@@ -87,9 +87,7 @@ class Plan:
         return not self.steps
 
 
-def make_plan(
-    feed: Feed, params: dict[str, Any], warehouse: Warehouse, options: Options, looked: Looked | None = None
-) -> Plan:
+def make_plan(feed: Feed, params: dict[str, Any], warehouse: Warehouse, options: Options, looked: Looked | None = None) -> Plan:
     """The plan of one feed's run against the ledger as it stands now."""
     line = ledger.lineage(ledger.read(warehouse, feed.name))
     base = line[-1] if line else None
@@ -272,7 +270,3 @@ def published_state(name: str, base: Publication | None, warehouse: Warehouse) -
 
 def _plural(count: int, noun: str) -> str:
     return f"{count} {noun}" + ("" if count == 1 else "s")
-
-
-def plan_for(name: str, params: dict[str, Any], warehouse: Warehouse, options: Options) -> Plan:
-    return make_plan(load_feed(name), params, warehouse, options)

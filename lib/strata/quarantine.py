@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from strata import ledger
 from strata import feed as feeds
+from strata import ledger
 from strata.errors import UsageError
 from strata.ledger import Decision, Publication
 from strata.storage import Warehouse, quarantine_name, read_arrow
@@ -53,9 +53,12 @@ def waiting(warehouse: Warehouse) -> list[Waiting]:
     return found
 
 
-def _by_reason(
-    table: str, rows: list[dict[str, Any]], arrived: dict[str, Any], discarded: set[tuple[str, str, int]]
-) -> list[Waiting]:
+def paths_of(warehouse: Warehouse, feed: str) -> dict[str, str]:
+    """The path, below the feed's raw folder, of every file taken, by its SHA-256."""
+    return {e.sha256: f"{e.source}/{e.path}" for e in ledger.files_taken(ledger.lineage(ledger.read(warehouse, feed))).values()}
+
+
+def _by_reason(table: str, rows: list[dict[str, Any]], arrived: dict[str, Any], discarded: set[tuple[str, str, int]]) -> list[Waiting]:
     counts: Counter[str] = Counter()
     gone: Counter[str] = Counter()
     since: dict[str, datetime] = {}

@@ -40,9 +40,7 @@ class Part:
     layout: Layout
 
 
-def bronze_frame(
-    spark: SparkSession, looks: Sequence[Look], layouts: Sequence[Layout], contract_columns: Sequence[str]
-) -> DataFrame:
+def bronze_frame(spark: SparkSession, looks: Sequence[Look], layouts: Sequence[Layout], contract_columns: Sequence[str]) -> DataFrame:
     """One row per raw record of the files looked at: the business columns, then the provenance.
 
     `contract_columns` are the bronze table's columns in contract order; provenance among them is
@@ -98,9 +96,7 @@ def _tasks(parts: Sequence[Part]) -> tuple[tuple[Part, ...], ...]:
     return tuple(map(tuple, tasks))
 
 
-def _read_tasks(
-    tasks: Sequence[Sequence[Part]], business: Sequence[str]
-) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+def _read_tasks(tasks: Sequence[Sequence[Part]], business: Sequence[str]) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     def read(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             for task in batch.column(0).to_pylist():
@@ -170,9 +166,6 @@ def _add_file_columns(batch: pa.RecordBatch, look: Look, schema: pa.Schema) -> p
     }
     rows = batch.num_rows
     arrays = [
-        batch.column(f.name)
-        if f.name in batch.schema.names
-        else pa.repeat(pa.scalar(of_file.get(f.name), f.type), rows)
-        for f in schema
+        batch.column(f.name) if f.name in batch.schema.names else pa.repeat(pa.scalar(of_file.get(f.name), f.type), rows) for f in schema
     ]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)

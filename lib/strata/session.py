@@ -5,6 +5,7 @@ Under `spark-submit` the settings given there win: only what is not set yet is s
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import tempfile
@@ -58,9 +59,9 @@ LOCAL = {
 
 def build(master: str | None = None, settings: dict[str, str] | None = None, log_file: str | None = None) -> SparkSession:
     """The process's session; a JVM that cannot start is one clear sentence."""
-    from pyspark import SparkConf  # noqa: PLC0415
-    from pyspark.errors import PySparkException  # noqa: PLC0415
-    from pyspark.sql import SparkSession  # noqa: PLC0415
+    from pyspark import SparkConf
+    from pyspark.errors import PySparkException
+    from pyspark.sql import SparkSession
 
     # Python workers must be this very interpreter, or they miss the packages that are installed here.
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
@@ -80,8 +81,10 @@ def build(master: str | None = None, settings: dict[str, str] | None = None, log
             spark = SparkSession.builder.config(conf=conf).getOrCreate()
     except (PySparkException, OSError, RuntimeError) as error:
         hint = f"see {log_file}" if log_file else "see above"
-        raise UsageError(f"Spark needs Java 17 or later to start, and did not start ({type(error).__name__}); {hint}") from None
+        raise UsageError(f"Spark needs Java 17 to 22 to start, and did not start ({type(error).__name__}); {hint}") from None
     spark.sparkContext.setLogLevel("ERROR")
+    # pyspark logs every query error as a JSON line with the JVM's whole trace, besides raising it.
+    logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL + 1)
     return spark
 
 

@@ -86,8 +86,7 @@ def match_layout(header: Iterable[str], layouts: Sequence[Layout]) -> Layout:
     if len(best) > 1:
         names = " and ".join(sorted(layout.name for layout in best))
         raise DeclarationError(
-            f"a file has one layout; {names} fit this header equally well: "
-            "require another field in one of them",
+            f"a file has one layout; {names} fit this header equally well: require another field in one of them",
             layouts=[layout.name for layout in best],
         )
     return best[0]
@@ -120,16 +119,9 @@ def load_layouts(feed: str, folder: Path | None = None) -> tuple[Layout, ...]:
     """
     paths = sorted(folder.glob("*.yaml")) if folder else resources.search("schemas", "source/*.yaml")
     findings: list[str] = []
-    layouts = [
-        _parse_file(path, findings)
-        for path in paths
-        if path.name.startswith(f"{feed}_")
-        and _names_feed(path, feed, findings)
-    ]
+    layouts = [_parse_file(path, findings) for path in paths if path.name.startswith(f"{feed}_") and _names_feed(path, feed, findings)]
     if findings:
-        raise DeclarationError(
-            "source contracts must keep the rules:\n  " + "\n  ".join(findings), findings=findings
-        )
+        raise DeclarationError("source contracts must keep the rules:\n  " + "\n  ".join(findings), findings=findings)
     return tuple(sorted((layout for layout in layouts if layout), key=lambda layout: (layout.source, layout.name)))
 
 

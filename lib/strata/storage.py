@@ -65,8 +65,7 @@ def quarantine_name(table: str) -> str:
 def quarantine_contract(contract: Contract) -> Contract:
     """The table's columns, all of them nullable, and the reasons: a rejected row whole."""
     nullable = tuple(
-        Field(f.name, f.type, f.description, unit=f.unit, is_personal=f.is_personal, is_provenance=f.is_provenance)
-        for f in contract.fields
+        Field(f.name, f.type, f.description, unit=f.unit, is_personal=f.is_personal, is_provenance=f.is_provenance) for f in contract.fields
     )
     return Contract(
         table=quarantine_name(contract.table),
@@ -95,9 +94,7 @@ def read_commit(warehouse: Warehouse, table: str, version: int) -> Commit:
     try:
         info = next(action["commitInfo"] for action in map(json.loads, lines) if "commitInfo" in action)
     except (StopIteration, ValueError):
-        raise StrataError(
-            f"every commit of a table tells who wrote it; {uri} is empty or torn: restore that file from a backup"
-        ) from None
+        raise StrataError(f"every commit of a table tells who wrote it; {uri} is empty or torn: restore that file from a backup") from None
     rows = info.get("operationMetrics", {}).get("numOutputRows")
     return Commit(version, info.get("userMetadata"), None if rows is None else int(rows), info.get("operation", ""))
 
@@ -116,8 +113,8 @@ def read_arrow(warehouse: Warehouse, table: str, version: int, columns: list[str
     The log is read by delta-rs and the files by Arrow itself: delta-rs hands Arrow a file system written
     in Python, whose threads abort the interpreter at exit one time in five.
     """
-    import pyarrow as pa  # noqa: PLC0415
-    from pyarrow import parquet  # noqa: PLC0415
+    import pyarrow as pa
+    from pyarrow import parquet
 
     delta = _delta_table(warehouse, table, version)
     schema = pa.schema(delta.schema().to_arrow())
@@ -134,13 +131,13 @@ def read_arrow(warehouse: Warehouse, table: str, version: int, columns: list[str
 
 def _arrow_schema(schema: Any) -> pa.Schema:
     """The table's schema with Parquet's plain types, so that no file's column is renamed or dropped."""
-    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow as pa
 
     return pa.schema([pa.field(f.name, pa.null()) if pa.types.is_nested(f.type) else f for f in schema])
 
 
 def _delta_table(warehouse: Warehouse, table: str, version: int) -> Any:
-    from deltalake import DeltaTable  # noqa: PLC0415
+    from deltalake import DeltaTable
 
     path = re.sub(r"^s3a://", "s3://", warehouse.path(table))
     return DeltaTable(path, version=version, storage_options=files.object_store_options(path))
@@ -148,7 +145,7 @@ def _delta_table(warehouse: Warehouse, table: str, version: int) -> Any:
 
 def _data_files(warehouse: Warehouse, table: str, version: int) -> Iterator[tuple[str, dict[str, Any]]]:
     """Each data file of the version, with the values of its partition columns."""
-    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow as pa
 
     for action in pa.table(_delta_table(warehouse, table, version).get_add_actions(flatten=True)).to_pylist():
         partition = {k.removeprefix("partition."): v for k, v in action.items() if k.startswith("partition.")}
@@ -198,15 +195,13 @@ class Store:
         `frame` holds every row that the touched groups should have, one per key; a row of theirs
         that it lacks is deleted. Keys are compared column by column.
         """
-        from pyspark.sql import functions as F  # noqa: PLC0415
+        from pyspark.sql import functions as F
 
         before = self._latest(contract.table)
         key = list(contract.key)
         old = self.read(contract.table, before)
         gone = semi_join(old, touched, group).select(*key).join(frame.select(*key), on=key, how="left_anti")
-        source = frame.withColumn("_gone", F.lit(False)).unionByName(
-            gone.withColumn("_gone", F.lit(True)), allowMissingColumns=True
-        )
+        source = frame.withColumn("_gone", F.lit(False)).unionByName(gone.withColumn("_gone", F.lit(True)), allowMissingColumns=True)
         condition = " AND ".join(f"t.`{name}` = s.`{name}`" for name in key)
         values = {f"`{name}`": f"s.`{name}`" for name in contract.columns}
         with self._commit_marks(contract.table):
@@ -222,7 +217,7 @@ class Store:
         return self._confirm(contract.table, before)
 
     def _create(self, contract: Contract) -> None:
-        from delta.tables import DeltaTable  # noqa: PLC0415
+        from delta.tables import DeltaTable
 
         builder = DeltaTable.create(self.spark).location(self.warehouse.spark_path(contract.table))
         builder = builder.addColumns(struct_type(contract.fields)).comment(contract.purpose)
@@ -297,7 +292,7 @@ class Store:
         return latest
 
     def _delta(self, table: str) -> Any:
-        from delta.tables import DeltaTable  # noqa: PLC0415
+        from delta.tables import DeltaTable
 
         return DeltaTable.forPath(self.spark, self.warehouse.spark_path(table))
 

@@ -20,7 +20,7 @@ SEVERITIES = ("critical", "warning")
 UNIQUENESS = ("expect_column_values_to_be_unique", "expect_compound_columns_to_be_unique")
 NOT_NULL = "expect_column_values_to_not_be_null"
 # These would let bad rows through a gate, or judge a row by which rows happened to arrive with it.
-REFUSED_ARGUMENTS = ("mostly", "row_condition", "condition_parser", "catch_exceptions", "result_format")
+REFUSED_ARGUMENTS = ("mostly", "row_condition", "condition_parser", "catch_exceptions", "result_format", "severity")
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,8 @@ class Expectation:
     @property
     def text(self) -> str:
         """A canonical form, for fingerprints."""
-        return json.dumps([self.type, self.kwargs, self.severity, self.description], sort_keys=True)
+        # YAML reads a bound such as 2024-01-01 as a date, which JSON does not know.
+        return json.dumps([self.type, self.kwargs, self.severity, self.description], sort_keys=True, default=str)
 
 
 @dataclass(frozen=True)
@@ -88,8 +89,8 @@ def parse_suite(table: str, document: dict[str, Any], path: Path) -> Suite:
     if not items:
         findings.append("a suite without expectations would pass anything; state at least one")
     expectations = tuple(_parse_expectation(number, item, findings) for number, item in enumerate(items, 1))
-    texts = [expectation.text for expectation in expectations]
-    findings += [f"expectation {n} repeats an earlier one" for n, text in enumerate(texts, 1) if text in texts[: n - 1]]
+    asked = [(expectation.type, expectation.kwargs) for expectation in expectations]
+    findings += [f"expectation {n} repeats an earlier one" for n, rule in enumerate(asked, 1) if rule[0] and rule in asked[: n - 1]]
     if findings:
         raise DeclarationError(f"{path}: " + "; ".join(findings), findings=findings)
     return Suite(table, expectations, float(share or 0))
@@ -98,19 +99,19 @@ def parse_suite(table: str, document: dict[str, Any], path: Path) -> Suite:
 def _parse_expectation(number: int, item: Any, findings: list[str]) -> Expectation:
     if not isinstance(item, dict):
         findings.append(f"expectation {number} must be a mapping; found {type(item).__name__}")
-        item = {}
+        return Expectation("", {}, "", "")
     kwargs = item.get("kwargs", {})
+    if not isinstance(kwargs, dict):
+        findings.append(f"expectation {number}: kwargs must be a mapping; found {type(kwargs).__name__}")
+        kwargs = {}
     findings += [
-        f"expectation {number}: unknown key {key}"
-        for key in sorted(item.keys() - {"type", "kwargs", "severity", "description", "meta"})
+        f"expectation {number}: unknown key {key}" for key in sorted(item.keys() - {"type", "kwargs", "severity", "description", "meta"})
     ]
     findings += [f"expectation {number}: {key} is missing" for key in ("type", "severity", "description") if not item.get(key)]
     findings += [f"expectation {number}: {key} is not allowed in a gate" for key in REFUSED_ARGUMENTS if key in kwargs]
     if item.get("severity") not in (None, *SEVERITIES):
         findings.append(f"expectation {number}: severity must be critical or warning; found {item['severity']!r}")
-    return Expectation(
-        item.get("type", ""), kwargs, item.get("severity", ""), " ".join(str(item.get("description", "")).split())
-    )
+    return Expectation(item.get("type", ""), kwargs, item.get("severity", ""), " ".join(str(item.get("description", "")).split()))
 
 
 def check_against_contract(suite: Suite, contract: Contract) -> list[str]:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from strata import feed as feeds
 from strata import ledger
-from strata.contract import split_name
 from strata.errors import UsageError
 from strata.storage import Warehouse, latest_version, quarantine_name
 
@@ -52,7 +51,7 @@ def read_table(warehouse: Warehouse, name: str) -> pa.Table:
     """A published table, quarantine table or `ops` view as Arrow, without Spark."""
     if name in OPS:
         return _ops_arrow(warehouse, name)
-    from strata.storage import read_arrow  # noqa: PLC0415
+    from strata.storage import read_arrow
 
     names = published_names(warehouse)
     if name not in names:
@@ -61,7 +60,7 @@ def read_table(warehouse: Warehouse, name: str) -> pa.Table:
 
 
 def unknown(warehouse: Warehouse, name: str, names: dict[str, Any]) -> UsageError:
-    import difflib  # noqa: PLC0415
+    import difflib
 
     if not names:
         return UsageError(f"nothing is published in {warehouse.root} yet; run `strata run` first")
@@ -78,7 +77,7 @@ def query(spark: SparkSession, warehouse: Warehouse, text: str) -> DataFrame:
         if relation not in names and relation not in OPS:
             raise unknown(warehouse, relation, names)
         _create_view(spark, warehouse, relation, names)
-    from pyspark.errors import PySparkException  # noqa: PLC0415
+    from pyspark.errors import PySparkException
 
     try:
         return spark.sql(text)
@@ -88,7 +87,8 @@ def query(spark: SparkSession, warehouse: Warehouse, text: str) -> DataFrame:
 
 def _first_sentence(error: Any) -> str:
     text = error.getMessage() if hasattr(error, "getMessage") else str(error)
-    return " ".join((text or str(error)).split("SQLSTATE")[0].split("== SQL")[0].split())[:400]
+    told = " ".join((text or str(error)).split("SQLSTATE")[0].split("== SQL")[0].split())[:400]
+    return re.sub(r"^\[[A-Z_.0-9]+\] ", "", told)
 
 
 def check_read_only(spark: SparkSession, text: str) -> set[str]:
@@ -96,7 +96,7 @@ def check_read_only(spark: SparkSession, text: str) -> set[str]:
 
     The plan is Spark's own parse of the text, so there is no second grammar to slip between.
     """
-    from pyspark.errors import PySparkException  # noqa: PLC0415
+    from pyspark.errors import PySparkException
 
     try:
         plan = spark._jsparkSession.sessionState().sqlParser().parsePlan(text)
@@ -128,8 +128,7 @@ def _walk(plan: Any, relations: set[str], aliases: set[str]) -> None:
             raise UsageError(f"the function {name} is not allowed here: it reaches beyond the published tables")
     for part in (plan.children(), plan.innerChildren(), plan.subqueries()):
         for child in _items(part):
-            if hasattr(child, "multipartIdentifier") or "plans.logical" in child.getClass().getName() or "analysis" in child.getClass().getName():
-                _walk(child, relations, aliases)
+            _walk(child, relations, aliases)
 
 
 def _items(sequence: Any) -> list[Any]:
@@ -170,9 +169,9 @@ def _ops_sql(warehouse: Warehouse, name: str) -> str:
 
 
 def _ops_arrow(warehouse: Warehouse, name: str) -> pa.Table:
-    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow as pa
 
-    from strata.storage import read_arrow  # noqa: PLC0415
+    from strata.storage import read_arrow
 
     parts = []
     for feed in feeds.feed_names():
@@ -191,8 +190,3 @@ def _ops_arrow(warehouse: Warehouse, name: str) -> pa.Table:
     inner = parts[0].schema.field(nested).type.value_type
     schema = pa.schema([parts[0].schema.field(k) for k in keep] + [inner.field(i) for i in range(inner.num_fields)])
     return pa.Table.from_pylist(flat, schema=schema)
-
-
-def owner(name: str) -> str:
-    """The feed that owns a table's name."""
-    return split_name(name)[1]

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from pyspark.sql import SparkSession
-
 from strata import ledger
 from strata.contract import load_contract
 from strata.feed import load_feed

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
-
-from strata import ledger, storage
+from strata import lease, ledger, storage
+from strata.candidate import UNPARSED
 from strata.errors import GateFailed, LeaseHeld
-from strata.run import UNPARSED, record_decisions, rollback
+from strata.run import record_decisions, rollback
+
 from tests.conftest import forget_declarations
 from tests.engine.shop import TABLES, Shop
 
@@ -242,8 +243,6 @@ def test_discarded_rows_stay_accounted_for(shop: Shop, spark: SparkSession) -> N
 
 
 def test_two_runs_at_once_one_works_and_the_other_names_the_holder(shop: Shop, spark: SparkSession) -> None:
-    from strata import lease
-
     with lease.hold(spark, shop.warehouse, "toy", "the-first"), pytest.raises(LeaseHeld) as refused:
         shop.run()
     assert refused.value.holder["run_id"] == "the-first"

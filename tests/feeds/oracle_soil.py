@@ -189,9 +189,7 @@ def country_stats(
         by_site[layer.site_id, layer.property].append(layer)
     value = partial(_value, by_site, depth)
     countries = sorted({name for name in site_country.values() if name is not None})
-    return {
-        name: _figures([site for site, country in site_country.items() if country == name], asked, seed, value) for name in countries
-    }
+    return {name: _figures([site for site, country in site_country.items() if country == name], asked, seed, value) for name in countries}
 
 
 def _value(by_site: dict[tuple[str, str], list[Layer]], depth: str, site: str, name: str) -> Fraction | None:

@@ -2,6 +2,7 @@
 
 from strata import resources
 
-if resources.project() is not None:
+_own = resources.project()
+if _own is not None:
     # Feeds of one's own stand beside the five, on the driver and in the executors' Python.
-    __path__.append(str(resources.project() / "feeds"))
+    __path__.append(str(_own / "feeds"))

@@ -164,7 +164,7 @@ def _header_too_long() -> BadFile:
 
 
 def _too_many_columns(columns: int) -> BadFile:
-    return BadFile(f"a file has at most {MAX_COLUMNS} columns; found {columns}", columns=columns)
+    return BadFile(f"a file has at most {MAX_COLUMNS} columns; found at least {columns}", columns=columns)
 
 
 def _check_lone_cr(header: bytes) -> None:
@@ -362,9 +362,11 @@ def _python_pieces(blocks: Iterable[bytes], delimiter: str) -> Iterator[_Piece]:
     carry = b""
     for block, is_end in _with_last(blocks):
         data = carry + block
-        piece = _python_piece(data, delimiter, is_end)
+        piece, broken = _python_piece(data, delimiter, is_end)
         if len(piece.ends):
             yield piece
+        if broken:
+            raise broken
         carry = data[len(piece.data) :]
         if len(carry) > MAX_RECORD_BYTES:
             raise _Broken(f"a record takes more than {MAX_RECORD_BYTES} bytes")
@@ -380,20 +382,20 @@ def _with_last(blocks: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:
     yield block, True
 
 
-def _python_piece(data: bytes, delimiter: str, is_end: bool) -> _Piece:
-    """The records that are whole; what follows them waits for more data."""
+def _python_piece(data: bytes, delimiter: str, is_end: bool) -> tuple[_Piece, _Broken | None]:
+    """The records that are whole, and what is wrong with the next; else that waits for more data."""
     lines = _line_ends(data, is_end)
     opening, literal = _lines_with_quotes(data, lines, delimiter)
     ends_record = np.ones(len(lines), np.bool_)
     odd: dict[int, list[str] | None] = {}
-    behind, stop = 0, len(lines)
+    behind, stop, broken = 0, len(lines), None
     for line in opening.tolist():
         if line < behind:
             continue
         try:
             count, fields = _parse_record(data, lines, line, delimiter, is_end)
-        except _NeedsMore:
-            stop = line
+        except (_NeedsMore, _Broken) as error:
+            stop, broken = line, error if isinstance(error, _Broken) else None
             break
         behind = line + count
         ends_record[line : behind - 1] = False
@@ -402,12 +404,8 @@ def _python_piece(data: bytes, delimiter: str, is_end: bool) -> _Piece:
     ends = lines[:stop][ends_record[:stop]]
     literal = literal[(literal < stop) & ends_record[literal]]
     literal = literal[~np.isin(literal, list(odd))]
-    return _Piece(
-        data[: ends[-1] if len(ends) else 0],
-        ends,
-        {int(place[line]): fields for line, fields in odd.items()},
-        place[literal],
-    )
+    whole = data[: ends[-1] if len(ends) else 0]
+    return _Piece(whole, ends, {int(place[line]): fields for line, fields in odd.items()}, place[literal]), broken
 
 
 def _lines_with_quotes(data: bytes, lines: np.ndarray, delimiter: str) -> tuple[np.ndarray, np.ndarray]:
@@ -433,7 +431,7 @@ def _scan_python(blocks: Iterable[bytes], offset: int, delimiter: str, planner: 
             blank += len(piece.ends) - int(np.count_nonzero(is_record))
     except _Broken as error:
         raise BadFile(
-            f"every quote must be closed; {error}, in or behind record {planner.records + 1}",
+            f"every quote must be closed; {error}, in record {planner.records + 1}",
             record=planner.records + 1,
         ) from None
     return blank

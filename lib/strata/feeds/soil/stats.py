@@ -23,10 +23,10 @@ DEPTHS: dict[str, tuple[float, float] | None] = {"all": None, "0-30": (0.0, 30.0
 class Params:
     """What a user may ask of the soil feed."""
 
-    samples: int = field(default=30, metadata={"help": "sites to draw in each country", "column": "n_asked"})
-    seed: int = field(default=7, metadata={"help": "seed of the draw", "column": "seed"})
-    method: str = field(default="random", metadata={"help": "how sites are drawn", "choices": METHODS, "column": "method"})
-    depth: str = field(default="all", metadata={"help": "which depths count, in cm", "choices": tuple(DEPTHS), "column": "depth_rule"})
+    samples: int = field(default=30, metadata={"help": "sites to draw in each country"})
+    seed: int = field(default=7, metadata={"help": "seed of the draw"})
+    method: str = field(default="random", metadata={"help": "how sites are drawn", "choices": METHODS})
+    depth: str = field(default="all", metadata={"help": "which depths count, in cm", "choices": tuple(DEPTHS)})
 
     def __post_init__(self) -> None:
         if not 1 <= self.samples <= 2**31 - 1:
@@ -179,6 +179,6 @@ def _variance(values: list[float]) -> float | None:
 
 
 def _t975(freedom: int) -> float:
-    from scipy import stats  # noqa: PLC0415
+    from scipy import stats
 
     return float(stats.t.ppf(0.975, freedom))

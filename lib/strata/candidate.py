@@ -1,0 +1,227 @@
+"""Candidates: a table's rows before its gate, whole or only what the run's changes touch, and what must balance."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from pyspark.sql import functions as F
+
+from strata import storage
+from strata.contract import Contract
+from strata.ledger import TableState
+from strata.plan import Step
+from strata.reader import bronze_frame
+from strata.storage import quarantine_name
+from strata.table import Rows, Table
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+    from strata.work import Work
+
+UNPARSED = "the record does not parse by its layout"
+
+
+@dataclass(frozen=True)
+class Change:
+    """How a table of this run differs from its published version."""
+
+    before: int | None
+    """The published version, or None where there was none."""
+    after: int
+    new_files: tuple[str, ...] | None = None
+    """Bronze: the files whose rows were added."""
+    touched: DataFrame | None = None
+    """The groups whose rows were replaced, one row a group."""
+    group: tuple[str, ...] = ()
+
+    @property
+    def is_whole(self) -> bool:
+        return self.before is None or (self.new_files is None and self.touched is None)
+
+
+@dataclass
+class Candidate:
+    """A table's rows before its gate, and what must balance."""
+
+    frame: DataFrame
+    rows: Rows
+    rows_in: int
+    identity_in: int | None = None
+    folds: tuple[str, ...] = ()
+    appends: bool = False
+    """Its rows are added to those published; else they replace them all, or those of the touched groups."""
+    touched: DataFrame | None = None
+    group: tuple[str, ...] = ()
+    slices: tuple[str, ...] = ()
+    new_files: tuple[str, ...] | None = None
+    folded_records: int = 0
+    """Bronze: records in files that were folded whole."""
+    built_from: dict[str, int] = field(default_factory=dict)
+    judged: DataFrame = None  # type: ignore[assignment]
+
+    @property
+    def mode(self) -> str:
+        return "append" if self.appends else "whole" if self.touched is None else "groups"
+
+
+def bronze_candidate(work: Work, step: Step) -> Candidate:
+    """Records of the new files; when whole, also those of every file taken before.
+
+    A file that still lies in the raw folder is read anew; the rows of one that has gone are kept as
+    they were read: bronze is the archive.
+    """
+    looked, name = work.plan.looked, step.table
+    contract = work.plan.feed.contract(name)
+    state = work.states.get(name)
+    again = [seen for seen in looked.known if seen.table == name] if step.whole else []
+    fresh = [seen for seen in looked.new if seen.table == name]
+    reads = list({(s.source, s.sha256): s for s in (*again, *fresh)}.values())
+    raw = bronze_frame(work.spark, reads, work.plan.feed.layouts, contract.columns)
+    frame = raw.withColumns(
+        {
+            "_run_id": F.lit(work.store.run_id),
+            "_ingested_at": F.lit(datetime.now(timezone.utc)).cast("timestamp"),
+            "_reasons": F.when(F.col("_raw_record").isNotNull(), F.array(F.lit(UNPARSED))),
+        }
+    )
+    rows_in = sum(seen.records for seen in reads)
+    if step.whole and state is not None:
+        kept, count = _archived(work, contract, state, [seen.sha256 for seen in reads])
+        frame, rows_in = frame.unionByName(kept), rows_in + count
+    return Candidate(
+        frame=frame,
+        rows=Rows.ONE_TO_ONE,
+        rows_in=rows_in,
+        appends=not step.whole and state is not None,
+        new_files=None if step.whole else tuple(seen.sha256 for seen in reads),
+        folded_records=sum(entry.records for entry in looked.folded if entry.table == name),
+    )
+
+
+def _archived(work: Work, contract: Contract, state: TableState, read_anew: list[str]) -> tuple[DataFrame, int]:
+    """Rows, accepted or rejected, of files taken before that are not read anew; and their count."""
+    parts = [work.store.read(contract.table, state.version)]
+    if state.quarantine_version is not None:
+        parts.append(work.store.read(quarantine_name(contract.table), state.quarantine_version))
+    frame = parts[0].select(*contract.columns)
+    for part in parts[1:]:
+        frame = frame.unionByName(part.select(*contract.columns))
+    kept = frame.where(~F.col("_file_sha256").isin(read_anew)) if read_anew else frame
+    kept = work.keep(kept.withColumn("_reasons", F.when(F.col("_raw_record").isNotNull(), F.array(F.lit(UNPARSED)))))
+    return kept, kept.count()
+
+
+def table_candidate(work: Work, step: Step) -> Candidate:
+    table = work.plan.feed.table(step.table)
+    inputs = {name: work.read_input(name) for name in table.inputs}
+    built_from = {name: work.input_state(name).version for name in table.inputs}
+    touched = None if step.whole or table.slices else _touched(work, table, inputs)
+    if touched is not None:
+        inputs = {name: _restrict(table, name, frame, touched) for name, frame in inputs.items()}
+    params = [_as_params(work, table, text) for text in step.slices] if table.slices else [_params(work, table)]
+    frame = _transform(table, inputs, params)
+    held = work.states[table.name].slices if step.adds_slices else ()
+    rows_in, identity = _input_balance(work, table, inputs, partial=touched is not None)
+    return Candidate(
+        frame=frame,
+        rows=table.rows,
+        rows_in=rows_in * len(params),
+        identity_in=identity,
+        folds=table.folds,
+        appends=step.adds_slices,
+        touched=touched,
+        group=table.group,
+        slices=(*held, *step.slices),
+        built_from=built_from,
+    )
+
+
+def _params(work: Work, table: Table) -> Any:
+    cls = work.plan.feed.params_class
+    return cls(**work.plan.params) if cls and table.params else None
+
+
+def _as_params(work: Work, table: Table, text: str) -> Any:
+    return work.plan.feed.params_class(**{**work.plan.feed.default_params(), **json.loads(text)})
+
+
+def _transform(table: Table, inputs: dict[str, DataFrame], params: list[Any]) -> DataFrame:
+    frames = [table.transform(*inputs.values(), **({"params": p} if p is not None else {})) for p in params]
+    whole = frames[0]
+    for frame in frames[1:]:
+        whole = whole.unionByName(frame)
+    return whole
+
+
+def _touched(work: Work, table: Table, inputs: dict[str, DataFrame]) -> DataFrame | None:
+    """The groups that this run's changes touch, one row a group; None when the table must be whole.
+
+    A row that moves from one group to another touches both, so the rows before and after count.
+    """
+    if not table.group:
+        return None
+    parts = []
+    for name, frame in inputs.items():
+        change = work.changes.get(name)
+        if change is None:
+            continue
+        if change.is_whole or not _has_group(table, name, frame):
+            return None
+        rows = [_changed_rows(frame, change)]
+        if change.touched is not None and change.before is not None:
+            rows.append(_changed_rows(work.store.read(name, change.before), change))
+        parts += [_with_group(table, name, part).select(*table.group) for part in rows]
+    touched = parts[0]
+    for part in parts[1:]:
+        touched = touched.unionByName(part)
+    return work.keep(touched.distinct())
+
+
+def _changed_rows(frame: DataFrame, change: Change) -> DataFrame:
+    if change.touched is not None:
+        return storage.semi_join(frame, change.touched, change.group)
+    return frame.where(frame["_file_sha256"].isin(list(change.new_files or ())))
+
+
+def _has_group(table: Table, name: str, frame: DataFrame) -> bool:
+    return set(table.group) <= set(frame.columns) or (table.add_group is not None and name.startswith("bronze."))
+
+
+def _with_group(table: Table, name: str, frame: DataFrame) -> DataFrame:
+    if set(table.group) <= set(frame.columns) or table.add_group is None:
+        return frame
+    return table.add_group(frame)
+
+
+def _restrict(table: Table, name: str, frame: DataFrame, touched: DataFrame) -> DataFrame:
+    """The input's rows in the touched groups; an input without groups stays whole."""
+    if not _has_group(table, name, frame):
+        return frame
+    return storage.semi_join(_with_group(table, name, frame), touched, table.group).select(*frame.columns)
+
+
+def _input_balance(work: Work, table: Table, inputs: dict[str, DataFrame], partial: bool) -> tuple[int, int | None]:
+    """Rows that the output must answer for, and the order-free hash of their ids.
+
+    For whole inputs both come from the ledger: they were counted when those tables were written.
+    """
+    rows, identity = 0, 0
+    for name in table.driving_inputs:
+        if partial:
+            count, ids = count_and_identity(inputs[name])
+        else:
+            state = work.input_state(name)
+            count, ids = state.rows, state.identity
+        rows, identity = rows + count, identity ^ ids
+    return rows, None if table.rows is Rows.AGGREGATE else identity
+
+
+def count_and_identity(frame: DataFrame) -> tuple[int, int]:
+    has_ids = {"_file_sha256", "_record_number"} <= set(frame.columns)
+    ids = F.xxhash64("_file_sha256", "_record_number") if has_ids else F.lit(0).cast("bigint")
+    row = frame.agg(F.count(F.lit(1)).alias("n"), F.coalesce(F.bit_xor(ids), F.lit(0).cast("bigint")).alias("ids")).collect()[0]
+    return row["n"], row["ids"]

@@ -1,0 +1,292 @@
+"""The tables of one run, one after the other: compute, gate, write, audit.
+
+`Work` holds what the run knows so far: the state of every table of the feed, published or candidate,
+and how each candidate differs from what was published.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from pyspark.sql import Observation
+from pyspark.sql import functions as F
+
+from strata import __version__, gate, ledger, storage
+from strata.candidate import Candidate, Change, bronze_candidate, count_and_identity, table_candidate
+from strata.contract import Contract, split_name
+from strata.errors import CommitUnknown, GateFailed, StrataError
+from strata.gate import Tally, Verdict
+from strata.ledger import GateEntry, Publication, TableState
+from strata.plan import FOLDED_FILE, Options, Plan, Step, published_state
+from strata.storage import Commit, Store, conform, quarantine_contract
+from strata.suite import Suite
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+Say = Callable[[str], None]
+
+
+@dataclass
+class Work:
+    """The tables of one run, one after the other."""
+
+    spark: SparkSession
+    store: Store
+    plan: Plan
+    options: Options
+    say: Say
+    states: dict[str, TableState] = field(default_factory=dict)
+    changes: dict[str, Change] = field(default_factory=dict)
+    gates: list[GateEntry] = field(default_factory=list)
+    written: dict[str, int] = field(default_factory=dict)
+    kept: list[DataFrame] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if self.plan.base:
+            self.states = {state.table: state for state in self.plan.base.tables}
+
+    # --- one table ---
+
+    def do(self, step: Step) -> None:
+        started = time.monotonic()
+        self.say(f"{step.table}: {step.why}")
+        make = bronze_candidate if step.table in self.plan.feed.bronze_tables else table_candidate
+        candidate = make(self, step)
+        contract, suite = self.plan.feed.contract(step.table), self.plan.feed.suite(step.table)
+        tally, rules, commit = self._write(candidate, contract, suite)
+        gate.assert_conserved(step.table, tally, candidate.identity_in)
+        quarantine, reasons = self._write_quarantine(candidate, contract, tally, rules)
+        self._judge(step, candidate, contract, suite, tally, rules, commit, quarantine, reasons, started)
+
+    def _write(self, candidate: Candidate, contract: Contract, suite: Suite) -> tuple[Tally, list[gate.Rule], Commit]:
+        """Writes the accepted rows, and counts every row on the way."""
+        rules = gate.row_rules(candidate.frame, suite)
+        judged = gate.judge(candidate.frame, rules, candidate.rows)
+        if candidate.touched is not None:
+            # A MERGE reads its source twice; without this its rows would be computed, and counted, twice.
+            judged = self.keep(judged)
+        candidate.judged = judged
+        observation = Observation(f"gate of {contract.table}")
+        observed = judged.observe(observation, *gate.tally_columns(judged, rules, candidate.folds))
+        accepted = conform(observed.where(gate.is_accepted()), contract)
+        previous = self.states.get(contract.table)
+        self.store.open_for_write(contract, previous.version if previous else None)
+        if candidate.touched is not None:
+            measured = judged.agg(*gate.tally_columns(judged, rules, candidate.folds)).collect()[0].asDict()
+            accepted = conform(judged.where(gate.is_accepted()), contract)
+            commit = self.store.replace_groups(contract, accepted, candidate.touched, candidate.group)
+        else:
+            # Nothing to replace in a table that is still empty: appending is several times quicker.
+            write = self.store.append if candidate.appends or previous is None else self.store.overwrite
+            commit = write(contract, accepted)
+            measured = observation.get
+        self.written[contract.table] = commit.version
+        tally = gate.read_tally(measured, candidate.rows_in, rules, candidate.folds)
+        if candidate.touched is None and commit.rows_written is not None and commit.rows_written != tally.rows_written:
+            raise CommitUnknown(
+                f"{contract.table}: Delta must write what the gate accepted; the gate counted {tally.rows_written} rows, "
+                f"Delta wrote {commit.rows_written}: run again"
+            )
+        return tally, rules, commit
+
+    def _write_quarantine(
+        self, candidate: Candidate, contract: Contract, tally: Tally, rules: list[gate.Rule]
+    ) -> tuple[TableState, dict[str, int]]:
+        """Writes the rejected rows, where there are any or were some before; counts them by reason."""
+        table, previous = contract.table, self.states.get(contract.table)
+        own = quarantine_contract(contract)
+        held = previous.rejected if previous else 0
+        version = previous.quarantine_version if previous else None
+        unchanged = replace(previous or TableState(table, 0, 0), quarantine_version=version, rejected=held)
+        if tally.rows_rejected == 0 and (held == 0 or candidate.appends):
+            return unchanged, {}
+        rejected = candidate.judged.where(gate.is_rejected()).select(*own.columns)
+        reasons = {
+            row["reason"]: row["count"]
+            for row in rejected.select(F.explode("_reasons").alias("reason")).groupBy("reason").count().collect()
+        }
+        self.store.open_for_write(own, version)
+        total = tally.rows_rejected
+        if candidate.appends and version is not None:
+            commit = self.store.append(own, rejected)
+            total += held
+        elif candidate.touched is not None and version is not None:
+            old = storage.anti_join(self.store.read(own.table, version), candidate.touched, candidate.group)
+            kept = self.keep(old.select(*own.columns))
+            total += kept.count()
+            commit = self.store.overwrite(own, kept.unionByName(rejected))
+        else:
+            commit = self.store.overwrite(own, rejected)
+        self.written[own.table] = commit.version
+        if commit.rows_written is not None and commit.rows_written != (total - held if candidate.appends else total):
+            raise CommitUnknown(
+                f"{own.table}: every rejected row is kept once; {total} were counted, {commit.rows_written} written: run again"
+            )
+        return replace(unchanged, quarantine_version=commit.version, rejected=total), reasons
+
+    def _judge(
+        self,
+        step: Step,
+        candidate: Candidate,
+        contract: Contract,
+        suite: Suite,
+        tally: Tally,
+        rules: list[gate.Rule],
+        commit: Commit,
+        quarantine: TableState,
+        reasons: dict[str, int],
+        started: float,
+    ) -> None:
+        """Audits the candidate, and takes it up into the run's state when it passes."""
+        table = contract.table
+        whole = self.store.read(table, commit.version)
+        previous = self.states.get(table)
+        total_rows, identity = self._totals(candidate, tally, whole, previous)
+        outcomes = gate.row_outcomes(rules, tally)
+        outcomes += gate.audit(whole, suite, contract, self._views(table, whole))
+        discarded = sum(1 for d in self._decisions() if d.table == table)
+        verdict = gate.verdict(contract, suite, tally, outcomes, total_rows, max(0, quarantine.rejected - discarded), started)
+        overridden_by = self._override(verdict)
+        self.gates.append(_gate_entry(step, candidate, verdict, reasons, overridden_by, quarantine.rejected))
+        self.states[table] = replace(
+            quarantine,
+            version=commit.version,
+            rows=total_rows,
+            identity=identity,
+            fingerprint=self.plan.fingerprints[table],
+            slices=candidate.slices,
+            built_from=candidate.built_from,
+        )
+        self.changes[table] = Change(
+            previous.version if previous else None, commit.version, candidate.new_files, candidate.touched, candidate.group
+        )
+        self.say(_line(self.gates[-1]))
+
+    def _totals(self, candidate: Candidate, tally: Tally, whole: DataFrame, previous: TableState | None) -> tuple[int, int]:
+        """Rows in the whole candidate, and the order-free hash of their ids."""
+        if candidate.touched is not None:
+            return count_and_identity(whole)
+        if candidate.appends and previous:
+            return previous.rows + tally.rows_written, previous.identity ^ tally.written_identity
+        return tally.rows_written, tally.written_identity
+
+    def _override(self, verdict: Verdict) -> str | None:
+        if verdict.passed:
+            return None
+        reason = dict(self.options.overrides).get(verdict.table)
+        if reason is None:
+            raise GateFailed(
+                f"the gate of {verdict.table} says no, and nothing is published: " + "; ".join(verdict.failures),
+                table=verdict.table,
+                failures=verdict.failures,
+                verdict=verdict,
+            )
+        return f"{getpass.getuser()}: {reason}"
+
+    # --- what tables need of each other ---
+
+    def input_state(self, name: str) -> TableState:
+        _, owner, _ = split_name(name)
+        state = self.states.get(name) if owner == self.plan.feed.name else published_state(name, None, self.store.warehouse)
+        if state is None:
+            raise StrataError(f"{name} has never been published, and a table of this run reads it: run its feed first")
+        return state
+
+    def read_input(self, name: str) -> DataFrame:
+        return self.store.read(name, self.input_state(name).version)
+
+    def keep(self, frame: DataFrame) -> DataFrame:
+        """Keeps a frame for the rest of the run: it is read several times, and small by construction."""
+        self.kept.append(frame.persist())
+        return frame
+
+    def release(self) -> None:
+        for frame in self.kept:
+            with suppress(Exception):
+                frame.unpersist()
+
+    def _views(self, table: str, whole: DataFrame) -> dict[str, DataFrame]:
+        return {name: self.store.read(name, state.version) for name, state in self.states.items() if name != table} | {table: whole}
+
+    def _decisions(self) -> tuple[ledger.Decision, ...]:
+        return ledger.decisions(ledger.lineage(ledger.read(self.store.warehouse, self.plan.feed.name)))
+
+    # --- the end ---
+
+    def assert_untouched(self) -> None:
+        """Publishes the versions that were audited, never "the latest": nobody may have written since."""
+        for table, version in self.written.items():
+            latest = storage.latest_version(self.store.warehouse, table)
+            if latest != version:
+                raise CommitUnknown(
+                    f"a run publishes the versions it audited; {table} was audited at version {version} and stands at "
+                    f"{latest}: another program writes this table; stop it and run again"
+                )
+
+    def publication(self) -> Publication:
+        base = self.plan.base.publication if self.plan.base else ledger.NOTHING
+        return Publication(
+            feed=self.plan.feed.name,
+            publication=base + 1,
+            builds_on=base,
+            run_id=self.store.run_id,
+            strata_version=__version__,
+            params=json.dumps(self.plan.params, sort_keys=True),
+            tables=tuple(self.states[name] for name in self.plan.feed.table_names if name in self.states),
+            files=self.plan.looked.entries,
+            gates=tuple(self.gates),
+        )
+
+
+# --- telling ---------------------------------------------------------------------------------------
+
+
+def _gate_entry(
+    step: Step, candidate: Candidate, verdict: Verdict, reasons: dict[str, int], overridden_by: str | None, rejected: int
+) -> GateEntry:
+    tally = verdict.tally
+    folds = dict(tally.folds)
+    if candidate.folded_records:
+        folds[FOLDED_FILE] = candidate.folded_records
+    return GateEntry(
+        table=step.table,
+        mode=candidate.mode,
+        why=step.why,
+        rows_in=tally.rows_in + candidate.folded_records,
+        accepted=tally.accepted,
+        quarantined=tally.quarantined,
+        folded=tally.folded + candidate.folded_records,
+        folds=folds,
+        reasons=reasons,
+        rows_written=tally.rows_written,
+        total_rows=verdict.total_rows,
+        total_rejected=rejected,
+        seconds=round(verdict.seconds, 3),
+        overridden_by=overridden_by,
+        expectations=tuple(
+            {
+                "type": o.expectation.type,
+                "columns": list(o.expectation.columns),
+                "description": o.expectation.description,
+                "severity": o.expectation.severity,
+                "success": o.success,
+                "unexpected": o.unexpected,
+                "observed": o.observed,
+            }
+            for o in verdict.outcomes
+        ),
+    )
+
+
+def _line(entry: GateEntry) -> str:
+    return (
+        f"{entry.table}: {entry.rows_in:,} in = {entry.accepted:,} accepted + {entry.quarantined:,} quarantined "
+        f"+ {entry.folded:,} folded ({entry.seconds:.1f} s)"
+    )

@@ -1,0 +1,443 @@
+"""The gate's proofs: it counts what Great Expectations counts, kills every mutant, and lets no row vanish."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import time
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from strata import gate
+from strata.contract import Contract, Field, load_contract, struct_type
+from strata.errors import ConservationError, GateFailed
+from strata.suite import Expectation, Suite, load_suite
+from strata.table import Rows
+
+from tests import mutants
+from tests.mutants import Row
+
+TABLES = mutants.table_names()
+
+
+def frame_of(spark: SparkSession, contract: Contract, rows: list[Row]) -> DataFrame:
+    """The rows with the contract's types; NULL is let in everywhere, as it is before the gate."""
+    return spark.createDataFrame(mutants.complete(contract, rows), struct_type(contract.fields, enforce_required=False)).coalesce(1)
+
+
+def count_by_gate(frame: DataFrame, suite: Suite) -> dict[str, int]:
+    """How many rows break each row rule, as the pass that writes the table counts them."""
+    rules = gate.row_rules(frame, suite)
+    judged = gate.judge(frame, rules, Rows.ONE_TO_ONE)
+    counted = judged.agg(*gate.tally_columns(judged, rules, ())).first().asDict()
+    tally = gate.read_tally(counted, frame.count(), rules, ())
+    return {rule.expectation.text: count for rule, count in zip(rules, tally.broken, strict=True)}
+
+
+def count_by_library(frame: DataFrame, expectations: list[Expectation]) -> list[int]:
+    """`unexpected_count` of a real validation by Great Expectations, in the order asked."""
+    gx = gate.library()
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False}
+    asset = context.data_sources.add_spark("parity", persist=False).add_dataframe_asset("parity")
+    batch = asset.add_batch_definition_whole_dataframe("parity").get_batch({"dataframe": frame})
+    asked = [gate._implementation(e)(**e.kwargs, meta={"place": place}) for place, e in enumerate(expectations)]
+    result = batch.validate(
+        gx.ExpectationSuite("parity", expectations=asked), result_format={"result_format": "BASIC", "partial_unexpected_count": 1}
+    )
+    counts = {answer.expectation_config.meta["place"]: answer.result.get("unexpected_count") for answer in result.results}
+    return [counts[place] for place in range(len(expectations))]
+
+
+# --- parity ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize("table", TABLES)
+def test_counts_equal_those_of_great_expectations(spark: SparkSession, table: str) -> None:
+    contract, suite = load_contract(table), load_suite(table)
+    rows = mutants.edge_rows(table)
+    frame = frame_of(spark, contract, rows)
+    rules = [e for e in suite.expectations if e.is_uniqueness or gate.is_row_expectation(e)]
+
+    ours = count_by_gate(frame, suite) | {e.text: gate._unique(frame, e).unexpected for e in rules if e.is_uniqueness}
+    theirs = count_by_library(frame, rules)
+
+    assert {e.description: ours[e.text] for e in rules} == {e.description: n for e, n in zip(rules, theirs, strict=True)}
+    idle = [e.description for e, n in zip(rules, theirs, strict=True) if not 0 < n < len(rows)]
+    assert idle == [], "each rule must meet rows that keep it and rows that break it"
+
+
+MIXED = Contract(
+    "silver.mixed_kinds",
+    "",
+    "",
+    tuple(Field(name, kind, "") for name, kind in (
+        ("text", "string"), ("other_text", "string"), ("json", "string"), ("day", "date"), ("at", "timestamp"),
+        ("number", "double"), ("other_number", "double"), ("whole", "bigint"), ("exact", "decimal(9,2)"),
+    )),
+)  # fmt: skip
+_NUMBERS = (None, math.nan, math.inf, -math.inf, 0.0, -0.0, 1.0, 1.5)
+_TEXTS = (None, "", "a", "A", "a\n", "2024-01-31", "2024-02-31", "ab", "Ä")
+MIXED_ROWS: list[Row] = [
+    {
+        "text": _TEXTS[n % 9], "other_text": _TEXTS[n // 9 % 9], "number": _NUMBERS[n % 8], "other_number": _NUMBERS[n // 8 % 8],
+        "json": (None, "{}", '{"a": 1}', "{", "1", '{"a": "x"}')[n % 6],
+        "day": (None, dt.date(1, 1, 1), dt.date(2024, 1, 31), dt.date(2024, 2, 1), dt.date(9999, 12, 31))[n % 5],
+        "at": (None, dt.datetime(2024, 1, 30), dt.datetime(2024, 2, 1))[n % 3],
+        "whole": (None, -(2**63), 2**63 - 1, 2**53, 2**53 + 1, 0, 1)[n % 7],
+        "exact": (None, Decimal("0.00"), Decimal("-0.01"), Decimal("9999999.99"), Decimal("1.00"))[n % 5],
+    }
+    for n in range(90)
+]  # fmt: skip
+_NUMBER_PAIR, _NUMBER_LIST = {"column_A": "number", "column_B": "other_number"}, {"column_list": ["number", "other_number"]}
+_TEXT_LIST = {"column_list": ["text", "other_text"]}
+# Each type of row expectation that the gate takes, with arguments of every kind.
+EVERY_TYPE: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("expect_column_values_to_be_null", {"column": "number"}),
+    ("expect_column_values_to_not_be_null", {"column": "number"}),
+    ("expect_column_values_to_be_between", {"column": "number", "min_value": 0}),
+    ("expect_column_values_to_be_between", {"column": "number", "max_value": 1, "strict_max": True}),
+    ("expect_column_values_to_be_between", {"column": "whole", "min_value": 0, "max_value": 2**53, "strict_min": True}),
+    ("expect_column_values_to_be_between", {"column": "exact", "min_value": 0, "max_value": 1.5}),
+    ("expect_column_values_to_be_between", {"column": "day", "min_value": "2024-01-31", "max_value": "2024-12-31"}),
+    ("expect_column_values_to_be_between", {"column": "at", "max_value": "2024-01-31"}),
+    ("expect_column_values_to_be_in_set", {"column": "text", "value_set": ["a", "ab"]}),
+    ("expect_column_values_to_be_in_set", {"column": "whole", "value_set": [0, 1]}),
+    ("expect_column_values_to_not_be_in_set", {"column": "text", "value_set": ["a", ""]}),
+    ("expect_column_value_lengths_to_be_between", {"column": "text", "min_value": 1, "max_value": 2}),
+    ("expect_column_value_lengths_to_equal", {"column": "text", "value": 1}),
+    ("expect_column_values_to_match_regex", {"column": "text", "regex": "^[a-z]$"}),
+    ("expect_column_values_to_not_match_regex", {"column": "text", "regex": "^a"}),
+    ("expect_column_values_to_match_regex_list", {"column": "text", "regex_list": ["^a", "b$"], "match_on": "all"}),
+    ("expect_column_values_to_match_regex_list", {"column": "text", "regex_list": ["^a", "b$"]}),
+    ("expect_column_values_to_not_match_regex_list", {"column": "text", "regex_list": ["^a", "b$"]}),
+    ("expect_column_values_to_match_strftime_format", {"column": "text", "strftime_format": "%Y-%m-%d"}),
+    ("expect_column_values_to_be_json_parseable", {"column": "json"}),
+    ("expect_column_pair_values_a_to_be_greater_than_b", _NUMBER_PAIR),
+    ("expect_column_pair_values_a_to_be_greater_than_b", {**_NUMBER_PAIR, "or_equal": True, "ignore_row_if": "either_value_is_missing"}),
+    ("expect_column_pair_values_a_to_be_greater_than_b", {**_NUMBER_PAIR, "or_equal": True, "ignore_row_if": "neither"}),
+    ("expect_column_pair_values_to_be_equal", {"column_A": "text", "column_B": "other_text"}),
+    ("expect_column_pair_values_to_be_equal", {**_NUMBER_PAIR, "ignore_row_if": "either_value_is_missing"}),
+    ("expect_column_pair_values_to_be_in_set", {"column_A": "text", "column_B": "other_text", "value_pairs_set": [["a", "A"], ["", "a"]]}),
+    ("expect_multicolumn_sum_to_equal", {**_NUMBER_LIST, "sum_total": 1}),
+    ("expect_multicolumn_values_to_be_equal", _NUMBER_LIST),
+    ("expect_multicolumn_values_to_be_equal", {**_NUMBER_LIST, "ignore_row_if": "any_value_is_missing"}),
+    ("expect_select_column_values_to_be_unique_within_record", {**_TEXT_LIST, "ignore_row_if": "never"}),
+    ("expect_select_column_values_to_be_unique_within_record", {**_TEXT_LIST, "ignore_row_if": "any_value_is_missing"}),
+    ("expect_column_values_to_be_unique", {"column": "text"}),
+    ("expect_compound_columns_to_be_unique", {"column_list": ["text", "number"]}),
+    ("expect_compound_columns_to_be_unique", {"column_list": ["text", "number"], "ignore_row_if": "any_value_is_missing"}),
+    ("expect_compound_columns_to_be_unique", {"column_list": ["text", "number"], "ignore_row_if": "never"}),
+)
+
+
+def suite_of(*rules: tuple[str, dict[str, Any]], severity: str = "critical") -> Suite:
+    made = tuple(Expectation(kind, kwargs, severity, f"rule {n}") for n, (kind, kwargs) in enumerate(rules))
+    return Suite("silver.mixed_kinds", made, 1.0)
+
+
+@pytest.mark.spark
+def test_every_type_of_row_expectation_counts_as_great_expectations_does(spark: SparkSession) -> None:
+    suite = suite_of(*EVERY_TYPE)
+    frame = frame_of(spark, MIXED, MIXED_ROWS)
+
+    ours = count_by_gate(frame, suite) | {e.text: gate._unique(frame, e).unexpected for e in suite.expectations if e.is_uniqueness}
+    theirs = count_by_library(frame, list(suite.expectations))
+
+    told = [(e.type, e.kwargs) for e in suite.expectations]
+    assert [(*of, ours[e.text]) for of, e in zip(told, suite.expectations, strict=True)] == [
+        (*of, n) for of, n in zip(told, theirs, strict=True)
+    ]
+    idle = [(*of, n) for of, n in zip(told, theirs, strict=True) if not 0 < n < len(MIXED_ROWS)]
+    assert idle == [], "each rule must meet rows that keep it and rows that break it"
+
+
+def test_every_row_expectation_of_the_library_is_proven_or_refused() -> None:
+    gate.library()
+    from great_expectations.expectations.registry import list_registered_expectation_implementations
+
+    every = [Expectation(kind, {}, "critical", "r") for kind in list_registered_expectation_implementations()]
+    known = {e.type for e in every if e.is_uniqueness or gate.is_row_expectation(e)}
+    refused = {e.type for e in every if gate._why_refused(e)}
+    proven = {kind for kind, _ in EVERY_TYPE}
+    assert refused & proven == set()
+    assert known == proven | refused
+
+
+# --- mutants ---------------------------------------------------------------------------------------
+
+
+def killed_by_row(spark: SparkSession, table: str) -> dict[str, str]:
+    """The row rules of the table that a mutant breaks alone, each with `rejected` or `recorded`."""
+    contract, suite = load_contract(table), load_suite(table)
+    bases, made = mutants.valid_rows(table), mutants.row_mutants(table)
+    numbers = Field("_number", "int", "")
+    rows = [*bases, *(mutant.row for mutant in made)]
+    numbered = [(*cells, n) for n, cells in enumerate(mutants.complete(contract, rows))]
+    frame = spark.createDataFrame(numbered, struct_type((*contract.fields, numbers), enforce_required=False)).coalesce(1)
+    rules = gate.row_rules(frame, suite)
+    judged = gate.judge(frame, rules, Rows.ONE_TO_ONE)
+    broken = F.array(*(rule.breaks for rule in rules)) if rules else F.array().cast("array<boolean>")
+    seen = judged.select("_number", "_reasons", gate.is_accepted().alias("ok"), broken.alias("broken")).collect()
+    answers = {row["_number"]: row for row in seen}
+    descriptions = [rule.expectation.description for rule in rules]
+    critical = {rule.expectation.description for rule in rules if rule.expectation.severity == "critical"}
+
+    def breaks(number: int) -> set[str]:
+        return {text for text, is_broken in zip(descriptions, answers[number]["broken"], strict=True) if is_broken}
+
+    assert breaks(0) == set(), f"{table}: the first valid row must keep every rule; say in VALID what it needs"
+    assert all(answers[n]["ok"] for n in range(len(bases))), f"{table}: every valid row must be accepted"
+    killed: dict[str, str] = {}
+    for number, mutant in enumerate(made, len(bases)):
+        rule, answer = suite.expectations[mutant.rule], answers[number]
+        newly = breaks(number) - breaks(mutant.base)
+        implied = mutants.IMPLIED.get((table, rule.description), set())
+        if newly != {rule.description} | implied:
+            continue
+        assert set(answer["_reasons"]) == newly & critical
+        assert answer["ok"] == (not newly & critical)
+        killed[rule.description] = "recorded" if answer["ok"] else "rejected"
+    return killed
+
+
+def audit(spark: SparkSession, table: str, whole: mutants.Whole) -> gate.Verdict:
+    """The verdict on a whole table, of which no row was rejected."""
+    contract, suite = load_contract(table), load_suite(table)
+    frame = frame_of(spark, contract, whole.rows)
+    views = {name: frame_of(spark, load_contract(name), rows) for name, rows in whole.views.items()}
+    outcomes = gate.audit(frame, suite, contract, views)
+    return gate.verdict(contract, suite, gate.Tally(), outcomes, len(whole.rows), 0, time.monotonic())
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize("table", TABLES)
+def test_every_expectation_is_killed_by_its_own_mutant(spark: SparkSession, table: str) -> None:
+    suite = load_suite(table)
+    of_rows = {e.description for e in suite.expectations if gate.is_row_expectation(e)}
+    killed = killed_by_row(spark, table)
+    assert of_rows - killed.keys() == set(), "no single change breaks these rules and no others"
+    for rule in suite.expectations:
+        if rule.description in of_rows:
+            assert killed[rule.description] == ("rejected" if rule.severity == "critical" else "recorded")
+            continue
+        verdict = audit(spark, table, mutants.broken_table(table, rule))
+        broken = [o.expectation.description for o in verdict.outcomes if not o.success]
+        assert broken == [rule.description]
+        assert [f.startswith(rule.description) for f in verdict.failures] == ([True] if rule.severity == "critical" else [])
+        killed[rule.description] = "stopped"
+    if len(of_rows) < len(suite.expectations):
+        assert audit(spark, table, mutants.valid_table(table)).passed
+    assert len(killed) == len(suite.expectations), "every expectation of the suite has a mutant, and no two share a description"
+    _KILLED[table] = len(killed)
+
+
+_KILLED: dict[str, int] = {}
+
+
+@pytest.mark.spark
+def test_killed_expectations_are_all_that_the_suites_hold(request: pytest.FixtureRequest) -> None:
+    chosen = {item.callspec.params["table"] for item in request.session.items if item.name.startswith("test_every_expectation_is_killed")}
+    if chosen != set(TABLES):
+        pytest.skip("only some of the tables were chosen")
+    assert sum(_KILLED.values()) == sum(len(load_suite(table).expectations) for table in TABLES)
+
+
+def test_implied_rules_are_rules_of_their_suites() -> None:
+    for (table, description), with_it in mutants.IMPLIED.items():
+        known = {e.description for e in load_suite(table).expectations}
+        assert {description, *with_it} <= known
+
+
+# --- how rows are told apart -----------------------------------------------------------------------
+
+PAIRS = Contract(
+    "silver.toy_pairs",
+    "",
+    "",
+    (
+        Field("word", "string", ""),
+        Field("_file_sha256", "string", "", is_provenance=True),
+        Field("_record_number", "bigint", "", is_provenance=True),
+    ),
+)
+NO_A = suite_of(("expect_column_values_to_not_be_in_set", {"column": "word", "value_set": ["a"]}))
+INPUT = ("a", "b", "c", "d")
+
+
+def words(spark: SparkSession, *rows: tuple[Any, ...], extra: str = "") -> DataFrame:
+    """Rows of word, record number and what `extra` names."""
+    kinds = "word string, _record_number bigint" + (f", {extra}" if extra else "")
+    return spark.createDataFrame(list(rows), kinds).coalesce(1).withColumn("_file_sha256", F.lit("f"))
+
+
+def tally_of(frame: DataFrame, rows_in: int, suite: Suite = NO_A, rows: Rows = Rows.ONE_TO_ONE, folds: tuple[str, ...] = ()) -> gate.Tally:
+    rules = gate.row_rules(frame, suite)
+    judged = gate.judge(frame, rules, rows)
+    return gate.read_tally(judged.agg(*gate.tally_columns(judged, rules, folds)).first().asDict(), rows_in, rules, folds)
+
+
+@pytest.fixture(scope="module")
+def identity(spark: SparkSession) -> int:
+    """The order-free hash of the four input rows' ids, as the ledger has it for a driving input."""
+    rows = words(spark, *((word, n) for n, word in enumerate(INPUT)))
+    return int(rows.agg(F.bit_xor(F.xxhash64("_file_sha256", "_record_number")).alias("ids")).first()["ids"])
+
+
+@pytest.mark.spark
+def test_a_row_is_rejected_by_transform_or_rule_else_folded_else_accepted(spark: SparkSession, identity: int) -> None:
+    frame = words(
+        spark,
+        ("a", 0, None, None),
+        ("b", 1, ["not a word"], "repeated"),
+        ("a", 2, [], "repeated"),
+        ("d", 3, None, None),
+        extra="_reasons array<string>, _fold string",
+    )
+    rules = gate.row_rules(frame, NO_A)
+    judged = gate.judge(frame, rules, Rows.ONE_TO_ONE).orderBy("_record_number").collect()
+    assert [(row["_reasons"], row["_fold"]) for row in judged] == [(["rule 0"], None), (["not a word"], None), ([], "repeated"), ([], None)]
+
+    tally = tally_of(frame, 4, folds=("repeated",))
+    assert (tally.accepted, tally.quarantined, tally.folded, tally.folds, tally.broken) == (1, 2, 1, {"repeated": 1}, [1])
+    gate.assert_conserved("silver.toy_pairs", tally, identity)
+
+
+@pytest.mark.spark
+def test_a_row_that_breaks_rules_has_each_reason_once(spark: SparkSession) -> None:
+    suite = suite_of(*[(kind, {"column": "word", "value_set": ["a"]}) for kind in ("expect_column_values_to_not_be_in_set",) * 2])
+    frame = words(spark, ("a", 0, ["rule 1", "own"]), extra="_reasons array<string>")
+    assert gate.judge(frame, gate.row_rules(frame, suite), Rows.ONE_TO_ONE).first()["_reasons"] == ["rule 1", "own", "rule 0"]
+
+
+# --- conservation ----------------------------------------------------------------------------------
+
+UNBALANCED = {
+    "loses a row": ([("b", 1), ("c", 2), ("d", 3)], 3),
+    "doubles a row": ([("b", 0), ("b", 1), ("c", 2), ("d", 3), ("d", 3)], 5),
+    "loses every row": ([], 0),
+}
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize("what", UNBALANCED)
+def test_a_transform_that_loses_or_doubles_rows_is_a_conservation_error(spark: SparkSession, identity: int, what: str) -> None:
+    rows, out = UNBALANCED[what]
+    tally = tally_of(words(spark, *rows), len(INPUT))
+    with pytest.raises(ConservationError, match=f"4 came in, .* = {out} came out") as raised:
+        gate.assert_conserved("silver.toy_pairs", tally, identity)
+    assert raised.value.table == "silver.toy_pairs"
+    assert raised.value.tally is tally
+    assert raised.value.exit_code == 7
+
+
+@pytest.mark.spark
+def test_a_transform_that_loses_one_row_and_doubles_another_is_a_conservation_error(spark: SparkSession, identity: int) -> None:
+    tally = tally_of(words(spark, ("b", 1), ("c", 2), ("d", 3), ("d", 3)), len(INPUT))
+    assert tally.accepted == len(INPUT)
+    with pytest.raises(ConservationError, match="loses one row and doubles another") as raised:
+        gate.assert_conserved("silver.toy_pairs", tally, identity)
+    assert raised.value.table == "silver.toy_pairs"
+
+
+@pytest.mark.spark
+def test_an_undeclared_fold_is_a_conservation_error(spark: SparkSession, identity: int) -> None:
+    frame = words(spark, ("b", 0, "known"), ("b", 1, "unheard of"), ("c", 2, None), ("d", 3, None), extra="_fold string")
+    tally = tally_of(frame, len(INPUT), folds=("known",))
+    assert (tally.folded, tally.folds) == (2, {"known": 1})
+    with pytest.raises(ConservationError, match="every fold has a declared reason") as raised:
+        gate.assert_conserved("silver.toy_pairs", tally, identity)
+    assert raised.value.table == "silver.toy_pairs"
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize("rows", [Rows.ONE_TO_MANY, Rows.AGGREGATE])
+def test_a_transform_that_must_tell_its_rows_and_does_not_is_a_conservation_error(spark: SparkSession, rows: Rows) -> None:
+    with pytest.raises(ConservationError, match=f"{rows.value} must tell `_rows`"):
+        gate.judge(words(spark, ("b", 0)), [], rows)
+
+
+# Parts of the four input rows, with `_rows`: the first part of each row counts it, whatever becomes of the others.
+PARTS = {
+    "balances": ([("b", 0, 1), ("a", 0, 0), ("b", 1, 1), ("a", 2, 1), ("c", 2, 0), ("d", 3, 1)], ""),
+    "counts a part as a row": ([("b", 0, 1), ("b", 0, 1), ("b", 1, 1), ("c", 2, 1), ("d", 3, 1)], "loses or doubles rows"),
+    "counts one row twice for another": ([("b", 0, 1), ("b", 0, 1), ("b", 1, 1), ("c", 2, 1), ("d", 3, 0)], "doubles another"),
+    "counts two rows in one": ([("b", 0, 2), ("c", 2, 1), ("d", 3, 1)], "doubles another"),
+    "tells no count": ([("b", 0, None), ("b", 1, 1), ("c", 2, 1), ("d", 3, 1)], "loses or doubles rows"),
+}
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize("what", PARTS)
+def test_parts_of_a_row_answer_for_it_once(spark: SparkSession, identity: int, what: str) -> None:
+    parts, message = PARTS[what]
+    tally = tally_of(words(spark, *parts, extra="_rows int"), len(INPUT), rows=Rows.ONE_TO_MANY)
+    if not message:
+        gate.assert_conserved("silver.toy_pairs", tally, identity)
+        assert (tally.accepted, tally.quarantined, tally.rows_written, tally.rows_rejected) == (3, 1, 4, 2)
+        return
+    with pytest.raises(ConservationError, match=message):
+        gate.assert_conserved("silver.toy_pairs", tally, identity)
+
+
+@pytest.mark.spark
+def test_an_aggregate_answers_for_as_many_rows_as_came_in(spark: SparkSession) -> None:
+    frame = words(spark, ("b", 0, 3), ("a", 1, 1), extra="_rows bigint")
+    tally = tally_of(frame, 4, rows=Rows.AGGREGATE)
+    gate.assert_conserved("gold.toy_pairs", tally, None)
+    assert (tally.accepted, tally.quarantined, tally.rows_written) == (3, 1, 1)
+    with pytest.raises(ConservationError, match="5 came in, 3 \\+ 1 \\+ 0 = 4 came out"):
+        gate.assert_conserved("gold.toy_pairs", tally_of(frame, 5, rows=Rows.AGGREGATE), None)
+
+
+# --- the verdict -----------------------------------------------------------------------------------
+
+
+def judge_totals(rows: int, rejected: int, *, share: float = 0.5, allow_empty: bool = False) -> tuple[str, ...]:
+    contract = Contract("silver.toy_pairs", "", "", (), allow_empty)
+    return gate.verdict(contract, Suite("silver.toy_pairs", (), share), gate.Tally(), [], rows, rejected, time.monotonic()).failures
+
+
+def test_an_empty_table_fails_unless_its_contract_allows_it() -> None:
+    assert judge_totals(0, 0) == ("the table must not be empty; no row was accepted",)
+    assert judge_totals(0, 0, allow_empty=True) == ()
+    assert len(judge_totals(0, 1, share=1.0)) == 1
+
+
+def test_more_rejected_rows_than_the_suite_allows_fail() -> None:
+    assert judge_totals(1, 1, share=0.5) == ()
+    assert judge_totals(1, 2, share=0.5) == ("at most 50.0% of the rows may be rejected; 2 of 3 were (66.7%)",)
+    assert judge_totals(99999, 1, share=0.0) != ()
+    assert judge_totals(0, 1, share=0.5, allow_empty=True) != ()
+
+
+def test_a_failed_warning_stops_nothing_and_row_rules_stop_nothing() -> None:
+    warned, row, table = (Expectation(kind, {"column": "word"}, severity, text) for kind, severity, text in (
+        ("expect_column_max_to_be_between", "warning", "w"),
+        ("expect_column_values_to_not_be_null", "critical", "r"),
+        ("expect_column_max_to_be_between", "critical", "t"),
+    ))  # fmt: skip
+    outcomes = [gate.Outcome(warned, False), gate.Outcome(row, False, 3), gate.Outcome(table, False, None, "9")]
+    verdict = gate.verdict(PAIRS, NO_A, gate.Tally(), outcomes, 1, 0, time.monotonic())
+    assert verdict.failures == ("t (found 9)",)
+
+
+@pytest.mark.spark
+def test_a_table_expectation_that_cannot_answer_fails_the_gate(spark: SparkSession) -> None:
+    suite = suite_of(("unexpected_rows_expectation", {"unexpected_rows_query": "SELECT nothing FROM {batch}"}))
+    with pytest.raises(GateFailed, match="an expectation must be able to answer; unexpected_rows_expectation could not"):
+        gate.audit(words(spark, ("b", 0)), suite, PAIRS, {})
+
+
+@pytest.mark.spark
+def test_what_a_personal_column_holds_is_not_told(spark: SparkSession) -> None:
+    rules = [("expect_column_max_to_be_between", {"column": name, "max_value": 0}) for name in ("name", "size")]
+    contract = Contract("silver.toy_people", "", "", (Field("name", "double", "", is_personal=True), Field("size", "double", "")))
+    frame = spark.createDataFrame([(424242.0, 7.0)], "name double, size double")
+    outcomes = gate.audit(frame, suite_of(*rules), contract, {})
+    told = {o.expectation.kwargs["column"]: (o.success, o.observed) for o in outcomes}
+    assert told == {"name": (False, None), "size": (False, "7.0")}
