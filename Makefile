@@ -3,13 +3,14 @@ PYTHON ?= python3
 # The environment's own Spark and packages are used, whatever else this machine has.
 unexport SPARK_HOME SPARK_CONF_DIR PYTHONPATH
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
-.PHONY: run test test-quick lint lock bench s3 clean
+.PHONY: run test test-quick lint lock bench s3 dictionary clean
 
 run: .venv/.ready
 	@.venv/bin/strata run --raw samples --warehouse warehouse
 
-test: .venv/.ready
-	@.venv/bin/python -m pytest
+# The tests write tables to an S3 server on loopback, so they need the s3a jars too.
+test: s3
+	@.venv/bin/python -m pytest -n 2 --dist loadfile
 
 test-quick: .venv/.ready
 	@.venv/bin/python -m pytest -m "not spark"
@@ -22,6 +23,10 @@ bench: .venv/.ready
 
 s3: .venv/.ready
 	@.venv/bin/python lib/strata/install.py --group s3
+
+# Made from the package's own contracts; tests/test_docs.py tells when it is out of date.
+dictionary: .venv/.ready
+	@env -u STRATA_PROJECT .venv/bin/python -m strata.dictionary > docs/DATA_DICTIONARY.md
 
 # Needs uv. Resolves for every Python from 3.10 on, on Linux and macOS, and names no index.
 UV_COMPILE = uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-emit-index-url \

@@ -206,9 +206,7 @@ def test_json_fuzz(folder: Path, records: list[dict[str, Any]], shape: str, chun
 
 @fuzz
 @given(records=RECORDS, shape=st.sampled_from(["array", "lines", "objects", "path"]), block_bytes=st.sampled_from([1, 2, 5]))
-def test_json_does_not_depend_on_how_the_bytes_come_in(
-    folder: Path, records: list[dict[str, Any]], shape: str, block_bytes: int
-) -> None:
+def test_json_does_not_depend_on_how_the_bytes_come_in(folder: Path, records: list[dict[str, Any]], shape: str, block_bytes: int) -> None:
     file = raw_file(folder, json_text(records, shape).encode())
     known = AT_DATA if shape == "path" else A_JSON
     expected = outcome(file, known)

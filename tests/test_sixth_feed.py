@@ -51,9 +51,7 @@ if __name__ == "__main__":
 '''
 
 HEAD = "apiVersion: v3.1.0\nkind: DataContract\nid: {id}\nversion: 1.0.0\nstatus: active\ndescription: {{purpose: {purpose}}}\n"
-TABLE = HEAD + (
-    "schema:\n  - name: {name}\n    physicalName: {id}\n    dataGranularityDescription: {grain}\n    properties:\n{properties}"
-)
+TABLE = HEAD + ("schema:\n  - name: {name}\n    physicalName: {id}\n    dataGranularityDescription: {grain}\n    properties:\n{properties}")
 PROVENANCE = """\
       - {name: _file_sha256, logicalType: string, physicalType: string, required: true, description: Raw file., tags: [provenance]}
       - {name: _record_number, logicalType: integer, physicalType: bigint, required: true, description: Record., tags: [provenance]}

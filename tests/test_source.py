@@ -26,7 +26,8 @@ schema:
     properties:
       - {name: lon, physicalName: X, logicalType: string, required: true, description: x,
          customProperties: [{property: unit, value: deg}]}
-      - {name: owner, physicalName: Owner, logicalType: string, description: x, classification: personal}
+      - {name: owner, physicalName: Owner, logicalType: string, description: x, classification: personal,
+         customProperties: [{property: protect, value: drop}]}
 """
 
 
@@ -45,7 +46,7 @@ def test_a_layout(tmp_path: Path) -> None:
     (layout,) = load_layouts("soil", tmp_path)
     assert (layout.name, layout.feed, layout.source, layout.table) == ("points", "soil", "samples", "bronze.soil_samples")
     assert (layout.format, layout.options, layout.order) == ("csv", {"delimiter": ";"}, "delivery")
-    assert layout.fields == (Field("lon", "X", True), Field("owner", "Owner", False, True))
+    assert layout.fields == (Field("lon", "X", True), Field("owner", "Owner", False, "drop"))
     assert layout.columns == ("lon", "owner", "soc_unit")
     assert layout.required == {"X"}
 

@@ -25,7 +25,7 @@ EXIT_CODES = """exit codes:
   2  wrong usage: option, table, feed, setting or declaration
   3  a gate said no; nothing was published
   4  another run holds the feed's lease
-  5  published, but a raw file was rejected and left out whole
+  5  a raw file was rejected and left out whole; what is sound was published
   6  the outcome of a commit is unknown; run again to find out
   7  rows did not balance: a defect in a transform; nothing was published
 """

@@ -47,7 +47,7 @@ class Field:
     """The Spark SQL type, e.g. `double` or `decimal(18,2)`."""
     description: str
     required: bool = False
-    """No accepted row may hold NULL here; Delta enforces it too."""
+    """No accepted row may hold NULL here; its suite has a rule for it, and Delta enforces it on the table as made."""
     unit: str | None = None
     is_key: bool = False
     is_personal: bool = False

@@ -15,6 +15,7 @@ from typing import Any
 from strata import feeds, fingerprint, resources
 from strata.contract import LAYERS, Contract, load_contract, split_name
 from strata.errors import DeclarationError, UsageError
+from strata.reader import READER
 from strata.source import Layout, load_layouts
 from strata.suite import Suite, load_suite
 from strata.table import Source, Table
@@ -66,7 +67,7 @@ class Feed:
         declared = [fingerprint.of_contract(self.contract(name)), fingerprint.of_suite(self.suite(name))]
         if name in self.bronze_tables:
             layouts = [repr(layout) for layout in self.layouts if layout.table == name]
-            return fingerprint.digest(*declared, *layouts)
+            return fingerprint.digest(*declared, *layouts, str(READER))
         table = self.table(name)
         code = fingerprint.of_code(table.transform)
         grouping = fingerprint.of_code(table.add_group) if table.add_group else ""
@@ -136,9 +137,12 @@ def add_params(parser: argparse.ArgumentParser, feed: Feed) -> None:
     group = parser.add_argument_group(f"parameters of {feed.name}")
     for field in dataclasses.fields(feed.params_class):
         kind = type(field.default)
+        option = f"--{field.name.replace('_', '-')}"
+        if option in parser._option_string_actions:
+            continue  # Two feeds may share a name, such as `seed`: the option is then for both.
         group.add_argument(
-            f"--{field.name.replace('_', '-')}",
-            dest=f"param_{feed.name}_{field.name}",
+            option,
+            dest=f"param_{field.name}",
             type=kind,
             default=None,
             choices=field.metadata.get("choices"),
@@ -151,7 +155,7 @@ def params_from(arguments: argparse.Namespace, feed: Feed) -> dict[str, Any]:
     """The parameters of this run: the defaults, and what the command line says; Params itself checks them."""
     given = feed.default_params()
     for key in given:
-        value = getattr(arguments, f"param_{feed.name}_{key}", None)
+        value = getattr(arguments, f"param_{key}", None)
         if value is not None:
             given[key] = value
     if feed.params_class:

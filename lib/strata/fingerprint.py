@@ -10,6 +10,7 @@ import ast
 import hashlib
 import inspect
 import json
+import re
 import textwrap
 from collections.abc import Callable, Iterator
 from types import CodeType, ModuleType
@@ -109,7 +110,7 @@ def _is_ours(thing: Any) -> bool:
 
 
 def _is_constant(thing: Any) -> bool:
-    return isinstance(thing, (bool, int, float, str, bytes, tuple, frozenset, set, dict, list))
+    return isinstance(thing, (bool, int, float, str, bytes, tuple, frozenset, set, dict, list, re.Pattern))
 
 
 def _constant_text(thing: Any) -> str:

@@ -76,6 +76,7 @@ def main() -> int:
             install_packages(options.project.resolve())
         java = find_java() or install_java(options.project)
         install_jars(java, {"spark", *options.group})
+        quiet_spark()
     except InstallError as error:
         print(f"strata: {error}", file=sys.stderr)
         return 1
@@ -185,6 +186,14 @@ def _write_shim(real: str) -> None:
     settings = _pyspark() / "conf" / "spark-env.sh"
     settings.parent.mkdir(exist_ok=True)
     settings.write_text(SPARK_ENV.format(refused=os.environ.get("JAVA_HOME", ""), home=shim.parent.parent))
+
+
+def quiet_spark() -> None:
+    """Gives plain `spark-submit` our logging: errors only, where Spark's default tells of every step."""
+    own = Path(__file__).resolve().parent / "conf" / "spark" / "log4j2.properties"
+    place = _pyspark() / "conf" / own.name
+    place.parent.mkdir(exist_ok=True)
+    shutil.copyfile(own, place)
 
 
 # --- Spark's jars ---------------------------------------------------------------------------------

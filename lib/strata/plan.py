@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from strata import files, ledger
@@ -17,6 +17,7 @@ from strata.feed import Feed
 from strata.ledger import FileEntry, Publication, TableState
 from strata.look import Look, look
 from strata.storage import Warehouse
+from strata.table import Source
 
 FOLDED_FILE = "same bytes as a file already taken"
 
@@ -99,7 +100,14 @@ def make_plan(feed: Feed, params: dict[str, Any], warehouse: Warehouse, options:
         looked = look_at_files(feed, options.raw, line) if takes_files else Looked()
     fingerprints = {name: feed.fingerprint(name, params) for name in feed.table_names}
     steps = tuple(_steps(feed, params, warehouse, options, base, looked, fingerprints))
-    return Plan(feed, params, base, looked, steps, fingerprints)
+    return Plan(feed, params, base, _kept(looked, steps), steps, fingerprints)
+
+
+def _kept(looked: Looked, steps: tuple[Step, ...]) -> Looked:
+    """Only what this run's steps read: a file is noted as taken by the run that reads it, and no other."""
+    written = {step.table for step in steps}
+    entries = tuple(entry for entry in looked.entries if entry.status == "rejected" or entry.table in written)
+    return replace(looked, entries=entries, new=tuple(seen for seen in looked.new if seen.table in written))
 
 
 # --- the raw files -------------------------------------------------------------------------------
@@ -113,6 +121,7 @@ def look_at_files(feed: Feed, raw: str, line: tuple[Publication, ...]) -> Looked
     known: dict[str, Look] = {}
     entries: list[FileEntry] = []
     ignored: list[files.Ignored] = []
+    missing: list[Source] = []
     for source in feed.sources:
         layouts = tuple(layout for layout in feed.layouts if layout.source == source.name)
         found, passed_over = files.list_raw(raw, feed.name, source.name)
@@ -133,6 +142,13 @@ def look_at_files(feed: Feed, raw: str, line: tuple[Publication, ...]) -> Looked
                 entry = _entry(source.name, result, "taken", _drift(result))
                 entries.append(entry)
                 taken[identity] = entry
+        if source.needed and not found and not any(entry.source == source.name for entry in taken.values()):
+            missing.append(source)
+    if new and missing:
+        raise UsageError(
+            f"{feed.name} cannot do without files in "
+            + " and ".join(f"{raw}/{feed.name}/{source.name}; put there {source.needed}" for source in missing)
+        )
     return Looked(tuple(new), tuple(known.values()), tuple(entries), tuple(ignored))
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from strata import files
+from strata import files, protect
 from strata.errors import BadFile, ConservationError, DeclarationError
 from strata.formats import csv, flatgeobuf, json_records
 from strata.formats.chunks import BLOCK_BYTES, CHUNK_BYTES, EXTRA, RAW_RECORD, RECORD_NUMBER, Chunk
@@ -28,6 +28,8 @@ PROVENANCE = {
     EXTRA: pa.string(),
     RAW_RECORD: pa.string(),
 }
+READER = 1
+"""Part of every bronze table's fingerprint: raise it when a mend changes what is read from the same bytes."""
 _SPARK_TYPES = {pa.string(): "string", pa.int64(): "bigint", pa.date32(): "date"}
 
 
@@ -48,6 +50,8 @@ def bronze_frame(spark: SparkSession, looks: Sequence[Look], layouts: Sequence[L
     is no longer what was looked at or a chunk does not give the records that were counted.
     """
     business = tuple(name for name in contract_columns if not name.startswith("_"))
+    if any(layout.personal for layout in layouts):
+        protect.from_environment()  # Better here, in one sentence, than in a task.
     schema = bronze_schema(business)
     tasks = _tasks(_parts(looks, layouts, business))
     ddl = ", ".join(f"`{f.name}` {_SPARK_TYPES[f.type]}" for f in schema)
@@ -118,13 +122,15 @@ def read_part(part: Part, business: Sequence[str]) -> Iterator[pa.RecordBatch]:
     look, chunk = part.look, part.chunk
     _check_size(look)
     schema = bronze_schema(business)
+    guard = protect.protector(part.layout.personal, protect.from_environment()) if part.layout.personal else None
+    where = f"bytes {chunk.start} to {chunk.end}"
     number = chunk.first_record
     for batch in _read(part):
         found = batch.column(RECORD_NUMBER)
         if batch.num_rows and (found[0].as_py(), found[-1].as_py()) != (number, number + batch.num_rows - 1):
             raise ConservationError(f"{look.path}: records follow each other; {number} does not", path=look.path)
         number += batch.num_rows
-        yield _add_file_columns(batch, look, schema)
+        yield _add_file_columns(guard(batch, where) if guard else batch, look, schema)
     read = number - chunk.first_record
     if read != chunk.records:
         raise ConservationError(

@@ -1,6 +1,6 @@
 """The Spark session: built once a process, quiet, UTC, with Delta and Sedona.
 
-Under `spark-submit` the settings given there win: only what is not set yet is set here.
+Under `spark-submit` the settings given there win, but for those that every run needs.
 """
 
 from __future__ import annotations
@@ -52,8 +52,9 @@ LOCAL = {
     # VACUUM lists with 10,000 tasks by default.
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
-    # Views pin versions of path tables; nothing is kept in a warehouse of Spark's own.
+    # Views pin versions of path tables; nothing is kept in a warehouse of Spark's own, but it makes its folders.
     "spark.sql.catalogImplementation": "in-memory",
+    "spark.sql.warehouse.dir": f"{tempfile.gettempdir()}/strata-{os.getpid()}",
 }
 
 
@@ -63,11 +64,16 @@ def build(master: str | None = None, settings: dict[str, str] | None = None, log
     from pyspark.errors import PySparkException
     from pyspark.sql import SparkSession
 
+    if "DATABRICKS_RUNTIME_VERSION" in os.environ:
+        # The runtime has made the session, with its own Delta; conf/spark/databricks.conf is its cluster's.
+        return SparkSession.builder.getOrCreate()
     # Python workers must be this very interpreter, or they miss the packages that are installed here.
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
     conf = SparkConf()
-    for key, value in {**LOCAL, **_local_sizes(), **_s3_settings(), **(settings or {})}.items():
+    is_local = (master or conf.get("spark.master") or "local").startswith("local")
+    own = {**LOCAL, **_local_sizes()} if is_local else {}
+    for key, value in {**own, **_s3_settings(), **(settings or {})}.items():
         conf.setIfMissing(key, value)
     for key, value in REQUIRED.items():
         conf.set(key, _with_sedona(conf.get(key, ""), value) if key == "spark.sql.extensions" else value)

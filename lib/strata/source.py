@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from strata import resources
+from strata import protect, resources
 from strata.contract import read_yaml
 from strata.errors import BadFile, DeclarationError
 
@@ -22,7 +22,7 @@ _TOP_KEYS = {"apiVersion", "kind", "id", "name", "version", "status", "domain", 
 _OBJECT_KEYS = _COMMON | {"properties", "dataGranularityDescription"}
 _FIELD_KEYS = _COMMON | {"required", "classification", "examples"}
 _CUSTOM = {"table", "format", "delimiter", "records", "constants", "order"}
-_FIELD_CUSTOM = {"unit"}
+_FIELD_CUSTOM = {"unit", "protect"}
 _OPTION_OF = {"delimiter": "csv", "records": "json"}
 _TABLE = re.compile(r"bronze\.[a-z][a-z0-9_]*")
 _COLUMN = re.compile(r"[a-z][a-z0-9_]*")
@@ -36,7 +36,11 @@ class Field:
     column: str
     name: str  # in the file: a header name, or a dotted path such as `properties.name`
     required: bool = False  # the file's header must have it
-    is_personal: bool = False
+    protect: str | None = None  # what becomes of a personal field, one of protect.WAYS; None: it is open
+
+    @property
+    def is_personal(self) -> bool:
+        return self.protect is not None
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,11 @@ class Layout:
     def columns(self) -> tuple[str, ...]:
         """The bronze columns it gives: its fields, then its constants."""
         return (*(f.column for f in self.fields), *self.constants)
+
+    @property
+    def personal(self) -> dict[str, str]:
+        """Each personal bronze column, and how the reader protects it."""
+        return {f.column: f.protect for f in self.fields if f.protect}
 
     @property
     def required(self) -> frozenset[str]:
@@ -227,12 +236,17 @@ def _parse_fields(schema: Any, check: _Check) -> tuple[Field, ...]:
 def _parse_field(entry: Mapping[str, Any], check: _Check) -> Field:
     column = check.text("name", entry.get("name"), _COLUMN)
     check.keys(f"{column}.", entry, _FIELD_KEYS)
-    check.custom(f"{column}.", entry, _FIELD_CUSTOM)
+    way = check.custom(f"{column}.", entry, _FIELD_CUSTOM).get("protect")
+    is_personal = entry.get("classification") == "personal"
+    if is_personal and way not in protect.WAYS:
+        check.add(f"{column}.protect", f"a personal field is protected by one of {', '.join(protect.WAYS)}; got {way!r}")
+    if way is not None and not is_personal:
+        check.add(f"{column}.protect", "is for a field classified as personal")
     required = entry.get("required", False)
     if not isinstance(required, bool):
         check.add(f"{column}.required", f"must be true or false; got {required!r}")
     name = check.text(f"{column}.physicalName", entry.get("physicalName", column))
-    return Field(column, name, required is True, entry.get("classification") == "personal")
+    return Field(column, name, required is True, way)
 
 
 def _check_once(key: str, names: Sequence[str], check: _Check) -> None:

@@ -232,13 +232,15 @@ class Store:
         writer = (
             frame.write.format("delta")
             .mode(mode)
-            # A column that the contract gained since is added; nothing else can differ after conform().
-            .option("mergeSchema" if mode == "append" else "overwriteSchema", "true")
             .option("userMetadata", self.run_id)
             # Unique to this attempt: it only makes a lost response harmless, it is no identity.
             .option("txnAppId", f"{self.run_id}/{contract.table}/{before}")
             .option("txnVersion", 0)
         )
+        held = [(f.name, f.dataType) for f in self.read(contract.table, before).schema]
+        if held != [(f.name, f.dataType) for f in frame.schema]:
+            # The contract's columns have changed. Only then: with it, Delta forgets NOT NULL and comments.
+            writer = writer.option("mergeSchema" if mode == "append" else "overwriteSchema", "true")
         writer.save(self.warehouse.spark_path(contract.table))
         return self._confirm(contract.table, before)
 

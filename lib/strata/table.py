@@ -35,6 +35,8 @@ class Source:
 
     name: str
     """`samples`: the raw files lie below `<raw>/<feed>/samples/`, in any depth."""
+    needed: str = ""
+    """For a source that the feed cannot do without: what to put there, told when it has no file."""
 
 
 @dataclass(frozen=True)

@@ -151,7 +151,7 @@ class Work:
         total_rows, identity = self._totals(candidate, tally, whole, previous)
         outcomes = gate.row_outcomes(rules, tally)
         outcomes += gate.audit(whole, suite, contract, self._views(table, whole))
-        discarded = sum(1 for d in self._decisions() if d.table == table)
+        discarded = self._discarded(table, quarantine)
         verdict = gate.verdict(contract, suite, tally, outcomes, total_rows, max(0, quarantine.rejected - discarded), started)
         overridden_by = self._override(verdict)
         self.gates.append(_gate_entry(step, candidate, verdict, reasons, overridden_by, quarantine.rejected))
@@ -194,10 +194,17 @@ class Work:
 
     def input_state(self, name: str) -> TableState:
         _, owner, _ = split_name(name)
+        if name in self.plan.feed.bronze_tables and name not in self.states:
+            self._make_empty(name)
         state = self.states.get(name) if owner == self.plan.feed.name else published_state(name, None, self.store.warehouse)
         if state is None:
             raise StrataError(f"{name} has never been published, and a table of this run reads it: run its feed first")
         return state
+
+    def _make_empty(self, name: str) -> None:
+        """A bronze table of which no file has come yet: version 0, which its contract makes."""
+        self.store.open_for_write(self.plan.feed.contract(name), None)
+        self.states[name] = TableState(name, 0, 0, fingerprint=self.plan.fingerprints[name])
 
     def read_input(self, name: str) -> DataFrame:
         return self.store.read(name, self.input_state(name).version)
@@ -214,6 +221,15 @@ class Work:
 
     def _views(self, table: str, whole: DataFrame) -> dict[str, DataFrame]:
         return {name: self.store.read(name, state.version) for name, state in self.states.items() if name != table} | {table: whole}
+
+    def _discarded(self, table: str, quarantine: TableState) -> int:
+        """Rows in the quarantine that somebody has decided to discard."""
+        chosen = {(d.file_sha256, d.record_number) for d in self._decisions() if d.table == table}
+        if not chosen or quarantine.quarantine_version is None:
+            return 0
+        ids = ["_file_sha256", "_record_number"]
+        held = storage.read_arrow(self.store.warehouse, storage.quarantine_name(table), quarantine.quarantine_version, ids)
+        return sum(tuple(row.values()) in chosen for row in held.to_pylist())
 
     def _decisions(self) -> tuple[ledger.Decision, ...]:
         return ledger.decisions(ledger.lineage(ledger.read(self.store.warehouse, self.plan.feed.name)))

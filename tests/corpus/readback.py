@@ -36,8 +36,6 @@ def rows(seen: Look, layouts: Iterable[Layout]) -> list[dict[str, Any]]:
     return [{k: v for k, v in row.items() if k not in FILE_COLUMNS} for row in found]
 
 
-def look_and_read(
-    folder: Path, content: bytes, *layouts: Layout, name: str = "x.csv", **options: Any
-) -> tuple[Look, list[dict[str, Any]]]:
+def look_and_read(folder: Path, content: bytes, *layouts: Layout, name: str = "x.csv", **options: Any) -> tuple[Look, list[dict[str, Any]]]:
     seen = look(raw_file(folder, content, name), layouts, **options)
     return seen, rows(seen, layouts)

@@ -9,6 +9,7 @@ import pytest
 from pyspark.sql import SparkSession
 from strata import lease, ledger, storage
 from strata.candidate import UNPARSED
+from strata.contract import load_contract
 from strata.errors import GateFailed, LeaseHeld
 from strata.run import record_decisions, rollback
 
@@ -261,3 +262,37 @@ def test_bronze_is_the_archive_when_raw_files_are_gone(shop: Shop) -> None:
     assert {table: shop.table(table) for table in ("bronze.toy_sales", *TABLES)} == before
     assert shop.rejected("silver.toy_sales") == rejected
     assert shop.gate("bronze.toy_sales") == (8, 7, 1, 0)
+
+
+def test_a_source_without_a_file_yet_is_an_empty_table(spark: SparkSession, tmp_path: Path) -> None:
+    shop = Shop(spark, tmp_path)
+    shop.shops("a.csv", *SHOPS)
+    shop.run(overrides=(("silver.toy_sales", "no sale yet"), ("gold.toy_days", "no sale yet"), ("gold.toy_big_sales", "no sale yet")))
+    assert shop.published().state("bronze.toy_sales") is not None
+    assert shop.table("silver.toy_sales") == []
+
+    shop.sales("a.csv", *SALES)
+    shop.run()
+    assert [row[0] for row in shop.table("silver.toy_sales")] == ["a1", "a2", "a6"]
+
+
+def test_recomputing_one_bronze_table_takes_no_file_of_another(shop: Shop) -> None:
+    shop.run()
+    shop.shops("b.csv", "s9,Late")
+    shop.sales("b.csv", "b1,s1,2024-01-05,20")
+    shop.run(tables=("bronze.toy_sales",))
+    assert {(e.source, e.path) for e in shop.published().files} == {("sales", "b.csv")}
+    shop.run()
+    assert {"a3", "b1"} <= {row[0] for row in shop.table("silver.toy_sales")}
+
+
+def test_required_columns_are_not_null_in_delta_after_every_kind_of_write(shop: Shop, spark: SparkSession) -> None:
+    shop.run()
+    shop.sales("b.csv", "b1,s1,2024-01-05,20")
+    shop.run()
+    shop.run(full=True)
+    for table in TABLES:
+        schema = spark.read.format("delta").load(shop.warehouse.path(table)).schema
+        required = {field.name for field in load_contract(table).fields if field.required}
+        assert {field.name for field in schema if not field.nullable} == required
+        assert all(field.metadata["comment"] for field in schema)

@@ -170,8 +170,7 @@ def _too_many_columns(columns: int) -> BadFile:
 def _check_lone_cr(header: bytes) -> None:
     if b"\r" in header:
         raise BadFile(
-            "lines must end with LF or CRLF; these end with a lone CR, as on an old Mac: "
-            "convert with `tr '\\r' '\\n' <old.csv >new.csv`"
+            "lines must end with LF or CRLF; these end with a lone CR, as on an old Mac: convert with `tr '\\r' '\\n' <old.csv >new.csv`"
         )
 
 
@@ -186,8 +185,7 @@ def _header_names(text: bytes, fields: Sequence[str] | None) -> tuple[str, ...]:
     twice = sorted({name for name in folded if folded.count(name) > 1})
     if twice:
         raise BadFile(
-            f"a field name stands once in a header, whatever its case; {', '.join(map(repr, twice))} "
-            "stands more than once",
+            f"a field name stands once in a header, whatever its case; {', '.join(map(repr, twice))} stands more than once",
             names=twice,
         )
     return names
@@ -248,8 +246,7 @@ def _blank_lines(data: bytes, ends: np.ndarray, line_start: int = 0, last: int =
 
 def _unterminated(record: int, offset: int) -> BadFile:
     return BadFile(
-        f"every quote must be closed; the one that record {record} opens at byte {offset} "
-        "is still open at the end of the file",
+        f"every quote must be closed; the one that record {record} opens at byte {offset} is still open at the end of the file",
         record=record,
         offset=offset,
     )
@@ -323,9 +320,7 @@ class _Piece:
     """Bytes of a single record too long to be held, of which data is the beginning."""
 
 
-def _parse_record(
-    data: bytes, ends: np.ndarray, first: int, delimiter: str, is_end: bool
-) -> tuple[int, list[str] | None]:
+def _parse_record(data: bytes, ends: np.ndarray, first: int, delimiter: str, is_end: bool) -> tuple[int, list[str] | None]:
     """How many lines the record takes that begins with line `first`, and its fields as Latin-1 text.
 
     The fields are None where the record does not parse, yet surely ends with its line.
@@ -444,9 +439,7 @@ def _utf8(text: str) -> str:
 # --- reading ----------------------------------------------------------------------------------
 
 
-def read(
-    blocks: Iterable[bytes], chunk: Chunk, header: Sequence[str], parser: str, layout: Layout
-) -> Iterator[pa.RecordBatch]:
+def read(blocks: Iterable[bytes], chunk: Chunk, header: Sequence[str], parser: str, layout: Layout) -> Iterator[pa.RecordBatch]:
     """The chunk's records as the layout's bronze columns, in file order."""
     number = chunk.first_record
     pieces = _python_pieces(blocks, _delimiter(layout)) if parser == PYTHON else _pieces(blocks)

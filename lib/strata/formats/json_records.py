@@ -285,9 +285,7 @@ class _Text:
 # --- looking ----------------------------------------------------------------------------------
 
 
-def scan(
-    blocks: Iterator[bytes], base: int, planner: Planner, *, layouts: Sequence[Layout], path: str = ""
-) -> Scan:
+def scan(blocks: Iterator[bytes], base: int, planner: Planner, *, layouts: Sequence[Layout], path: str = "") -> Scan:
     """Counts the records of a file whose bytes from `base` on are `blocks`, and plans its chunks.
 
     `path` is where the array of records stands; empty: the file is an array or a row of objects.
@@ -469,9 +467,7 @@ def _prefixes(layouts: Sequence[Layout]) -> frozenset[str]:
 # --- reading ----------------------------------------------------------------------------------
 
 
-def read(
-    blocks: Iterable[bytes], chunk: Chunk, header: Sequence[str], parser: str, layout: Layout
-) -> Iterator[pa.RecordBatch]:
+def read(blocks: Iterable[bytes], chunk: Chunk, header: Sequence[str], parser: str, layout: Layout) -> Iterator[pa.RecordBatch]:
     """The chunk's records as the layout's bronze columns, in file order."""
     text = _Text(blocks, chunk.start)
     rows = _line_rows if parser == LINES else _value_rows
@@ -541,9 +537,7 @@ def _values(text: str, layout: Layout, inner: frozenset[str]) -> tuple[dict[str,
     return values, "{" + ",".join(extra) + "}" if extra else None
 
 
-def _leaves(
-    text: str, start: int, prefix: str, inner: frozenset[str], named: frozenset[str]
-) -> Iterator[tuple[str, Any, str]]:
+def _leaves(text: str, start: int, prefix: str, inner: frozenset[str], named: frozenset[str]) -> Iterator[tuple[str, Any, str]]:
     """(path, value, its source text) of each member, and of the members of the objects to look into."""
     for key, value, begin, end in _members(text, start):
         path = prefix + key

@@ -13,7 +13,10 @@ from strata.table import Rows, Source, Table
 
 __all__ = ["SOURCES", "TABLES", "Params"]
 
-SOURCES = (Source("samples"), Source("boundaries"))
+SOURCES = (
+    Source("samples"),
+    Source("boundaries", needed="a map of the countries; samples/soil/boundaries holds Natural Earth's of Europe"),
+)
 
 TABLES = (
     Table(

@@ -1,0 +1,1 @@
+"""Benchmarks: each compares ways of doing the same work, alternately, in one run."""

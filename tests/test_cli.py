@@ -1,0 +1,143 @@
+"""The command line without Spark: help, exit codes, one clear sentence for a mistake, printing."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from strata import config, output
+from strata.cli import EXIT_CODES, main
+from strata.errors import StrataError, UsageError
+
+
+def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
+    try:
+        code = main(list(argv))
+    except SystemExit as stop:  # argparse's own way out
+        code = int(stop.code or 0)
+    told = capsys.readouterr()
+    return code, told.out, told.err
+
+
+def test_help_names_every_command_and_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run(capsys, "--help")
+    assert code == 0
+    for command in ("run", "show", "sql", "runs", "gates", "publications", "rollback", "quarantine", "validate"):
+        assert re.search(rf"\n    {command}\s", out)
+    codes = {error.exit_code for error in _subclasses(StrataError)}
+    assert codes <= {int(line.split()[0]) for line in EXIT_CODES.splitlines()[1:]}
+
+
+def _subclasses(root: type[StrataError]) -> list[type[StrataError]]:
+    return [root] + [deeper for cls in root.__subclasses__() for deeper in _subclasses(cls)]
+
+
+def test_a_feeds_parameters_are_options_of_run(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = run(capsys, "run", "--help")
+    for option in ("--samples", "--seed", "--method", "--depth", "--dry-run", "--override", "--full", "--layer", "--table"):
+        assert option in out
+
+
+@pytest.mark.parametrize(
+    ("argv", "sentence"),
+    [
+        (["run", "soup"], "a feed is one of soil, toy; got 'soup'"),
+        (["run", "toy", "--raw", "/no/such/folder"], "the raw folder must exist; /no/such/folder is not a folder"),
+        (["run", "toy", "--raw", ".", "--table", "silver.toy_sail"], "--table names a table of the feeds that run"),
+        (["run", "toy", "--raw", ".", "--override", "silver.toy_sales"], "--override is TABLE=REASON"),
+        (["show", "gold.nothing"], "nothing is published in"),
+        (["rollback", "toy", "3"], "a publication is named by its number; toy has none, not 3"),
+        (["quarantine", "show", "toy"], "a table is named layer.feed_noun"),
+        (["quarantine", "discard", "silver.toy_sales", "--record", "1", "--why", "x"], "nothing of toy is published"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_exit_code_2(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, argv: list[str], sentence: str
+) -> None:
+    code, out, err = run(capsys, *argv, "--warehouse", str(tmp_path / "warehouse"))
+    assert code == 2
+    assert sentence in err
+    assert "Traceback" not in err
+    assert out == ""
+
+
+def test_samples_must_be_positive(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    code, _, err = run(capsys, "run", "soil", "--samples", "-3", "--raw", str(tmp_path), "--warehouse", str(tmp_path))
+    assert code == 2
+    assert "samples" in err
+
+
+def test_validate_needs_no_spark_and_counts_what_it_checked(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capsys, "validate")
+    assert (code, err) == (0, "")
+    assert out.startswith("all declarations hold: 2 feeds, ")
+
+
+def test_validate_lists_every_finding(capsys: pytest.CaptureFixture[str], toy_project: Path) -> None:
+    suite = toy_project / "expectations" / "gold" / "toy_days.yaml"
+    suite.write_text(suite.read_text().replace("{column: sales}", "{column: sails}"))
+    (toy_project / "schemas" / "gold" / "toy_orphans.yaml").write_text("id: gold.toy_orphans\n")
+    code, _, err = run(capsys, "validate")
+    assert code == 2
+    assert "gold.toy_days: expect_column_values_to_not_be_null names column sails, which the contract lacks" in err
+    assert "gold.toy_days: required column sales has no critical expect_column_values_to_not_be_null" in err
+    assert "gold.toy_orphans has a contract and no feed makes it" in err
+
+
+def test_dry_run_tells_what_it_would_do_and_writes_nothing(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    sales = tmp_path / "raw" / "toy" / "sales"
+    sales.mkdir(parents=True)
+    (sales / "a.csv").write_text("id,shop,day,amount\na1,s1,2024-01-01,1\n")
+    (sales / "b.csv").write_text("id,shop,day,amount\na1,s1,2024-01-01,1\n")
+    (sales / "_notes.csv").write_text("x")
+    (sales / "wrong.csv").write_text("id,shop,day\na1,s1,2024-01-01\n")
+    code, out, err = run(capsys, "run", "toy", "--dry-run", "--raw", str(tmp_path / "raw"), "--warehouse", str(tmp_path / "warehouse"))
+    assert code == 0
+    assert [line.split()[:2] for line in out.splitlines()[3:6]] == [
+        ["taken", "sales/a.csv"],
+        ["folded", "sales/b.csv"],
+        ["rejected", "sales/wrong.csv"],
+    ]
+    assert "silver.toy_sales" in out
+    assert "also needs 'amount'" in err
+    assert "_notes.csv: ignored, names that start with _ are not read" in err
+    assert not (tmp_path / "warehouse").exists()
+
+
+def test_settings_come_from_options_then_environment_then_conf(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert config.load().raw == "samples"
+    monkeypatch.setenv("STRATA_RAW", "from-environment")
+    assert config.load().raw == "from-environment"
+    assert config.load(raw="from-option").raw == "from-option"
+    with pytest.raises(UsageError, match="a profile is one of"):
+        config.load("laptop")
+    with pytest.raises(UsageError, match="log must be text or json"):
+        config.load(log="xml")
+
+
+def test_tables_align_and_hide_control_characters() -> None:
+    text = output.render(("name", "n"), [("naïve\x1b[31m", 1), ("日本", 1234.5), (None, None)])
+    assert "\x1b" not in text
+    lines = text.splitlines()
+    assert lines[3].endswith("1,234.5000")
+    assert lines[4].split() == ["–", "–"]
+
+
+def test_csv_defuses_formulas_in_text_and_leaves_numbers() -> None:
+    text = output.render(("a", "b"), [("=1+1", -5), ("plain", Decimal("1.50"))], "csv")
+    assert text.splitlines() == ["a,b", "'=1+1,-5", "plain,1.50"]
+
+
+def test_json_keeps_decimals_exact_and_dates_iso() -> None:
+    text = output.render(("d", "x"), [(date(2024, 1, 2), Decimal("0.10"))], "json")
+    assert json.loads(text) == [{"d": "2024-01-02", "x": "0.10"}]
+
+
+def test_progress_as_json_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    output.Progress(as_json=True)("looking", feed="toy")
+    line = json.loads(capsys.readouterr().err)
+    assert (line["message"], line["feed"]) == ("looking", "toy")

@@ -1,0 +1,64 @@
+"""Local rules of the codebase, held by reading its imports."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+LIBRARY = Path(__file__).resolve().parents[1] / "lib" / "strata"
+MODULES = sorted(LIBRARY.rglob("*.py"))
+JOBS = sorted((LIBRARY.parents[1] / "jobs").glob("*.py"))
+
+
+def imports(path: Path) -> set[str]:
+    """Every module that the file imports, in full."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+@pytest.mark.parametrize("path", sorted((LIBRARY / "feeds").rglob("*.py")), ids=lambda path: str(path.relative_to(LIBRARY)))
+def test_feeds_import_nothing_of_the_engine(path: Path) -> None:
+    allowed = ("strata.columns", "strata.geo", "strata.table", "strata.feeds", "strata.resources" if path.parent.name == "feeds" else "-")
+    ours = {name for name in imports(path) if name.startswith("strata")}
+    assert {
+        name for name in ours if not name.startswith(allowed) and name.removeprefix("strata.") not in ("columns", "geo", "resources")
+    } == set()
+
+
+@pytest.mark.parametrize(
+    ("package", "home"),
+    [
+        ("great_expectations", {"gate.py"}),
+        ("sedona", {"geo.py"}),
+        ("delta", {"storage.py"}),
+        ("deltalake", {"storage.py"}),
+        ("boto3", {"lease.py"}),
+    ],
+)
+def test_a_package_has_one_home(package: str, home: set[str]) -> None:
+    users = {path.name for path in MODULES if any(name.split(".")[0] == package for name in imports(path))}
+    assert users <= home
+
+
+def test_the_core_does_not_know_the_feeds() -> None:
+    named = {path.name: name for path in LIBRARY.glob("*.py") for name in imports(path) if name.startswith("strata.feeds.")}
+    assert named == {}
+
+
+@pytest.mark.parametrize("path", JOBS, ids=lambda path: path.name)
+def test_jobs_are_thin(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= 12
+    assert {name for name in imports(path) if name.startswith("strata")} == {"strata.cli.job"}
+
+
+def test_nothing_unsafe_is_read_or_run() -> None:
+    text = {path.name: path.read_text(encoding="utf-8") for path in MODULES}
+    for forbidden in ("DROPMALFORMED", 'ignoreCorruptFiles": "true', "pickle.load", "shell=True", "eval("):
+        assert [name for name, body in text.items() if forbidden in body] == [], forbidden

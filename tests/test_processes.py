@@ -1,0 +1,170 @@
+"""Whole processes on the toy feed: two at once, a kill in the middle, and `spark-submit` on S3."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import pytest
+from strata import ledger, storage
+from strata.contract import load_contract
+from strata.storage import Warehouse, read_arrow
+
+from tests.conftest import TOY
+
+pytestmark = pytest.mark.spark
+
+BIN = Path(sys.executable).parent
+TABLES = ("silver.toy_shops", "silver.toy_sales", "gold.toy_days", "gold.toy_big_sales")
+SALES = ["id,shop,day,amount", "a1,s1,2024-01-01,10.50", "a2,s2,2024-01-01,3", "a2,s2,2024-01-01,3", "a3,s9,2024-01-02,5"]
+
+
+@pytest.fixture
+def raw(tmp_path: Path) -> Path:
+    for source, lines in (("shops", ["shop,name", "s1,Alpha", "s2,Beta"]), ("sales", SALES)):
+        folder = tmp_path / "raw" / "toy" / source
+        folder.mkdir(parents=True)
+        (folder / "a.csv").write_text("\n".join(lines) + "\n")
+    return tmp_path / "raw"
+
+
+def environment(**more: str) -> dict[str, str]:
+    path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
+    return {**os.environ, "STRATA_PROJECT": str(TOY), "PATH": path, **more}
+
+
+def start(*command: str, **more: str) -> subprocess.Popen[str]:
+    """A process that leads a group of its own, so that a kill takes its JVM too."""
+    return subprocess.Popen(
+        command, env=environment(**more), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+    )
+
+
+def run_toy(raw: Path | str, warehouse: Path | str) -> subprocess.Popen[str]:
+    return start(str(BIN / "strata"), "run", "toy", "--raw", str(raw), "--warehouse", str(warehouse))
+
+
+def wait_for(process: subprocess.Popen[str], text: str) -> None:
+    """Reads the process's progress until a line holds the text."""
+    assert process.stderr is not None
+    for line in process.stderr:
+        if text in line:
+            return
+    raise AssertionError(f"the process ended without telling {text!r}")
+
+
+def published(warehouse: Warehouse) -> dict[str, list[str]]:
+    """Every business row of the published tables, as text."""
+    latest = ledger.newest(ledger.read(warehouse, "toy"))
+    assert latest is not None
+    tables = {}
+    for table in TABLES:
+        state = latest.state(table)
+        assert state is not None
+        rows = read_arrow(warehouse, table, state.version, list(load_contract(table).business_columns)).to_pylist()
+        tables[table] = sorted(map(repr, rows))
+    return tables
+
+
+def test_of_two_processes_one_works_and_the_other_says_who_holds_the_lease(raw: Path, tmp_path: Path) -> None:
+    first = run_toy(raw, tmp_path / "warehouse")
+    wait_for(first, "bronze.toy_sales: ")  # It holds the lease from here on.
+    holder = json.loads((tmp_path / "warehouse" / "ops" / "leases" / "toy.lock").read_text())
+    second = run_toy(raw, tmp_path / "warehouse")
+    _, told = second.communicate(timeout=300)
+    _, rest = first.communicate(timeout=300)
+
+    assert first.returncode == 0, rest
+    assert second.returncode == 4, told
+    assert holder["pid"] == first.pid
+    assert f"toy is held by run {holder['run_id']} (process {first.pid} on {socket.gethostname()}" in told
+    assert len(ledger.read(Warehouse(str(tmp_path / "warehouse")), "toy")) == 1
+
+
+def test_a_killed_run_leaves_nothing_published_and_the_next_run_gives_what_an_undisturbed_one_gives(raw: Path, tmp_path: Path) -> None:
+    undisturbed = run_toy(raw, tmp_path / "undisturbed")
+    killed = Warehouse(str(tmp_path / "killed"))
+    first = run_toy(raw, killed.root)
+    wait_for(first, "gold.toy_days: ")
+    os.killpg(first.pid, signal.SIGKILL)
+    first.communicate()
+    left = {table: storage.latest_version(killed, table) for table in TABLES}
+
+    assert ledger.read(killed, "toy") == ()
+    assert left["silver.toy_sales"] == 1, "the kill came too early to leave a candidate behind"
+    again = run_toy(raw, killed.root)
+    _, told = again.communicate(timeout=300)
+    _, rest = undisturbed.communicate(timeout=300)
+    assert (again.returncode, undisturbed.returncode) == (0, 0), told + rest
+    assert published(killed) == published(Warehouse(str(tmp_path / "undisturbed")))
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A bucket of an S3 server on loopback."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    settings = {
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    for key, value in settings.items():
+        monkeypatch.setenv(key, value)
+    server = subprocess.Popen(
+        [str(BIN / "moto_server"), "-H", "127.0.0.1", "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        _wait_for_port(port)
+        boto3.client("s3").create_bucket(Bucket="lake")
+        yield "lake"
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _wait_for_port(port: int) -> None:
+    for _ in range(300):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    raise AssertionError("the S3 server did not start")
+
+
+def test_spark_submit_reads_and_writes_s3(raw: Path, bucket: str) -> None:
+    client = boto3.client("s3")
+    for file in raw.rglob("*.csv"):
+        client.upload_file(str(file), bucket, f"raw/{file.relative_to(raw)}")
+    submit = [shutil.which("spark-submit", path=str(BIN)) or "", str(TOY / "jobs" / "toy.py")]
+    first = start(*submit, "--raw", f"s3://{bucket}/raw", "--warehouse", f"s3a://{bucket}/lake")
+    out, told = first.communicate(timeout=400)
+
+    assert first.returncode == 0, told
+    assert "2024-01-01       13.50      2" in out
+    gates = {g.table: (g.rows_in, g.accepted, g.quarantined, g.folded) for g in _newest(f"s3://{bucket}/lake").gates}
+    assert gates["bronze.toy_sales"] == (4, 4, 0, 0)
+    assert gates["silver.toy_sales"] == (4, 2, 1, 1)
+    # The other spelling of the address is the same warehouse: nothing is new.
+    second = start(*submit, "--raw", f"s3a://{bucket}/raw", "--warehouse", f"s3://{bucket}/lake")
+    _, told = second.communicate(timeout=400)
+    assert second.returncode == 0, told
+    assert "nothing new since publication 1" in told
+
+
+def _newest(root: str) -> ledger.Publication:
+    latest = ledger.newest(ledger.read(Warehouse(root), "toy"))
+    assert latest is not None
+    return latest
