@@ -7,11 +7,13 @@ table, and counts what the library would count. Table expectations run on the wr
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import reduce
-from operator import and_, or_
+from operator import add, and_, or_
 from typing import TYPE_CHECKING, Any
 
 from strata.contract import Contract
@@ -32,6 +34,10 @@ _NOT_ROW_LOCAL = (
 )
 _RAISES = ("expect_column_values_to_match_json_schema",)
 _ROW_ID = ("_file_sha256", "_record_number")
+_EXACT_DIGITS = 15
+# The bits of one bigint; a suite of more row rules takes another column.
+_RULES_A_WORD = 62
+_ACCEPTED, _FOLDED, _REJECTED = 0, 1, 2
 
 
 def library() -> Any:
@@ -134,26 +140,67 @@ def row_rules(frame: DataFrame, suite: Suite) -> list[Rule]:
     from great_expectations.execution_engine import SparkDFExecutionEngine
     from great_expectations.validator.metrics_calculator import MetricsCalculator
 
+    class Conditions(SparkDFExecutionEngine):  # type: ignore[misc]
+        """The library's engine without its jobs: it would count the batch before it makes a condition."""
+
+        def resolve_metric_bundle(self, metric_fn_bundle: Any) -> Any:
+            names = {metric.metric_configuration.metric_name for metric in metric_fn_bundle}
+            if names - {"table.row_count"}:
+                raise DeclarationError(f"a row expectation of {suite.table} must need nothing but the row; it asks for {sorted(names)}")
+            return {metric.metric_configuration.id: 0 for metric in metric_fn_bundle}
+
     expectations = [e for e in suite.expectations if is_row_expectation(e)]
-    engine = SparkDFExecutionEngine(persist=False)
-    engine.load_batch_data("candidate", frame.limit(0))
-    calculator = MetricsCalculator(execution_engine=engine)
-    return [Rule(e, _failing_condition(calculator, e)) for e in expectations]
+    engine = Conditions(persist=False)
+    engine.load_batch_data("candidate", frame)
+    asked = [_condition_metric(e, frame) for e in expectations]
+    resolved, aborted = MetricsCalculator(execution_engine=engine).compute_metrics(asked)
+    rules = []
+    for expectation, metric in zip(expectations, asked, strict=True):
+        if metric.id in aborted:
+            raise DeclarationError(f"an expectation must fit its column's type; {expectation.text} does not: correct the suite")
+        rules.append(Rule(expectation, _failing_condition(expectation, metric, resolved[metric.id][0])))
+    return rules
 
 
-def _failing_condition(calculator: Any, expectation: Expectation) -> Column:
+def _condition_metric(expectation: Expectation, frame: DataFrame) -> Any:
+    """What Great Expectations is asked for: the metric that holds the expectation's failing condition."""
     from great_expectations.expectations.registry import get_metric_kwargs
     from great_expectations.validator.metric_configuration import MetricConfiguration
-    from pyspark.sql import functions as F
 
     built = _build(expectation)
     name = f"{built.map_metric}.condition"
     # The library's own reading of the kwargs: its defaults, and its types (a bound is a double to it).
     kwargs = get_metric_kwargs(name, configuration=built.configuration)
     domain = {**kwargs["metric_domain_kwargs"], "batch_id": "candidate"}
-    condition = calculator.get_metric(MetricConfiguration(name, domain, kwargs["metric_value_kwargs"]))[0]
+    return MetricConfiguration(name, domain, _with_decimal_bounds(expectation, kwargs["metric_value_kwargs"], frame))
+
+
+def _failing_condition(expectation: Expectation, metric: Any, condition: Column) -> Column:
+    from pyspark.sql import functions as F
+
     # A condition that is NULL is no failure for the library's own count.
-    return F.coalesce(condition, F.lit(False)) & ~_is_ignored(expectation, domain.get("ignore_row_if"))
+    fails = F.coalesce(condition, F.lit(False))
+    when = metric.metric_domain_kwargs.get("ignore_row_if")
+    return fails & ~_is_ignored(expectation, when) if when else fails
+
+
+def _with_decimal_bounds(expectation: Expectation, asked: dict[str, Any], frame: DataFrame) -> dict[str, Any]:
+    """The bounds of a short decimal column as decimals, which Spark compares several times faster than as doubles.
+
+    The answer is the same: a double tells any two decimals of at most 15 digits apart, in their order (IEEE 754).
+    """
+    from pyspark.sql.types import DecimalType
+
+    kind = frame.schema[expectation.columns[0]].dataType if len(expectation.columns) == 1 else None
+    if not isinstance(kind, DecimalType) or kind.precision > _EXACT_DIGITS:
+        return asked
+
+    def exact(bound: Any) -> Any:
+        is_short = isinstance(bound, (int, float)) and math.isfinite(bound) and len(repr(bound)) <= _EXACT_DIGITS
+        # A sum has the finer scale of the two: with at least the column's own, Spark need not widen each value.
+        return Decimal(repr(bound)) + Decimal(0).scaleb(-kind.scale) if is_short else bound
+
+    return {key: exact(value) if key in ("min_value", "max_value") else value for key, value in asked.items()}
 
 
 def _is_ignored(expectation: Expectation, when: str | None) -> Column:
@@ -169,28 +216,65 @@ def _is_ignored(expectation: Expectation, when: str | None) -> Column:
 
 
 def judge(frame: DataFrame, rules: list[Rule], rows: Rows) -> DataFrame:
-    """Adds the verdict to each row: `_reasons` (never null), `_fold`, `_rows`.
+    """Adds to each row its `_verdict`, `_reasons` (never null), `_fold` and `_rows`.
 
     A row that the transform gives a reason is rejected, else one that it folds is folded; the suite
     judges the rest. A folded row adds nothing to the table, so the table's rules do not ask of it.
+    The rules that a row breaks are bits of `_broken_0`, `_broken_1`, …: counting and splitting read those,
+    so that whoever does not ask for `_reasons` does not pay for its text.
     """
     from pyspark.sql import functions as F
 
     given = frame.columns
-    own = F.coalesce(F.col("_reasons"), _no_reasons()) if "_reasons" in given else _no_reasons()
     if rows is Rows.ONE_TO_ONE:
         weight = F.lit(1)
     elif "_rows" in given:
         weight = F.col("_rows")
     else:
         raise ConservationError(f"a transform that is {rows.value} must tell `_rows`, the input rows that each row answers for")
+    has_own = "_reasons" in given
+    own = F.coalesce(F.col("_reasons"), _no_reasons()) if has_own else _no_reasons()
     fold = F.when(F.size(own) == 0, F.col("_fold")) if "_fold" in given else F.lit(None).cast("string")
-    told = frame.withColumns({"_fold": fold, "_reasons": own, "_rows": weight.cast("bigint")})
-    broken = [F.when(rule.breaks, F.lit(rule.expectation.description)) for rule in rules if rule.expectation.severity == "critical"]
-    if not broken:
-        return told
-    judged = F.array_distinct(F.concat("_reasons", F.array_compact(F.array(*broken))))
-    return told.withColumn("_reasons", F.when(F.col("_fold").isNull(), judged).otherwise(F.col("_reasons")))
+    told = {"_fold": fold, "_reasons": own, "_rows": weight.cast("bigint")}
+    judged = frame.withColumns(told | {name: _bits(part, fold) for name, part in _words(rules)})
+    is_rejected = [F.expr("size(_reasons) > 0")] if has_own else []
+    for name, part in _words(rules):
+        critical = sum(1 << n for n, rule in enumerate(part) if rule.expectation.severity == "critical")
+        is_rejected.append(F.expr(f"{name} & {critical} != 0"))
+    verdict = F.when(F.col("_fold").isNotNull(), _FOLDED).when(reduce(or_, is_rejected, F.lit(False)), _REJECTED).otherwise(_ACCEPTED)
+    return judged.withColumns({"_verdict": verdict, "_reasons": _all_reasons(rules)})
+
+
+def _words(rules: list[Rule]) -> list[tuple[str, list[Rule]]]:
+    """The rules cut into as many as a bigint has bits for, each part with its column's name."""
+    starts = range(0, len(rules), _RULES_A_WORD)
+    return [(f"_broken_{number}", rules[start : start + _RULES_A_WORD]) for number, start in enumerate(starts)]
+
+
+def _bits(rules: list[Rule], fold: Column) -> Column:
+    """The rules that a row breaks, the first in the lowest bit; none for a folded row."""
+    from pyspark.sql import functions as F
+
+    none = F.lit(0).cast("bigint")
+    bits = [F.when(rule.breaks, F.lit(1 << n)).otherwise(none) for n, rule in enumerate(rules)]
+    return F.when(fold.isNull(), reduce(add, bits)).otherwise(none)
+
+
+def _breaks(rules: list[Rule]) -> list[str]:
+    """For each rule, whether a judged row breaks it, in SQL."""
+    return [f"{name} & {1 << n} != 0" for name, part in _words(rules) for n in range(len(part))]
+
+
+def _all_reasons(rules: list[Rule]) -> Column:
+    """The transform's own reasons, then the descriptions of the critical rules broken, each once."""
+    from pyspark.sql import functions as F
+
+    broken = [
+        F.when(F.expr(breaks), F.lit(rule.expectation.description))
+        for rule, breaks in zip(rules, _breaks(rules), strict=True)
+        if rule.expectation.severity == "critical"
+    ]
+    return F.array_distinct(F.concat("_reasons", F.array_compact(F.array(*broken)))) if broken else F.col("_reasons")
 
 
 def _no_reasons() -> Column:
@@ -202,19 +286,13 @@ def _no_reasons() -> Column:
 def is_rejected() -> Column:
     from pyspark.sql import functions as F
 
-    return F.size("_reasons") > 0
-
-
-def is_folded() -> Column:
-    from pyspark.sql import functions as F
-
-    return (F.size("_reasons") == 0) & F.col("_fold").isNotNull()
+    return F.col("_verdict") == _REJECTED
 
 
 def is_accepted() -> Column:
     from pyspark.sql import functions as F
 
-    return (F.size("_reasons") == 0) & F.col("_fold").isNull()
+    return F.col("_verdict") == _ACCEPTED
 
 
 @dataclass
@@ -238,28 +316,27 @@ class Tally:
 
 
 def tally_columns(frame: DataFrame, rules: list[Rule], folds: tuple[str, ...]) -> list[Column]:
-    """The aggregates that make a Tally, to be observed in the pass that writes the rows."""
+    """The aggregates over judged rows that make a Tally, to be observed in the pass that writes the rows."""
     from pyspark.sql import functions as F
 
-    def total(condition: Column, value: Column) -> Column:
-        return F.coalesce(F.sum(F.when(condition, value).otherwise(F.lit(0))), F.lit(0))
+    def total(name: str, condition: str, value: str = "1") -> Column:
+        return F.expr(f"coalesce(sum(case when {condition} then {value} else 0 end), 0) as {name}")
 
-    weight, one = F.col("_rows"), F.lit(1)
     columns = [
-        total(is_accepted(), weight).alias("accepted"),
-        total(is_rejected(), weight).alias("quarantined"),
-        total(is_folded(), weight).alias("folded"),
-        total(is_accepted(), one).alias("rows_written"),
-        total(is_rejected(), one).alias("rows_rejected"),
+        total("accepted", f"_verdict = {_ACCEPTED}", "_rows"),
+        total("quarantined", f"_verdict = {_REJECTED}", "_rows"),
+        total("folded", f"_verdict = {_FOLDED}", "_rows"),
+        total("rows_written", f"_verdict = {_ACCEPTED}"),
+        total("rows_rejected", f"_verdict = {_REJECTED}"),
     ]
-    columns += [total(is_folded() & (F.col("_fold") == reason), weight).alias(f"fold_{n}") for n, reason in enumerate(folds)]
-    columns += [total(rule.breaks & F.col("_fold").isNull(), one).alias(f"broken_{n}") for n, rule in enumerate(rules)]
+    weight = F.when(F.col("_verdict") == _FOLDED, F.col("_rows")).otherwise(F.lit(0))
+    for n, reason in enumerate(folds):
+        columns.append(F.coalesce(F.sum(F.when(F.col("_fold") == reason, weight)), F.lit(0)).alias(f"fold_{n}"))
+    columns += [total(f"broken_{n}", breaks) for n, breaks in enumerate(_breaks(rules))]
     if set(_ROW_ID) <= set(frame.columns):
-        row_id, none = F.xxhash64(*_ROW_ID), F.lit(0).cast("bigint")
-        columns += [
-            F.coalesce(F.bit_xor(F.when(F.col("_rows") == 1, row_id).otherwise(none)), none).alias("identity"),
-            F.coalesce(F.bit_xor(F.when(is_accepted(), row_id).otherwise(none)), none).alias("written_identity"),
-        ]
+        row_id = f"xxhash64({', '.join(_ROW_ID)})"
+        for name, condition in (("identity", "_rows = 1"), ("written_identity", f"_verdict = {_ACCEPTED}")):
+            columns.append(F.expr(f"coalesce(bit_xor(case when {condition} then {row_id} else 0L end), 0L) as {name}"))
     return columns
 
 

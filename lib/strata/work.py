@@ -69,20 +69,21 @@ class Work:
         """Writes the accepted rows, and counts every row on the way."""
         rules = gate.row_rules(candidate.frame, suite)
         judged = gate.judge(candidate.frame, rules, candidate.rows)
-        if candidate.touched is not None:
-            # A MERGE reads its source twice; without this its rows would be computed, and counted, twice.
-            judged = self.keep(judged)
-        candidate.judged = judged
-        observation = Observation(f"gate of {contract.table}")
-        observed = judged.observe(observation, *gate.tally_columns(judged, rules, candidate.folds))
-        accepted = conform(observed.where(gate.is_accepted()), contract)
+        counts = gate.tally_columns(judged, rules, candidate.folds)
         previous = self.states.get(contract.table)
         self.store.open_for_write(contract, previous.version if previous else None)
         if candidate.touched is not None:
-            measured = judged.agg(*gate.tally_columns(judged, rules, candidate.folds)).collect()[0].asDict()
+            # A MERGE reads its source twice; without this its rows would be computed, and counted, twice.
+            candidate.judged = judged = self.keep(judged)
+            measured = judged.agg(*counts).collect()[0].asDict()
             accepted = conform(judged.where(gate.is_accepted()), contract)
             commit = self.store.replace_groups(contract, accepted, candidate.touched, candidate.group)
         else:
+            # Counted in the pass that writes. The filter stands above the count, where Spark leaves it: lower down it
+            # would compute every cast again for every rule that reads it.
+            observation = Observation(f"gate of {contract.table}")
+            candidate.judged = judged.observe(observation, *counts)
+            accepted = conform(candidate.judged.where(gate.is_accepted()), contract)
             # Nothing to replace in a table that is still empty: appending is several times quicker.
             write = self.store.append if candidate.appends or previous is None else self.store.overwrite
             commit = write(contract, accepted)
@@ -107,7 +108,7 @@ class Work:
         unchanged = replace(previous or TableState(table, 0, 0), quarantine_version=version, rejected=held)
         if tally.rows_rejected == 0 and (held == 0 or candidate.appends):
             return unchanged, {}
-        rejected = candidate.judged.where(gate.is_rejected()).select(*own.columns)
+        rejected = self.keep(candidate.judged.where(gate.is_rejected()).select(*own.columns))
         reasons = {
             row["reason"]: row["count"]
             for row in rejected.select(F.explode("_reasons").alias("reason")).groupBy("reason").count().collect()
