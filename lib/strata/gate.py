@@ -140,7 +140,7 @@ def row_rules(frame: DataFrame, suite: Suite) -> list[Rule]:
     from great_expectations.execution_engine import SparkDFExecutionEngine
     from great_expectations.validator.metrics_calculator import MetricsCalculator
 
-    class Conditions(SparkDFExecutionEngine):  # type: ignore[misc]
+    class Conditions(SparkDFExecutionEngine):
         """The library's engine without its jobs: it would count the batch before it makes a condition."""
 
         def resolve_metric_bundle(self, metric_fn_bundle: Any) -> Any:
