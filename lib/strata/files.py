@@ -83,7 +83,7 @@ def _walk(folder: str, root: str, files: list[RawFile], ignored: list[Ignored]) 
     with os.scandir(folder) as entries:
         for entry in entries:
             path = os.path.relpath(entry.path, root)
-            reason = _why_ignored(path) or _why_not_followed(entry, root)
+            reason = why_ignored(path) or _why_not_followed(entry, root)
             if reason:
                 ignored.append(Ignored(_printable(path), reason))
             elif entry.is_dir(follow_symlinks=False):
@@ -92,7 +92,7 @@ def _walk(folder: str, root: str, files: list[RawFile], ignored: list[Ignored]) 
                 files.append(RawFile(path, entry.path, entry.stat().st_size))
 
 
-def _why_ignored(path: str) -> str | None:
+def why_ignored(path: str) -> str | None:
     """The reason by the name alone, for every store."""
     for part in PurePosixPath(path).parts:
         if part[0] in "_.":
@@ -130,7 +130,7 @@ def _list_s3(raw: str, root: str) -> tuple[list[RawFile], list[Ignored]]:
     scheme = cast("re.Match[str]", _S3.match(root)).group()
     for info in found:
         name = info.path[len(path) :].lstrip("/")
-        reason = _why_ignored(name)
+        reason = why_ignored(name)
         if reason:
             ignored.append(Ignored(name, reason))
         else:

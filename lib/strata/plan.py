@@ -15,7 +15,7 @@ from strata.contract import LAYERS, split_name
 from strata.errors import BadFile, UsageError
 from strata.feed import Feed
 from strata.ledger import FileEntry, Publication, TableState
-from strata.look import Look, look
+from strata.look import Found, Look, look_all
 from strata.storage import Warehouse
 from strata.table import Source
 
@@ -126,22 +126,22 @@ def look_at_files(feed: Feed, raw: str, line: tuple[Publication, ...]) -> Looked
         layouts = tuple(layout for layout in feed.layouts if layout.source == source.name)
         found, passed_over = files.list_raw(raw, feed.name, source.name)
         ignored += passed_over
-        for file, result in zip(found, _look_at_all(found, layouts), strict=True):
-            if isinstance(result, BadFile):
-                entries.append(_rejected(source.name, file, result))
-                continue
-            identity = f"{source.name}/{result.sha256}"
-            if identity in taken and (identity not in known or taken[identity].path == file.path):
-                known[identity] = result
-            if (source.name, file.path, result.sha256) in seen:
-                continue
-            if identity in taken:
-                entries.append(_entry(source.name, result, "folded", f"same bytes as {taken[identity].path}"))
-            else:
-                new.append(result)
-                entry = _entry(source.name, result, "taken", _drift(result))
-                entries.append(entry)
-                taken[identity] = entry
+        for held in _look_at_all(found, layouts):
+            ignored += held.ignored
+            entries += [_rejected(source.name, file, error) for file, error in held.refused]
+            for result in held.looks:
+                identity = f"{source.name}/{result.sha256}"
+                if identity in taken and (identity not in known or taken[identity].path == result.path):
+                    known[identity] = result
+                if (source.name, result.path, result.sha256) in seen:
+                    continue
+                if identity in taken:
+                    entries.append(_entry(source.name, result, "folded", f"same bytes as {taken[identity].path}"))
+                else:
+                    new.append(result)
+                    entry = _entry(source.name, result, "taken", _drift(result))
+                    entries.append(entry)
+                    taken[identity] = entry
         if source.needed and not found and not any(entry.source == source.name for entry in taken.values()):
             missing.append(source)
     if new and missing:
@@ -152,17 +152,10 @@ def look_at_files(feed: Feed, raw: str, line: tuple[Publication, ...]) -> Looked
     return Looked(tuple(new), tuple(known.values()), tuple(entries), tuple(ignored))
 
 
-def _look_at_all(found: list[files.RawFile], layouts: tuple[Any, ...]) -> list[Look | BadFile]:
+def _look_at_all(found: list[files.RawFile], layouts: tuple[Any, ...]) -> list[Found]:
     """Hashing and counting release the interpreter's lock, so threads share the work."""
-
-    def one(file: files.RawFile) -> Look | BadFile:
-        try:
-            return look(file, layouts)
-        except BadFile as error:
-            return error
-
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 2) as pool:
-        return list(pool.map(one, found))
+        return list(pool.map(lambda file: look_all(file, layouts), found))
 
 
 def _entry(source: str, seen: Look, status: str, detail: str) -> FileEntry:
