@@ -67,10 +67,13 @@ def download(places: Sequence[Place], raw: str, say: Say) -> tuple[Place, ...]:
 
 
 def list_source(raw: str, feed: str, source: str, places: Sequence[Place]) -> tuple[list[RawFile], list[Ignored]]:
-    """What lies in the source's folder and at its further places, and what was ignored there."""
-    own = [place for place in places if (place.feed, place.source) == (feed, source)]
-    found, ignored = ([], []) if own and not files.is_folder(raw) else files.list_raw(raw, feed, source)
-    for place in own:
+    """What lies in the source's folder and at its further places, and what was ignored there.
+
+    The raw folder need not exist where every file of the feed lies elsewhere.
+    """
+    of_feed = [place for place in places if place.feed == feed]
+    found, ignored = ([], []) if of_feed and not files.is_folder(raw) else files.list_raw(raw, feed, source)
+    for place in (place for place in of_feed if place.source == source):
         more, passed_over = files.list_place(place.where)
         there = {file.uri for file in found}
         found += [file for file in more if file.uri not in there]

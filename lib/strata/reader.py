@@ -160,8 +160,9 @@ def _read(part: Part, archives: Archives) -> Iterator[pa.RecordBatch]:
     if layout.format == "flatgeobuf":
         head = _blocks(look, 0, chunk.start, archives)
         return flatgeobuf.read(blocks, chunk, flatgeobuf.read_header(head), layout)
-    read = csv.read if layout.format == "csv" else json_records.read
-    return read(blocks, chunk, look.header, look.parser, layout)
+    if layout.format == "json":
+        return json_records.read(blocks, chunk, look.parser, layout)
+    return csv.read(blocks, chunk, look.header, look.parser, layout)
 
 
 def _blocks(look: Look, start: int, end: int, archives: Archives) -> Iterator[bytes]:

@@ -60,6 +60,11 @@ class Layout:
     order: str | None = None  # a bronze column, or `delivery`; None: records have no order
 
     @property
+    def delimiter(self) -> str:
+        """What stands between the fields of a CSV."""
+        return self.options.get("delimiter", ",")
+
+    @property
     def has_header(self) -> bool:
         """Whether its files tell the names of their fields; else these stand in the order of `fields`."""
         return self.options.get("header") != NO_HEADER
