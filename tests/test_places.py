@@ -16,6 +16,7 @@ from strata.errors import UsageError
 from strata.feed import load_feed
 from strata.places import Place
 from strata.plan import Looked, Options, look_at_files
+from strata.reader import Part, read_part
 
 from tests.corpus.archives import packed, tarred, zipped
 from tests.loopback import Site, serve
@@ -183,6 +184,9 @@ def test_places_and_archives_on_s3(s3: Any, tmp_path: Path) -> None:
     for place in ("s3://lake/inbox", "s3a://lake/inbox/delivery=2024-01-01/a.zip"):
         (seen,) = looked(tmp_path, ("shops", place)).new
         assert (seen.path, seen.records) == ("delivery=2024-01-01/a.zip/Data/shops.csv", 2)
+        layout = next(known for known in load_feed("toy").layouts if known.source == "shops")
+        (batch,) = read_part(Part(seen, seen.chunks[0], layout), layout.columns)
+        assert batch.column("name").to_pylist() == ["A", "B"]
     with pytest.raises(UsageError, match="nothing lies at"):
         looked(tmp_path, ("shops", "s3://lake/none"))
 

@@ -88,9 +88,8 @@ def overlapping() -> bytes:
     return changed(TWO, second + OFFSET, b"\0\0\0\0")
 
 
-def encrypted() -> bytes:
-    at = directory(ONE)
-    return changed(changed(ONE, at + FLAGS, b"\x01\0"), 6, b"\x01\0")
+def flagged(flags: bytes) -> bytes:
+    return changed(changed(ONE, directory(ONE) + FLAGS, flags), 6, flags)
 
 
 def lying(size: int) -> bytes:
@@ -174,7 +173,12 @@ ARCHIVES = [
     ArchiveCase("a device", zipped(("x.csv", b""), mode=stat.S_IFCHR | 0o600), "no links or devices"),
     ArchiveCase("a name twice", renamed(TWO, b"b.csv", b"a.csv"), "stands more than once"),
     ArchiveCase("a name twice in other words", zipped(("a/x.csv", SMALL), ("a//x.csv", SMALL)), "stands more than once"),
-    ArchiveCase("encrypted", encrypted(), "encrypted"),
+    ArchiveCase("encrypted", flagged(b"\x01\0"), "encrypted"),
+    ArchiveCase("strongly encrypted", flagged(b"\x40\0"), "encrypted"),
+    ArchiveCase("patched data", flagged(b"\x20\0"), "sound to its last byte"),
+    ArchiveCase("a name with an escape sequence", zipped(("x\x1b[2J.csv", SMALL)), "names of files"),
+    ArchiveCase("an empty name", zipped(("", SMALL)), "names of files"),
+    ArchiveCase("a name that is nothing but a NUL", renamed(zipped(("|", SMALL)), b"|", b"\0"), "names of files"),
     ArchiveCase("another compression", zipped(("x.csv", SMALL), method=zipfile.ZIP_BZIP2), "stored or deflated"),
     ArchiveCase("cut off", STORED[:-30], "sound to its last byte"),
     ArchiveCase("cut in the middle", STORED[: len(STORED) // 2], "sound to its last byte"),

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import BinaryIO, cast
+from typing import IO, BinaryIO, cast
 
 from strata import files
 from strata.errors import BadFile
@@ -34,6 +34,10 @@ MAX_BYTES = 64 << 30  # of all members, expanded
 _MAX_READ_BYTES = 16 << 20
 _ZIP_HEADER_BYTES = 30  # before a member's name
 _METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
+# What Python's readers also raise where a directory holds nonsense.
+_NONSENSE = (ValueError, OSError, RuntimeError, struct.error)
+_ENCRYPTED = 0x1 | 0x40
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
@@ -167,8 +171,14 @@ class Archives:
                 yield cast(BinaryIO, _Slice(self._tar, member))
                 return
             assert self._zip, "one of the two was opened"
-            with self._zip.open(member.name) as stream:
+            with self._open_zipped(self._zip, member.name) as stream:
                 yield cast(BinaryIO, stream)
+
+    def _open_zipped(self, archive: zipfile.ZipFile, name: str) -> IO[bytes]:
+        try:
+            return archive.open(name)
+        except _NONSENSE as error:
+            raise _unsound(error) from None
 
     def blocks(self, uri: str, member: Member, start: int, end: int, block_bytes: int) -> Iterator[bytes]:
         """The member's bytes [start, end), in blocks."""
@@ -217,8 +227,7 @@ def members(uri: str, kind: str) -> list[Member]:
     try:
         with _telling_damage(), files.open_input(uri) as raw:
             found = _zip_members(raw) if kind == "zip" else _tar_members(raw, kind)
-    except (ValueError, OSError, struct.error, NotImplementedError) as error:
-        # What Python's readers also raise where a directory holds nonsense.
+    except _NONSENSE as error:
         raise _unsound(error) from None
     paths: set[str] = set()
     for member in found:
@@ -236,7 +245,7 @@ def _check_name(name: str, is_folder: bool) -> None:
         raise Damaged(f"names in an archive are relative; found {name!r}")
     if ".." in plain.split("/"):
         raise Damaged(f"names in an archive do not lead out of it; found {name!r}")
-    if "\0" in name or not (is_folder or PurePosixPath(name).name):
+    if _CONTROL.search(name) or not (is_folder or PurePosixPath(name).name):
         raise Damaged(f"names in an archive are names of files; found {name!r}")
 
 
@@ -256,15 +265,15 @@ def _zip_members(raw: BinaryIO) -> list[Member]:
         _check_zip_entry(entry)
     _check_overlap(entries)
     _check_size(sum(entry.file_size for entry in entries), sum(entry.compress_size for entry in entries))
-    return [Member(entry.filename, entry.file_size, "zip") for entry in entries if not entry.is_dir()]
+    return [Member(entry.filename, entry.file_size, "zip") for entry in entries if not entry.filename.endswith("/")]
 
 
 def _check_zip_entry(entry: zipfile.ZipInfo) -> None:
-    _check_name(entry.orig_filename, entry.is_dir())
+    _check_name(entry.orig_filename, entry.filename.endswith("/"))
     mode = entry.external_attr >> 16
     if stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
         raise Damaged(f"an archive holds files and folders, no links or devices; {entry.filename} is one")
-    if entry.flag_bits & 0x1:
+    if entry.flag_bits & _ENCRYPTED:
         raise Damaged(f"an archive is read without a password; {entry.filename} is encrypted")
     if entry.compress_type not in _METHODS:
         raise Damaged(f"a zip's members are stored or deflated; {entry.filename} uses method {entry.compress_type}: pack it anew")
