@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 from strata.errors import BadFile, ConservationError, DeclarationError
-from strata.look import Look, look
+from strata.look import Look, look, look_all
 from strata.reader import Part, bronze_frame, read_part
 
+from tests.corpus.archives import packed, tarred, zipped
 from tests.corpus.cases import CASES, Accepted
 from tests.corpus.readback import layout, raw_file, rows
 
@@ -83,8 +84,20 @@ def test_files_of_several_layouts(spark: Any, tmp_path: Path) -> None:
     other = layout("c", format="json", name="other")
     first = seen_file(tmp_path)
     second = look(raw_file(tmp_path, b'[{"c": 1}, {"c": 2}]', "y.json"), [AB, other])
-    frame = bronze_frame(spark, [first, second], [AB, other], ["a", "b", "c", "unit"])
-    assert {tuple(row) for row in frame.groupBy("_layout").count().collect()} == {("known", 2001), ("other", 2)}
+    headless = layout("code", "d", options={"header": "none"}, patterns={"code": "[A-Z]+"}, name="headless")
+    members = (("a.csv", b"A,1\n"), ("b.csv", b"B,2\nC,3\n"), ("licence.txt", b"Free.\n"))
+    zipped_, tarred_ = (
+        look_all(raw_file(tmp_path, content, name), [headless]).looks
+        for content, name in ((zipped(*members), "z.zip"), (packed(tarred(*members)), "t.tar.gz"))
+    )
+    frame = bronze_frame(spark, [first, second, *zipped_, *tarred_], [AB, other, headless], ["a", "b", "c", "unit", "code", "d"])
+    assert {tuple(row) for row in frame.groupBy("_layout").count().collect()} == {("known", 2001), ("other", 2), ("headless", 6)}
+    of_zip = frame.where("_source_file like '%.zip/%'").orderBy("code").select("code", "d", "_source_file").collect()
+    assert [tuple(row) for row in of_zip] == [
+        ("A", "1", "samples/z.zip/a.csv"),
+        ("B", "2", "samples/z.zip/b.csv"),
+        ("C", "3", "samples/z.zip/b.csv"),
+    ]
     assert {row.c for row in frame.where("_layout = 'other'").collect()} == {"1", "2"}
 
 
