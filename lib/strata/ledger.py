@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from strata import files
+from strata import failpoint, files
 from strata.errors import CommitUnknown, LeaseHeld, UsageError
 from strata.storage import Warehouse, latest_version, read_arrow
 
@@ -198,6 +198,7 @@ def publish(spark: SparkSession, warehouse: Warehouse, publication: Publication)
     stamped = replace(publication, published_at=datetime.now(timezone.utc).replace(tzinfo=None))
     path = warehouse.spark_path(table_path(publication.feed))
     frame = spark.createDataFrame([_to_row(stamped)], SCHEMA)
+    failpoint.reach("publication.before", publication.feed)
     try:
         (
             frame.coalesce(1)
@@ -211,7 +212,9 @@ def publish(spark: SparkSession, warehouse: Warehouse, publication: Publication)
     except Exception as error:  # whatever Delta or the store says, the log tells the outcome
         _confirm(warehouse, stamped, error)
     else:
+        failpoint.reach("publication.after", publication.feed)
         _confirm(warehouse, stamped, None)
+    failpoint.reach("publication.confirmed", publication.feed)
     return stamped
 
 
@@ -279,11 +282,13 @@ class Attempt:
 
 def note_attempt(warehouse: Warehouse, attempt: Attempt) -> None:
     """Writes the note; a failure to write it never fails a run."""
+    failpoint.reach("attempt.before", attempt.feed)
     try:
         uri = f"{warehouse.root}/ops/runs/{attempt.feed}/{attempt.run_id}.json"
         files.write_bytes(uri, json.dumps(asdict(attempt), sort_keys=True).encode())
     except OSError:
         pass
+    failpoint.reach("attempt.after", attempt.feed)
 
 
 def read_attempts(warehouse: Warehouse, feed: str) -> list[Attempt]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from strata import files
+from strata import failpoint, files
 from strata.contract import Contract, Field, struct_type
 from strata.errors import CommitUnknown, StrataError
 
@@ -204,6 +204,7 @@ class Store:
         source = frame.withColumn("_gone", F.lit(False)).unionByName(gone.withColumn("_gone", F.lit(True)), allowMissingColumns=True)
         condition = " AND ".join(f"t.`{name}` = s.`{name}`" for name in key)
         values = {f"`{name}`": f"s.`{name}`" for name in contract.columns}
+        failpoint.reach("commit.before", contract.table)
         with self._commit_marks(contract.table):
             (
                 self._delta(contract.table)
@@ -214,6 +215,7 @@ class Store:
                 .whenNotMatchedInsert("NOT s._gone", values=values)
                 .execute()
             )
+        failpoint.reach("commit.after", contract.table)
         return self._confirm(contract.table, before)
 
     def _create(self, contract: Contract) -> None:
@@ -225,7 +227,9 @@ class Store:
             builder = builder.partitionedBy(*contract.partition_columns)
         for key, value in {**RETENTION, **_statistics(contract)}.items():
             builder = builder.property(key, value)
+        failpoint.reach("create.before", contract.table)
         builder.execute()
+        failpoint.reach("create.after", contract.table)
 
     def _write(self, contract: Contract, frame: DataFrame, mode: str) -> Commit:
         before = self._latest(contract.table)
@@ -241,7 +245,9 @@ class Store:
         if held != [(f.name, f.dataType) for f in frame.schema]:
             # The contract's columns have changed. Only then: with it, Delta forgets NOT NULL and comments.
             writer = writer.option("mergeSchema" if mode == "append" else "overwriteSchema", "true")
+        failpoint.reach("commit.before", contract.table)
         writer.save(self.warehouse.spark_path(contract.table))
+        failpoint.reach("commit.after", contract.table)
         return self._confirm(contract.table, before)
 
     def _confirm(self, table: str, before: int) -> Commit:
@@ -281,7 +287,9 @@ class Store:
     def _restore(self, table: str, version: int) -> None:
         with self._commit_marks(table):
             self.spark.conf.set("spark.databricks.delta.commitInfo.userMetadata", f"restore {version} {self.run_id}")
+            failpoint.reach("restore.before", table)
             self._delta(table).restoreToVersion(version)
+            failpoint.reach("restore.after", table)
 
     def _is_restore_of(self, table: str, latest: int, wanted: int) -> bool:
         commit = read_commit(self.warehouse, table, latest)

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from strata import failpoint, ledger
 from strata import feed as feeds
-from strata import ledger
 from strata.errors import UsageError
 from strata.storage import Warehouse, latest_version, quarantine_name
 
@@ -147,7 +147,9 @@ def _create_view(spark: SparkSession, warehouse: Warehouse, name: str, names: di
     else:
         table, version = names[name]
         text = f"SELECT * FROM delta.`{warehouse.spark_path(table)}` VERSION AS OF {int(version)}"
+    failpoint.reach("view.before", name)
     spark.sql(f"CREATE OR REPLACE VIEW {name} AS {text}")
+    failpoint.reach("view.after", name)
 
 
 def _ops_sql(warehouse: Warehouse, name: str) -> str:

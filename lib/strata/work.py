@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import Observation
 from pyspark.sql import functions as F
 
-from strata import __version__, gate, ledger, storage
+from strata import __version__, failpoint, gate, ledger, storage
 from strata.candidate import Candidate, Change, bronze_candidate, count_and_identity, table_candidate
 from strata.contract import Contract, split_name
 from strata.errors import CommitUnknown, GateFailed, StrataError
@@ -168,6 +168,7 @@ class Work:
             previous.version if previous else None, commit.version, candidate.new_files, candidate.touched, candidate.group
         )
         self.say(_line(self.gates[-1]))
+        failpoint.reach("gate.passed", table)
 
     def _totals(self, candidate: Candidate, tally: Tally, whole: DataFrame, previous: TableState | None) -> tuple[int, int]:
         """Rows in the whole candidate, and the order-free hash of their ids."""
