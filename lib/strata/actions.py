@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from strata import config, ledger, output, session
+from strata import config, integrity, ledger, output, session
 from strata import feed as feeds
 from strata import quarantine as waiting_room
 from strata.config import Settings
@@ -176,6 +176,7 @@ def _print_answers(warehouse: Warehouse, feed: Feed) -> None:
     for state in latest.tables:
         if not state.table.startswith("gold."):
             continue
+        integrity.assert_intact(warehouse, state)
         arrow = read_arrow(warehouse, state.table, state.version)
         print(f"\n{state.table} (publication {latest.publication})")
         _print_table(arrow, feed.contract(state.table).key, "table", 60)

@@ -28,6 +28,7 @@ EXIT_CODES = """exit codes:
   5  a raw file was rejected and left out whole; what is sound was published
   6  the outcome of a commit is unknown; run again to find out
   7  rows did not balance: a defect in a transform; nothing was published
+  8  a stored table, its log or the ledger is damaged; `strata doctor` tells where, and what to do
 """
 
 

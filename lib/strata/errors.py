@@ -63,3 +63,9 @@ class ConservationError(StrataError):
     """Rows in are not accepted + quarantined + folded: a defect, so the run stops unpublished."""
 
     exit_code = 7
+
+
+class Damaged(StrataError):
+    """A stored table, its log or the ledger is not what was published: nothing was read or written on top of it."""
+
+    exit_code = 8

@@ -12,6 +12,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import PurePosixPath
@@ -243,6 +244,20 @@ def list_names(folder: str) -> list[str]:
     store, path = _store(folder)
     found = store.get_file_info(fs.FileSelector(path, recursive=False, allow_not_found=True))
     return sorted(info.base_name for info in found)
+
+
+def walk(folder: str) -> dict[str, int]:
+    """The size of every file below a folder, by its path there; empty where there is no such folder."""
+    store, path = _store(folder)
+    found = store.get_file_info(fs.FileSelector(path, recursive=True, allow_not_found=True))
+    return {info.path[len(path) :].lstrip("/"): info.size for info in found if info.type == fs.FileType.File}
+
+
+def remove(uri: str) -> None:
+    """Removes a file; one that has gone already is no error."""
+    store, path = _store(uri)
+    with suppress(FileNotFoundError):
+        store.delete_file(path)
 
 
 def exists(uri: str) -> bool:

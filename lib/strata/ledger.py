@@ -20,7 +20,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from strata import failpoint, files
-from strata.errors import CommitUnknown, LeaseHeld, UsageError
+from strata.errors import CommitUnknown, Damaged, LeaseHeld, UsageError
 from strata.storage import Warehouse, latest_version, read_arrow
 
 if TYPE_CHECKING:
@@ -28,9 +28,10 @@ if TYPE_CHECKING:
 
 SCHEMA = """
 feed string, publication bigint, builds_on bigint, restores bigint, run_id string, published_at timestamp,
-strata_version string, params string,
+strata_version string, params string, kind string, ends bigint, erasures array<string>,
 tables array<struct<table: string, version: bigint, rows: bigint, identity: bigint, quarantine_version: bigint,
-  rejected: bigint, fingerprint: string, slices: array<string>, built_from: map<string,bigint>>>,
+  rejected: bigint, fingerprint: string, slices: array<string>, built_from: map<string,bigint>,
+  manifest: string, quarantine_manifest: string>>,
 files array<struct<source: string, layout: string, table: string, path: string, sha256: string, bytes: bigint,
   records: bigint, status: string, detail: string, delivery_date: date>>,
 gates array<struct<table: string, mode: string, why: string, rows_in: bigint, accepted: bigint, quarantined: bigint,
@@ -40,7 +41,7 @@ gates array<struct<table: string, mode: string, why: string, rows_in: bigint, ac
     success: boolean, unexpected: bigint, observed: string>>>>,
 decisions array<struct<decision: string, table: string, file_sha256: string, record_number: bigint, by: string, why: string>>
 """
-LISTS = ("tables", "files", "gates", "decisions")
+LISTS = ("tables", "files", "gates", "decisions", "erasures")
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,9 @@ class TableState:
     """For a table that keeps slices: the parameters of each, as JSON."""
     built_from: dict[str, int] = field(default_factory=dict)
     """Version of each input, other feeds' tables included, from which it was computed."""
+    manifest: str = ""
+    """Digest of what the table's log says of that version, by which a later reader knows it again."""
+    quarantine_manifest: str = ""
 
 
 @dataclass(frozen=True)
@@ -126,6 +130,12 @@ class Publication:
     published_at: datetime | None = None
     strata_version: str = ""
     params: str = "{}"
+    kind: str = "run"
+    """`run`, `rollback`, `decision`, `maintenance` (the same rows in other files) or `erasure`."""
+    ends: int = 0
+    """Publications up to this number have ended: their files may be gone, and nobody rolls back to them."""
+    erasures: tuple[str, ...] = ()
+    """Erasures that this publication carries out, by their ids; whose, it does not say."""
     tables: tuple[TableState, ...] = ()
     files: tuple[FileEntry, ...] = ()
     gates: tuple[GateEntry, ...] = ()
@@ -149,7 +159,24 @@ def read(warehouse: Warehouse, feed: str) -> tuple[Publication, ...]:
     if version is None:
         return ()
     rows = read_arrow(warehouse, table_path(feed), version).to_pylist()
-    return tuple(sorted(map(_from_row, rows), key=lambda publication: publication.publication))
+    every = tuple(sorted(map(_from_row, rows), key=lambda publication: publication.publication))
+    _assert_whole(warehouse, feed, version, every)
+    return every
+
+
+def _assert_whole(warehouse: Warehouse, feed: str, version: int, every: tuple[Publication, ...]) -> None:
+    """Each commit of the ledger is one publication, and each builds on the one before: none may be missing.
+
+    A zero-length last commit would read as a ledger without its newest publication.
+    """
+    numbers = [publication.publication for publication in every]
+    chained = all(publication.builds_on == publication.publication - 1 for publication in every)
+    if numbers != list(range(1, version + 2)) or not chained:
+        raise Damaged(
+            f"the ledger of {feed} holds one publication a commit; it has {version + 1} commits and the publications "
+            f"{', '.join(map(str, numbers)) or 'none'}: restore {warehouse.path(table_path(feed))} from a backup",
+            feed=feed,
+        )
 
 
 def newest(publications: tuple[Publication, ...]) -> Publication | None:
@@ -185,6 +212,11 @@ def files_seen(line: Iterable[Publication]) -> set[tuple[str, str, str]]:
     return {(e.source, e.path, e.sha256) for p in line for e in p.files if e.status in ("taken", "folded")}
 
 
+def ended(publications: Iterable[Publication]) -> int:
+    """The number up to which publications have ended; 0 while all are kept."""
+    return max((publication.ends for publication in publications), default=0)
+
+
 def decisions(line: Iterable[Publication]) -> tuple[Decision, ...]:
     return tuple(decision for publication in line for decision in publication.decisions)
 
@@ -207,6 +239,8 @@ def publish(spark: SparkSession, warehouse: Warehouse, publication: Publication)
             .option("txnAppId", f"strata/publications/{publication.feed}")
             .option("txnVersion", publication.publication)
             .option("userMetadata", publication.run_id)
+            # A ledger begun by an older release lacks the newest columns.
+            .option("mergeSchema", "true")
             .save(path)
         )
     except Exception as error:  # whatever Delta or the store says, the log tells the outcome
@@ -245,8 +279,10 @@ def _to_row(publication: Publication) -> dict[str, Any]:
 
 def _from_row(row: dict[str, Any]) -> Publication:
     kinds = {"tables": TableState, "files": FileEntry, "gates": GateEntry, "decisions": Decision}
+    # A column that an older release did not write is null, and means its default.
+    told = {name: value for name, value in row.items() if value is not None or name in ("restores", "published_at")}
     parts = {name: tuple(kind(**_plain(item)) for item in row[name] or ()) for name, kind in kinds.items()}
-    return Publication(**{**row, **parts})
+    return Publication(**{**told, **parts, "erasures": tuple(row.get("erasures") or ())})
 
 
 def _plain(item: dict[str, Any]) -> dict[str, Any]:
@@ -258,6 +294,9 @@ def _plain(item: dict[str, Any]) -> dict[str, Any]:
     for key in ("slices", "expectations"):
         if key in plain:
             plain[key] = tuple(plain[key] or ())
+    for key in ("manifest", "quarantine_manifest"):
+        if key in plain:
+            plain[key] = plain[key] or ""
     return plain
 
 

@@ -47,6 +47,18 @@ def published_names(warehouse: Warehouse) -> dict[str, tuple[str, int]]:
     return names
 
 
+def assert_intact(warehouse: Warehouse, name: str) -> None:
+    """Raises Damaged unless the log of a published name says what it said when it was published."""
+    from strata import integrity
+
+    for feed in feeds.feed_names():
+        latest = ledger.newest(ledger.read(warehouse, feed))
+        for state in latest.tables if latest else ():
+            for part in integrity.parts(state):
+                if part[0] == name:
+                    integrity.assert_version(warehouse, *part)
+
+
 def read_table(warehouse: Warehouse, name: str) -> pa.Table:
     """A published table, quarantine table or `ops` view as Arrow, without Spark."""
     if name in OPS:
@@ -56,6 +68,7 @@ def read_table(warehouse: Warehouse, name: str) -> pa.Table:
     names = published_names(warehouse)
     if name not in names:
         raise unknown(warehouse, name, names)
+    assert_intact(warehouse, name)
     return read_arrow(warehouse, *names[name])
 
 
@@ -76,6 +89,8 @@ def query(spark: SparkSession, warehouse: Warehouse, text: str) -> DataFrame:
     for relation in sorted(relations):
         if relation not in names and relation not in OPS:
             raise unknown(warehouse, relation, names)
+        if relation in names:
+            assert_intact(warehouse, relation)
         _create_view(spark, warehouse, relation, names)
     from pyspark.errors import PySparkException
 
