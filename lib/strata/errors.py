@@ -59,6 +59,10 @@ class CommitUnknown(StrataError):
     exit_code = 6
 
 
+class TornCommit(StrataError):
+    """A commit file of a table's log is empty or cut off: a lost write, or damage."""
+
+
 class ConservationError(StrataError):
     """Rows in are not accepted + quarantined + folded: a defect, so the run stops unpublished."""
 
