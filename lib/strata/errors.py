@@ -69,3 +69,7 @@ class Damaged(StrataError):
     """A stored table, its log or the ledger is not what was published: nothing was read or written on top of it."""
 
     exit_code = 8
+
+
+class TornCommit(Damaged):
+    """A commit file of a table's log is empty or cut off: a lost write, or damage."""

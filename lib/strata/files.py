@@ -267,12 +267,22 @@ def exists(uri: str) -> bool:
 
 
 def write_bytes(uri: str, content: bytes) -> None:
-    """Writes a small file whole, making its folder where there is need. OSError if it cannot."""
+    """Writes a small file, whole or not at all, making its folder where there is need. OSError if it cannot."""
     store, path = _store(uri)
-    if isinstance(store, fs.LocalFileSystem):
+    is_local = isinstance(store, fs.LocalFileSystem)
+    if is_local:
         os.makedirs(os.path.dirname(path), exist_ok=True)
-    with store.open_output_stream(path) as stream:
+    target = f"{path}.{os.getpid()}.tmp" if is_local else path
+    with store.open_output_stream(target) as stream:
         stream.write(content)
+    if is_local:
+        os.replace(target, path)
+
+
+def move(uri: str, target: str) -> None:
+    """Gives a file another name in its folder."""
+    store, path = _store(uri)
+    store.move(path, _store(target)[1])
 
 
 def object_store_options(uri: str) -> dict[str, str]:

@@ -20,8 +20,8 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from strata import failpoint, files
-from strata.errors import CommitUnknown, Damaged, LeaseHeld, UsageError
-from strata.storage import Warehouse, latest_version, read_arrow
+from strata.errors import CommitUnknown, Damaged, LeaseHeld, TornCommit, UsageError
+from strata.storage import Warehouse, is_whole, latest_version, read_arrow, set_torn_aside
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -147,6 +147,7 @@ class Publication:
 
 NOTHING = 0
 """The number that a feed's first publication builds on."""
+UNREADABLE = "unreadable"
 
 
 def table_path(feed: str) -> str:
@@ -155,16 +156,41 @@ def table_path(feed: str) -> str:
 
 def read(warehouse: Warehouse, feed: str) -> tuple[Publication, ...]:
     """Every publication of the feed, oldest first; needs no Spark."""
-    version = latest_version(warehouse, table_path(feed))
+    return _read_at(warehouse, feed, version_of(warehouse, feed))
+
+
+def version_of(warehouse: Warehouse, feed: str) -> int | None:
+    """The version at which the feed's ledger is read; None where there is no ledger yet.
+
+    A torn last commit was a publication that never stood, so the version before it is the ledger; but
+    where some run was told that it stands, its loss is damage, and reading on would hide it.
+    """
+    path = table_path(feed)
+    version = latest_version(warehouse, path)
+    if version is None or is_whole(warehouse, path, version):
+        return version
+    before = version - 1 if version else None
+    standing = newest(_read_at(warehouse, feed, before))
+    lost = (standing.publication if standing else NOTHING) + 1
+    told = [a.run_id for a in read_attempts(warehouse, feed) if a.outcome == UNREADABLE or (a.publication or 0) >= lost]
+    if told:
+        raise TornCommit(
+            f"a publication that stands must be readable; publication {lost} of {feed} (run {told[-1]}) is not: version {version} of "
+            f"{warehouse.path(path)} is empty or torn: restore that file of its _delta_log from a backup"
+        )
+    return before
+
+
+def _read_at(warehouse: Warehouse, feed: str, version: int | None) -> tuple[Publication, ...]:
     if version is None:
         return ()
     rows = read_arrow(warehouse, table_path(feed), version).to_pylist()
     every = tuple(sorted(map(_from_row, rows), key=lambda publication: publication.publication))
-    _assert_whole(warehouse, feed, version, every)
+    _assert_chain(warehouse, feed, version, every)
     return every
 
 
-def _assert_whole(warehouse: Warehouse, feed: str, version: int, every: tuple[Publication, ...]) -> None:
+def _assert_chain(warehouse: Warehouse, feed: str, version: int, every: tuple[Publication, ...]) -> None:
     """Each commit of the ledger is one publication, and each builds on the one before: none may be missing.
 
     A zero-length last commit would read as a ledger without its newest publication.
@@ -230,6 +256,7 @@ def publish(spark: SparkSession, warehouse: Warehouse, publication: Publication)
     stamped = replace(publication, published_at=datetime.now(timezone.utc).replace(tzinfo=None))
     path = warehouse.spark_path(table_path(publication.feed))
     frame = spark.createDataFrame([_to_row(stamped)], SCHEMA)
+    set_torn_aside(spark, warehouse, table_path(publication.feed), version_of(warehouse, publication.feed))
     failpoint.reach("publication.before", publication.feed)
     try:
         (
@@ -312,7 +339,7 @@ class Attempt:
     started_at: str
     ended_at: str = ""
     outcome: str = "running"
-    """`published`, `nothing new`, `gate failed`, `failed`."""
+    """`published`, `nothing new`, `gate failed`, `failed`; `unreadable` where the note itself is damaged."""
     publication: int | None = None
     message: str = ""
     params: dict[str, Any] = field(default_factory=dict)
@@ -337,5 +364,9 @@ def read_attempts(warehouse: Warehouse, feed: str) -> list[Attempt]:
     for name in files.list_names(root):
         if name.endswith(".json"):
             with files.open_input(f"{root}/{name}") as stream:
-                notes.append(Attempt(**json.loads(stream.read())))
+                text = stream.read()
+            try:
+                notes.append(Attempt(**json.loads(text)))
+            except ValueError:  # Cut off by a power loss.
+                notes.append(Attempt(name.removesuffix(".json"), feed, "", outcome=UNREADABLE))
     return sorted(notes, key=lambda attempt: (attempt.started_at, attempt.run_id))

@@ -136,4 +136,7 @@ def _publish_alone(
         base = every[-1].publication if every else ledger.NOTHING
         made = replace(make(every), publication=base + 1, builds_on=base, run_id=run_id, strata_version=__version__)
         held.assert_held()
-        return ledger.publish(spark, warehouse, made)
+        started = _now()
+        published = ledger.publish(spark, warehouse, made)
+        ledger.note_attempt(warehouse, Attempt(run_id, feed, started, _now(), "published", published.publication))
+        return published

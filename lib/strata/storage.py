@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from urllib.parse import unquote
 
 from strata import failpoint, files
 from strata.contract import Contract, Field, struct_type
-from strata.errors import CommitUnknown, StrataError
+from strata.errors import BadFile, CommitUnknown, StrataError, TornCommit
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -88,15 +89,66 @@ def latest_version(warehouse: Warehouse, table: str) -> int | None:
 
 def read_commit(warehouse: Warehouse, table: str, version: int) -> Commit:
     """The commit's own information; a torn or empty commit file is an error that names it."""
-    uri = f"{warehouse.path(table)}/_delta_log/{version:020d}.json"
+    uri = _commit_file(warehouse, table, version)
     with files.open_input(uri) as stream:
-        lines = stream.read().decode("utf-8").splitlines()
+        text = stream.read()
     try:
-        info = next(action["commitInfo"] for action in map(json.loads, lines) if "commitInfo" in action)
+        actions = [json.loads(line) for line in text.decode("utf-8").splitlines()]
+        info = next(action["commitInfo"] for action in actions if "commitInfo" in action)
+        rows = info.get("operationMetrics", {}).get("numOutputRows")
+        if info.get("operation") == "WRITE" and rows is not None and int(rows) != _rows_added(actions):
+            raise ValueError("cut between two actions")
     except (StopIteration, ValueError):
-        raise StrataError(f"every commit of a table tells who wrote it; {uri} is empty or torn: restore that file from a backup") from None
-    rows = info.get("operationMetrics", {}).get("numOutputRows")
+        raise TornCommit(f"every commit of a table tells who wrote it; {uri} is empty or torn: restore that file from a backup") from None
     return Commit(version, info.get("userMetadata"), None if rows is None else int(rows), info.get("operation", ""))
+
+
+def _rows_added(actions: list[dict[str, Any]]) -> int:
+    """Rows in the files that a commit adds, by their statistics."""
+    return sum(json.loads(action["add"]["stats"])["numRecords"] for action in actions if action.get("add", {}).get("stats"))
+
+
+def _commit_file(warehouse: Warehouse, table: str, version: int) -> str:
+    return f"{warehouse.path(table)}/_delta_log/{version:020d}.json"
+
+
+def is_whole(warehouse: Warehouse, table: str, version: int) -> bool:
+    """Whether the commit file is there and can be believed. Delta reads a file without a byte as a commit without an action."""
+    try:
+        read_commit(warehouse, table, version)
+    except (TornCommit, BadFile):
+        return False
+    return True
+
+
+def assert_whole(warehouse: Warehouse, table: str, version: int) -> None:
+    """Refuses a version whose own commit is torn: Delta would show the version before it, and say nothing.
+
+    A commit file that has expired is Delta's business: a checkpoint stands for it.
+    """
+    if files.exists(_commit_file(warehouse, table, version)):
+        read_commit(warehouse, table, version)
+
+
+def set_torn_aside(spark: SparkSession, warehouse: Warehouse, table: str, published: int | None) -> None:
+    """Takes torn commits at the end of the log out of it, if no publication names them: they never were commits.
+
+    Delta cannot write after a torn one, and would count an empty one. The file is kept under another
+    name; the data files that it may have named stay where they are.
+    """
+    latest = latest_version(warehouse, table)
+    while latest is not None and (published is None or latest > published) and not is_whole(warehouse, table, latest):
+        log = f"{warehouse.path(table)}/_delta_log"
+        name = f"{latest:020d}"
+        for path, aside in ((f"{name}.json", f"{name}.json"), (f".{name}.json.crc", f"{name}.json.crc"), (f"{name}.crc", f"{name}.crc")):
+            # Hadoop's checksum and Delta's would not fit the commit that takes this one's place.
+            if files.exists(f"{log}/{path}"):
+                files.move(f"{log}/{path}", f"{log}/_torn_{time.time_ns()}_{aside}")
+        jvm: Any = spark._jvm
+        jvm.org.apache.spark.sql.delta.DeltaLog.invalidateCache(
+            spark._jsparkSession, jvm.org.apache.hadoop.fs.Path(warehouse.spark_path(table))
+        )
+        latest = latest_version(warehouse, table)
 
 
 def has_version(warehouse: Warehouse, table: str, version: int) -> bool:
@@ -116,6 +168,7 @@ def read_arrow(warehouse: Warehouse, table: str, version: int, columns: list[str
     import pyarrow as pa
     from pyarrow import parquet
 
+    assert_whole(warehouse, table, version)
     delta = _delta_table(warehouse, table, version)
     schema = pa.schema(delta.schema().to_arrow())
     parts = [_arrow_schema(schema).empty_table()]
@@ -164,6 +217,7 @@ class Store:
     run_id: str
 
     def read(self, table: str, version: int) -> DataFrame:
+        assert_whole(self.warehouse, table, version)
         path = self.warehouse.spark_path(table)
         return self.spark.read.format("delta").option("versionAsOf", version).load(path)
 
@@ -173,10 +227,13 @@ class Store:
         Creates the empty table where there is none; takes back what an earlier run left unpublished.
         Returns the version on which the candidate stands.
         """
+        set_torn_aside(self.spark, self.warehouse, contract.table, published)
         latest = latest_version(self.warehouse, contract.table)
         if latest is None:
             self._create(contract)
             return 0
+        if published is not None:
+            assert_whole(self.warehouse, contract.table, published)
         wanted = published or 0
         if latest == wanted or self._is_restore_of(contract.table, latest, wanted):
             return latest
@@ -204,8 +261,7 @@ class Store:
         source = frame.withColumn("_gone", F.lit(False)).unionByName(gone.withColumn("_gone", F.lit(True)), allowMissingColumns=True)
         condition = " AND ".join(f"t.`{name}` = s.`{name}`" for name in key)
         values = {f"`{name}`": f"s.`{name}`" for name in contract.columns}
-        failpoint.reach("commit.before", contract.table)
-        with self._commit_marks(contract.table):
+        with self._commit_marks(contract.table), self._sent("commit", contract.table, before):
             (
                 self._delta(contract.table)
                 .alias("t")
@@ -215,7 +271,6 @@ class Store:
                 .whenNotMatchedInsert("NOT s._gone", values=values)
                 .execute()
             )
-        failpoint.reach("commit.after", contract.table)
         return self._confirm(contract.table, before)
 
     def _create(self, contract: Contract) -> None:
@@ -227,9 +282,8 @@ class Store:
             builder = builder.partitionedBy(*contract.partition_columns)
         for key, value in {**RETENTION, **_statistics(contract)}.items():
             builder = builder.property(key, value)
-        failpoint.reach("create.before", contract.table)
-        builder.execute()
-        failpoint.reach("create.after", contract.table)
+        with self._sent("create", contract.table, None):
+            builder.execute()
 
     def _write(self, contract: Contract, frame: DataFrame, mode: str) -> Commit:
         before = self._latest(contract.table)
@@ -245,10 +299,28 @@ class Store:
         if held != [(f.name, f.dataType) for f in frame.schema]:
             # The contract's columns have changed. Only then: with it, Delta forgets NOT NULL and comments.
             writer = writer.option("mergeSchema" if mode == "append" else "overwriteSchema", "true")
-        failpoint.reach("commit.before", contract.table)
-        writer.save(self.warehouse.spark_path(contract.table))
-        failpoint.reach("commit.after", contract.table)
+        with self._sent("commit", contract.table, before):
+            writer.save(self.warehouse.spark_path(contract.table))
         return self._confirm(contract.table, before)
+
+    @contextmanager
+    def _sent(self, what: str, table: str, before: int | None) -> Iterator[None]:
+        """Sends one commit: an error that leaves a new version behind is an outcome unknown, and nothing is cleaned up.
+
+        The response may be lost, or the commit torn; the next run finds out, and restores or takes it aside.
+        """
+        failpoint.reach(f"{what}.before", table)
+        try:
+            yield
+        except Exception as error:
+            after = latest_version(self.warehouse, table)
+            if after == before:
+                raise
+            raise CommitUnknown(
+                f"the outcome of a commit must be known; {table} went from version {before} to {after} while its writer was told "
+                f"{' '.join(str(error).split())[:200]}: nothing was published and nothing cleaned up, run again"
+            ) from error
+        failpoint.reach(f"{what}.after", table)
 
     def _confirm(self, table: str, before: int) -> Commit:
         """Reads the commit back: exactly one new version, and ours."""
@@ -287,9 +359,9 @@ class Store:
     def _restore(self, table: str, version: int) -> None:
         with self._commit_marks(table):
             self.spark.conf.set("spark.databricks.delta.commitInfo.userMetadata", f"restore {version} {self.run_id}")
-            failpoint.reach("restore.before", table)
-            self._delta(table).restoreToVersion(version)
-            failpoint.reach("restore.after", table)
+            delta = self._delta(table)
+            with self._sent("restore", table, self._latest(table)):
+                delta.restoreToVersion(version)
 
     def _is_restore_of(self, table: str, latest: int, wanted: int) -> bool:
         commit = read_commit(self.warehouse, table, latest)

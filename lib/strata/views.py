@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from strata import failpoint, ledger
 from strata import feed as feeds
 from strata.errors import UsageError
-from strata.storage import Warehouse, latest_version, quarantine_name
+from strata.storage import Warehouse, assert_whole, quarantine_name
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -161,6 +161,7 @@ def _create_view(spark: SparkSession, warehouse: Warehouse, name: str, names: di
         text = _ops_sql(warehouse, name)
     else:
         table, version = names[name]
+        assert_whole(warehouse, table, version)
         text = f"SELECT * FROM delta.`{warehouse.spark_path(table)}` VERSION AS OF {int(version)}"
     failpoint.reach("view.before", name)
     spark.sql(f"CREATE OR REPLACE VIEW {name} AS {text}")
@@ -170,7 +171,7 @@ def _create_view(spark: SparkSession, warehouse: Warehouse, name: str, names: di
 def _ops_sql(warehouse: Warehouse, name: str) -> str:
     parts = []
     for feed in feeds.feed_names():
-        version = latest_version(warehouse, ledger.table_path(feed))
+        version = ledger.version_of(warehouse, feed)
         if version is not None:
             parts.append(f"SELECT * FROM delta.`{warehouse.spark_path(ledger.table_path(feed))}` VERSION AS OF {version}")
     if not parts:
@@ -192,7 +193,7 @@ def _ops_arrow(warehouse: Warehouse, name: str) -> pa.Table:
 
     parts = []
     for feed in feeds.feed_names():
-        version = latest_version(warehouse, ledger.table_path(feed))
+        version = ledger.version_of(warehouse, feed)
         if version is not None:
             parts.append(read_arrow(warehouse, ledger.table_path(feed), version))
     if not parts:
