@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from strata import __version__, actions, config
+from strata import __version__, actions, config, upkeep
 from strata import feed as feeds
 from strata.contract import LAYERS
 from strata.errors import StrataError
@@ -85,6 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_reading(commands)
     _add_ledger(commands)
     _add_quarantine(commands)
+    _add_upkeep(commands)
     validate = _command(commands, "validate", "check every contract, suite, job and setting, without Spark", actions.validate, places=False)
     validate.set_defaults(action=actions.validate)
     return parser
@@ -177,3 +178,17 @@ def _add_quarantine(commands: Any) -> None:
     discard.add_argument("--record", type=int, metavar="N", help="this record of the file")
     discard.add_argument("--reason", metavar="TEXT", help="rows with this reason")
     discard.add_argument("--why", required=True, metavar="TEXT", help="why; stands in the ledger")
+
+
+def _add_upkeep(commands: Any) -> None:
+    text = "look for damage in stored tables, their logs and the ledger; exit code 8 where there is any"
+    doctor = _command(commands, "doctor", text, upkeep.doctor)
+    doctor.add_argument("feeds", nargs="*", metavar="FEED", help="only these feeds")
+    _add_format(doctor)
+    text = "compact small files, end old publications, and remove files that no kept publication needs"
+    maintain = _command(commands, "maintain", text, upkeep.maintain)
+    maintain.add_argument("feeds", nargs="*", metavar="FEED", help="only these feeds")
+    maintain.add_argument("--keep", type=_count, default=10, metavar="N", help="keep the newest N publications (default: 10)")
+    maintain.add_argument(
+        "--days", type=_count, default=30, metavar="N", help="keep all of the last N days besides, at most 60 (default: 30)"
+    )

@@ -238,6 +238,20 @@ def files_seen(line: Iterable[Publication]) -> set[tuple[str, str, str]]:
     return {(e.source, e.path, e.sha256) for p in line for e in p.files if e.status in ("taken", "folded")}
 
 
+def same_rows(publications: Iterable[Publication], table: str, version: int, other: int) -> bool:
+    """Whether two published versions of a table hold the same rows: no publication but maintenance lies between them."""
+    first: dict[int, int] = {}
+    before = None
+    for publication in publications:
+        state = publication.state(table)
+        if state is None:
+            continue
+        if publication.kind == "maintenance" and before is not None:
+            first.setdefault(state.version, first.get(before, before))
+        before = state.version
+    return first.get(version, version) == first.get(other, other)
+
+
 def ended(publications: Iterable[Publication]) -> int:
     """The number up to which publications have ended; 0 while all are kept."""
     return max((publication.ends for publication in publications), default=0)

@@ -271,8 +271,11 @@ def _table_step(
 
 
 def _has_moved(name: str, state: TableState, base: Publication | None, warehouse: Warehouse) -> bool:
-    current = published_state(name, base, warehouse)
-    return current is not None and state.built_from.get(name) != current.version
+    current, held = published_state(name, base, warehouse), state.built_from.get(name)
+    if current is None or held == current.version:
+        return False
+    # Another feed's maintenance gives its tables new versions, and no new rows.
+    return held is None or not ledger.same_rows(ledger.read(warehouse, split_name(name)[1]), name, held, current.version)
 
 
 def published_state(name: str, base: Publication | None, warehouse: Warehouse) -> TableState | None:

@@ -273,6 +273,29 @@ class Store:
             )
         return self._confirm(contract.table, before)
 
+    def compact(self, table: str, small_bytes: int) -> int:
+        """Rewrites small files as larger ones (OPTIMIZE), and gives the version that stands then; no row changes."""
+        marks = {
+            "commitInfo.userMetadata": f"optimize {self.run_id}",
+            "optimize.minFileSize": str(small_bytes),
+            "optimize.maxFileSize": str(4 * small_bytes),
+        }
+        failpoint.reach("optimize.before", table)
+        with self._settings(marks):
+            self._delta(table).optimize().executeCompaction()
+        failpoint.reach("optimize.after", table)
+        return self._latest(table)
+
+    def content(self, table: str, version: int) -> tuple[int, Any]:
+        """Rows, and an order-free sum of their hashes: equal where two versions hold the same rows."""
+        from pyspark.sql import functions as F
+
+        frame = self.read(table, version)
+        # Spark does not hash maps.
+        values = [F.to_json(name) if kind.startswith("map") else F.col(name) for name, kind in frame.dtypes]
+        row = frame.agg(F.count(F.lit(1)), F.sum(F.xxhash64(*values).cast("decimal(20,0)"))).collect()[0]
+        return row[0], row[1]
+
     def _create(self, contract: Contract) -> None:
         from delta.tables import DeltaTable
 
@@ -342,19 +365,21 @@ class Store:
 
         Left on the session, txnAppId would silently skip the next table's write.
         """
+        marks = {"commitInfo.userMetadata": self.run_id, "write.txnAppId": f"{self.run_id}/{table}", "write.txnVersion": "0"}
+        with self._settings(marks):
+            yield
+
+    @contextmanager
+    def _settings(self, settings: dict[str, str]) -> Iterator[None]:
+        """Delta's settings for one operation; each is unset behind it."""
         prefix = "spark.databricks.delta."
-        marks = {
-            f"{prefix}commitInfo.userMetadata": self.run_id,
-            f"{prefix}write.txnAppId": f"{self.run_id}/{table}",
-            f"{prefix}write.txnVersion": "0",
-        }
-        for key, value in marks.items():
-            self.spark.conf.set(key, value)
+        for key, value in settings.items():
+            self.spark.conf.set(prefix + key, value)
         try:
             yield
         finally:
-            for key in marks:
-                self.spark.conf.unset(key)
+            for key in settings:
+                self.spark.conf.unset(prefix + key)
 
     def _restore(self, table: str, version: int) -> None:
         with self._commit_marks(table):
