@@ -73,11 +73,12 @@ class Look:
     header: tuple[str, ...]
     chunks: tuple[Chunk, ...]
     parser: str
-    extra_fields: tuple[str, ...]  # in the header, but not named by the layout
+    extra_fields: tuple[str, ...]  # in the header, but not named by the layout; untold where the source is personal
     delivery_date: date | None
     is_gzip: bool = False
     blank_lines: int = 0
     notes: tuple[str, ...] = ()
+    dropped_fields: int = 0  # of a personal source: in the header, but not named by the layout
 
 
 def look(file: RawFile, layouts: Sequence[Layout], chunk_bytes: int = CHUNK_BYTES) -> Look:
@@ -102,6 +103,7 @@ def _look(file: RawFile, layouts: Sequence[Layout], chunk_bytes: int) -> Look:
     scan, hashing, is_gzip = _scan(file, layouts, chunk_bytes)
     if hashing.size != before.size or files.stat_input(file.uri) != before:
         raise BadFile(f"the file changed while it was read; it had {before.size} bytes")
+    extra = tuple(name for name in scan.header if name not in scan.layout.named)
     return Look(
         path=file.path,
         uri=file.uri,
@@ -114,11 +116,12 @@ def _look(file: RawFile, layouts: Sequence[Layout], chunk_bytes: int) -> Look:
         header=scan.header,
         chunks=scan.chunks,
         parser=scan.parser,
-        extra_fields=tuple(name for name in scan.header if name not in scan.layout.named),
+        extra_fields=() if scan.layout.personal else extra,
         delivery_date=delivered,
         is_gzip=is_gzip,
         blank_lines=scan.blank_lines,
         notes=scan.notes,
+        dropped_fields=len(extra) if scan.layout.personal else 0,
     )
 
 

@@ -20,6 +20,7 @@ from strata.storage import Warehouse
 from strata.table import Source
 
 FOLDED_FILE = "same bytes as a file already taken"
+_MOST_NAMES = 20
 
 
 @dataclass(frozen=True)
@@ -186,8 +187,11 @@ def _rejected(source: str, file: files.RawFile, error: BadFile) -> FileEntry:
 
 
 def _drift(seen: Look) -> str:
-    """Fields that the layout does not name are kept in `_extra`, and told here."""
-    return f"kept in _extra: {', '.join(seen.extra_fields)}" if seen.extra_fields else ""
+    """Fields that the layout does not name are kept in `_extra`, and told here; of a personal source they are dropped."""
+    if seen.dropped_fields:
+        return f"not named by the layout, and dropped: {_plural(seen.dropped_fields, 'field')}"
+    shown, more = seen.extra_fields[:_MOST_NAMES], len(seen.extra_fields) - _MOST_NAMES
+    return f"kept in _extra: {', '.join(shown)}{f' and {more} more' if more > 0 else ''}" if shown else ""
 
 
 # --- the tables ----------------------------------------------------------------------------------

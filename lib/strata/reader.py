@@ -78,7 +78,7 @@ def _check_columns(layouts: Iterable[Layout], business: Sequence[str]) -> None:
         {
             f"{layout.feed}_{layout.source}.{layout.name}: {layout.table} has no column {column}"
             for layout in layouts
-            for column in layout.columns
+            for column in layout.bronze_columns
             if column not in business
         }
     )

@@ -11,6 +11,7 @@ from typing import Any
 from strata import protect, resources
 from strata.contract import read_yaml
 from strata.errors import BadFile, DeclarationError
+from strata.protect import Protection
 
 FORMATS = ("csv", "json", "flatgeobuf")
 DELIVERY = "delivery"
@@ -22,7 +23,7 @@ _TOP_KEYS = {"apiVersion", "kind", "id", "name", "version", "status", "domain", 
 _OBJECT_KEYS = _COMMON | {"properties", "dataGranularityDescription"}
 _FIELD_KEYS = _COMMON | {"required", "classification", "examples"}
 _CUSTOM = {"table", "format", "delimiter", "records", "constants", "order"}
-_FIELD_CUSTOM = {"unit", "protect"}
+_FIELD_CUSTOM = {"unit", "protect", "of", "values"}
 _OPTION_OF = {"delimiter": "csv", "records": "json"}
 _TABLE = re.compile(r"bronze\.[a-z][a-z0-9_]*")
 _COLUMN = re.compile(r"[a-z][a-z0-9_]*")
@@ -37,6 +38,7 @@ class Field:
     name: str  # in the file: a header name, or a dotted path such as `properties.name`
     required: bool = False  # the file's header must have it
     protect: str | None = None  # what becomes of a personal field, one of protect.WAYS; None: it is open
+    values: tuple[str, ...] = ()  # of a field protected as `listed`: what is let through
 
     @property
     def is_personal(self) -> bool:
@@ -56,16 +58,23 @@ class Layout:
     options: Mapping[str, str] = field(default_factory=dict)  # delimiter, records
     constants: Mapping[str, str] = field(default_factory=dict)  # bronze column -> its fixed text
     order: str | None = None  # a bronze column, or `delivery`; None: records have no order
+    made: tuple[Protection, ...] = ()  # personal columns that the reader makes of other fields
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The bronze columns it gives: its fields, then its constants."""
+        """What is read from the file: its fields, then its constants."""
         return (*(f.column for f in self.fields), *self.constants)
 
     @property
-    def personal(self) -> dict[str, str]:
-        """Each personal bronze column, and how the reader protects it."""
-        return {f.column: f.protect for f in self.fields if f.protect}
+    def bronze_columns(self) -> tuple[str, ...]:
+        """The bronze columns it fills: without the fields that the reader drops, and with those it makes."""
+        dropped = {f.column for f in self.fields if f.protect == "drop"}
+        return (*(name for name in self.columns if name not in dropped), *(rule.column for rule in self.made))
+
+    @property
+    def personal(self) -> tuple[Protection, ...]:
+        """What becomes of each personal field, and what is made of them; empty for a source without any."""
+        return (*(Protection(f.column, f.protect, values=f.values) for f in self.fields if f.protect), *self.made)
 
     @property
     def required(self) -> frozenset[str]:
@@ -104,12 +113,15 @@ def match_layout(header: Iterable[str], layouts: Sequence[Layout]) -> Layout:
 def _no_layout(found: frozenset[str], layouts: Sequence[Layout]) -> BadFile:
     nearest = min(layouts, key=lambda layout: (-len(layout.required & found), len(layout.required), layout.name))
     missing = sorted(nearest.required - found)
+    # A name that nobody expects may be anything, such as an address, where a source is personal.
+    told = found & frozenset().union(*(layout.named for layout in layouts)) if any(layout.personal for layout in layouts) else found
+    others = f" and {len(found - told)} that no layout names" if found - told else ""
     return BadFile(
         f"its fields must be those of a known layout; the nearest, {nearest.name}, "
-        f"also needs {_listed(missing)}; found {_listed(sorted(found)) or 'none'}",
+        f"also needs {_listed(missing)}; found {_listed(sorted(told)) or 'none'}{others}",
         nearest=nearest.name,
         missing=missing,
-        found=sorted(found),
+        found=sorted(told),
     )
 
 
@@ -200,7 +212,7 @@ def _parse(file: str, document: Mapping[str, Any], check: _Check) -> Layout:
     format_ = custom.get("format")
     if format_ not in FORMATS:
         check.add("format", f"must be one of {', '.join(FORMATS)}; got {format_!r}")
-    fields = _parse_fields(document.get("schema"), check)
+    fields, made = _parse_fields(document.get("schema"), check)
     constants = _parse_constants(custom.get("constants"), fields, check)
     columns = {f.column for f in fields} | constants.keys()
     return Layout(
@@ -213,30 +225,40 @@ def _parse(file: str, document: Mapping[str, Any], check: _Check) -> Layout:
         options=_parse_options(custom, format_, check),
         constants=constants,
         order=_parse_order(custom.get("order"), columns, check),
+        made=made,
     )
 
 
-def _parse_fields(schema: Any, check: _Check) -> tuple[Field, ...]:
+def _parse_fields(schema: Any, check: _Check) -> tuple[tuple[Field, ...], tuple[Protection, ...]]:
+    """The fields of the file, and the columns that the reader makes of personal ones."""
     if not isinstance(schema, list) or len(schema) != 1 or not isinstance(schema[0], dict):
         check.add("schema", "must hold exactly one object")
-        return ()
+        return (), ()
     check.keys("schema.", schema[0], _OBJECT_KEYS)
     properties = schema[0].get("properties")
     if not isinstance(properties, list) or not all(isinstance(p, dict) for p in properties):
         check.add("schema.properties", "must be a list of mappings")
-        return ()
-    fields = tuple(_parse_field(entry, check) for entry in properties)
-    _check_once("name", [f.column for f in fields], check)
+        return (), ()
+    parsed = [_parse_field(entry, check) for entry in properties]
+    fields = tuple(item for item in parsed if isinstance(item, Field))
+    made = tuple(item for item in parsed if isinstance(item, Protection))
+    _check_once("name", [item.column for item in parsed], check)
     _check_once("physicalName", [f.name for f in fields], check)
     if not any(f.required for f in fields):
         check.add("required", "at least one field must be required: the layout is known by them")
-    return fields
+    personal = {f.column for f in fields if f.protect}
+    for rule in made:
+        for name in rule.of:
+            if name not in personal:
+                check.add(f"{rule.column}.of", f"names personal fields of the layout; {name} is none")
+    return fields, made
 
 
-def _parse_field(entry: Mapping[str, Any], check: _Check) -> Field:
+def _parse_field(entry: Mapping[str, Any], check: _Check) -> Field | Protection:
     column = check.text("name", entry.get("name"), _COLUMN)
     check.keys(f"{column}.", entry, _FIELD_KEYS)
-    way = check.custom(f"{column}.", entry, _FIELD_CUSTOM).get("protect")
+    custom = check.custom(f"{column}.", entry, _FIELD_CUSTOM)
+    way = custom.get("protect")
     is_personal = entry.get("classification") == "personal"
     if is_personal and way not in protect.WAYS:
         check.add(f"{column}.protect", f"a personal field is protected by one of {', '.join(protect.WAYS)}; got {way!r}")
@@ -245,8 +267,25 @@ def _parse_field(entry: Mapping[str, Any], check: _Check) -> Field:
     required = entry.get("required", False)
     if not isinstance(required, bool):
         check.add(f"{column}.required", f"must be true or false; got {required!r}")
-    name = check.text(f"{column}.physicalName", entry.get("physicalName", column))
-    return Field(column, name, required is True, way)
+    values = _parse_texts(f"{column}.values", custom.get("values", []), check)
+    if bool(values) != (way == "listed"):
+        check.add(f"{column}.values", "stands with protect: listed, and with nothing else")
+    if "of" not in custom:
+        name = check.text(f"{column}.physicalName", entry.get("physicalName", column))
+        return Field(column, name, required is True, way, values)
+    of = _parse_texts(f"{column}.of", custom["of"], check)
+    if not of or "physicalName" in entry or required:
+        check.add(f"{column}.of", "names the personal fields that the column is made of; it is no field itself, and not required")
+    if len(of) > 1 and way != "keyed_hash":
+        check.add(f"{column}.of", f"several fields give a keyed_hash, not {way!r}")
+    return Protection(column, str(way), of, values)
+
+
+def _parse_texts(where: str, value: Any, check: _Check) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(text, str) and text for text in value):
+        check.add(where, f"must be a list of texts; got {value!r}")
+        return ()
+    return tuple(value)
 
 
 def _check_once(key: str, names: Sequence[str], check: _Check) -> None:

@@ -405,10 +405,12 @@ class Store:
 
 
 def _statistics(contract: Contract) -> dict[str, str]:
-    """Keeps minimum and maximum of personal columns out of the log: they would be raw values."""
+    """Keeps minimum and maximum of personal columns out of the log, which no later deletion reaches."""
     if not any(field.is_personal for field in contract.fields):
         return {}
-    open_columns = [f.name for f in contract.fields if not f.is_personal and not f.type.startswith(("array", "map"))]
+    # Of a personal source the raw record is a pseudonym too.
+    closed = {field.name for field in contract.fields if field.is_personal} | {"_raw_record"}
+    open_columns = [f.name for f in contract.fields if f.name not in closed and not f.type.startswith(("array", "map"))]
     return {"delta.dataSkippingStatsColumns": ",".join(open_columns)}
 
 
