@@ -18,26 +18,27 @@ os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
 import pytest  # noqa: E402
 from pyspark.sql import SparkSession  # noqa: E402
 
+SETTINGS = {
+    "spark.master": "local[2]",
+    "spark.driver.memory": "3g",
+    # Test tables are tiny; every further partition is a task of nothing.
+    "spark.sql.shuffle.partitions": "2",
+    "spark.default.parallelism": "2",
+    # Adaptive execution plans small queries twice.
+    "spark.sql.adaptive.enabled": "false",
+    # Generated code costs more to compile than a test's rows take to run.
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.databricks.delta.snapshotPartitions": "1",
+}
+
 
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """One session a test run: starting one takes longer than most tests."""
     from strata import session
 
-    settings = {
-        "spark.master": "local[2]",
-        "spark.driver.memory": "3g",
-        # Test tables are tiny; every further partition is a task of nothing.
-        "spark.sql.shuffle.partitions": "2",
-        "spark.default.parallelism": "2",
-        # Adaptive execution plans small queries twice.
-        "spark.sql.adaptive.enabled": "false",
-        # Generated code costs more to compile than a test's rows take to run.
-        "spark.sql.codegen.wholeStage": "false",
-        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
-        "spark.databricks.delta.snapshotPartitions": "1",
-        "spark.local.dir": str(tmp_path_factory.mktemp("spark")),
-    }
+    settings = SETTINGS | {"spark.local.dir": str(tmp_path_factory.mktemp("spark"))}
     session_ = session.build(settings=settings, log_file=str(tmp_path_factory.mktemp("log") / "spark.log"))
     yield session_
     session_.stop()
