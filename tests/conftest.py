@@ -14,6 +14,9 @@ time.tzset()
 TOY = Path(__file__).parent / "toy_project"
 os.environ["STRATA_PROJECT"] = str(TOY)
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+# The executors' Python takes its environment from the JVM, and that from here.
+os.environ.setdefault("STRATA_PSEUDONYM_KEY", "a-key-for-tests-only-0123456789abcdef")
+os.environ.setdefault("STRATA_PSEUDONYM_KEY_ID", "test")
 
 import pytest  # noqa: E402
 from pyspark.sql import SparkSession  # noqa: E402

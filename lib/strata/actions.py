@@ -83,19 +83,24 @@ def run(arguments: argparse.Namespace) -> int:
     return min((code for code in codes if code), default=0)
 
 
-def _options(arguments: argparse.Namespace, settings: Settings, chosen: list[Feed]) -> Options:
+def _overrides(arguments: argparse.Namespace, chosen: list[Feed]) -> tuple[tuple[str, str], ...]:
     overrides = []
     for text in arguments.override:
         table, _, reason = text.partition("=")
         if not reason.strip() or not any(table in feed.table_names for feed in chosen):
             raise UsageError(f"--override is TABLE=REASON, with a table of the feed and a reason; got {text!r}")
         overrides.append((table, reason.strip()))
+    return tuple(overrides)
+
+
+def _options(arguments: argparse.Namespace, settings: Settings, chosen: list[Feed]) -> Options:
+    overrides = _overrides(arguments, chosen)
     tables = tuple(arguments.table or ())
     known = {name for feed in chosen for name in feed.table_names}
     for table in tables:
         if table not in known:
             raise UsageError(f"--table names a table of the feeds that run: {', '.join(sorted(known))}; got {table!r}")
-    return Options(settings.raw, arguments.full, tables, arguments.layer, tuple(overrides))
+    return Options(settings.raw, arguments.full, tables, arguments.layer, overrides)
 
 
 def _for_feed(options: Options, feed: Feed) -> Options:

@@ -192,3 +192,23 @@ def _add_upkeep(commands: Any) -> None:
     maintain.add_argument(
         "--days", type=_count, default=30, metavar="N", help="keep all of the last N days besides, at most 60 (default: 30)"
     )
+    text = "forget a person, in every table and version, and prove it"
+    general = _command(commands, "forget", text, upkeep.forget)
+    general.add_argument("feed", metavar="FEED", choices=feeds.feed_names(), help="whose person")
+    _add_forget(general)
+    for feed in feeds.all_feeds():
+        if feed.identifying:
+            own = commands.add_parser(feed.name, help=f"forget a person of {feed.name}", description=f"Look after {feed.name}.")
+            own.set_defaults(action=lambda _, own=own: own.print_help() or 2)
+            forget = _command(own.add_subparsers(metavar="ACTION", title="actions"), "forget", text, upkeep.forget)
+            forget.set_defaults(feed=feed.name)
+            _add_forget(forget)
+
+
+def _add_forget(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("who", nargs="?", metavar="WHO", help="what identifies them, e.g. an e-mail address; - reads standard input")
+    parser.add_argument("--list", action="store_true", help="list the erasures asked for, and which are not finished")
+    parser.add_argument("--raw", metavar="DIR", help="raw files, to tell which still hold the person")
+    parser.add_argument("--override", action="append", default=[], metavar="TABLE=REASON", help="publish though that table's gate says no")
+    parser.add_argument("--log", choices=("text", "json"), help="progress as text or as JSON lines")
+    _add_format(parser)

@@ -14,8 +14,8 @@ from operator import xor
 from typing import Any
 from urllib.parse import unquote
 
+from strata import erasure, files, integrity, ledger
 from strata import feed as feeds
-from strata import files, integrity, ledger
 from strata.contract import split_name
 from strata.delta_log import CHECKPOINT, COMMIT, Snapshot, TableLog, check_path
 from strata.errors import Damaged, StrataError
@@ -122,6 +122,9 @@ class _Feed:
                 state = publication.state(gate.table)
                 if state is None or (state.rows, state.rejected) != (gate.total_rows, gate.total_rejected):
                     report.damaged(book, where, f"{gate.table}: its gate and its state tell other numbers of rows")
+        for pending in erasure.pending(self.warehouse, self.name):
+            what, advice = f"erasure {pending.id} is not finished: old files may still hold the person", f"strata forget {self.name} again"
+            report.note(book, "", what, advice)
         self.bronze_balance(book)
         newest = len(self.every)
         for attempt in ledger.read_attempts(self.warehouse, self.name):
@@ -135,7 +138,7 @@ class _Feed:
         if not line:
             return
         taken = list(ledger.files_taken(line).values())
-        erased = any(publication.erasures for publication in self.every)
+        erased = any(erasure.FOLDED in gate.folds for publication in self.every for gate in publication.gates)
         for table in feeds.load_feed(self.name).bronze_tables:
             state = line[-1].state(table)
             records = sum(entry.records for entry in taken if entry.table == table)

@@ -62,7 +62,7 @@ def maintain(spark: SparkSession, warehouse: Warehouse, name: str, keep: int, da
             number = every[-1].publication + 1
             made = Publication(
                 name, number, number - 1, run_id, kind="maintenance", strata_version=__version__, params=every[-1].params,
-                published_at=datetime.now(timezone.utc).replace(tzinfo=None),
+                published_at=datetime.now(timezone.utc),
                 tables=tuple(integrity.seal(warehouse, s, every[-1].state(s.table)) for s in _moved(every[-1].tables, states)),
             )  # fmt: skip
             done.ended = max(done.ended, _ends((*every, made), keep, days))
@@ -118,10 +118,11 @@ def _ends(every: tuple[Publication, ...], keep: int, days: int) -> int:
     """
     followed = {p.builds_on for p in every if p.kind == "maintenance"}
     counted = [p for p in every if p.publication not in followed]
-    now = datetime.now(timezone.utc).replace(tzinfo=None)
+    now = datetime.now(timezone.utc)
 
     def age(publication: Publication) -> timedelta:
-        return now - (publication.published_at or now)
+        # Spark writes a time without a zone, Arrow reads it as UTC.
+        return now - (publication.published_at or now).replace(tzinfo=timezone.utc)
 
     old = [p for p in counted[:-keep] if age(p) > timedelta(days=days)]
     old += [p for p in counted[:-1] if age(p) > timedelta(days=LONGEST_DAYS)]

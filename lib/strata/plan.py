@@ -23,6 +23,15 @@ FOLDED_FILE = "same bytes as a file already taken"
 _MOST_NAMES = 20
 
 
+@dataclass(frozen=True, repr=False)
+class Erase:
+    """One person's erasure; its text form shows no pseudonym."""
+
+    id: str
+    tokens: tuple[tuple[str, str, str], ...]
+    """(bronze table, column, pseudonym): whose rows go."""
+
+
 @dataclass(frozen=True)
 class Options:
     """What the caller asks of a run."""
@@ -36,6 +45,8 @@ class Options:
     """Go no further than this layer."""
     overrides: tuple[tuple[str, str], ...] = ()
     """(table, reason): publish though that table's gate says no."""
+    erase: Erase | None = None
+    """Take a person out of the tables that `tables` names and what is computed from them; read no file."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +108,7 @@ def make_plan(feed: Feed, params: dict[str, Any], warehouse: Warehouse, options:
     if unknown:
         raise UsageError(f"--table names a table of {feed.name}: {', '.join(feed.table_names)}; got {', '.join(unknown)}")
     if looked is None:
-        takes_files = not options.tables or not set(options.tables).isdisjoint(feed.bronze_tables)
+        takes_files = (not options.erase and not options.tables) or not set(options.tables).isdisjoint(feed.bronze_tables)
         looked = look_at_files(feed, options.raw, line) if takes_files else Looked()
     fingerprints = {name: feed.fingerprint(name, params) for name in feed.table_names}
     steps = tuple(_steps(feed, params, warehouse, options, base, looked, fingerprints))
@@ -229,7 +240,7 @@ def _why_whole(name: str, state: TableState | None, fingerprint: str, options: O
     if options.full:
         return "--full"
     if options.tables:
-        return "asked for" if name in options.tables else "its input is recomputed"
+        return ("a person asked to be forgotten" if options.erase else "asked for") if name in options.tables else "its input is recomputed"
     if state and state.fingerprint != fingerprint:
         return "its rules have changed"
     return ""

@@ -31,6 +31,10 @@ from strata.errors import UsageError
 WAYS = ("keyed_hash", "email", "postcode", "postcode_form", "postcode_territory", "year", "date", "listed", "drop")
 KEY, KEY_ID = "STRATA_PSEUDONYM_KEY", "STRATA_PSEUDONYM_KEY_ID"
 UNREADABLE = "unreadable"
+SUPPRESSION = "suppression"
+"""The purpose of the entries of the suppression list: none of them is a pseudonym of any table."""
+FORMER_KEYS = "STRATA_PSEUDONYM_FORMER_KEYS"
+FORGOTTEN = "_forgotten"
 RECORD = "record"
 """The purpose of pseudonyms of whole records that do not parse."""
 _SHORTEST_KEY = 32
@@ -47,6 +51,8 @@ class Protection:
     """The columns it is made of; () = itself."""
     values: tuple[str, ...] = ()
     """What `listed` lets through, in canonical form."""
+    identifies: bool = False
+    """Whether a person is known by it: who asks to be forgotten is found here."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -98,14 +104,44 @@ def from_environment() -> Pseudonyms:
     return Pseudonyms(key.encode(), key_id)
 
 
+def every_key() -> tuple[Pseudonyms, ...]:
+    """The key of this process, then those that it was rotated from: `k1=… k2=…` in STRATA_PSEUDONYM_FORMER_KEYS."""
+    former = [part.partition("=") for part in os.environ.get(FORMER_KEYS, "").split()]
+    return (from_environment(), *(Pseudonyms(key.encode(), key_id) for key_id, _, key in former))
+
+
+def normal_form(rule: Protection, text: str) -> str | None:
+    """What is hashed of a person's identifier; None where the text is no such identifier."""
+    return _reading(rule)(text) or None
+
+
+def suppression_entry(pseudonyms: Pseudonyms, normal: str) -> str:
+    """The person's entry in the suppression list."""
+    return pseudonyms.of(normal, SUPPRESSION)
+
+
+def check_suppressed(suppressed: frozenset[str]) -> None:
+    """Every entry of a suppression list can be recognised with the keys of this process, or a UsageError tells which is missing."""
+    missing = sorted({entry.partition(":")[0] for entry in suppressed} - {key.label for key in every_key()})
+    if missing:
+        raise UsageError(
+            f"who asked to be forgotten is recognised with the key of that time; {', '.join(missing)} is missing: "
+            f"add it to {FORMER_KEYS}, as id=key"
+        )
+
+
 # --- batches ---------------------------------------------------------------------------------------
 
 
-def protector(rules: Sequence[Protection], pseudonyms: Pseudonyms) -> Callable[[pa.RecordBatch, str], pa.RecordBatch]:
+def protector(
+    rules: Sequence[Protection], pseudonyms: Pseudonyms, suppressed: frozenset[str] = frozenset()
+) -> Callable[[pa.RecordBatch, str], pa.RecordBatch]:
     """A function that protects a batch of raw records: one row a record in, the same rows out.
 
     The second argument tells where the batch lies in its file. A dropped column is gone, one made of others is added.
+    With a suppression list, FORGOTTEN is added too: whether the record is of a person on it.
     """
+    is_forgotten = _recogniser(rules, suppressed) if suppressed else None
     made = {rule.column: _maker(rule, pseudonyms) for rule in rules if rule.way != "drop"}
     dropped = {rule.column for rule in rules if rule.way == "drop"}
 
@@ -119,14 +155,40 @@ def protector(rules: Sequence[Protection], pseudonyms: Pseudonyms) -> Callable[[
         }
         unread = [None if text is None else f"{pseudonyms.of(text, RECORD)} {where}" for text in columns["_raw_record"].to_pylist()]
         new |= {"_extra": pa.nulls(batch.num_rows, pa.string()), "_raw_record": pa.array(unread, pa.string())}
+        if is_forgotten is not None:
+            new[FORGOTTEN] = pa.array(is_forgotten(raw, batch.num_rows), pa.bool_())
         kept = {name: column for name, column in {**columns, **new}.items() if name not in dropped}
         return pa.RecordBatch.from_pydict(kept)
 
     return protect
 
 
-def _maker(rule: Protection, pseudonyms: Pseudonyms) -> Callable[..., str | None]:
-    """The protected value of a column, from the raw values it is made of."""
+def _recogniser(rules: Sequence[Protection], suppressed: frozenset[str]) -> Callable[[dict[str, list[str | None]], int], list[bool]]:
+    """Tells of each record whether its person is on the list, whichever key the entry was made with."""
+    check_suppressed(suppressed)
+    keys = [key for key in every_key() if any(entry.startswith(f"{key.label}:") for entry in suppressed)]
+
+    def is_listed(rule: Protection, text: str | None) -> bool:
+        normal = None if text is None else normal_form(rule, text)
+        return normal is not None and any(suppression_entry(key, normal) in suppressed for key in keys)
+
+    def recognise(raw: dict[str, list[str | None]], rows: int) -> list[bool]:
+        found = [False] * rows
+        for rule in rules:
+            if rule.identifies and rule.column in raw:
+                found = [already or is_listed(rule, text) for already, text in zip(found, raw[rule.column], strict=True)]
+        return found
+
+    return recognise
+
+
+def pseudonym_of(rule: Protection, pseudonyms: Pseudonyms, text: str) -> str | None:
+    """What stands in the rule's column for a person's identifier."""
+    return _maker(rule, pseudonyms)(text)
+
+
+def _reading(rule: Protection) -> Callable[[str], str | None]:
+    """The canonical form, or the coarsened value, of one text."""
     readers: dict[str, Callable[[str], str | None]] = {
         "email": identifiers.email,
         "postcode": _full_postcode,
@@ -136,7 +198,12 @@ def _maker(rule: Protection, pseudonyms: Pseudonyms) -> Callable[..., str | None
         "date": _date,
         "listed": lambda text: _listed(text, rule.values),
     }
-    read = readers.get(rule.way, identifiers.canonical)
+    return readers.get(rule.way, identifiers.canonical)
+
+
+def _maker(rule: Protection, pseudonyms: Pseudonyms) -> Callable[..., str | None]:
+    """The protected value of a column, from the raw values it is made of."""
+    read = _reading(rule)
     if rule.way not in ("keyed_hash", "email", "postcode"):
         return lambda value: None if value is None else read(value)
 

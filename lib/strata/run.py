@@ -84,6 +84,8 @@ def run_feed(spark: SparkSession, warehouse: Warehouse, plan: Plan, options: Opt
 def _again(plan: Plan, warehouse: Warehouse, options: Options) -> Any:
     """What was looked at before, unless another run has published meanwhile."""
     latest = ledger.newest(ledger.read(warehouse, plan.feed.name))
+    if options.erase:
+        return plan.looked
     moved = (latest.publication if latest else 0) != (plan.base.publication if plan.base else 0)
     return None if moved else plan.looked
 

@@ -39,6 +39,7 @@ class Field:
     required: bool = False  # the file's header must have it
     protect: str | None = None  # what becomes of a personal field, one of protect.WAYS; None: it is open
     values: tuple[str, ...] = ()  # of a field protected as `listed`: what is let through
+    identifies: bool = False  # a person is known by it, and found by it who asks to be forgotten
 
     @property
     def is_personal(self) -> bool:
@@ -74,7 +75,12 @@ class Layout:
     @property
     def personal(self) -> tuple[Protection, ...]:
         """What becomes of each personal field, and what is made of them; empty for a source without any."""
-        return (*(Protection(f.column, f.protect, values=f.values) for f in self.fields if f.protect), *self.made)
+        return (*(Protection(f.column, f.protect, values=f.values, identifies=f.identifies) for f in self.fields if f.protect), *self.made)
+
+    @property
+    def identifying(self) -> tuple[Protection, ...]:
+        """The personal fields by which a person is known."""
+        return tuple(rule for rule in self.personal if rule.identifies)
 
     @property
     def required(self) -> frozenset[str]:
@@ -270,9 +276,12 @@ def _parse_field(entry: Mapping[str, Any], check: _Check) -> Field | Protection:
     values = _parse_texts(f"{column}.values", custom.get("values", []), check)
     if bool(values) != (way == "listed"):
         check.add(f"{column}.values", "stands with protect: listed, and with nothing else")
+    identifies = custom.get("identifies")
+    if identifies is not None and (identifies != "person" or way not in ("keyed_hash", "email") or "of" in custom):
+        check.add(f"{column}.identifies", "is person, for a field of the file that is protected as keyed_hash or email")
     if "of" not in custom:
         name = check.text(f"{column}.physicalName", entry.get("physicalName", column))
-        return Field(column, name, required is True, way, values)
+        return Field(column, name, required is True, way, values, identifies == "person")
     of = _parse_texts(f"{column}.of", custom["of"], check)
     if not of or "physicalName" in entry or required:
         check.add(f"{column}.of", "names the personal fields that the column is made of; it is no field itself, and not required")

@@ -18,7 +18,7 @@ from urllib.parse import unquote
 
 from strata import failpoint, files
 from strata.contract import Contract, Field, struct_type
-from strata.errors import BadFile, CommitUnknown, StrataError, TornCommit
+from strata.errors import BadFile, CommitUnknown, Damaged, StrataError, TornCommit
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -173,13 +173,25 @@ def read_arrow(warehouse: Warehouse, table: str, version: int, columns: list[str
     schema = pa.schema(delta.schema().to_arrow())
     parts = [_arrow_schema(schema).empty_table()]
     for uri, partition in _data_files(warehouse, table, version):
-        with files.open_input(uri) as stream:
+        with _readable(table, uri), files.open_input(uri) as stream:
             part = parquet.read_table(stream, page_checksum_verification=True)
         for name, value in partition.items():
             part = part.append_column(name, pa.repeat(pa.scalar(value), part.num_rows))
         parts.append(part)
     whole = pa.concat_tables(parts, promote_options="permissive")
     return whole.select(columns or schema.names)
+
+
+@contextmanager
+def _readable(table: str, uri: str) -> Iterator[None]:
+    """A published file that is gone or cannot be decoded is damage; a store that does not answer is not."""
+    try:
+        yield
+    except (BadFile, OSError, ValueError) as error:
+        if getattr(error, "errno", None) or "AWS Error" in str(error):
+            raise
+        why = str(error).partition("\n")[0][:200]
+        raise Damaged(f"a published file can be read; {uri} of {table} cannot ({why}): see `strata doctor`", file=uri) from None
 
 
 def _arrow_schema(schema: Any) -> pa.Schema:

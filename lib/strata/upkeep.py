@@ -1,16 +1,20 @@
-"""What the commands that look after stored tables do: doctor and maintain."""
+"""What the commands that look after stored tables do: doctor, maintain and forget."""
 
 from __future__ import annotations
 
 import argparse
+import sys
 
 from strata import doctor as examination
-from strata import ledger
+from strata import erasure, ledger
+from strata import feed as feeds
+from strata import forget as forgetting
 from strata import maintain as keeping
-from strata.actions import _chosen, _print, _settings, _start_spark
-from strata.errors import Damaged
+from strata.actions import _chosen, _overrides, _print, _settings, _start_spark
+from strata.errors import Damaged, UsageError
 from strata.maintain import Maintained
 from strata.output import Progress
+from strata.plan import Options
 
 
 def doctor(arguments: argparse.Namespace) -> int:
@@ -53,3 +57,31 @@ def _maintained(done: Maintained) -> str:
     ended = f"publications up to {done.ended} have ended" if done.ended else "every publication is kept"
     freed = f"{done.freed.files} files removed, {done.freed.bytes:,} bytes freed"
     return f"{done.feed}: {len(done.compacted)} tables compacted, {fewer} files fewer; {published}; {ended}; {freed}"
+
+
+def forget(arguments: argparse.Namespace) -> int:
+    """Forgets one person, or lists what was asked; what it prints does not name them."""
+    settings = _settings(arguments)
+    warehouse = settings.open_warehouse()
+    feed = feeds.load_feed(arguments.feed)
+    if arguments.list:
+        rows = [(e.id, e.asked_at, e.done_at or "not finished: ask again") for e in erasure.read(warehouse, feed.name)]
+        _print(("erasure", "asked (UTC)", "proved (UTC)"), rows, arguments.format)
+        return 0
+    if arguments.who is None:
+        raise UsageError("forget needs to know whom: name the person, or - to read them from standard input")
+    who = sys.stdin.readline() if arguments.who == "-" else arguments.who
+    person = forgetting.identify(feed, who.strip())
+    options = Options(settings.raw, overrides=_overrides(arguments, [feed]))
+    spark, say = _start_spark(settings), Progress(settings.log == "json")
+    done = forgetting.forget(spark, warehouse, feed, person, options, say)
+    published = f"publication {done.publication} shows {feed.name} without the person" if done.publication else "no table had to be written"
+    print(f"{feed.name}: erasure {done.erasure.id}: {published}; {done.freed.files} older files removed")
+    print(
+        f"{feed.name}: proved: none of the {done.files:,} files left ({done.bytes:,} bytes) holds the person; no rollback goes behind this"
+    )
+    for path, records in done.still_raw.items():
+        print(f"{feed.name}: {settings.raw}/{feed.name}/{path} still holds the person ({records} records): raw files are yours to change")
+    if done.still_raw:
+        print(f"{feed.name}: until you do, each run counts those records and writes nothing of them")
+    return 0

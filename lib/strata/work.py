@@ -262,6 +262,10 @@ class Work:
             run_id=self.store.run_id,
             strata_version=__version__,
             params=json.dumps(self.plan.params, sort_keys=True),
+            kind="erasure" if self.options.erase else "run",
+            # What an erasure replaces still holds the person.
+            ends=base if self.options.erase else 0,
+            erasures=(self.options.erase.id,) if self.options.erase else (),
             tables=tuple(self._sealed(name) for name in self.plan.feed.table_names if name in self.states),
             files=self.plan.looked.entries,
             gates=tuple(self.gates),
