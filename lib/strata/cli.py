@@ -11,9 +11,10 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
-from strata import __version__, actions, config, upkeep
+from strata import __version__, actions, config, resource_trouble, upkeep
 from strata import feed as feeds
 from strata.contract import LAYERS
 from strata.errors import StrataError
@@ -29,6 +30,7 @@ EXIT_CODES = """exit codes:
   6  the outcome of a commit is unknown; run again to find out
   7  rows did not balance: a defect in a transform; nothing was published
   8  a stored table, its log or the ledger is damaged; `strata doctor` tells where, and what to do
+  9  disk space, permission, memory or the network is missing; what was published stands
 """
 
 
@@ -56,8 +58,12 @@ def _guard(work: Callable[[], int]) -> int:
         return 0
     except Exception as error:
         log = actions.log_file()
-        with open(log, "a", encoding="utf-8") as sink:
+        trouble = resource_trouble.explain(error)
+        with suppress(OSError), open(log, "a", encoding="utf-8") as sink:  # The disk may be full.
             traceback.print_exc(file=sink)
+        if trouble is not None:
+            print(f"strata: {trouble}", file=sys.stderr)
+            return trouble.exit_code
         first = " ".join(str(error).split())[:300]
         print(f"strata: {type(error).__name__}: {first}; the whole trace is in {log}", file=sys.stderr)
         return 1

@@ -73,3 +73,9 @@ class Damaged(StrataError):
 
 class TornCommit(Damaged):
     """A commit file of a table's log is empty or cut off: a lost write, or damage."""
+
+
+class ResourceMissing(StrataError):
+    """The machine lacks disk space, permission, memory or the network; nothing was published."""
+
+    exit_code = 9

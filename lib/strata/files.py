@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 
 from pyarrow import fs
 
+from strata import resource_trouble
 from strata.errors import BadFile, UsageError
 
 _S3 = re.compile(r"s3[an]?://", re.IGNORECASE)
@@ -143,7 +144,7 @@ def _infos(store: fs.FileSystem, selector: fs.FileSelector, root: str) -> list[f
     try:
         return list(store.get_file_info(selector))
     except OSError as error:
-        raise UsageError(f"{root} cannot be listed: {_first_line(error)}", path=root) from error
+        raise resource_trouble.explain(error) or UsageError(f"{root} cannot be listed: {_first_line(error)}", path=root) from error
 
 
 def _check_s3_root(store: fs.FileSystem, raw: str) -> None:
