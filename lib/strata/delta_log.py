@@ -28,6 +28,8 @@ NEWEST_READER = 3
 """Delta's newest reader protocol that this library's readers know (table features)."""
 _NOT_READ = ("deletionVectors", "columnMapping")
 """Features under which Arrow, reading file by file, would give other rows than Delta."""
+_NEEDED = {"add": {"path", "partitionValues", "size", "modificationTime", "dataChange"}, "remove": {"path", "dataChange"}}
+"""What Delta's protocol requires of an action."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,9 @@ class TableLog:
             raise self._damaged(name, "is torn: not each of its lines is one action")
         if not any("commitInfo" in action for action in actions):
             raise self._damaged(name, "is torn: it does not tell who wrote it")
+        for kind, needed in _NEEDED.items():
+            if any(kind in action and not needed <= set(action[kind]) for action in actions):
+                raise self._damaged(name, f"has an action `{kind}` without {', '.join(sorted(needed))}")
         return actions
 
     def checkpoint(self, version: int) -> list[dict[str, Any]]:
@@ -175,9 +180,18 @@ class TableLog:
         if not protocol or not metadata:
             raise Damaged(f"a log tells its table's protocol and schema; that of {self.table} does not: restore it", table=self.table)
         self._check_protocol(protocol)
+        self._check_schema(metadata)
         for path in adds:
             check_path(self.table, path)
         return Snapshot(version, protocol, metadata, adds)
+
+    def _check_schema(self, metadata: dict[str, Any]) -> None:
+        try:
+            whole = all({"name", "type"} <= set(field) for field in json.loads(metadata["schemaString"])["fields"])
+        except (ValueError, KeyError, TypeError):
+            whole = False
+        if not whole:
+            raise Damaged(f"a log tells its table's schema; what that of {self.table} tells is none: restore it", table=self.table)
 
     def _check_protocol(self, protocol: dict[str, Any]) -> None:
         needed, features = protocol.get("minReaderVersion"), set(protocol.get("readerFeatures") or ())

@@ -150,6 +150,14 @@ class _Feed:
     # --- one table ---
 
     def log_and_files(self, table: str, named: list[tuple[int, str, TableState]]) -> None:
+        try:
+            self.examine_table(table, named)
+        except StrataError as error:
+            self.report.damaged(table, str(error.facts.get("file", "")), _what(error))
+        except Exception as error:  # A damaged log may hold anything; one table must not hide the others.
+            self.report.damaged(table, "", f"cannot be examined: {type(error).__name__}: {_first(error)}")
+
+    def examine_table(self, table: str, named: list[tuple[int, str, TableState]]) -> None:
         log = TableLog(self.warehouse, table)
         lying = files.walk(self.warehouse.path(table))
         self.report.tables += 1
@@ -279,7 +287,7 @@ def _base(name: str) -> str:
     return name.rpartition("/")[2]
 
 
-def _what(error: Damaged) -> str:
+def _what(error: Exception) -> str:
     return str(error).split(": `strata doctor`")[0]
 
 

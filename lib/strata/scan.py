@@ -43,6 +43,7 @@ class Scan:
     identity: int = 0
     """Order-free hash of its row ids, as the ledger keeps it for the whole table; 0 where rows have none."""
     columns: dict[str, Column] = field(default_factory=dict)
+    types: dict[str, pa.DataType] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
 
 
@@ -52,6 +53,7 @@ def scan(uri: str) -> Scan:
     try:
         with files.open_input(uri) as stream:
             file = parquet.ParquetFile(stream, page_checksum_verification=True)
+            found.types = {item.name: item.type for item in file.schema_arrow}
             for number in range(file.metadata.num_row_groups):
                 _add_group(found, file.metadata.row_group(number), file.read_row_group(number))
             if found.rows != file.metadata.num_rows:

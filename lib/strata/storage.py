@@ -175,6 +175,10 @@ def read_arrow(warehouse: Warehouse, table: str, version: int, columns: list[str
     for uri, partition in _data_files(warehouse, table, version):
         with _readable(table, uri), files.open_input(uri) as stream:
             part = parquet.read_table(stream, page_checksum_verification=True)
+        strange = sorted(set(part.column_names) - set(schema.names))
+        if strange:
+            # Read on, and the table's own column would be NULL throughout.
+            raise Damaged(f"a file has its table's columns; {uri} has {strange[0]!r}, which {table} lacks: see `strata doctor`", file=uri)
         for name, value in partition.items():
             part = part.append_column(name, pa.repeat(pa.scalar(value), part.num_rows))
         parts.append(part)
@@ -203,9 +207,16 @@ def _arrow_schema(schema: Any) -> pa.Schema:
 
 def _delta_table(warehouse: Warehouse, table: str, version: int) -> Any:
     from deltalake import DeltaTable
+    from deltalake.exceptions import DeltaError
 
     path = re.sub(r"^s3a://", "s3://", warehouse.path(table))
-    return DeltaTable(path, version=version, storage_options=files.object_store_options(path))
+    try:
+        return DeltaTable(path, version=version, storage_options=files.object_store_options(path))
+    except DeltaError as error:
+        if "Generic S3 error" in str(error):
+            raise
+        why = str(error).partition("\n")[0][:200]
+        raise Damaged(f"a published version can be read; version {version} of {table} cannot ({why}): see `strata doctor`") from None
 
 
 def _data_files(warehouse: Warehouse, table: str, version: int) -> Iterator[tuple[str, dict[str, Any]]]:
