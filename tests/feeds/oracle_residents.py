@@ -101,10 +101,11 @@ def _plain(text: str | None) -> str:
 def statements(users: Path) -> dict[str, list[tuple[dt.date, State]]]:
     """What each e-mail address's records tell, with their dates; records without an address are left out."""
     found: dict[str, list[tuple[dt.date, State]]] = defaultdict(list)
-    for path in sorted(p for p in users.rglob("*") if p.is_file()):
+    for path in sorted(p for p in users.rglob("*") if p.is_file() and not p.name.startswith("refused")):
         for record in _objects(path):
             address = _plain(record.get("email")).replace(" ", "")
-            if re.fullmatch("[^@]+@[^@]+", address):
+            is_odd = record.get("deleted") not in (None, True, False) or not re.fullmatch(r"(\d{4}-\d\d-\d\d)?", record.get("asOf") or "")
+            if re.fullmatch("[^@]+@[^@]+", address) and not is_odd:
                 date = dt.date.fromisoformat(record["asOf"]) if record.get("asOf") else _delivered(path) or UNDATED
                 found[address].append((date, _state(record)))
     return found
@@ -114,9 +115,11 @@ def _state(record: dict[str, Any]) -> State:
     if record.get("deleted") is True:
         return State(False)
     born = record.get("dateOfBirth") or ""
-    sex = {"f": "F", "female": "F", "m": "M", "male": "M"}.get(_plain(record.get("sex")), "unknown")
+    told = record.get("sex")
+    sex = {"f": "F", "female": "F", "m": "M", "male": "M"}.get(_plain(told) if isinstance(told, str) else "", "unknown")
     identity = tuple(_plain(record.get(name)) or None for name in ("givenName", "familyName", "dateOfBirth"))
-    place = (record.get("address") or {}).get("postcode") or ""
+    address = record.get("address")
+    place = address.get("postcode") or "" if isinstance(address, dict) else ""
     return State(True, identity, sex, int(born[:4]) if re.fullmatch(r"\d{4}-\d\d-\d\d", born) else None, _postcode(place))
 
 
