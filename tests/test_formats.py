@@ -153,7 +153,7 @@ def test_csv_does_not_depend_on_how_the_bytes_come_in(folder: Path, text: str, b
     file = raw_file(folder, f"a,b\n{text}".encode())
     expected = outcome(file, AB)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("strata.look.BLOCK_BYTES", block_bytes)
+        patch.setattr("strata.formats.opening.BLOCK_BYTES", block_bytes)
         patch.setattr("strata.reader.BLOCK_BYTES", block_bytes)
         patch.setattr("strata.formats.csv._MAX_HEADER_BYTES", 5)  # the header alone; the rest comes in blocks
         assert outcome(file, AB) == expected
@@ -211,7 +211,7 @@ def test_json_does_not_depend_on_how_the_bytes_come_in(folder: Path, records: li
     known = AT_DATA if shape == "path" else A_JSON
     expected = outcome(file, known)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("strata.look.BLOCK_BYTES", block_bytes)
+        patch.setattr("strata.formats.opening.BLOCK_BYTES", block_bytes)
         patch.setattr("strata.reader.BLOCK_BYTES", block_bytes)
         assert outcome(file, known) == expected
 

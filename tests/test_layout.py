@@ -40,6 +40,7 @@ def test_feeds_import_nothing_of_the_engine(path: Path) -> None:
         ("delta", {"storage.py"}),
         ("deltalake", {"storage.py"}),
         ("boto3", {"lease.py"}),
+        ("urllib3", {"download.py"}),
     ],
 )
 def test_a_package_has_one_home(package: str, home: set[str]) -> None:

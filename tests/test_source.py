@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from strata.errors import DeclarationError
+from strata.errors import BadFile, DeclarationError
+from strata.look import look
 from strata.source import Field, load_layouts
+
+from tests.corpus.readback import raw_file
 
 GOOD = """
 apiVersion: v3.1.0
@@ -51,6 +54,23 @@ def test_a_layout(tmp_path: Path) -> None:
     assert layout.required == {"X"}
 
 
+def test_a_layout_without_a_header(tmp_path: Path) -> None:
+    text = GOOD.replace('property: delimiter, value: ";"', "property: header, value: none")
+    write(tmp_path, text.replace("property: unit, value: deg", "property: pattern, value: '-?[0-9.]+'"))
+    (layout,) = load_layouts("soil", tmp_path)
+    assert (layout.has_header, layout.fields[0]) == (False, Field("lon", "X", True, None, "-?[0-9.]+"))
+
+
+def test_where_people_are_told_of_a_refusal_tells_no_value(tmp_path: Path) -> None:
+    """A file without the header that it should have: its first record is somebody's."""
+    write(tmp_path, GOOD)
+    for text in (GOOD, GOOD.replace('property: delimiter, value: ";"', "property: header, value: none")):
+        write(tmp_path, text.replace("property: unit, value: deg", "property: pattern, value: '[0-9]'") if text != GOOD else text)
+        with pytest.raises(BadFile) as refusal:
+            look(raw_file(tmp_path, b"kezia@example.org;Kezia\n"), load_layouts("soil", tmp_path))
+        assert "ezia" not in f"{refusal.value} {refusal.value.facts}"
+
+
 def test_other_feeds_are_passed_over(tmp_path: Path) -> None:
     write(tmp_path, GOOD, "commerce_orders.points.yaml")
     write(tmp_path, GOOD, "soil_order_items.points.yaml")
@@ -77,6 +97,10 @@ def test_other_feeds_are_passed_over(tmp_path: Path) -> None:
         ("physicalName: Owner", "physicalName: X", "physicalName: X stands twice"),
         ("name: owner", "name: lon", "name: lon stands twice"),
         ("kind: DataContract", "kind: DataContract\nkind: DataContract", "stands twice"),
+        ('property: delimiter, value: ";"', "property: header, value: first", "header: must be none, or left out; got 'first'"),
+        ('property: delimiter, value: ";"', "property: header, value: none", "without a header some required column must have one"),
+        ("property: unit, value: deg", "property: pattern, value: '[0-9]+'", "lon.pattern: is for layouts without a header"),
+        ("property: unit, value: deg", "property: pattern, value: '['", "lon.pattern: must be a regular expression"),
     ],
 )
 def test_what_breaks_the_rules_is_told(old: str, new: str, finding: str, tmp_path: Path) -> None:

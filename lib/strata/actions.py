@@ -8,9 +8,10 @@ import shutil
 import sys
 import threading
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from strata import config, integrity, ledger, output, session
+from strata import config, integrity, ledger, output, places, session
 from strata import feed as feeds
 from strata import quarantine as waiting_room
 from strata.config import Settings
@@ -63,6 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
     say = Progress(settings.log == "json", arguments.quiet)
     chosen = [feeds.load_feed(name) for name in arguments.feeds] or list(feeds.all_feeds())
     options = _options(arguments, settings, chosen)
+    options = _with_places(options, arguments, chosen, say)
     say("looking at the raw files")
     plans = [make_plan(feed, feeds.params_from(arguments, feed), warehouse, _for_feed(options, feed), None) for feed in chosen]
     for plan in plans:
@@ -103,9 +105,18 @@ def _options(arguments: argparse.Namespace, settings: Settings, chosen: list[Fee
     return Options(settings.raw, arguments.full, tables, arguments.layer, overrides)
 
 
-def _for_feed(options: Options, feed: Feed) -> Options:
-    from dataclasses import replace
+def _with_places(options: Options, arguments: argparse.Namespace, chosen: list[Feed], say: Progress) -> Options:
+    """Downloads what lies at web addresses; a dry run only says so."""
+    every = places.parse(arguments.places, chosen)
+    if arguments.dry_run:
+        for place in every:
+            if place.is_web:
+                say(f"{place.feed}: would download a file into {options.raw}/{place.feed}/{place.source}, and look at it")
+        every = tuple(place for place in every if not place.is_web)
+    return replace(options, places=places.download(every, options.raw, say))
 
+
+def _for_feed(options: Options, feed: Feed) -> Options:
     return replace(options, tables=tuple(name for name in options.tables if name in feed.table_names))
 
 

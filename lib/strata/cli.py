@@ -117,6 +117,9 @@ def _add_run(commands: Any) -> None:
     run = _command(commands, "run", "run feeds from raw files to published tables", actions.run)
     run.add_argument("feeds", nargs="*", metavar="FEED", help=f"feeds to run (default: all: {', '.join(feeds.feed_names())})")
     run.add_argument("--raw", metavar="DIR", help="folder or s3:// address of the raw files, at <raw>/<feed>/<source>/")
+    run.add_argument("--from", action="append", default=[], dest="places", metavar="SOURCE=PLACE",
+        help="take files from there too: a web address, which is downloaded into the raw folder, or a file, folder or s3:// address, "
+        "which is read where it lies; FEED/SOURCE=PLACE with several feeds; may be repeated")  # fmt: skip
     run.add_argument("--full", action="store_true", help="recompute every table whole; the result is the same")
     run.add_argument("--table", action="append", metavar="TABLE", help="recompute this table and what is computed from it")
     run.add_argument("--layer", choices=LAYERS, help="go no further than this layer")

@@ -13,7 +13,7 @@ import re
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import PurePosixPath
 from typing import BinaryIO, cast
@@ -69,6 +69,35 @@ def list_raw(raw: str, feed: str = "", source: str = "") -> tuple[list[RawFile],
     return sorted(files), sorted(ignored)
 
 
+def list_place(place: str) -> tuple[list[RawFile], list[Ignored]]:
+    """A file or folder anywhere, as if it lay in the folder of a source. UsageError where nothing lies there.
+
+    A `delivery=` folder in the place's own path stays a part of the paths: it is what orders deliveries.
+    """
+    store, path = _store(place)
+    parts = PurePosixPath(path).parts
+    deliveries = [number for number, part in enumerate(parts) if _DELIVERY.fullmatch(part)]
+    kept = "/".join(parts[deliveries[0] :]) if deliveries else ""
+    try:
+        info = store.get_file_info(path)
+    except OSError as error:
+        raise UsageError(f"{place} cannot be reached: {_first_line(error)}", path=place) from error
+    if info.type == fs.FileType.File:
+        scheme = _S3.match(place)
+        return [RawFile(kept or info.base_name, (scheme.group() if scheme else "") + path, info.size)], []
+    if info.type != fs.FileType.Directory:
+        raise UsageError(f"a file or folder must lie where --from says; nothing lies at {place}", path=place)
+    found, ignored = list_raw(place)
+    prefix = f"{kept}/" if kept else ""
+    return [replace(file, path=prefix + file.path) for file in found], [replace(item, path=prefix + item.path) for item in ignored]
+
+
+def is_folder(uri: str) -> bool:
+    """Whether a folder lies there; on S3 every prefix may be one."""
+    store, path = _store(uri)
+    return bool(_S3.match(uri)) or store.get_file_info(path).type == fs.FileType.Directory
+
+
 def _list_local(raw: str, root: str) -> tuple[list[RawFile], list[Ignored]]:
     raw, root = _local_path(raw), _local_path(root)
     if not os.path.isdir(raw):
@@ -85,7 +114,7 @@ def _walk(folder: str, root: str, files: list[RawFile], ignored: list[Ignored]) 
     with os.scandir(folder) as entries:
         for entry in entries:
             path = os.path.relpath(entry.path, root)
-            reason = _why_ignored(path) or _why_not_followed(entry, root)
+            reason = why_ignored(path) or _why_not_followed(entry, root)
             if reason:
                 ignored.append(Ignored(_printable(path), reason))
             elif entry.is_dir(follow_symlinks=False):
@@ -94,7 +123,7 @@ def _walk(folder: str, root: str, files: list[RawFile], ignored: list[Ignored]) 
                 files.append(RawFile(path, entry.path, entry.stat().st_size))
 
 
-def _why_ignored(path: str) -> str | None:
+def why_ignored(path: str) -> str | None:
     """The reason by the name alone, for every store."""
     for part in PurePosixPath(path).parts:
         if part[0] in "_.":
@@ -132,7 +161,7 @@ def _list_s3(raw: str, root: str) -> tuple[list[RawFile], list[Ignored]]:
     scheme = cast("re.Match[str]", _S3.match(root)).group()
     for info in found:
         name = info.path[len(path) :].lstrip("/")
-        reason = _why_ignored(name)
+        reason = why_ignored(name)
         if reason:
             ignored.append(Ignored(name, reason))
         else:
@@ -284,6 +313,27 @@ def move(uri: str, target: str) -> None:
     """Gives a file another name in its folder."""
     store, path = _store(uri)
     store.move(path, _store(target)[1])
+
+
+def read_bytes(uri: str) -> bytes:
+    """A small file whole. BadFile if it is gone."""
+    with open_input(uri) as stream:
+        return stream.read()
+
+
+def put_file(local: str, uri: str) -> None:
+    """Moves a file of this machine to its place, where it appears whole or not at all."""
+    store, path = _store(uri)
+    if isinstance(store, fs.LocalFileSystem):
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(local, "rb") as stream:
+            os.fsync(stream.fileno())
+        os.replace(local, path)
+        return
+    with open(local, "rb") as source, store.open_output_stream(path) as sink:
+        for block in read_blocks(cast(BinaryIO, source), 8 << 20):
+            sink.write(block)
+    os.unlink(local)
 
 
 def object_store_options(uri: str) -> dict[str, str]:

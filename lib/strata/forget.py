@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
@@ -24,9 +23,9 @@ from pyarrow import compute, parquet
 
 from strata import erasure, failpoint, files, lease, ledger, protect
 from strata.erasure import Erasure
-from strata.errors import BadFile, StrataError, UsageError
+from strata.errors import StrataError, UsageError
 from strata.feed import Feed
-from strata.look import Look, look
+from strata.look import Look, look_all
 from strata.maintain import restore_all, vacuum_all
 from strata.plan import Erase, Looked, Options, make_plan
 from strata.reader import Part, read_part
@@ -213,18 +212,17 @@ def still_raw(feed: Feed, person: Person, raw: str) -> dict[str, int]:
             listed, _ = files.list_raw(raw, feed.name, source)
         except UsageError:  # No raw folder here.
             continue
-        for file in listed:
-            with suppress(BadFile):  # No run takes it either.
-                seen = look(file, tuple(layouts.values()))
-                count = _records_of(feed, layouts[seen.layout], seen, person)
-                if count:
-                    found[f"{source}/{file.path}"] = count
+        for seen in (seen for file in listed for seen in look_all(file, tuple(layouts.values())).looks):
+            count = _records_of(feed, layouts[seen.layout], seen, person)
+            if count:
+                found[f"{source}/{seen.path}"] = count
     return found
 
 
 def _records_of(feed: Feed, layout: Layout, seen: Look, person: Person) -> int:
     if not layout.identifying:
         return 0
+    entries = frozenset(person.entries)
     columns = tuple(name for name in feed.contract(layout.table).columns if not name.startswith("_"))
-    batches = (b for chunk in seen.chunks for b in read_part(Part(seen, chunk, layout), columns, frozenset(person.entries)))
+    batches = (b for chunk in seen.chunks for b in read_part(Part(seen, chunk, layout), columns, suppressed=entries))
     return sum(compute.sum(batch.column(protect.FORGOTTEN)).as_py() or 0 for batch in batches)

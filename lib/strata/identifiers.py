@@ -18,6 +18,8 @@ _OUTWARD = (
 )
 _INWARD = "[0-9][ABD-HJLNP-UW-Z]{2}"
 _FULL = re.compile(f"({_OUTWARD})({_INWARD})")
+# What the NHS writes for an address that is abroad, not known or not there, e.g. ZZ99 3VZ; in no lookup of places.
+_PSEUDO = re.compile("(ZZ99)([0-9][A-Z]{2})")
 _OUTWARD_ONLY = re.compile(f"({_OUTWARD})")
 _AREA = re.compile("[A-Z]+")
 
@@ -72,7 +74,7 @@ def postcode(text: str) -> Postcode | None:
     | `N/A`     | None            |
     """
     plain = canonical(text).replace(" ", "").upper()
-    if match := _FULL.fullmatch(plain):
+    if match := _FULL.fullmatch(plain) or _PSEUDO.fullmatch(plain):
         return Postcode(match[1], match[2])
     match = _OUTWARD_ONLY.fullmatch(plain)
     return Postcode(match[1], None) if match else None

@@ -4,70 +4,38 @@ It reads the file once (twice where quotes stand inside unquoted fields, or wher
 layouts of one format with different options) and notes its hash, kind, layout and exact number
 of records, and where the file can be cut between records. It refuses, with BadFile, what cannot
 be read safely: executors then read exactly what was counted, or the run stops.
+
+Each member of an archive is looked at as if it were a file; an archive that is not sound is refused whole.
 """
 
 from __future__ import annotations
 
-import codecs
-import gzip
-import hashlib
-import itertools
-import zlib
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
-from typing import BinaryIO, cast
+from pathlib import PurePosixPath
 
 from strata import files
 from strata.errors import BadFile, UsageError
-from strata.files import RawFile
-from strata.formats import csv, flatgeobuf, json_records
-from strata.formats.chunks import BLOCK_BYTES, CHUNK_BYTES, Chunk, NotUtf8, Planner, Scan
+from strata.files import Ignored, RawFile
+from strata.formats import archive, csv, flatgeobuf, json_records, kinds, opening
+from strata.formats.archive import Archives, Damaged, Member
+from strata.formats.chunks import CHUNK_BYTES, Chunk, Scan
+from strata.formats.opening import Hashing, Opener
 from strata.source import Layout
-
-_GZIP = b"\x1f\x8b"
-_KINDS = (
-    (b"PK\x03\x04", "a zip archive"),
-    (b"PK\x05\x06", "a zip archive"),
-    (b"PAR1\x15", "a Parquet file"),
-    (b"\xfd7zXZ\x00", "an xz archive"),
-    (b"\x28\xb5\x2f\xfd", "a zstd archive"),
-    (b"BZh91AY&SY", "a bzip2 archive"),
-    (b"\x04\x22\x4d\x18", "an lz4 archive"),
-    (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
-    (b"Rar!\x1a\x07", "a rar archive"),
-    (b"%PDF-", "a PDF document"),
-    (b"Obj\x01", "an Avro file"),
-    (b"ORC\x0a", "an ORC file"),
-    (b"ARROW1\x00\x00", "an Arrow file"),
-    (b"SQLite format 3\x00", "an SQLite database"),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Excel or Word document"),
-    (b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
-    (b"\x89PNG\r\n\x1a\n", "a PNG image"),
-    (b"\xff\xd8\xff", "a JPEG image"),
-    (b"\x7fELF", "a program"),
-    (b"\x00\x00\xfe\xff", "UTF-32 text: convert it to UTF-8"),
-    (b"\xff\xfe\x00\x00", "UTF-32 text: convert it to UTF-8"),
-    (b"\xfe\xff", "UTF-16 text: convert it to UTF-8"),
-    (b"\xff\xfe", "UTF-16 text: convert it to UTF-8"),
-)
-_MARKUP = ((b"<!doctype html", "an HTML page"), (b"<html", "an HTML page"), (b"<?xml", "an XML document"))
-_BOM = codecs.BOM_UTF8
-_HEAD_BYTES = 512
 
 
 @dataclass(frozen=True)
 class Look:
     """What is known of one raw file; small, and sent to every task that reads a part of it."""
 
-    path: str  # relative to <raw>/<feed>/<source>
+    path: str  # relative to <raw>/<feed>/<source>; of a member, the archive's path and its own
     uri: str
     source: str
     layout: str  # its name; unique within the source
     table: str  # the bronze table it goes to
-    sha256: str  # of the file as it lies there
+    sha256: str  # of the file as it lies there; of a member, expanded
     bytes: int
     records: int  # data records, of which some may not parse
     header: tuple[str, ...]
@@ -78,7 +46,29 @@ class Look:
     is_gzip: bool = False
     blank_lines: int = 0
     notes: tuple[str, ...] = ()
+    member: Member | None = None  # where it lies in the archive at `uri`
+    stored_bytes: int = 0  # of the file at `uri`: the archive's, for a member
     dropped_fields: int = 0  # of a personal source: in the header, but not named by the layout
+
+
+@dataclass(frozen=True)
+class Found:
+    """What one listed file holds: itself, or the members of an archive."""
+
+    looks: tuple[Look, ...] = ()
+    refused: tuple[tuple[RawFile, BadFile], ...] = ()
+    ignored: tuple[Ignored, ...] = ()
+
+
+def look_all(file: RawFile, layouts: Sequence[Layout], chunk_bytes: int = CHUNK_BYTES) -> Found:
+    """Looks at a file, or at every member of an archive, of a source that has these layouts; BadFile is kept, not raised."""
+    try:
+        kind = _archive_kind(file)
+        if kind:
+            return _look_inside(file, kind, layouts, chunk_bytes)
+        return Found(looks=(look(file, layouts, chunk_bytes),))
+    except BadFile as error:
+        return Found(refused=((file, error if "path" in error.facts else _told(file.path, error, _hash_file(file))),))
 
 
 def look(file: RawFile, layouts: Sequence[Layout], chunk_bytes: int = CHUNK_BYTES) -> Look:
@@ -89,20 +79,18 @@ def look(file: RawFile, layouts: Sequence[Layout], chunk_bytes: int = CHUNK_BYTE
     if not layouts:
         raise UsageError(f"a source has at least one layout; {file.path} has none to be read by")
     try:
-        return _look(file, layouts, chunk_bytes)
+        with _Unchanged(file):
+            return _look_at(opening.of_file(file, _stored_head(file), chunk_bytes), layouts, file.size)
     except BadFile as error:
-        facts = {**error.facts, "path": file.path, "reason": str(error), "sha256": _hash(file)}
-        raise BadFile(f"{file.path}: {error}", **facts) from error.__cause__
+        raise _told(file.path, error, _hash_file(file)) from error.__cause__
 
 
-def _look(file: RawFile, layouts: Sequence[Layout], chunk_bytes: int) -> Look:
+def _look_at(opener: Opener, layouts: Sequence[Layout], stored_bytes: int) -> Look:
+    file = opener.file
     delivered = files.delivery_date(file.path)
-    before = files.stat_input(file.uri)
-    if before.size != file.size:
-        raise BadFile(f"the file changed since it was listed: {file.size} bytes then, {before.size} now")
-    scan, hashing, is_gzip = _scan(file, layouts, chunk_bytes)
-    if hashing.size != before.size or files.stat_input(file.uri) != before:
-        raise BadFile(f"the file changed while it was read; it had {before.size} bytes")
+    scan, hashing = _scan(opener, layouts)
+    if hashing.size != file.size:
+        raise BadFile(f"the file changed while it was read; it had {file.size} bytes")
     extra = tuple(name for name in scan.header if name not in scan.layout.named)
     return Look(
         path=file.path,
@@ -118,74 +106,155 @@ def _look(file: RawFile, layouts: Sequence[Layout], chunk_bytes: int) -> Look:
         parser=scan.parser,
         extra_fields=() if scan.layout.personal else extra,
         delivery_date=delivered,
-        is_gzip=is_gzip,
+        is_gzip=opener.is_gzip,
         blank_lines=scan.blank_lines,
         notes=scan.notes,
         dropped_fields=len(extra) if scan.layout.personal else 0,
+        member=opener.member,
+        stored_bytes=stored_bytes,
     )
 
 
-def _hash(file: RawFile) -> str:
+class _Unchanged:
+    """BadFile where the file is not what was listed, or changes within."""
+
+    def __init__(self, file: RawFile) -> None:
+        self._file = file
+
+    def __enter__(self) -> None:
+        self._before = files.stat_input(self._file.uri)
+        if self._before.size != self._file.size:
+            raise BadFile(f"the file changed since it was listed: {self._file.size} bytes then, {self._before.size} now")
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None and files.stat_input(self._file.uri) != self._before:
+            raise BadFile(f"the file changed while it was read; it had {self._before.size} bytes")
+
+
+def _stored_head(file: RawFile) -> bytes:
+    with files.open_input(file.uri) as raw:
+        return raw.read(kinds.HEAD_BYTES)
+
+
+def _told(path: str, error: BadFile, sha256: str) -> BadFile:
+    """The same, with all that tells which file it is."""
+    return BadFile(f"{path}: {error}", **{**error.facts, "path": path, "reason": str(error), "sha256": sha256})
+
+
+def _hash_file(file: RawFile) -> str:
     """The hash by which a refused file is known again; empty where it cannot be read to its end."""
     try:
-        with files.open_input(file.uri) as raw:
-            hashing = _Hashing(raw)
-            while hashing.read(BLOCK_BYTES):
-                pass
-            return hashing.sha256.hexdigest()
+        return opening.of_file(file, b"", CHUNK_BYTES).hash()[0]
     except (BadFile, OSError):
         return ""
 
 
-class _Hashing:
-    """A stream that notes the hash and number of the bytes taken from it."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-        self.sha256 = hashlib.sha256()
-        self.size = 0
-
-    def read(self, size: int = -1) -> bytes:
-        data = self._stream.read(size)
-        self.sha256.update(data)
-        self.size += len(data)
-        return data
+# --- archives ---------------------------------------------------------------------------------
 
 
-# --- what kind of file it is ------------------------------------------------------------------
+def _archive_kind(file: RawFile) -> str:
+    """`zip`, `tar`, `tar.gz`, or empty for a file that is no archive of these."""
+    head = _stored_head(file)
+    if kinds.is_gzip(head):
+        try:
+            head = opening.of_file(file, head, CHUNK_BYTES).head()
+        except BadFile:
+            return ""  # the look tells what is wrong with it
+        return "tar.gz" if kinds.kind_of(head) == kinds.TAR else ""
+    return {kinds.ZIP: "zip", kinds.TAR: "tar"}.get(kinds.kind_of(head, file.path), "")
 
 
-def _scan(file: RawFile, layouts: Sequence[Layout], chunk_bytes: int) -> tuple[Scan, _Hashing, bool]:
-    opener = _Opener(file.uri, _is_gzip(file), chunk_bytes)
+def _look_inside(file: RawFile, kind: str, layouts: Sequence[Layout], chunk_bytes: int) -> Found:
+    """Members that fit a layout are taken; the others are ignored, or refused where they should have fitted."""
+    if not layouts:
+        raise UsageError(f"a source has at least one layout; {file.path} has none to be read by")
+    looks: list[Look] = []
+    refused: list[tuple[RawFile, BadFile]] = []
+    ignored: list[Ignored] = []
+    with _Unchanged(file), Archives() as archives:
+        for member in archive.members(file.uri, kind):
+            opener = opening.of_member(archives, file, member, chunk_bytes)
+            reason = files.why_ignored(member.path)
+            try:
+                if reason:
+                    ignored.append(Ignored(opener.file.path, reason))
+                    _check_whole(opener)
+                else:
+                    looks.append(_look_member(opener, layouts, file.size))
+            except Damaged:
+                raise
+            except BadFile as error:
+                refused.append((opener.file, _told(opener.file.path, error, _check_whole(opener))))
+    looked = len(refused) + len(looks)
+    refused, unfit = _sort_out(looks, refused)
+    if not looks and not refused:
+        raise BadFile(f"some member of an archive must fit a layout; none of the {looked} does" + _nearest(unfit), members=looked)
+    ignored += [Ignored(path, error.facts["reason"]) for path, error in unfit]
+    return Found(tuple(looks), tuple(refused), tuple(sorted(ignored)))
+
+
+def _look_member(opener: Opener, layouts: Sequence[Layout], stored_bytes: int) -> Look:
+    if kinds.is_archive(opener.head(), opener.file.path):
+        raise Damaged(f"an archive holds no other archive; {opener.file.path} is one: unpack it")
+    return _look_at(opener, layouts, stored_bytes)
+
+
+def _check_whole(opener: Opener) -> str:
+    """Reads a member that is not taken to its end, for damage anywhere spoils the archive; tells its hash."""
+    assert opener.member, "only members come here"
+    sha256, size = opener.hash()
+    archive.check_read(size, opener.member)
+    return sha256
+
+
+def _sort_out(
+    looks: Sequence[Look], refused: Sequence[tuple[RawFile, BadFile]]
+) -> tuple[list[tuple[RawFile, BadFile]], list[tuple[str, BadFile]]]:
+    """Which members are data that cannot be read, and which were never meant as such: licences, guides, lists.
+
+    Data are what fits a layout up to some record, and what lies in one folder with data under the same ending.
+    """
+    data = [(file, error) for file, error in refused if error.facts.get("began") and not error.facts.keys() & {"nearest", "kind"}]
+    places = {_place(seen.path) for seen in looks} | {_place(file.path) for file, _ in data}
+    beside = [(file, error) for file, error in refused if _place(file.path) in places]
+    unfit = [(file.path, error) for file, error in refused if _place(file.path) not in places]
+    return beside, unfit
+
+
+def _place(path: str) -> tuple[str, str]:
+    return str(PurePosixPath(path).parent), PurePosixPath(path).suffix.lower()
+
+
+def _nearest(unfit: Sequence[tuple[str, BadFile]]) -> str:
+    told = [item for item in unfit if "nearest" in item[1].facts] or list(unfit)
+    return f"; of {told[0][0]}, {told[0][1].reason}" if told else ""
+
+
+# --- one file ---------------------------------------------------------------------------------
+
+
+def _scan(opener: Opener, layouts: Sequence[Layout]) -> tuple[Scan, Hashing]:
+    if opener.file.path.lower().endswith(".gz") and not opener.is_gzip:
+        raise BadFile("a file named .gz is gzip; this one is not")
     head = opener.head()
-    format_ = _format(head, layouts)
+    format_ = _format(head, opener.file.path, layouts)
     of_format = [layout for layout in layouts if layout.format == format_]
     scan = {"csv": _scan_csv, "json": _scan_json, "flatgeobuf": _scan_flatgeobuf}[format_]
     try:
-        return *scan(opener, of_format), opener.is_gzip
+        return scan(opener, of_format)
     except BadFile as error:
-        if format_ == "csv" and _kind(head) == "json":
+        if format_ == "csv" and kinds.kind_of(head) == "json":
             raise BadFile(f"{error}; it looks like JSON, for which this source has no layout", **error.facts) from None
         raise
 
 
-def _is_gzip(file: RawFile) -> bool:
-    with files.open_input(file.uri) as raw:
-        is_gzip = raw.read(len(_GZIP)) == _GZIP
-    if file.path.lower().endswith(".gz") and not is_gzip:
-        raise BadFile("a file named .gz is gzip; this one is not")
-    return is_gzip
-
-
-def _format(head: bytes, layouts: Sequence[Layout]) -> str:
+def _format(head: bytes, name: str, layouts: Sequence[Layout]) -> str:
     """The format by the first bytes, whatever the name says; it must be one of the layouts'."""
     if not head:
         raise BadFile("the file is empty: not even a header")
     known = {layout.format for layout in layouts}
-    kind = _kind(head)
-    if kind == "flatgeobuf" and kind in known:
-        return kind
-    if kind == "json" and kind in known:
+    kind = kinds.kind_of(head, name)
+    if kind in ("flatgeobuf", "json") and kind in known:
         return kind
     if kind in ("text", "json") and known & {"csv", "json"}:
         return "csv" if "csv" in known else "json"
@@ -193,121 +262,29 @@ def _format(head: bytes, layouts: Sequence[Layout]) -> str:
     raise BadFile(f"a file of this source is {wanted}; this one is {kind}", kind=kind)
 
 
-def _kind(head: bytes) -> str:
-    """`flatgeobuf`, `json`, `text`, or in words what else the file is."""
-    if head.startswith(flatgeobuf.MAGIC):
-        return "flatgeobuf"
-    if head.startswith(_GZIP):
-        return "a gzip file within a gzip file"
-    if head[257:262] == b"ustar":
-        return "a tar archive"
-    text = head.removeprefix(_BOM).lstrip().lower()
-    for magic, kind in _KINDS:
-        if head.startswith(magic):
-            return kind
-    for start, kind in _MARKUP:
-        if text.startswith(start):
-            return kind
-    return "json" if text[:1] in (b"{", b"[") else "text"
-
-
-# --- scanning it ------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Opener:
-    """Opens the file from its start, as often as a scan needs it."""
-
-    uri: str
-    is_gzip: bool
-    chunk_bytes: int
-
-    def head(self) -> bytes:
-        with self._open() as (stream, _):
-            return stream.read(_HEAD_BYTES)
-
-    def scan(self, scan: Callable[[Iterator[bytes], int, Planner], Scan], is_text: bool = True) -> tuple[Scan, _Hashing]:
-        # One task reads a gzip file: it cannot be entered in the middle.
-        planner = Planner(1 << 62 if self.is_gzip else self.chunk_bytes)
-        with self._open() as (stream, hashing):
-            blocks = files.read_blocks(stream, BLOCK_BYTES)
-            if not is_text:
-                return scan(blocks, 0, planner), hashing
-            base, blocks = _skip_bom(blocks)
-            try:
-                return scan(_utf8_blocks(blocks, base), base, planner), hashing
-            except NotUtf8 as error:
-                raise _not_utf8(error, planner) from None
-
-    @contextmanager
-    def _open(self) -> Iterator[tuple[BinaryIO, _Hashing]]:
-        try:
-            with files.open_input(self.uri) as raw:
-                hashing = _Hashing(raw)
-                plain = cast(BinaryIO, hashing)
-                yield cast(BinaryIO, gzip.GzipFile(fileobj=plain)) if self.is_gzip else plain, hashing
-        except EOFError:
-            raise BadFile("a gzip file must be whole; this one is cut off") from None
-        except (zlib.error, gzip.BadGzipFile) as error:
-            raise BadFile(f"a gzip file must be sound to its last byte; this one is not: {error}") from None
-
-
-def _skip_bom(blocks: Iterator[bytes]) -> tuple[int, Iterator[bytes]]:
-    """How many bytes the byte order mark takes, and the blocks behind it."""
-    first = next(blocks, b"")
-    base = len(_BOM) if first.startswith(_BOM) else 0
-    return base, itertools.chain([first[base:]], blocks)
-
-
-def _utf8_blocks(blocks: Iterator[bytes], offset: int) -> Iterator[bytes]:
-    """The blocks as they are, up to the first byte that is not UTF-8; then NotUtf8."""
-    carry = b""  # the beginning of a character that the next block ends
-    for block in blocks:
-        if carry or not block.isascii():
-            data = carry + block
-            try:
-                _, used = codecs.utf_8_decode(data, "strict", False)
-            except UnicodeDecodeError as error:
-                valid = error.start - len(carry)
-                yield block[: max(valid, 0)]
-                raise NotUtf8(offset + valid) from None
-            carry = data[used:]
-        yield block
-        offset += len(block)
-    if carry:
-        raise NotUtf8(offset - len(carry))
-
-
-def _not_utf8(error: NotUtf8, planner: Planner) -> BadFile:
-    record = planner.records + 1
-    where = f"in record {record}" if planner.start is not None else "before the first record"
-    return BadFile(
-        f"text must be UTF-8; byte {error.offset}, {where}, is not: convert the file to UTF-8",
-        offset=error.offset,
-        record=record,
-    )
-
-
-def _scan_csv(opener: _Opener, layouts: Sequence[Layout]) -> tuple[Scan, _Hashing]:
+def _scan_csv(opener: Opener, layouts: Sequence[Layout]) -> tuple[Scan, Hashing]:
     try:
         return opener.scan(lambda blocks, base, planner: csv.scan(blocks, base, layouts, planner))
     except csv.StrayQuote:
         return opener.scan(lambda blocks, base, planner: csv.scan(blocks, base, layouts, planner, csv.PYTHON))
 
 
-def _scan_json(opener: _Opener, layouts: Sequence[Layout]) -> tuple[Scan, _Hashing]:
+def _scan_json(opener: Opener, layouts: Sequence[Layout]) -> tuple[Scan, Hashing]:
     """Layouts that seek their records at a path come first: without one, any object is a record."""
     refusals: list[BadFile] = []
     for path in sorted({layout.options.get("records", "") for layout in layouts}, reverse=True):
         group = [layout for layout in layouts if layout.options.get("records", "") == path]
         try:
             return opener.scan(partial(json_records.scan, layouts=group, path=path))
+        except Damaged:
+            raise
         except BadFile as error:
             refusals.append(error)
     if len(refusals) == 1:
         raise refusals[0]
-    raise BadFile("; or ".join(str(error) for error in refusals), refusals=refusals)
+    began = any(error.facts["began"] for error in refusals)
+    raise BadFile("; or ".join(str(error) for error in refusals), refusals=refusals, began=began)
 
 
-def _scan_flatgeobuf(opener: _Opener, layouts: Sequence[Layout]) -> tuple[Scan, _Hashing]:
+def _scan_flatgeobuf(opener: Opener, layouts: Sequence[Layout]) -> tuple[Scan, Hashing]:
     return opener.scan(partial(flatgeobuf.scan, layouts=layouts), is_text=False)

@@ -10,12 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
-from strata import files, ledger
+from strata import files, ledger, places
 from strata.contract import LAYERS, split_name
 from strata.errors import BadFile, UsageError
 from strata.feed import Feed
 from strata.ledger import FileEntry, Publication, TableState
-from strata.look import Look, look
+from strata.look import Found, Look, look_all
+from strata.places import Place
 from strata.storage import Warehouse
 from strata.table import Source
 
@@ -45,6 +46,8 @@ class Options:
     """Go no further than this layer."""
     overrides: tuple[tuple[str, str], ...] = ()
     """(table, reason): publish though that table's gate says no."""
+    places: tuple[Place, ...] = ()
+    """Further files and folders to take, where they lie."""
     erase: Erase | None = None
     """Take a person out of the tables that `tables` names and what is computed from them; read no file."""
 
@@ -108,8 +111,8 @@ def make_plan(feed: Feed, params: dict[str, Any], warehouse: Warehouse, options:
     if unknown:
         raise UsageError(f"--table names a table of {feed.name}: {', '.join(feed.table_names)}; got {', '.join(unknown)}")
     if looked is None:
-        takes_files = (not options.erase and not options.tables) or not set(options.tables).isdisjoint(feed.bronze_tables)
-        looked = look_at_files(feed, options.raw, line) if takes_files else Looked()
+        takes_files = not options.erase and (not options.tables or not set(options.tables).isdisjoint(feed.bronze_tables))
+        looked = look_at_files(feed, options, line) if takes_files else Looked()
     fingerprints = {name: feed.fingerprint(name, params) for name in feed.table_names}
     steps = tuple(_steps(feed, params, warehouse, options, base, looked, fingerprints))
     return Plan(feed, params, base, _kept(looked, steps), steps, fingerprints)
@@ -125,7 +128,7 @@ def _kept(looked: Looked, steps: tuple[Step, ...]) -> Looked:
 # --- the raw files -------------------------------------------------------------------------------
 
 
-def look_at_files(feed: Feed, raw: str, line: tuple[Publication, ...]) -> Looked:
+def look_at_files(feed: Feed, options: Options, line: tuple[Publication, ...]) -> Looked:
     """Looks at every raw file of the feed once, and sorts it by what the ledger knows."""
     taken = ledger.files_taken(line)
     seen = ledger.files_seen(line)
@@ -136,45 +139,38 @@ def look_at_files(feed: Feed, raw: str, line: tuple[Publication, ...]) -> Looked
     missing: list[Source] = []
     for source in feed.sources:
         layouts = tuple(layout for layout in feed.layouts if layout.source == source.name)
-        found, passed_over = files.list_raw(raw, feed.name, source.name)
+        found, passed_over = places.list_source(options.raw, feed.name, source.name, options.places)
         ignored += passed_over
-        for file, result in zip(found, _look_at_all(found, layouts), strict=True):
-            if isinstance(result, BadFile):
-                entries.append(_rejected(source.name, file, result))
-                continue
-            identity = f"{source.name}/{result.sha256}"
-            if identity in taken and (identity not in known or taken[identity].path == file.path):
-                known[identity] = result
-            if (source.name, file.path, result.sha256) in seen:
-                continue
-            if identity in taken:
-                entries.append(_entry(source.name, result, "folded", f"same bytes as {taken[identity].path}"))
-            else:
-                new.append(result)
-                entry = _entry(source.name, result, "taken", _drift(result))
-                entries.append(entry)
-                taken[identity] = entry
+        for held in _look_at_all(found, layouts):
+            ignored += held.ignored
+            entries += [_rejected(source.name, file, error) for file, error in held.refused]
+            for result in held.looks:
+                identity = f"{source.name}/{result.sha256}"
+                if identity in taken and (identity not in known or taken[identity].path == result.path):
+                    known[identity] = result
+                if (source.name, result.path, result.sha256) in seen:
+                    continue
+                if identity in taken:
+                    entries.append(_entry(source.name, result, "folded", f"same bytes as {taken[identity].path}"))
+                else:
+                    new.append(result)
+                    entry = _entry(source.name, result, "taken", _drift(result))
+                    entries.append(entry)
+                    taken[identity] = entry
         if source.needed and not found and not any(entry.source == source.name for entry in taken.values()):
             missing.append(source)
     if new and missing:
         raise UsageError(
             f"{feed.name} cannot do without files in "
-            + " and ".join(f"{raw}/{feed.name}/{source.name}; put there {source.needed}" for source in missing)
+            + " and ".join(f"{options.raw}/{feed.name}/{source.name}; put there {source.needed}" for source in missing)
         )
     return Looked(tuple(new), tuple(known.values()), tuple(entries), tuple(ignored))
 
 
-def _look_at_all(found: list[files.RawFile], layouts: tuple[Any, ...]) -> list[Look | BadFile]:
+def _look_at_all(found: list[files.RawFile], layouts: tuple[Any, ...]) -> list[Found]:
     """Hashing and counting release the interpreter's lock, so threads share the work."""
-
-    def one(file: files.RawFile) -> Look | BadFile:
-        try:
-            return look(file, layouts)
-        except BadFile as error:
-            return error
-
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 2) as pool:
-        return list(pool.map(one, found))
+        return list(pool.map(lambda file: look_all(file, layouts), found))
 
 
 def _entry(source: str, seen: Look, status: str, detail: str) -> FileEntry:

@@ -11,6 +11,7 @@ import pyarrow as pa
 from strata import files, protect
 from strata.errors import BadFile, ConservationError, DeclarationError
 from strata.formats import csv, flatgeobuf, json_records
+from strata.formats.archive import Archives
 from strata.formats.chunks import BLOCK_BYTES, CHUNK_BYTES, EXTRA, RAW_RECORD, RECORD_NUMBER, Chunk
 from strata.look import Look
 from strata.source import Layout
@@ -113,10 +114,11 @@ def _read_tasks(
     tasks: Sequence[Sequence[Part]], business: Sequence[str], suppressed: frozenset[str]
 ) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     def read(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            for task in batch.column(0).to_pylist():
-                for part in tasks[task]:
-                    yield from read_part(part, business, suppressed)
+        with Archives() as archives:
+            for batch in batches:
+                for task in batch.column(0).to_pylist():
+                    for part in tasks[task]:
+                        yield from read_part(part, business, archives, suppressed)
 
     return read
 
@@ -124,8 +126,10 @@ def _read_tasks(
 # --- in the executors -------------------------------------------------------------------------
 
 
-def read_part(part: Part, business: Sequence[str], suppressed: frozenset[str] = frozenset()) -> Iterator[pa.RecordBatch]:
-    """The chunk's rows with the columns of `bronze_schema`.
+def read_part(
+    part: Part, business: Sequence[str], archives: Archives | None = None, suppressed: frozenset[str] = frozenset()
+) -> Iterator[pa.RecordBatch]:
+    """The chunk's rows with the columns of `bronze_schema`. `archives` keeps an archive open from part to part.
 
     BadFile if the file is no longer what was looked at; ConservationError if the chunk gives
     other records than were counted.
@@ -136,7 +140,7 @@ def read_part(part: Part, business: Sequence[str], suppressed: frozenset[str] = 
     guard = protect.protector(part.layout.personal, protect.from_environment(), suppressed) if part.layout.personal else None
     where = f"bytes {chunk.start} to {chunk.end}"
     number = chunk.first_record
-    for batch in _read(part):
+    for batch in _read(part, archives or Archives()):
         found = batch.column(RECORD_NUMBER)
         if batch.num_rows and (found[0].as_py(), found[-1].as_py()) != (number, number + batch.num_rows - 1):
             raise ConservationError(f"{look.path}: records follow each other; {number} does not", path=look.path)
@@ -156,21 +160,27 @@ def read_part(part: Part, business: Sequence[str], suppressed: frozenset[str] = 
 
 def _check_size(look: Look) -> None:
     size = files.stat_input(look.uri).size
-    if size != look.bytes:
+    if size != look.stored_bytes:
         raise BadFile(
-            f"{look.path}: the file changed since it was looked at: {look.bytes} bytes then, {size} now",
+            f"{look.path}: the file changed since it was looked at: {look.stored_bytes} bytes then, {size} now",
             path=look.path,
         )
 
 
-def _read(part: Part) -> Iterator[pa.RecordBatch]:
+def _read(part: Part, archives: Archives) -> Iterator[pa.RecordBatch]:
     look, chunk, layout = part.look, part.chunk, part.layout
-    blocks = files.range_blocks(look.uri, chunk.start, chunk.end, look.is_gzip, BLOCK_BYTES)
+    blocks = _blocks(look, chunk.start, chunk.end, archives)
     if layout.format == "flatgeobuf":
-        head = files.range_blocks(look.uri, 0, chunk.start, look.is_gzip, BLOCK_BYTES)
+        head = _blocks(look, 0, chunk.start, archives)
         return flatgeobuf.read(blocks, chunk, flatgeobuf.read_header(head), layout)
     read = csv.read if layout.format == "csv" else json_records.read
     return read(blocks, chunk, look.header, look.parser, layout)
+
+
+def _blocks(look: Look, start: int, end: int, archives: Archives) -> Iterator[bytes]:
+    if look.member:
+        return archives.blocks(look.uri, look.member, start, end, BLOCK_BYTES)
+    return files.range_blocks(look.uri, start, end, look.is_gzip, BLOCK_BYTES)
 
 
 def _add_file_columns(batch: pa.RecordBatch, look: Look, schema: pa.Schema) -> pa.RecordBatch:

@@ -22,9 +22,10 @@ _TOP_KEYS = {"apiVersion", "kind", "id", "name", "version", "status", "domain", 
              "schema", "customProperties", "tags", "authoritativeDefinitions"}  # fmt: skip
 _OBJECT_KEYS = _COMMON | {"properties", "dataGranularityDescription"}
 _FIELD_KEYS = _COMMON | {"required", "classification", "examples"}
-_CUSTOM = {"table", "format", "delimiter", "records", "constants", "order"}
-_FIELD_CUSTOM = {"unit", "protect", "of", "values", "identifies"}
-_OPTION_OF = {"delimiter": "csv", "records": "json"}
+_CUSTOM = {"table", "format", "delimiter", "header", "records", "constants", "order"}
+_FIELD_CUSTOM = {"unit", "protect", "of", "values", "pattern", "identifies"}
+_OPTION_OF = {"delimiter": "csv", "header": "csv", "records": "json"}
+NO_HEADER = "none"
 _TABLE = re.compile(r"bronze\.[a-z][a-z0-9_]*")
 _COLUMN = re.compile(r"[a-z][a-z0-9_]*")
 _FILE = re.compile(r"(?P<feed>[a-z0-9]+)_(?P<source>[a-z0-9_]+)\.(?P<layout>[a-z0-9_]+)\.yaml")
@@ -38,6 +39,7 @@ class Field:
     name: str  # in the file: a header name, or a dotted path such as `properties.name`
     required: bool = False  # the file's header must have it
     protect: str | None = None  # what becomes of a personal field, one of protect.WAYS; None: it is open
+    pattern: str | None = None  # without a header: what its text must match in the first record, or be empty if not required
     values: tuple[str, ...] = ()  # of a field protected as `listed`: what is let through
     identifies: bool = False  # a person is known by it, and found by it who asks to be forgotten
 
@@ -56,10 +58,15 @@ class Layout:
     table: str  # the bronze table it fills
     format: str  # one of FORMATS
     fields: tuple[Field, ...]
-    options: Mapping[str, str] = field(default_factory=dict)  # delimiter, records
+    options: Mapping[str, str] = field(default_factory=dict)  # delimiter, header, records
     constants: Mapping[str, str] = field(default_factory=dict)  # bronze column -> its fixed text
     order: str | None = None  # a bronze column, or `delivery`; None: records have no order
     made: tuple[Protection, ...] = ()  # personal columns that the reader makes of other fields
+
+    @property
+    def has_header(self) -> bool:
+        """Whether its files tell the names of their fields; else these stand in the order of `fields`."""
+        return self.options.get("header") != NO_HEADER
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -106,11 +113,14 @@ def match_layout(header: Iterable[str], layouts: Sequence[Layout]) -> Layout:
     if not fits:
         raise _no_layout(found, layouts)
     most = max(len(layout.required) for layout in fits)
-    best = [layout for layout in fits if len(layout.required) == most]
+    return _only([layout for layout in fits if len(layout.required) == most], "header")
+
+
+def _only(best: Sequence[Layout], what: str) -> Layout:
     if len(best) > 1:
         names = " and ".join(sorted(layout.name for layout in best))
         raise DeclarationError(
-            f"a file has one layout; {names} fit this header equally well: require another field in one of them",
+            f"a file has one layout; {names} fit this {what} equally well: require another field in one of them",
             layouts=[layout.name for layout in best],
         )
     return best[0]
@@ -119,16 +129,44 @@ def match_layout(header: Iterable[str], layouts: Sequence[Layout]) -> Layout:
 def _no_layout(found: frozenset[str], layouts: Sequence[Layout]) -> BadFile:
     nearest = min(layouts, key=lambda layout: (-len(layout.required & found), len(layout.required), layout.name))
     missing = sorted(nearest.required - found)
-    # A name that nobody expects may be anything, such as an address, where a source is personal.
-    told = found & frozenset().union(*(layout.named for layout in layouts)) if any(layout.personal for layout in layouts) else found
-    others = f" and {len(found - told)} that no layout names" if found - told else ""
+    # Where people are told of, a "header" may be somebody's record: then only its length is told.
+    told = f"{len(found)} fields" if any(layout.personal for layout in layouts) else _listed(sorted(found)) or "none"
     return BadFile(
-        f"its fields must be those of a known layout; the nearest, {nearest.name}, "
-        f"also needs {_listed(missing)}; found {_listed(sorted(told)) or 'none'}{others}",
+        f"its fields must be those of a known layout; the nearest, {nearest.name}, also needs {_listed(missing)}; found {told}",
         nearest=nearest.name,
         missing=missing,
-        found=sorted(told),
     )
+
+
+def match_record(values: Sequence[str], layouts: Sequence[Layout]) -> Layout:
+    """The layout without a header that the first record of a file fits; of several, the one with most patterns.
+
+    BadFile tells what the record breaks of each; DeclarationError where two are equal.
+    """
+    broken = {layout.name: _why_not(values, layout) for layout in layouts}
+    fits = [layout for layout in layouts if not broken[layout.name]]
+    if not fits:
+        told = "; ".join(f"{name}: {why}" for name, why in broken.items())
+        raise BadFile(
+            f"a file without a header is known by its first record, and this one fits no layout: {told}; "
+            "take a header row away, or mend that record",
+            nearest=layouts[0].name,
+        )
+    most = max(sum(f.pattern is not None for f in layout.fields) for layout in fits)
+    return _only([layout for layout in fits if sum(f.pattern is not None for f in layout.fields) == most], "record")
+
+
+def _why_not(values: Sequence[str], layout: Layout) -> str:
+    """What of the layout a record breaks; empty where it fits."""
+    if len(values) != len(layout.fields):
+        return f"it has {len(layout.fields)} columns, not {len(values)}"
+    for number, (known, value) in enumerate(zip(layout.fields, values, strict=True), 1):
+        if not value and not known.required:
+            continue
+        if not value or (known.pattern and not re.fullmatch(known.pattern, value)):
+            # Only the place is told: the value may be personal.
+            return f"column {number}, {known.name}, must {'match ' + known.pattern if known.pattern else 'not be empty'}"
+    return ""
 
 
 def _listed(names: Sequence[str], most: int = 20) -> str:
@@ -219,6 +257,8 @@ def _parse(file: str, document: Mapping[str, Any], check: _Check) -> Layout:
     if format_ not in FORMATS:
         check.add("format", f"must be one of {', '.join(FORMATS)}; got {format_!r}")
     fields, made = _parse_fields(document.get("schema"), check)
+    options = _parse_options(custom, format_, check)
+    _check_patterns(fields, options, check)
     constants = _parse_constants(custom.get("constants"), fields, check)
     columns = {f.column for f in fields} | constants.keys()
     return Layout(
@@ -228,7 +268,7 @@ def _parse(file: str, document: Mapping[str, Any], check: _Check) -> Layout:
         table=check.text("table", custom.get("table"), _TABLE),
         format=str(format_),
         fields=fields,
-        options=_parse_options(custom, format_, check),
+        options=options,
         constants=constants,
         order=_parse_order(custom.get("order"), columns, check),
         made=made,
@@ -264,7 +304,9 @@ def _parse_field(entry: Mapping[str, Any], check: _Check) -> Field | Protection:
     column = check.text("name", entry.get("name"), _COLUMN)
     check.keys(f"{column}.", entry, _FIELD_KEYS)
     custom = check.custom(f"{column}.", entry, _FIELD_CUSTOM)
-    way = custom.get("protect")
+    way, pattern = custom.get("protect"), custom.get("pattern")
+    if pattern is not None:
+        pattern = _parse_pattern(f"{column}.pattern", pattern, check)
     is_personal = entry.get("classification") == "personal"
     if is_personal and way not in protect.WAYS:
         check.add(f"{column}.protect", f"a personal field is protected by one of {', '.join(protect.WAYS)}; got {way!r}")
@@ -281,7 +323,7 @@ def _parse_field(entry: Mapping[str, Any], check: _Check) -> Field | Protection:
         check.add(f"{column}.identifies", "is person, for a field of the file that is protected as keyed_hash or email")
     if "of" not in custom:
         name = check.text(f"{column}.physicalName", entry.get("physicalName", column))
-        return Field(column, name, required is True, way, values, identifies == "person")
+        return Field(column, name, required is True, way, pattern, values, identifies == "person")
     of = _parse_texts(f"{column}.of", custom["of"], check)
     if not of or "physicalName" in entry or required:
         check.add(f"{column}.of", "names the personal fields that the column is made of; it is no field itself, and not required")
@@ -297,6 +339,23 @@ def _parse_texts(where: str, value: Any, check: _Check) -> tuple[str, ...]:
     return tuple(value)
 
 
+def _parse_pattern(where: str, value: Any, check: _Check) -> str:
+    text = check.text(where, value)
+    try:
+        re.compile(text)
+    except re.error as error:
+        check.add(where, f"must be a regular expression of Python; {error}")
+    return text
+
+
+def _check_patterns(fields: Sequence[Field], options: Mapping[str, str], check: _Check) -> None:
+    patterns = [f.column for f in fields if f.pattern is not None]
+    if options.get("header") == NO_HEADER and not any(f.required for f in fields if f.pattern is not None):
+        check.add("pattern", "without a header some required column must have one: the layout is known by them")
+    if options.get("header") != NO_HEADER and patterns:
+        check.add(f"{patterns[0]}.pattern", "is for layouts without a header; a suite checks values")
+
+
 def _check_once(key: str, names: Sequence[str], check: _Check) -> None:
     for name in sorted({n for n in names if names.count(n) > 1}):
         check.add(key, f"{name} stands twice")
@@ -309,6 +368,8 @@ def _parse_options(custom: Mapping[str, Any], format_: Any, check: _Check) -> di
             check.add(key, f"is for {of}, not for {format_}")
         elif key in custom:
             options[key] = check.text(key, custom[key])
+    if options.get("header", NO_HEADER) != NO_HEADER:
+        check.add("header", f"must be {NO_HEADER}, or left out; got {options['header']!r}")
     delimiter = options.get("delimiter", ",")
     if len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n\0':
         check.add("delimiter", f"must be one ASCII character, not a quote; got {delimiter!r}")

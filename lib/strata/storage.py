@@ -433,7 +433,9 @@ def _statistics(contract: Contract) -> dict[str, str]:
         return {}
     # Of a personal source the raw record is a pseudonym too.
     closed = {field.name for field in contract.fields if field.is_personal} | {"_raw_record"}
-    open_columns = [f.name for f in contract.fields if f.name not in closed and not f.type.startswith(("array", "map"))]
+    # Delta refuses to be asked for statistics of these types.
+    without = ("array", "map", "struct", "boolean", "binary")
+    open_columns = [f.name for f in contract.fields if f.name not in closed and not f.type.startswith(without)]
     return {"delta.dataSkippingStatsColumns": ",".join(open_columns)}
 
 

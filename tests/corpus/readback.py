@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,17 @@ from strata.source import Field, Layout
 FILE_COLUMNS = ("_file_sha256", "_source_file", "_layout", "_delivery_date")
 
 
-def layout(*required: str, optional: Sequence[str] = (), format: str = "csv", name: str = "known", **rest: Any) -> Layout:
+def layout(
+    *required: str,
+    optional: Sequence[str] = (),
+    format: str = "csv",
+    name: str = "known",
+    patterns: Mapping[str, str] | None = None,
+    **rest: Any,
+) -> Layout:
     """A layout whose bronze columns are named like the fields, dots aside."""
-    fields = [Field(f.replace(".", "_"), f, True) for f in required]
-    fields += [Field(f.replace(".", "_"), f, False) for f in optional]
+    patterns = patterns or {}
+    fields = [Field(f.replace(".", "_"), f, f in required, None, patterns.get(f)) for f in (*required, *optional)]
     return Layout(name, "soil", "samples", "bronze.soil_samples", format, tuple(fields), **rest)
 
 

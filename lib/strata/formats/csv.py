@@ -48,7 +48,7 @@ from strata.formats.chunks import (
     rows_batch,
     without_newline,
 )
-from strata.source import Layout, match_layout
+from strata.source import Layout, match_layout, match_record
 
 RFC4180, PYTHON = "rfc4180", "python"
 
@@ -115,32 +115,54 @@ def _raising(error: Exception) -> Iterator[bytes]:
 
 
 def _find_header(head: bytes, layouts: Sequence[Layout]) -> tuple[Layout, tuple[str, ...], int, int]:
-    """The layout, its header, how many blank lines stand above it, and how many bytes all take."""
-    refusal: BadFile | None = None
-    for delimiter in sorted({_delimiter(layout) for layout in layouts}):
-        group = [layout for layout in layouts if _delimiter(layout) == delimiter]
+    """The layout, its header, how many blank lines stand above it, and at which byte the data begin."""
+    refusals: list[BadFile] = []
+    known = sorted({(not layout.has_header, _delimiter(layout)) for layout in layouts})
+    for is_headless, delimiter in known:
+        group = [layout for layout in layouts if (not layout.has_header, _delimiter(layout)) == (is_headless, delimiter)]
         try:
-            header, blank, length = _read_header(head[:_MAX_HEADER_BYTES], delimiter)
-            return match_layout(header, group), header, blank, length
+            first = _read_first(head[:_MAX_HEADER_BYTES], delimiter)
+            if is_headless:
+                layout = match_record(_values(first), group)
+                return layout, tuple(f.name for f in layout.fields), first.blank, first.start
+            header = _header_names(first)
+            return match_layout(header, group), header, first.blank, first.end
         except BadFile as error:
-            refusal = refusal or error
-    assert refusal, "there is at least one layout"
-    raise refusal
+            refusals.append(error)
+    if len({is_headless for is_headless, _ in known}) == 1:
+        raise refusals[0]
+    raise BadFile(f"{refusals[0]}; or, without a header: {refusals[-1]}", **refusals[0].facts)
 
 
-def _read_header(head: bytes, delimiter: str) -> tuple[tuple[str, ...], int, int]:
+@dataclass(frozen=True)
+class _First:
+    """The first line that is not blank: a header, or the first record of a file without one."""
+
+    text: bytes
+    fields: Sequence[str] | None  # as Latin-1 text; None: they do not parse
+    blank: int  # blank lines above it
+    start: int
+    end: int
+
+
+def _read_first(head: bytes, delimiter: str) -> _First:
     _check_head(head, delimiter)
     ends = _line_ends(head, is_end=True)
-    blank = _blank_lines(head, ends)
-    first = int(np.argmin(blank))
+    blank = int(np.argmin(_blank_lines(head, ends)))
     try:
-        lines, fields = _parse_record(head, ends, first, delimiter, is_end=True)
+        lines, fields = _parse_record(head, ends, blank, delimiter, is_end=True)
     except _Broken as error:
         raise BadFile(f"the header cannot be read: {error}") from None
-    start, end = int(ends[first - 1]) if first else 0, int(ends[first + lines - 1])
+    start, end = int(ends[blank - 1]) if blank else 0, int(ends[blank + lines - 1])
     if end == _MAX_HEADER_BYTES:
         raise _header_too_long()
-    return _header_names(head[start:end], fields), first, end
+    return _First(head[start:end], fields, blank, start, end)
+
+
+def _values(first: _First) -> list[str]:
+    if first.fields is None:
+        raise BadFile("the first record of a file without a header must parse; this one does not")
+    return [_utf8(value) for value in first.fields]
 
 
 def _check_head(head: bytes, delimiter: str) -> None:
@@ -174,9 +196,10 @@ def _check_lone_cr(header: bytes) -> None:
         )
 
 
-def _header_names(text: bytes, fields: Sequence[str] | None) -> tuple[str, ...]:
+def _header_names(first: _First) -> tuple[str, ...]:
+    fields = first.fields
     if fields is None:
-        _check_lone_cr(text.rstrip(b"\r\n"))
+        _check_lone_cr(first.text.rstrip(b"\r\n"))
         raise BadFile("the header cannot be read: text stands behind a closing quote")
     if len(fields) > MAX_COLUMNS:
         raise _too_many_columns(len(fields))
