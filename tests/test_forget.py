@@ -87,7 +87,7 @@ class People:
 
 def holding(people: People, person: Person) -> set[str]:
     """The folders below the warehouse in whose files the person is found."""
-    nothing = Forgotten(erasure.Erasure("-", "-", "-"))
+    nothing = Forgotten(erasure.Erasure("-", ("-",), "-"))
     try:
         prove(people.warehouse, person, nothing)
     except StrataError as error:
@@ -173,8 +173,8 @@ def test_the_ledger_tells_that_it_happened_and_not_whom(story: Story) -> None:
     person = identify(people.feed, ANN)
     text = repr(ledger.read(people.warehouse, "people"))
     assert not any(needle.decode() in text for needle in person.needles)
-    entry = erasure.read(people.warehouse, "people")[0].entry
-    assert entry not in {token for _, _, token in person.tokens}
+    entries = erasure.read(people.warehouse, "people")[0].entries
+    assert set(entries).isdisjoint(token for _, _, token in person.tokens)
 
 
 def test_nobody_rolls_back_to_where_the_person_still_was(story: Story) -> None:
@@ -227,6 +227,6 @@ def test_whom_to_forget_must_be_an_identifier_and_the_feed_must_know_persons(fee
 def test_the_command_needs_whom_and_lists_what_was_asked(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert main(["people", "forget", "--warehouse", str(tmp_path)]) == 2
     assert "forget needs to know whom" in capsys.readouterr().err
-    erasure.write(Warehouse(str(tmp_path)), "people", erasure.Erasure("e1", "test.000000:ff", "2024-01-01"))
+    erasure.write(Warehouse(str(tmp_path)), "people", erasure.Erasure("e1", ("test.000000:ff",), "2024-01-01"))
     assert main(["forget", "people", "--list", "--warehouse", str(tmp_path)]) == 0
     assert "not finished: ask again" in capsys.readouterr().out

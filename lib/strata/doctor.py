@@ -91,7 +91,10 @@ class _Feed:
         except Exception as error:  # delta-rs and Arrow have many
             self.report.damaged(book, "", f"cannot be read: {_first(error)}")
             return
-        self.ledger_itself(book)
+        try:
+            self.ledger_itself(book)
+        except StrataError as error:
+            self.report.damaged(book, "", _what(error))
         named: dict[str, list[tuple[int, str, TableState]]] = {}
         for publication in self.every:
             if publication.publication <= ledger.ended(self.every) and publication is not self.every[-1]:

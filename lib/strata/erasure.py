@@ -1,6 +1,6 @@
 """Erasures: who asked to be forgotten, as a keyed list that holds no token of any table, and how far each is.
 
-`ops/erasures/<feed>/<id>.json` is one erasure. Its `entry` is a keyed hash for this purpose alone, by which
+`ops/erasures/<feed>/<id>.json` is one erasure. Its `entries` are keyed hashes for this purpose alone, by which
 the reader knows the person again, should a later file tell of them; nobody else does. The ledger keeps the
 id of an erasure that was carried out, and nothing of the person.
 """
@@ -23,7 +23,8 @@ class Erasure:
     """One person's request, and when it was proved done."""
 
     id: str
-    entry: str
+    entries: tuple[str, ...]
+    """One for each canonical form of what identifies them; most often one."""
     asked_at: str
     done_at: str = ""
 
@@ -37,8 +38,9 @@ def read(warehouse: Warehouse, feed: str) -> list[Erasure]:
             with files.open_input(f"{folder}/{name}") as stream:
                 text = stream.read()
             try:
-                found.append(Erasure(**json.loads(text)))
-            except (ValueError, TypeError):
+                told = json.loads(text)
+                found.append(Erasure(**{**told, "entries": tuple(told["entries"])}))
+            except (ValueError, TypeError, KeyError):
                 raise Damaged(f"an erasure keeps its person away; {folder}/{name} cannot be read: restore it", feed=feed) from None
     return sorted(found, key=lambda erasure: (erasure.asked_at, erasure.id))
 
@@ -49,7 +51,7 @@ def write(warehouse: Warehouse, feed: str, erasure: Erasure) -> None:
 
 def suppressed(warehouse: Warehouse, feed: str) -> frozenset[str]:
     """The entries by which the reader knows whom it must not let in again."""
-    return frozenset(erasure.entry for erasure in read(warehouse, feed))
+    return frozenset(entry for erasure in read(warehouse, feed) for entry in erasure.entries)
 
 
 def pending(warehouse: Warehouse, feed: str) -> list[Erasure]:

@@ -23,7 +23,7 @@ from pyarrow import compute, parquet
 
 from strata import erasure, failpoint, files, lease, ledger, protect
 from strata.erasure import Erasure
-from strata.errors import StrataError, UsageError
+from strata.errors import BadFile, StrataError, UsageError
 from strata.feed import Feed
 from strata.look import Look, look_all
 from strata.maintain import restore_all, vacuum_all
@@ -117,10 +117,11 @@ def forget(spark: SparkSession, warehouse: Warehouse, feed: Feed, person: Person
 
 def begin(warehouse: Warehouse, feed: Feed, person: Person) -> Erasure:
     """The person's erasure: the one begun before, or a new one, whose entry is written first of all."""
-    known = next((e for e in erasure.read(warehouse, feed.name) if e.entry in person.entries), None)
+    known = next((e for e in erasure.read(warehouse, feed.name) if set(e.entries) & set(person.entries)), None)
     if known is not None:
         return known
-    begun = Erasure(new_run_id(), person.entries[0], _now())
+    label = person.entries[0].partition(":")[0]
+    begun = Erasure(new_run_id(), tuple(entry for entry in person.entries if entry.startswith(f"{label}:")), _now())
     failpoint.reach("suppress.before", feed.name)
     erasure.write(warehouse, feed.name, begun)
     failpoint.reach("suppress.after", feed.name)
@@ -163,8 +164,13 @@ def prove(warehouse: Warehouse, person: Person, done: Forgotten) -> None:
 
 
 def _holds(uri: str, needles: tuple[bytes, ...]) -> bool:
-    with files.open_input(uri) as stream:
-        content = stream.read()
+    try:
+        with files.open_input(uri) as stream:
+            content = stream.read()
+    except BadFile:
+        if files.exists(uri):
+            raise
+        return False  # Another feed's run has taken it back meanwhile.
     folded = content.lower()
     if any(needle.lower() in folded for needle in needles):
         return True
