@@ -299,8 +299,8 @@ def publications(arguments: argparse.Namespace) -> int:
         every = ledger.read(warehouse, name)
         for p in every:
             taken = [e for e in p.files if e.status == "taken"]
-            note = f"rollback to {p.restores}" if p.restores is not None else p.params
-            current = "yes" if p is every[-1] else ""
+            note = f"rollback to {p.restores}" if p.restores is not None else p.params if p.kind == "run" else p.kind
+            current = "yes" if p is every[-1] else "ended" if p.publication <= ledger.ended(every) else ""
             records = sum(entry.records for entry in taken)
             rows.append((name, p.publication, p.published_at, current, p.run_id, len(taken), records, len(p.gates), note))
     columns = ("feed", "publication", "published (UTC)", "current", "run", "files", "records", "gates", "parameters")
