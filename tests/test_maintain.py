@@ -101,6 +101,9 @@ def story(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Stor
 def test_it_changes_no_row_and_is_published_as_what_it_is(story: Story) -> None:
     latest = story.shop.published()
     assert (latest.kind, latest.publication) == ("maintenance", 3)
+    assert latest.published_at is not None
+    # The tests' own time zone is not UTC.
+    assert abs(datetime.now(timezone.utc) - latest.published_at.replace(tzinfo=timezone.utc)) < timedelta(hours=1)
     assert {t: story.shop.table(t) for t in TABLES} == story.rows
     for state in latest.tables:
         before = story.states[state.table]

@@ -267,7 +267,8 @@ def publish(spark: SparkSession, warehouse: Warehouse, publication: Publication)
     Two blind appends would both succeed; the transaction id (the number within the feed) refuses the
     second, in silence, so only reading back tells who won.
     """
-    stamped = replace(publication, published_at=datetime.now(timezone.utc).replace(tzinfo=None))
+    # With its zone: Spark would take a time without one as the machine's own.
+    stamped = replace(publication, published_at=datetime.now(timezone.utc))
     path = warehouse.spark_path(table_path(publication.feed))
     frame = spark.createDataFrame([_to_row(stamped)], SCHEMA)
     set_torn_aside(spark, warehouse, table_path(publication.feed), version_of(warehouse, publication.feed))
