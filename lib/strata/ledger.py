@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from strata import failpoint, files
+from strata import failpoint, files, resource_trouble
 from strata.errors import CommitUnknown, Damaged, LeaseHeld, StrataError, TornCommit, UsageError
 from strata.storage import Warehouse, is_whole, latest_version, read_arrow, set_torn_aside
 
@@ -308,7 +308,7 @@ def _confirm(warehouse: Warehouse, publication: Publication, error: Exception | 
     if standing:
         raise LeaseHeld(f"one run of a feed publishes at a time; {what} is run {standing[0].run_id}'s: run again")
     if error is not None:
-        raise StrataError(
+        raise resource_trouble.explain(error) or StrataError(
             f"{what} does not stand, and nothing was published; its commit ended with {' '.join(str(error).split())[:200]}: run again"
         ) from error
     raise CommitUnknown(f"{what} was sent and does not stand in the ledger: nothing was published, run again")

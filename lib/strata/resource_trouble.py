@@ -13,11 +13,11 @@ from strata.errors import ResourceMissing
 
 # (what the system says, what is missing, what to do): the first that fits.
 _TROUBLES = (
-    (r"No space left on device|Disk quota exceeded|Errno 28\b|Errno 122\b", "room on the disk", "free some, or use another warehouse"),
-    (r"File too large|Errno 27\b", "leave to write a file of this size", "raise the file-size limit (ulimit -f)"),
-    (r"Read-only file system|Errno 30\b", "leave to write: the file system is read-only", "mount it for writing"),
+    (r"No space left on device|Disk quota exceeded", "room on the disk", "free some, or use another warehouse"),
+    (r"File too large", "leave to write a file of this size", "raise the file-size limit (ulimit -f)"),
+    (r"Read-only file system", "leave to write: the file system is read-only", "mount it for writing"),
     (
-        r"Permission denied|AccessDenied|Operation not permitted|Errno 13\b|Errno 1\b|AWS Error ACCESS_DENIED|Mkdirs failed to create",
+        r"Permission denied|AccessDenied|Operation not permitted|AWS Error ACCESS_DENIED|Mkdirs failed to create",
         "permission to read or write there",
         "grant it to the user that runs this",
     ),
