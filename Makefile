@@ -5,8 +5,12 @@ unexport SPARK_HOME SPARK_CONF_DIR PYTHONPATH
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 .PHONY: run test test-quick lint lock bench s3 dictionary clean
 
+# The people of the samples are made up: without a key of one's own, one is made for this run and kept nowhere.
 run: .venv/.ready
-	@.venv/bin/strata run --raw samples --warehouse warehouse
+	@if [ -z "$$STRATA_PSEUDONYM_KEY" ]; then \
+		echo "STRATA_PSEUDONYM_KEY is not set: the samples' made-up people get a random key, for this run only" >&2; \
+		export STRATA_PSEUDONYM_KEY_ID=sample STRATA_PSEUDONYM_KEY="$$(.venv/bin/python -c 'import secrets; print(secrets.token_urlsafe(48))')"; \
+	fi; .venv/bin/strata run --raw samples --warehouse warehouse
 
 # The tests write tables to an S3 server on loopback, so they need the s3a jars too.
 test: s3

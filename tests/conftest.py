@@ -14,9 +14,26 @@ time.tzset()
 TOY = Path(__file__).parent / "toy_project"
 os.environ["STRATA_PROJECT"] = str(TOY)
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+# The executors' Python takes its environment from the JVM, and that from here.
+os.environ.setdefault("STRATA_PSEUDONYM_KEY", "a-key-for-tests-only-0123456789abcdef")
+os.environ.setdefault("STRATA_PSEUDONYM_KEY_ID", "test")
 
 import pytest  # noqa: E402
 from pyspark.sql import SparkSession  # noqa: E402
+
+SETTINGS = {
+    "spark.master": "local[2]",
+    "spark.driver.memory": "3g",
+    # Test tables are tiny; every further partition is a task of nothing.
+    "spark.sql.shuffle.partitions": "2",
+    "spark.default.parallelism": "2",
+    # Adaptive execution plans small queries twice.
+    "spark.sql.adaptive.enabled": "false",
+    # Generated code costs more to compile than a test's rows take to run.
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.databricks.delta.snapshotPartitions": "1",
+}
 
 
 @pytest.fixture(scope="session")
@@ -24,20 +41,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """One session a test run: starting one takes longer than most tests."""
     from strata import session
 
-    settings = {
-        "spark.master": "local[2]",
-        "spark.driver.memory": "3g",
-        # Test tables are tiny; every further partition is a task of nothing.
-        "spark.sql.shuffle.partitions": "2",
-        "spark.default.parallelism": "2",
-        # Adaptive execution plans small queries twice.
-        "spark.sql.adaptive.enabled": "false",
-        # Generated code costs more to compile than a test's rows take to run.
-        "spark.sql.codegen.wholeStage": "false",
-        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
-        "spark.databricks.delta.snapshotPartitions": "1",
-        "spark.local.dir": str(tmp_path_factory.mktemp("spark")),
-    }
+    settings = SETTINGS | {"spark.local.dir": str(tmp_path_factory.mktemp("spark"))}
     session_ = session.build(settings=settings, log_file=str(tmp_path_factory.mktemp("log") / "spark.log"))
     yield session_
     session_.stop()

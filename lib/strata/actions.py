@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from strata import config, ledger, output, places, session
+from strata import config, integrity, ledger, output, places, session
 from strata import feed as feeds
 from strata import quarantine as waiting_room
 from strata.config import Settings
@@ -85,19 +85,24 @@ def run(arguments: argparse.Namespace) -> int:
     return min((code for code in codes if code), default=0)
 
 
-def _options(arguments: argparse.Namespace, settings: Settings, chosen: list[Feed]) -> Options:
+def _overrides(arguments: argparse.Namespace, chosen: list[Feed]) -> tuple[tuple[str, str], ...]:
     overrides = []
     for text in arguments.override:
         table, _, reason = text.partition("=")
         if not reason.strip() or not any(table in feed.table_names for feed in chosen):
             raise UsageError(f"--override is TABLE=REASON, with a table of the feed and a reason; got {text!r}")
         overrides.append((table, reason.strip()))
+    return tuple(overrides)
+
+
+def _options(arguments: argparse.Namespace, settings: Settings, chosen: list[Feed]) -> Options:
+    overrides = _overrides(arguments, chosen)
     tables = tuple(arguments.table or ())
     known = {name for feed in chosen for name in feed.table_names}
     for table in tables:
         if table not in known:
             raise UsageError(f"--table names a table of the feeds that run: {', '.join(sorted(known))}; got {table!r}")
-    return Options(settings.raw, arguments.full, tables, arguments.layer, tuple(overrides))
+    return Options(settings.raw, arguments.full, tables, arguments.layer, overrides)
 
 
 def _with_places(options: Options, arguments: argparse.Namespace, chosen: list[Feed], say: Progress) -> Options:
@@ -187,6 +192,7 @@ def _print_answers(warehouse: Warehouse, feed: Feed) -> None:
     for state in latest.tables:
         if not state.table.startswith("gold."):
             continue
+        integrity.assert_intact(warehouse, state)
         arrow = read_arrow(warehouse, state.table, state.version)
         print(f"\n{state.table} (publication {latest.publication})")
         _print_table(arrow, feed.contract(state.table).key, "table", 60)
@@ -293,8 +299,8 @@ def publications(arguments: argparse.Namespace) -> int:
         every = ledger.read(warehouse, name)
         for p in every:
             taken = [e for e in p.files if e.status == "taken"]
-            note = f"rollback to {p.restores}" if p.restores is not None else p.params
-            current = "yes" if p is every[-1] else ""
+            note = f"rollback to {p.restores}" if p.restores is not None else p.params if p.kind == "run" else p.kind
+            current = "yes" if p is every[-1] else "ended" if p.publication <= ledger.ended(every) else ""
             records = sum(entry.records for entry in taken)
             rows.append((name, p.publication, p.published_at, current, p.run_id, len(taken), records, len(p.gates), note))
     columns = ("feed", "publication", "published (UTC)", "current", "run", "files", "records", "gates", "parameters")

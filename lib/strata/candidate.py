@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
-from strata import storage
+from strata import erasure, protect, storage
 from strata.contract import Contract
 from strata.ledger import TableState
 from strata.plan import Step
@@ -80,7 +80,8 @@ def bronze_candidate(work: Work, step: Step) -> Candidate:
     again = [seen for seen in looked.known if seen.table == name] if step.whole else []
     fresh = [seen for seen in looked.new if seen.table == name]
     reads = list({(s.source, s.sha256): s for s in (*again, *fresh)}.values())
-    raw = bronze_frame(work.spark, reads, work.plan.feed.layouts, contract.columns)
+    suppressed = erasure.suppressed(work.store.warehouse, work.plan.feed.name)
+    raw = bronze_frame(work.spark, reads, work.plan.feed.layouts, contract.columns, suppressed)
     frame = raw.withColumns(
         {
             "_run_id": F.lit(work.store.run_id),
@@ -88,14 +89,17 @@ def bronze_candidate(work: Work, step: Step) -> Candidate:
             "_reasons": F.when(F.col("_raw_record").isNotNull(), F.array(F.lit(UNPARSED))),
         }
     )
+    if suppressed:
+        frame = frame.withColumn("_fold", F.when(F.col(protect.FORGOTTEN), F.lit(erasure.FOLDED))).drop(protect.FORGOTTEN)
     rows_in = sum(seen.records for seen in reads)
     if step.whole and state is not None:
         kept, count = _archived(work, contract, state, [seen.sha256 for seen in reads])
-        frame, rows_in = frame.unionByName(kept), rows_in + count
+        frame, rows_in = frame.unionByName(kept, allowMissingColumns=True), rows_in + count
     return Candidate(
         frame=frame,
         rows=Rows.ONE_TO_ONE,
         rows_in=rows_in,
+        folds=(erasure.FOLDED,),
         appends=not step.whole and state is not None,
         new_files=None if step.whole else tuple(seen.sha256 for seen in reads),
         folded_records=sum(entry.records for entry in looked.folded if entry.table == name),
@@ -111,8 +115,26 @@ def _archived(work: Work, contract: Contract, state: TableState, read_anew: list
     for part in parts[1:]:
         frame = frame.unionByName(part.select(*contract.columns))
     kept = frame.where(~F.col("_file_sha256").isin(read_anew)) if read_anew else frame
-    kept = work.keep(kept.withColumn("_reasons", F.when(F.col("_raw_record").isNotNull(), F.array(F.lit(UNPARSED)))))
+    kept = kept.withColumn("_reasons", F.when(F.col("_raw_record").isNotNull(), F.array(F.lit(UNPARSED))))
+    kept = work.keep(_fold_erased(work, contract.table, kept))
     return kept, kept.count()
+
+
+def _fold_erased(work: Work, table: str, rows: DataFrame) -> DataFrame:
+    """Folds the rows of the person whom this run erases; by a join, for a literal would stand in plans and commits."""
+    if work.options.erase is None:
+        return rows
+    marked = rows.withColumn("_fold", F.lit(None).cast("string"))
+    for owner, column, token in work.options.erase.tokens:
+        if owner == table:
+            person = work.spark.createDataFrame([(token,)], "_person string")
+            is_person = F.col(column) == F.col("_person")
+            marked = (
+                marked.join(F.broadcast(person), is_person, "left")
+                .withColumn("_fold", F.when(F.col("_person").isNotNull(), F.lit(erasure.FOLDED)).otherwise(F.col("_fold")))
+                .drop("_person")
+            )
+    return marked
 
 
 def table_candidate(work: Work, step: Step) -> Candidate:

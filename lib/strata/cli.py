@@ -11,9 +11,10 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
-from strata import __version__, actions, config
+from strata import __version__, actions, config, resource_trouble, upkeep
 from strata import feed as feeds
 from strata.contract import LAYERS
 from strata.errors import StrataError
@@ -28,6 +29,8 @@ EXIT_CODES = """exit codes:
   5  a raw file was rejected and left out whole; what is sound was published
   6  the outcome of a commit is unknown; run again to find out
   7  rows did not balance: a defect in a transform; nothing was published
+  8  a stored table, its log or the ledger is damaged; `strata doctor` tells where, and what to do
+  9  disk space, permission, memory or the network is missing; what was published stands
 """
 
 
@@ -55,8 +58,12 @@ def _guard(work: Callable[[], int]) -> int:
         return 0
     except Exception as error:
         log = actions.log_file()
-        with open(log, "a", encoding="utf-8") as sink:
+        trouble = resource_trouble.explain(error)
+        with suppress(OSError), open(log, "a", encoding="utf-8") as sink:  # The disk may be full.
             traceback.print_exc(file=sink)
+        if trouble is not None:
+            print(f"strata: {trouble}", file=sys.stderr)
+            return trouble.exit_code
         first = " ".join(str(error).split())[:300]
         print(f"strata: {type(error).__name__}: {first}; the whole trace is in {log}", file=sys.stderr)
         return 1
@@ -84,6 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_reading(commands)
     _add_ledger(commands)
     _add_quarantine(commands)
+    _add_upkeep(commands)
     validate = _command(commands, "validate", "check every contract, suite, job and setting, without Spark", actions.validate, places=False)
     validate.set_defaults(action=actions.validate)
     return parser
@@ -179,3 +187,37 @@ def _add_quarantine(commands: Any) -> None:
     discard.add_argument("--record", type=int, metavar="N", help="this record of the file")
     discard.add_argument("--reason", metavar="TEXT", help="rows with this reason")
     discard.add_argument("--why", required=True, metavar="TEXT", help="why; stands in the ledger")
+
+
+def _add_upkeep(commands: Any) -> None:
+    text = "look for damage in stored tables, their logs and the ledger; exit code 8 where there is any"
+    doctor = _command(commands, "doctor", text, upkeep.doctor)
+    doctor.add_argument("feeds", nargs="*", metavar="FEED", help="only these feeds")
+    _add_format(doctor)
+    text = "compact small files, end old publications, and remove files that no kept publication needs"
+    maintain = _command(commands, "maintain", text, upkeep.maintain)
+    maintain.add_argument("feeds", nargs="*", metavar="FEED", help="only these feeds")
+    maintain.add_argument("--keep", type=_count, default=10, metavar="N", help="keep the newest N publications (default: 10)")
+    maintain.add_argument(
+        "--days", type=_count, default=30, metavar="N", help="keep all of the last N days besides, at most 60 (default: 30)"
+    )
+    text = "forget a person, in every table and version, and prove it"
+    general = _command(commands, "forget", text, upkeep.forget)
+    general.add_argument("feed", metavar="FEED", choices=feeds.feed_names(), help="whose person")
+    _add_forget(general)
+    for feed in feeds.all_feeds():
+        if feed.identifying:
+            own = commands.add_parser(feed.name, help=f"forget a person of {feed.name}", description=f"Look after {feed.name}.")
+            own.set_defaults(action=lambda _, own=own: own.print_help() or 2)
+            forget = _command(own.add_subparsers(metavar="ACTION", title="actions"), "forget", text, upkeep.forget)
+            forget.set_defaults(feed=feed.name)
+            _add_forget(forget)
+
+
+def _add_forget(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("who", nargs="?", metavar="WHO", help="what identifies them, e.g. an e-mail address; - reads standard input")
+    parser.add_argument("--list", action="store_true", help="list the erasures asked for, and which are not finished")
+    parser.add_argument("--raw", metavar="DIR", help="raw files, to tell which still hold the person")
+    parser.add_argument("--override", action="append", default=[], metavar="TABLE=REASON", help="publish though that table's gate says no")
+    parser.add_argument("--log", choices=("text", "json"), help="progress as text or as JSON lines")
+    _add_format(parser)

@@ -70,8 +70,9 @@ def _check_layouts(feed: feeds.Feed) -> list[str]:
             columns = load_contract(layout.table).columns
         except StrataError:
             continue
-        named = [field.column for field in layout.fields] + list(dict(layout.constants))
-        findings += [f"source contract {layout.name}: {layout.table} has no column {name}" for name in named if name not in columns]
+        findings += [
+            f"source contract {layout.name}: {layout.table} has no column {name}" for name in layout.bronze_columns if name not in columns
+        ]
     return findings
 
 

@@ -12,6 +12,7 @@ from strata import feed as feeds
 from strata import gate, resources, source
 from strata.contract import BRONZE_PROVENANCE, Contract, Field, contract_path, custom_properties, load_contract, read_yaml
 from strata.feed import Feed
+from strata.protect import Protection
 from strata.source import Layout
 from strata.suite import Expectation, load_suite
 
@@ -108,6 +109,7 @@ def _layout(layout: Layout) -> Iterator[str]:
     yield " ".join(_layout_facts(layout))
     entries = {entry["name"]: entry for entry in document["schema"][0]["properties"]}
     rows = [_layout_row(entries[field.column], field) for field in layout.fields]
+    rows += [_made_row(entries[rule.column], rule) for rule in layout.made]
     yield _markdown(("field", "bronze column", "required", "unit", "PII", "description"), rows)
 
 
@@ -127,12 +129,17 @@ def _layout_row(entry: dict[str, Any], field: source.Field) -> Sequence[str]:
     unit = custom_properties(entry).get("unit", "")
     return (
         f"`{field.name}`",
-        f"`{field.column}`",
+        "" if field.protect == "drop" else f"`{field.column}`",
         "yes" if field.required else "",
         unit,
         field.protect or "",
         entry.get("description", ""),
     )
+
+
+def _made_row(entry: dict[str, Any], rule: Protection) -> Sequence[str]:
+    """A column that the reader makes of several fields, or of a part of one."""
+    return (f"from {_code(rule.of)}", f"`{rule.column}`", "", "", rule.way, entry.get("description", ""))
 
 
 # --- Markdown --------------------------------------------------------------------------------------

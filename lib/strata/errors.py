@@ -63,3 +63,19 @@ class ConservationError(StrataError):
     """Rows in are not accepted + quarantined + folded: a defect, so the run stops unpublished."""
 
     exit_code = 7
+
+
+class Damaged(StrataError):
+    """A stored table, its log or the ledger is not what was published: nothing was read or written on top of it."""
+
+    exit_code = 8
+
+
+class TornCommit(Damaged):
+    """A commit file of a table's log is empty or cut off: a lost write, or damage."""
+
+
+class ResourceMissing(StrataError):
+    """The machine lacks disk space, permission, memory or the network; nothing was published."""
+
+    exit_code = 9

@@ -15,6 +15,7 @@ from typing import Any
 from strata import feeds, fingerprint, resources
 from strata.contract import LAYERS, Contract, load_contract, split_name
 from strata.errors import DeclarationError, UsageError
+from strata.protect import Protection
 from strata.reader import READER
 from strata.source import Layout, load_layouts
 from strata.suite import Suite, load_suite
@@ -41,6 +42,11 @@ class Feed:
     @property
     def table_names(self) -> tuple[str, ...]:
         return self.bronze_tables + tuple(table.name for table in self.tables)
+
+    @property
+    def identifying(self) -> tuple[tuple[str, Protection], ...]:
+        """Each bronze table with a column by which persons are known, and that column; empty for most feeds."""
+        return tuple(dict.fromkeys((layout.table, rule) for layout in self.layouts for rule in layout.identifying))
 
     def table(self, name: str) -> Table:
         return next(table for table in self.tables if table.name == name)

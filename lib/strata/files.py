@@ -12,6 +12,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import PurePosixPath
@@ -20,6 +21,7 @@ from urllib.parse import urlsplit
 
 from pyarrow import fs
 
+from strata import resource_trouble
 from strata.errors import BadFile, UsageError
 
 _S3 = re.compile(r"s3[an]?://", re.IGNORECASE)
@@ -171,7 +173,7 @@ def _infos(store: fs.FileSystem, selector: fs.FileSelector, root: str) -> list[f
     try:
         return list(store.get_file_info(selector))
     except OSError as error:
-        raise UsageError(f"{root} cannot be listed: {_first_line(error)}", path=root) from error
+        raise resource_trouble.explain(error) or UsageError(f"{root} cannot be listed: {_first_line(error)}", path=root) from error
 
 
 def _check_s3_root(store: fs.FileSystem, raw: str) -> None:
@@ -274,6 +276,20 @@ def list_names(folder: str) -> list[str]:
     return sorted(info.base_name for info in found)
 
 
+def walk(folder: str) -> dict[str, int]:
+    """The size of every file below a folder, by its path there; empty where there is no such folder."""
+    store, path = _store(folder)
+    found = store.get_file_info(fs.FileSelector(path, recursive=True, allow_not_found=True))
+    return {info.path[len(path) :].lstrip("/"): info.size for info in found if info.type == fs.FileType.File}
+
+
+def remove(uri: str) -> None:
+    """Removes a file; one that has gone already is no error."""
+    store, path = _store(uri)
+    with suppress(FileNotFoundError):
+        store.delete_file(path)
+
+
 def exists(uri: str) -> bool:
     """Whether a file lies there."""
     store, path = _store(uri)
@@ -281,12 +297,22 @@ def exists(uri: str) -> bool:
 
 
 def write_bytes(uri: str, content: bytes) -> None:
-    """Writes a small file whole, making its folder where there is need. OSError if it cannot."""
+    """Writes a small file, whole or not at all, making its folder where there is need. OSError if it cannot."""
     store, path = _store(uri)
-    if isinstance(store, fs.LocalFileSystem):
+    is_local = isinstance(store, fs.LocalFileSystem)
+    if is_local:
         os.makedirs(os.path.dirname(path), exist_ok=True)
-    with store.open_output_stream(path) as stream:
+    target = f"{path}.{os.getpid()}.tmp" if is_local else path
+    with store.open_output_stream(target) as stream:
         stream.write(content)
+    if is_local:
+        os.replace(target, path)
+
+
+def move(uri: str, target: str) -> None:
+    """Gives a file another name in its folder."""
+    store, path = _store(uri)
+    store.move(path, _store(target)[1])
 
 
 def read_bytes(uri: str) -> bytes:

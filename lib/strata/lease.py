@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from strata import failpoint
 from strata.errors import CommitUnknown, LeaseHeld
 from strata.storage import Warehouse
 
@@ -52,7 +53,9 @@ def hold(spark: SparkSession, warehouse: Warehouse, feed: str, run_id: str) -> I
     }
     local = "://" not in warehouse.root
     with (_hold_file if local else _hold_s3)(spark, warehouse, feed, holder) as lease:
+        failpoint.reach("lease.taken", feed)
         yield lease
+    failpoint.reach("lease.released", feed)
 
 
 @contextmanager

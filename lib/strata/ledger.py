@@ -19,18 +19,19 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from strata import files
-from strata.errors import CommitUnknown, LeaseHeld, UsageError
-from strata.storage import Warehouse, latest_version, read_arrow
+from strata import failpoint, files, resource_trouble
+from strata.errors import CommitUnknown, Damaged, LeaseHeld, StrataError, TornCommit, UsageError
+from strata.storage import Warehouse, is_whole, latest_version, read_arrow, set_torn_aside
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 SCHEMA = """
 feed string, publication bigint, builds_on bigint, restores bigint, run_id string, published_at timestamp,
-strata_version string, params string,
+strata_version string, params string, kind string, ends bigint, erasures array<string>,
 tables array<struct<table: string, version: bigint, rows: bigint, identity: bigint, quarantine_version: bigint,
-  rejected: bigint, fingerprint: string, slices: array<string>, built_from: map<string,bigint>>>,
+  rejected: bigint, fingerprint: string, slices: array<string>, built_from: map<string,bigint>,
+  manifest: string, quarantine_manifest: string>>,
 files array<struct<source: string, layout: string, table: string, path: string, sha256: string, bytes: bigint,
   records: bigint, status: string, detail: string, delivery_date: date>>,
 gates array<struct<table: string, mode: string, why: string, rows_in: bigint, accepted: bigint, quarantined: bigint,
@@ -40,7 +41,7 @@ gates array<struct<table: string, mode: string, why: string, rows_in: bigint, ac
     success: boolean, unexpected: bigint, observed: string>>>>,
 decisions array<struct<decision: string, table: string, file_sha256: string, record_number: bigint, by: string, why: string>>
 """
-LISTS = ("tables", "files", "gates", "decisions")
+LISTS = ("tables", "files", "gates", "decisions", "erasures")
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,9 @@ class TableState:
     """For a table that keeps slices: the parameters of each, as JSON."""
     built_from: dict[str, int] = field(default_factory=dict)
     """Version of each input, other feeds' tables included, from which it was computed."""
+    manifest: str = ""
+    """Digest of what the table's log says of that version, by which a later reader knows it again."""
+    quarantine_manifest: str = ""
 
 
 @dataclass(frozen=True)
@@ -126,6 +130,12 @@ class Publication:
     published_at: datetime | None = None
     strata_version: str = ""
     params: str = "{}"
+    kind: str = "run"
+    """`run`, `rollback`, `decision`, `maintenance` (the same rows in other files) or `erasure`."""
+    ends: int = 0
+    """Publications up to this number have ended: their files may be gone, and nobody rolls back to them."""
+    erasures: tuple[str, ...] = ()
+    """Erasures that this publication carries out, by their ids; whose, it does not say."""
     tables: tuple[TableState, ...] = ()
     files: tuple[FileEntry, ...] = ()
     gates: tuple[GateEntry, ...] = ()
@@ -137,6 +147,7 @@ class Publication:
 
 NOTHING = 0
 """The number that a feed's first publication builds on."""
+UNREADABLE = "unreadable"
 
 
 def table_path(feed: str) -> str:
@@ -145,11 +156,53 @@ def table_path(feed: str) -> str:
 
 def read(warehouse: Warehouse, feed: str) -> tuple[Publication, ...]:
     """Every publication of the feed, oldest first; needs no Spark."""
-    version = latest_version(warehouse, table_path(feed))
+    return _read_at(warehouse, feed, version_of(warehouse, feed))
+
+
+def version_of(warehouse: Warehouse, feed: str) -> int | None:
+    """The version at which the feed's ledger is read; None where there is no ledger yet.
+
+    A torn last commit was a publication that never stood, so the version before it is the ledger; but
+    where some run was told that it stands, its loss is damage, and reading on would hide it.
+    """
+    path = table_path(feed)
+    version = latest_version(warehouse, path)
+    if version is None or is_whole(warehouse, path, version):
+        return version
+    before = version - 1 if version else None
+    standing = newest(_read_at(warehouse, feed, before))
+    lost = (standing.publication if standing else NOTHING) + 1
+    told = [a.run_id for a in read_attempts(warehouse, feed) if a.outcome == UNREADABLE or (a.publication or 0) >= lost]
+    if told:
+        raise TornCommit(
+            f"a publication that stands must be readable; publication {lost} of {feed} (run {told[-1]}) is not: version {version} of "
+            f"{warehouse.path(path)} is empty or torn: restore that file of its _delta_log from a backup"
+        )
+    return before
+
+
+def _read_at(warehouse: Warehouse, feed: str, version: int | None) -> tuple[Publication, ...]:
     if version is None:
         return ()
     rows = read_arrow(warehouse, table_path(feed), version).to_pylist()
-    return tuple(sorted(map(_from_row, rows), key=lambda publication: publication.publication))
+    every = tuple(sorted(map(_from_row, rows), key=lambda publication: publication.publication))
+    _assert_chain(warehouse, feed, version, every)
+    return every
+
+
+def _assert_chain(warehouse: Warehouse, feed: str, version: int, every: tuple[Publication, ...]) -> None:
+    """Each commit of the ledger is one publication, and each builds on the one before: none may be missing.
+
+    A zero-length last commit would read as a ledger without its newest publication.
+    """
+    numbers = [publication.publication for publication in every]
+    chained = all(publication.builds_on == publication.publication - 1 for publication in every)
+    if numbers != list(range(1, version + 2)) or not chained:
+        raise Damaged(
+            f"the ledger of {feed} holds one publication a commit; it has {version + 1} commits and the publications "
+            f"{', '.join(map(str, numbers)) or 'none'}: restore {warehouse.path(table_path(feed))} from a backup",
+            feed=feed,
+        )
 
 
 def newest(publications: tuple[Publication, ...]) -> Publication | None:
@@ -185,6 +238,25 @@ def files_seen(line: Iterable[Publication]) -> set[tuple[str, str, str]]:
     return {(e.source, e.path, e.sha256) for p in line for e in p.files if e.status in ("taken", "folded")}
 
 
+def same_rows(publications: Iterable[Publication], table: str, version: int, other: int) -> bool:
+    """Whether two published versions of a table hold the same rows: no publication but maintenance lies between them."""
+    first: dict[int, int] = {}
+    before = None
+    for publication in publications:
+        state = publication.state(table)
+        if state is None:
+            continue
+        if publication.kind == "maintenance" and before is not None:
+            first.setdefault(state.version, first.get(before, before))
+        before = state.version
+    return first.get(version, version) == first.get(other, other)
+
+
+def ended(publications: Iterable[Publication]) -> int:
+    """The number up to which publications have ended; 0 while all are kept."""
+    return max((publication.ends for publication in publications), default=0)
+
+
 def decisions(line: Iterable[Publication]) -> tuple[Decision, ...]:
     return tuple(decision for publication in line for decision in publication.decisions)
 
@@ -195,9 +267,12 @@ def publish(spark: SparkSession, warehouse: Warehouse, publication: Publication)
     Two blind appends would both succeed; the transaction id (the number within the feed) refuses the
     second, in silence, so only reading back tells who won.
     """
-    stamped = replace(publication, published_at=datetime.now(timezone.utc).replace(tzinfo=None))
+    # With its zone: Spark would take a time without one as the machine's own.
+    stamped = replace(publication, published_at=datetime.now(timezone.utc))
     path = warehouse.spark_path(table_path(publication.feed))
     frame = spark.createDataFrame([_to_row(stamped)], SCHEMA)
+    set_torn_aside(spark, warehouse, table_path(publication.feed), version_of(warehouse, publication.feed))
+    failpoint.reach("publication.before", publication.feed)
     try:
         (
             frame.coalesce(1)
@@ -206,12 +281,16 @@ def publish(spark: SparkSession, warehouse: Warehouse, publication: Publication)
             .option("txnAppId", f"strata/publications/{publication.feed}")
             .option("txnVersion", publication.publication)
             .option("userMetadata", publication.run_id)
+            # A ledger begun by an older release lacks the newest columns.
+            .option("mergeSchema", "true")
             .save(path)
         )
     except Exception as error:  # whatever Delta or the store says, the log tells the outcome
         _confirm(warehouse, stamped, error)
     else:
+        failpoint.reach("publication.after", publication.feed)
         _confirm(warehouse, stamped, None)
+    failpoint.reach("publication.confirmed", publication.feed)
     return stamped
 
 
@@ -229,7 +308,9 @@ def _confirm(warehouse: Warehouse, publication: Publication, error: Exception | 
     if standing:
         raise LeaseHeld(f"one run of a feed publishes at a time; {what} is run {standing[0].run_id}'s: run again")
     if error is not None:
-        raise error
+        raise resource_trouble.explain(error) or StrataError(
+            f"{what} does not stand, and nothing was published; its commit ended with {' '.join(str(error).split())[:200]}: run again"
+        ) from error
     raise CommitUnknown(f"{what} was sent and does not stand in the ledger: nothing was published, run again")
 
 
@@ -242,8 +323,10 @@ def _to_row(publication: Publication) -> dict[str, Any]:
 
 def _from_row(row: dict[str, Any]) -> Publication:
     kinds = {"tables": TableState, "files": FileEntry, "gates": GateEntry, "decisions": Decision}
+    # A column that an older release did not write is null, and means its default.
+    told = {name: value for name, value in row.items() if value is not None or name in ("restores", "published_at")}
     parts = {name: tuple(kind(**_plain(item)) for item in row[name] or ()) for name, kind in kinds.items()}
-    return Publication(**{**row, **parts})
+    return Publication(**{**told, **parts, "erasures": tuple(row.get("erasures") or ())})
 
 
 def _plain(item: dict[str, Any]) -> dict[str, Any]:
@@ -255,6 +338,9 @@ def _plain(item: dict[str, Any]) -> dict[str, Any]:
     for key in ("slices", "expectations"):
         if key in plain:
             plain[key] = tuple(plain[key] or ())
+    for key in ("manifest", "quarantine_manifest"):
+        if key in plain:
+            plain[key] = plain[key] or ""
     return plain
 
 
@@ -270,7 +356,7 @@ class Attempt:
     started_at: str
     ended_at: str = ""
     outcome: str = "running"
-    """`published`, `nothing new`, `gate failed`, `failed`."""
+    """`published`, `nothing new`, `gate failed`, `failed`; `unreadable` where the note itself is damaged."""
     publication: int | None = None
     message: str = ""
     params: dict[str, Any] = field(default_factory=dict)
@@ -279,11 +365,13 @@ class Attempt:
 
 def note_attempt(warehouse: Warehouse, attempt: Attempt) -> None:
     """Writes the note; a failure to write it never fails a run."""
+    failpoint.reach("attempt.before", attempt.feed)
     try:
         uri = f"{warehouse.root}/ops/runs/{attempt.feed}/{attempt.run_id}.json"
         files.write_bytes(uri, json.dumps(asdict(attempt), sort_keys=True).encode())
     except OSError:
         pass
+    failpoint.reach("attempt.after", attempt.feed)
 
 
 def read_attempts(warehouse: Warehouse, feed: str) -> list[Attempt]:
@@ -293,5 +381,9 @@ def read_attempts(warehouse: Warehouse, feed: str) -> list[Attempt]:
     for name in files.list_names(root):
         if name.endswith(".json"):
             with files.open_input(f"{root}/{name}") as stream:
-                notes.append(Attempt(**json.loads(stream.read())))
+                text = stream.read()
+            try:
+                notes.append(Attempt(**json.loads(text)))
+            except ValueError:  # Cut off by a power loss.
+                notes.append(Attempt(name.removesuffix(".json"), feed, "", outcome=UNREADABLE))
     return sorted(notes, key=lambda attempt: (attempt.started_at, attempt.run_id))

@@ -41,13 +41,14 @@ class Look:
     header: tuple[str, ...]
     chunks: tuple[Chunk, ...]
     parser: str
-    extra_fields: tuple[str, ...]  # in the header, but not named by the layout
+    extra_fields: tuple[str, ...]  # in the header, but not named by the layout; untold where the source is personal
     delivery_date: date | None
     is_gzip: bool = False
     blank_lines: int = 0
     notes: tuple[str, ...] = ()
     member: Member | None = None  # where it lies in the archive at `uri`
     stored_bytes: int = 0  # of the file at `uri`: the archive's, for a member
+    dropped_fields: int = 0  # of a personal source: in the header, but not named by the layout
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,7 @@ def _look_at(opener: Opener, layouts: Sequence[Layout], stored_bytes: int) -> Lo
     scan, hashing = _scan(opener, layouts)
     if hashing.size != file.size:
         raise BadFile(f"the file changed while it was read; it had {file.size} bytes")
+    extra = tuple(name for name in scan.header if name not in scan.layout.named)
     return Look(
         path=file.path,
         uri=file.uri,
@@ -102,11 +104,12 @@ def _look_at(opener: Opener, layouts: Sequence[Layout], stored_bytes: int) -> Lo
         header=scan.header,
         chunks=scan.chunks,
         parser=scan.parser,
-        extra_fields=tuple(name for name in scan.header if name not in scan.layout.named),
+        extra_fields=() if scan.layout.personal else extra,
         delivery_date=delivered,
         is_gzip=opener.is_gzip,
         blank_lines=scan.blank_lines,
         notes=scan.notes,
+        dropped_fields=len(extra) if scan.layout.personal else 0,
         member=opener.member,
         stored_bytes=stored_bytes,
     )

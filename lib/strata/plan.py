@@ -21,6 +21,16 @@ from strata.storage import Warehouse
 from strata.table import Source
 
 FOLDED_FILE = "same bytes as a file already taken"
+_MOST_NAMES = 20
+
+
+@dataclass(frozen=True, repr=False)
+class Erase:
+    """One person's erasure; its text form shows no pseudonym."""
+
+    id: str
+    tokens: tuple[tuple[str, str, str], ...]
+    """(bronze table, column, pseudonym): whose rows go."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +48,8 @@ class Options:
     """(table, reason): publish though that table's gate says no."""
     places: tuple[Place, ...] = ()
     """Further files and folders to take, where they lie."""
+    erase: Erase | None = None
+    """Take a person out of the tables that `tables` names and what is computed from them; read no file."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +111,7 @@ def make_plan(feed: Feed, params: dict[str, Any], warehouse: Warehouse, options:
     if unknown:
         raise UsageError(f"--table names a table of {feed.name}: {', '.join(feed.table_names)}; got {', '.join(unknown)}")
     if looked is None:
-        takes_files = not options.tables or not set(options.tables).isdisjoint(feed.bronze_tables)
+        takes_files = not options.erase and (not options.tables or not set(options.tables).isdisjoint(feed.bronze_tables))
         looked = look_at_files(feed, options, line) if takes_files else Looked()
     fingerprints = {name: feed.fingerprint(name, params) for name in feed.table_names}
     steps = tuple(_steps(feed, params, warehouse, options, base, looked, fingerprints))
@@ -182,8 +194,11 @@ def _rejected(source: str, file: files.RawFile, error: BadFile) -> FileEntry:
 
 
 def _drift(seen: Look) -> str:
-    """Fields that the layout does not name are kept in `_extra`, and told here."""
-    return f"kept in _extra: {', '.join(seen.extra_fields)}" if seen.extra_fields else ""
+    """Fields that the layout does not name are kept in `_extra`, and told here; of a personal source they are dropped."""
+    if seen.dropped_fields:
+        return f"not named by the layout, and dropped: {_plural(seen.dropped_fields, 'field')}"
+    shown, more = seen.extra_fields[:_MOST_NAMES], len(seen.extra_fields) - _MOST_NAMES
+    return f"kept in _extra: {', '.join(shown)}{f' and {more} more' if more > 0 else ''}" if shown else ""
 
 
 # --- the tables ----------------------------------------------------------------------------------
@@ -221,7 +236,7 @@ def _why_whole(name: str, state: TableState | None, fingerprint: str, options: O
     if options.full:
         return "--full"
     if options.tables:
-        return "asked for" if name in options.tables else "its input is recomputed"
+        return ("a person asked to be forgotten" if options.erase else "asked for") if name in options.tables else "its input is recomputed"
     if state and state.fingerprint != fingerprint:
         return "its rules have changed"
     return ""
@@ -267,8 +282,11 @@ def _table_step(
 
 
 def _has_moved(name: str, state: TableState, base: Publication | None, warehouse: Warehouse) -> bool:
-    current = published_state(name, base, warehouse)
-    return current is not None and state.built_from.get(name) != current.version
+    current, held = published_state(name, base, warehouse), state.built_from.get(name)
+    if current is None or held == current.version:
+        return False
+    # Another feed's maintenance gives its tables new versions, and no new rows.
+    return held is None or not ledger.same_rows(ledger.read(warehouse, split_name(name)[1]), name, held, current.version)
 
 
 def published_state(name: str, base: Publication | None, warehouse: Warehouse) -> TableState | None:

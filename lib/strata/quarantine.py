@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from strata import feed as feeds
-from strata import ledger
+from strata import integrity, ledger
 from strata.errors import UsageError
 from strata.ledger import Decision, Publication
 from strata.storage import Warehouse, quarantine_name, read_arrow
@@ -35,6 +35,7 @@ def rows_of(warehouse: Warehouse, publication: Publication, table: str) -> list[
     state = publication.state(table)
     if state is None or state.quarantine_version is None:
         return []
+    integrity.assert_intact(warehouse, state)
     rows = read_arrow(warehouse, quarantine_name(table), state.quarantine_version).to_pylist()
     return sorted(rows, key=lambda row: (str(row.get("_file_sha256")), row.get("_record_number") or 0))
 

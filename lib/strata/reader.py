@@ -31,7 +31,7 @@ PROVENANCE = {
 }
 READER = 1
 """Part of every bronze table's fingerprint: raise it when a mend changes what is read from the same bytes."""
-_SPARK_TYPES = {pa.string(): "string", pa.int64(): "bigint", pa.date32(): "date"}
+_SPARK_TYPES = {pa.string(): "string", pa.int64(): "bigint", pa.date32(): "date", pa.bool_(): "boolean"}
 
 
 @dataclass(frozen=True)
@@ -43,28 +43,37 @@ class Part:
     layout: Layout
 
 
-def bronze_frame(spark: SparkSession, looks: Sequence[Look], layouts: Sequence[Layout], contract_columns: Sequence[str]) -> DataFrame:
+def bronze_frame(
+    spark: SparkSession,
+    looks: Sequence[Look],
+    layouts: Sequence[Layout],
+    contract_columns: Sequence[str],
+    suppressed: frozenset[str] = frozenset(),
+) -> DataFrame:
     """One row per raw record of the files looked at: the business columns, then the provenance.
 
     `contract_columns` are the bronze table's columns in contract order; provenance among them is
-    passed over. A column that a layout lacks is null. The frame fails, and says where, if a file
+    passed over. A column that a layout lacks is null. With a suppression list the frame tells in `_forgotten`
+    whether a record is of a person on it; such a record must not be written. The frame fails, and says where, if a file
     is no longer what was looked at or a chunk does not give the records that were counted.
     """
     business = tuple(name for name in contract_columns if not name.startswith("_"))
     if any(layout.personal for layout in layouts):
         protect.from_environment()  # Better here, in one sentence, than in a task.
-    schema = bronze_schema(business)
+        protect.check_suppressed(suppressed)
+    schema = bronze_schema(business, bool(suppressed))
     tasks = _tasks(_parts(looks, layouts, business))
     ddl = ", ".join(f"`{f.name}` {_SPARK_TYPES[f.type]}" for f in schema)
     if not tasks:
         return spark.createDataFrame([], ddl)
     one_a_task = spark.range(0, len(tasks), 1, len(tasks))
-    return one_a_task.mapInArrow(_read_tasks(tasks, business), ddl)
+    return one_a_task.mapInArrow(_read_tasks(tasks, business, suppressed), ddl)
 
 
-def bronze_schema(business: Iterable[str]) -> pa.Schema:
+def bronze_schema(business: Iterable[str], tells_forgotten: bool = False) -> pa.Schema:
     """The columns of `bronze_frame`, all business columns as text."""
-    return pa.schema([(name, pa.string()) for name in business] + list(PROVENANCE.items()))
+    mark = [(protect.FORGOTTEN, pa.bool_())] if tells_forgotten else []
+    return pa.schema([(name, pa.string()) for name in business] + list(PROVENANCE.items()) + mark)
 
 
 def _parts(looks: Sequence[Look], layouts: Sequence[Layout], business: Sequence[str]) -> list[Part]:
@@ -79,7 +88,7 @@ def _check_columns(layouts: Iterable[Layout], business: Sequence[str]) -> None:
         {
             f"{layout.feed}_{layout.source}.{layout.name}: {layout.table} has no column {column}"
             for layout in layouts
-            for column in layout.columns
+            for column in layout.bronze_columns
             if column not in business
         }
     )
@@ -101,13 +110,15 @@ def _tasks(parts: Sequence[Part]) -> tuple[tuple[Part, ...], ...]:
     return tuple(map(tuple, tasks))
 
 
-def _read_tasks(tasks: Sequence[Sequence[Part]], business: Sequence[str]) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+def _read_tasks(
+    tasks: Sequence[Sequence[Part]], business: Sequence[str], suppressed: frozenset[str]
+) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     def read(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         with Archives() as archives:
             for batch in batches:
                 for task in batch.column(0).to_pylist():
                     for part in tasks[task]:
-                        yield from read_part(part, business, archives)
+                        yield from read_part(part, business, archives, suppressed)
 
     return read
 
@@ -115,7 +126,9 @@ def _read_tasks(tasks: Sequence[Sequence[Part]], business: Sequence[str]) -> Cal
 # --- in the executors -------------------------------------------------------------------------
 
 
-def read_part(part: Part, business: Sequence[str], archives: Archives | None = None) -> Iterator[pa.RecordBatch]:
+def read_part(
+    part: Part, business: Sequence[str], archives: Archives | None = None, suppressed: frozenset[str] = frozenset()
+) -> Iterator[pa.RecordBatch]:
     """The chunk's rows with the columns of `bronze_schema`. `archives` keeps an archive open from part to part.
 
     BadFile if the file is no longer what was looked at; ConservationError if the chunk gives
@@ -123,8 +136,8 @@ def read_part(part: Part, business: Sequence[str], archives: Archives | None = N
     """
     look, chunk = part.look, part.chunk
     _check_size(look)
-    schema = bronze_schema(business)
-    guard = protect.protector(part.layout.personal, protect.from_environment()) if part.layout.personal else None
+    schema = bronze_schema(business, bool(suppressed))
+    guard = protect.protector(part.layout.personal, protect.from_environment(), suppressed) if part.layout.personal else None
     where = f"bytes {chunk.start} to {chunk.end}"
     number = chunk.first_record
     for batch in _read(part, archives or Archives()):

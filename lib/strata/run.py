@@ -14,8 +14,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from strata import __version__, lease, ledger, storage
-from strata.errors import GateFailed, StrataError
+from strata import __version__, integrity, lease, ledger, storage
+from strata.errors import GateFailed, StrataError, UsageError
 from strata.ledger import Attempt, GateEntry, Publication
 from strata.plan import Options, Plan, make_plan
 from strata.storage import Store, Warehouse
@@ -53,6 +53,8 @@ def run_feed(spark: SparkSession, warehouse: Warehouse, plan: Plan, options: Opt
         report = Report(feed.name, run_id, plan)
         if plan.is_empty:
             return report
+        for state in plan.base.tables if plan.base else ():
+            integrity.assert_intact(warehouse, state)
         attempt = Attempt(run_id, feed.name, _now(), params=plan.params)
         work = Work(spark, Store(spark, warehouse, run_id), plan, options, say)
         try:
@@ -82,6 +84,8 @@ def run_feed(spark: SparkSession, warehouse: Warehouse, plan: Plan, options: Opt
 def _again(plan: Plan, warehouse: Warehouse, options: Options) -> Any:
     """What was looked at before, unless another run has published meanwhile."""
     latest = ledger.newest(ledger.read(warehouse, plan.feed.name))
+    if options.erase:
+        return plan.looked
     moved = (latest.publication if latest else 0) != (plan.base.publication if plan.base else 0)
     return None if moved else plan.looked
 
@@ -98,12 +102,19 @@ def rollback(spark: SparkSession, warehouse: Warehouse, feed: str, number: int) 
 
     def old_set(every: tuple[Publication, ...]) -> Publication:
         old = ledger.find(every, feed, number)
+        if number <= ledger.ended(every):
+            raise UsageError(
+                f"a rollback needs a publication that is still kept; publication {number} of {feed} has ended, and its files may be gone: "
+                f"choose one after {ledger.ended(every)}"
+            )
         missing = [s.table for s in old.tables if not storage.has_version(warehouse, s.table, s.version)]
         if missing:
             raise StrataError(
                 f"a rollback needs the files of that publication; {', '.join(missing)} no longer has them: choose a newer publication"
             )
-        return Publication(feed, 0, 0, "", restores=old.publication, params=old.params, tables=old.tables)
+        for state in old.tables:
+            integrity.assert_intact(warehouse, state)
+        return Publication(feed, 0, 0, "", kind="rollback", restores=old.publication, params=old.params, tables=old.tables)
 
     return _publish_alone(spark, warehouse, feed, old_set)
 
@@ -113,7 +124,7 @@ def record_decisions(spark: SparkSession, warehouse: Warehouse, feed: str, decis
 
     def with_decisions(every: tuple[Publication, ...]) -> Publication:
         latest = every[-1]
-        return Publication(feed, 0, 0, "", params=latest.params, tables=latest.tables, decisions=decisions)
+        return Publication(feed, 0, 0, "", kind="decision", params=latest.params, tables=latest.tables, decisions=decisions)
 
     return _publish_alone(spark, warehouse, feed, with_decisions)
 
@@ -127,4 +138,7 @@ def _publish_alone(
         base = every[-1].publication if every else ledger.NOTHING
         made = replace(make(every), publication=base + 1, builds_on=base, run_id=run_id, strata_version=__version__)
         held.assert_held()
-        return ledger.publish(spark, warehouse, made)
+        started = _now()
+        published = ledger.publish(spark, warehouse, made)
+        ledger.note_attempt(warehouse, Attempt(run_id, feed, started, _now(), "published", published.publication))
+        return published

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from strata import resources
+from strata import resource_trouble, resources
 from strata.errors import UsageError
 
 if TYPE_CHECKING:
@@ -83,15 +83,26 @@ def build(master: str | None = None, settings: dict[str, str] | None = None, log
         conf.setIfMissing("spark.master", "local[*]")
     conf.setIfMissing("spark.app.name", "strata")
     try:
-        with _stderr_to(log_file):
+        with _output_to(log_file):
             spark = SparkSession.builder.config(conf=conf).getOrCreate()
     except (PySparkException, OSError, RuntimeError) as error:
+        trouble = resource_trouble.explain(error, _end_of(log_file))
+        if trouble is not None:
+            raise trouble from None
         hint = f"see {log_file}" if log_file else "see above"
         raise UsageError(f"Spark needs Java 17 to 22 to start, and did not start ({type(error).__name__}); {hint}") from None
     spark.sparkContext.setLogLevel("ERROR")
     # pyspark logs every query error as a JSON line with the JVM's whole trace, besides raising it.
     logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL + 1)
     return spark
+
+
+def _end_of(log_file: str | None) -> str:
+    """The last that the JVM printed: one that does not start tells why there only."""
+    try:
+        return Path(log_file).read_text(encoding="utf-8", errors="replace")[-4000:] if log_file else ""
+    except OSError:
+        return ""
 
 
 def _with_sedona(given: str, ours: str) -> str:
@@ -132,20 +143,24 @@ def _s3_settings() -> dict[str, str]:
 
 
 @contextmanager
-def _stderr_to(log_file: str | None) -> Iterator[None]:
-    """Sends what the new JVM prints to a file; the JVM inherits the descriptor for its whole life."""
+def _output_to(log_file: str | None) -> Iterator[None]:
+    """Sends what the new JVM prints to a file; the JVM inherits the descriptors for its whole life."""
     if log_file is None or "PYSPARK_GATEWAY_PORT" in os.environ:
         yield
         return
+    sys.stdout.flush()
     sys.stderr.flush()
-    kept = os.dup(2)
+    # A JVM that cannot start says why on its standard output, where only answers belong.
+    kept = {number: os.dup(number) for number in (1, 2)}
     target = os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
-        os.dup2(target, 2)
+        for number in kept:
+            os.dup2(target, number)
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+        for number, own in kept.items():
+            os.dup2(own, number)
+            os.close(own)
         os.close(target)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from strata import protect, resources
 from strata.contract import read_yaml
 from strata.errors import BadFile, DeclarationError
+from strata.protect import Protection
 
 FORMATS = ("csv", "json", "flatgeobuf")
 DELIVERY = "delivery"
@@ -22,7 +23,7 @@ _TOP_KEYS = {"apiVersion", "kind", "id", "name", "version", "status", "domain", 
 _OBJECT_KEYS = _COMMON | {"properties", "dataGranularityDescription"}
 _FIELD_KEYS = _COMMON | {"required", "classification", "examples"}
 _CUSTOM = {"table", "format", "delimiter", "header", "records", "constants", "order"}
-_FIELD_CUSTOM = {"unit", "protect", "pattern"}
+_FIELD_CUSTOM = {"unit", "protect", "of", "values", "pattern", "identifies"}
 _OPTION_OF = {"delimiter": "csv", "header": "csv", "records": "json"}
 NO_HEADER = "none"
 _TABLE = re.compile(r"bronze\.[a-z][a-z0-9_]*")
@@ -39,6 +40,8 @@ class Field:
     required: bool = False  # the file's header must have it
     protect: str | None = None  # what becomes of a personal field, one of protect.WAYS; None: it is open
     pattern: str | None = None  # without a header: what its text must match in the first record, or be empty if not required
+    values: tuple[str, ...] = ()  # of a field protected as `listed`: what is let through
+    identifies: bool = False  # a person is known by it, and found by it who asks to be forgotten
 
     @property
     def is_personal(self) -> bool:
@@ -58,6 +61,7 @@ class Layout:
     options: Mapping[str, str] = field(default_factory=dict)  # delimiter, header, records
     constants: Mapping[str, str] = field(default_factory=dict)  # bronze column -> its fixed text
     order: str | None = None  # a bronze column, or `delivery`; None: records have no order
+    made: tuple[Protection, ...] = ()  # personal columns that the reader makes of other fields
 
     @property
     def delimiter(self) -> str:
@@ -71,13 +75,24 @@ class Layout:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The bronze columns it gives: its fields, then its constants."""
+        """What is read from the file: its fields, then its constants."""
         return (*(f.column for f in self.fields), *self.constants)
 
     @property
-    def personal(self) -> dict[str, str]:
-        """Each personal bronze column, and how the reader protects it."""
-        return {f.column: f.protect for f in self.fields if f.protect}
+    def bronze_columns(self) -> tuple[str, ...]:
+        """The bronze columns it fills: without the fields that the reader drops, and with those it makes."""
+        dropped = {f.column for f in self.fields if f.protect == "drop"}
+        return (*(name for name in self.columns if name not in dropped), *(rule.column for rule in self.made))
+
+    @property
+    def personal(self) -> tuple[Protection, ...]:
+        """What becomes of each personal field, and what is made of them; empty for a source without any."""
+        return (*(Protection(f.column, f.protect, values=f.values, identifies=f.identifies) for f in self.fields if f.protect), *self.made)
+
+    @property
+    def identifying(self) -> tuple[Protection, ...]:
+        """The personal fields by which a person is known."""
+        return tuple(rule for rule in self.personal if rule.identifies)
 
     @property
     def required(self) -> frozenset[str]:
@@ -246,7 +261,7 @@ def _parse(file: str, document: Mapping[str, Any], check: _Check) -> Layout:
     format_ = custom.get("format")
     if format_ not in FORMATS:
         check.add("format", f"must be one of {', '.join(FORMATS)}; got {format_!r}")
-    fields = _parse_fields(document.get("schema"), check)
+    fields, made = _parse_fields(document.get("schema"), check)
     options = _parse_options(custom, format_, check)
     _check_patterns(fields, options, check)
     constants = _parse_constants(custom.get("constants"), fields, check)
@@ -261,27 +276,36 @@ def _parse(file: str, document: Mapping[str, Any], check: _Check) -> Layout:
         options=options,
         constants=constants,
         order=_parse_order(custom.get("order"), columns, check),
+        made=made,
     )
 
 
-def _parse_fields(schema: Any, check: _Check) -> tuple[Field, ...]:
+def _parse_fields(schema: Any, check: _Check) -> tuple[tuple[Field, ...], tuple[Protection, ...]]:
+    """The fields of the file, and the columns that the reader makes of personal ones."""
     if not isinstance(schema, list) or len(schema) != 1 or not isinstance(schema[0], dict):
         check.add("schema", "must hold exactly one object")
-        return ()
+        return (), ()
     check.keys("schema.", schema[0], _OBJECT_KEYS)
     properties = schema[0].get("properties")
     if not isinstance(properties, list) or not all(isinstance(p, dict) for p in properties):
         check.add("schema.properties", "must be a list of mappings")
-        return ()
-    fields = tuple(_parse_field(entry, check) for entry in properties)
-    _check_once("name", [f.column for f in fields], check)
+        return (), ()
+    parsed = [_parse_field(entry, check) for entry in properties]
+    fields = tuple(item for item in parsed if isinstance(item, Field))
+    made = tuple(item for item in parsed if isinstance(item, Protection))
+    _check_once("name", [item.column for item in parsed], check)
     _check_once("physicalName", [f.name for f in fields], check)
     if not any(f.required for f in fields):
         check.add("required", "at least one field must be required: the layout is known by them")
-    return fields
+    personal = {f.column for f in fields if f.protect}
+    for rule in made:
+        for name in rule.of:
+            if name not in personal:
+                check.add(f"{rule.column}.of", f"names personal fields of the layout; {name} is none")
+    return fields, made
 
 
-def _parse_field(entry: Mapping[str, Any], check: _Check) -> Field:
+def _parse_field(entry: Mapping[str, Any], check: _Check) -> Field | Protection:
     column = check.text("name", entry.get("name"), _COLUMN)
     check.keys(f"{column}.", entry, _FIELD_KEYS)
     custom = check.custom(f"{column}.", entry, _FIELD_CUSTOM)
@@ -296,8 +320,28 @@ def _parse_field(entry: Mapping[str, Any], check: _Check) -> Field:
     required = entry.get("required", False)
     if not isinstance(required, bool):
         check.add(f"{column}.required", f"must be true or false; got {required!r}")
-    name = check.text(f"{column}.physicalName", entry.get("physicalName", column))
-    return Field(column, name, required is True, way, pattern)
+    values = _parse_texts(f"{column}.values", custom.get("values", []), check)
+    if bool(values) != (way == "listed"):
+        check.add(f"{column}.values", "stands with protect: listed, and with nothing else")
+    identifies = custom.get("identifies")
+    if identifies is not None and (identifies != "person" or way not in ("keyed_hash", "email") or "of" in custom):
+        check.add(f"{column}.identifies", "is person, for a field of the file that is protected as keyed_hash or email")
+    if "of" not in custom:
+        name = check.text(f"{column}.physicalName", entry.get("physicalName", column))
+        return Field(column, name, required is True, way, pattern, values, identifies == "person")
+    of = _parse_texts(f"{column}.of", custom["of"], check)
+    if not of or "physicalName" in entry or required:
+        check.add(f"{column}.of", "names the personal fields that the column is made of; it is no field itself, and not required")
+    if len(of) > 1 and way != "keyed_hash":
+        check.add(f"{column}.of", f"several fields give a keyed_hash, not {way!r}")
+    return Protection(column, str(way), of, values)
+
+
+def _parse_texts(where: str, value: Any, check: _Check) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(text, str) and text for text in value):
+        check.add(where, f"must be a list of texts; got {value!r}")
+        return ()
+    return tuple(value)
 
 
 def _parse_pattern(where: str, value: Any, check: _Check) -> str:

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from strata import files
+from strata import failpoint, files
 from strata.contract import Contract, Field, struct_type
-from strata.errors import CommitUnknown, StrataError
+from strata.errors import BadFile, CommitUnknown, Damaged, StrataError, TornCommit
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -88,15 +89,66 @@ def latest_version(warehouse: Warehouse, table: str) -> int | None:
 
 def read_commit(warehouse: Warehouse, table: str, version: int) -> Commit:
     """The commit's own information; a torn or empty commit file is an error that names it."""
-    uri = f"{warehouse.path(table)}/_delta_log/{version:020d}.json"
+    uri = _commit_file(warehouse, table, version)
     with files.open_input(uri) as stream:
-        lines = stream.read().decode("utf-8").splitlines()
+        text = stream.read()
     try:
-        info = next(action["commitInfo"] for action in map(json.loads, lines) if "commitInfo" in action)
+        actions = [json.loads(line) for line in text.decode("utf-8").splitlines()]
+        info = next(action["commitInfo"] for action in actions if "commitInfo" in action)
+        rows = info.get("operationMetrics", {}).get("numOutputRows")
+        if info.get("operation") == "WRITE" and rows is not None and int(rows) != _rows_added(actions):
+            raise ValueError("cut between two actions")
     except (StopIteration, ValueError):
-        raise StrataError(f"every commit of a table tells who wrote it; {uri} is empty or torn: restore that file from a backup") from None
-    rows = info.get("operationMetrics", {}).get("numOutputRows")
+        raise TornCommit(f"every commit of a table tells who wrote it; {uri} is empty or torn: restore that file from a backup") from None
     return Commit(version, info.get("userMetadata"), None if rows is None else int(rows), info.get("operation", ""))
+
+
+def _rows_added(actions: list[dict[str, Any]]) -> int:
+    """Rows in the files that a commit adds, by their statistics."""
+    return sum(json.loads(action["add"]["stats"])["numRecords"] for action in actions if action.get("add", {}).get("stats"))
+
+
+def _commit_file(warehouse: Warehouse, table: str, version: int) -> str:
+    return f"{warehouse.path(table)}/_delta_log/{version:020d}.json"
+
+
+def is_whole(warehouse: Warehouse, table: str, version: int) -> bool:
+    """Whether the commit file is there and can be believed. Delta reads a file without a byte as a commit without an action."""
+    try:
+        read_commit(warehouse, table, version)
+    except (TornCommit, BadFile):
+        return False
+    return True
+
+
+def assert_whole(warehouse: Warehouse, table: str, version: int) -> None:
+    """Refuses a version whose own commit is torn: Delta would show the version before it, and say nothing.
+
+    A commit file that has expired is Delta's business: a checkpoint stands for it.
+    """
+    if files.exists(_commit_file(warehouse, table, version)):
+        read_commit(warehouse, table, version)
+
+
+def set_torn_aside(spark: SparkSession, warehouse: Warehouse, table: str, published: int | None) -> None:
+    """Takes torn commits at the end of the log out of it, if no publication names them: they never were commits.
+
+    Delta cannot write after a torn one, and would count an empty one. The file is kept under another
+    name; the data files that it may have named stay where they are.
+    """
+    latest = latest_version(warehouse, table)
+    while latest is not None and (published is None or latest > published) and not is_whole(warehouse, table, latest):
+        log = f"{warehouse.path(table)}/_delta_log"
+        name = f"{latest:020d}"
+        for path, aside in ((f"{name}.json", f"{name}.json"), (f".{name}.json.crc", f"{name}.json.crc"), (f"{name}.crc", f"{name}.crc")):
+            # Hadoop's checksum and Delta's would not fit the commit that takes this one's place.
+            if files.exists(f"{log}/{path}"):
+                files.move(f"{log}/{path}", f"{log}/_torn_{time.time_ns()}_{aside}")
+        jvm: Any = spark._jvm
+        jvm.org.apache.spark.sql.delta.DeltaLog.invalidateCache(
+            spark._jsparkSession, jvm.org.apache.hadoop.fs.Path(warehouse.spark_path(table))
+        )
+        latest = latest_version(warehouse, table)
 
 
 def has_version(warehouse: Warehouse, table: str, version: int) -> bool:
@@ -116,17 +168,34 @@ def read_arrow(warehouse: Warehouse, table: str, version: int, columns: list[str
     import pyarrow as pa
     from pyarrow import parquet
 
+    assert_whole(warehouse, table, version)
     delta = _delta_table(warehouse, table, version)
     schema = pa.schema(delta.schema().to_arrow())
     parts = [_arrow_schema(schema).empty_table()]
     for uri, partition in _data_files(warehouse, table, version):
-        with files.open_input(uri) as stream:
+        with _readable(table, uri), files.open_input(uri) as stream:
             part = parquet.read_table(stream, page_checksum_verification=True)
+        strange = sorted(set(part.column_names) - set(schema.names))
+        if strange:
+            # Read on, and the table's own column would be NULL throughout.
+            raise Damaged(f"a file has its table's columns; {uri} has {strange[0]!r}, which {table} lacks: see `strata doctor`", file=uri)
         for name, value in partition.items():
             part = part.append_column(name, pa.repeat(pa.scalar(value), part.num_rows))
         parts.append(part)
     whole = pa.concat_tables(parts, promote_options="permissive")
     return whole.select(columns or schema.names)
+
+
+@contextmanager
+def _readable(table: str, uri: str) -> Iterator[None]:
+    """A published file that is gone or cannot be decoded is damage; a store that does not answer is not."""
+    try:
+        yield
+    except (BadFile, OSError, ValueError) as error:
+        if getattr(error, "errno", None) or "AWS Error" in str(error):
+            raise
+        why = str(error).partition("\n")[0][:200]
+        raise Damaged(f"a published file can be read; {uri} of {table} cannot ({why}): see `strata doctor`", file=uri) from None
 
 
 def _arrow_schema(schema: Any) -> pa.Schema:
@@ -138,9 +207,16 @@ def _arrow_schema(schema: Any) -> pa.Schema:
 
 def _delta_table(warehouse: Warehouse, table: str, version: int) -> Any:
     from deltalake import DeltaTable
+    from deltalake.exceptions import DeltaError
 
     path = re.sub(r"^s3a://", "s3://", warehouse.path(table))
-    return DeltaTable(path, version=version, storage_options=files.object_store_options(path))
+    try:
+        return DeltaTable(path, version=version, storage_options=files.object_store_options(path))
+    except DeltaError as error:
+        if "Generic S3 error" in str(error):
+            raise
+        why = str(error).partition("\n")[0][:200]
+        raise Damaged(f"a published version can be read; version {version} of {table} cannot ({why}): see `strata doctor`") from None
 
 
 def _data_files(warehouse: Warehouse, table: str, version: int) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -164,6 +240,7 @@ class Store:
     run_id: str
 
     def read(self, table: str, version: int) -> DataFrame:
+        assert_whole(self.warehouse, table, version)
         path = self.warehouse.spark_path(table)
         return self.spark.read.format("delta").option("versionAsOf", version).load(path)
 
@@ -173,10 +250,13 @@ class Store:
         Creates the empty table where there is none; takes back what an earlier run left unpublished.
         Returns the version on which the candidate stands.
         """
+        set_torn_aside(self.spark, self.warehouse, contract.table, published)
         latest = latest_version(self.warehouse, contract.table)
         if latest is None:
             self._create(contract)
             return 0
+        if published is not None:
+            assert_whole(self.warehouse, contract.table, published)
         wanted = published or 0
         if latest == wanted or self._is_restore_of(contract.table, latest, wanted):
             return latest
@@ -204,7 +284,7 @@ class Store:
         source = frame.withColumn("_gone", F.lit(False)).unionByName(gone.withColumn("_gone", F.lit(True)), allowMissingColumns=True)
         condition = " AND ".join(f"t.`{name}` = s.`{name}`" for name in key)
         values = {f"`{name}`": f"s.`{name}`" for name in contract.columns}
-        with self._commit_marks(contract.table):
+        with self._commit_marks(contract.table), self._sent("commit", contract.table, before):
             (
                 self._delta(contract.table)
                 .alias("t")
@@ -216,6 +296,29 @@ class Store:
             )
         return self._confirm(contract.table, before)
 
+    def compact(self, table: str, small_bytes: int) -> int:
+        """Rewrites small files as larger ones (OPTIMIZE), and gives the version that stands then; no row changes."""
+        marks = {
+            "commitInfo.userMetadata": f"optimize {self.run_id}",
+            "optimize.minFileSize": str(small_bytes),
+            "optimize.maxFileSize": str(4 * small_bytes),
+        }
+        failpoint.reach("optimize.before", table)
+        with self._settings(marks):
+            self._delta(table).optimize().executeCompaction()
+        failpoint.reach("optimize.after", table)
+        return self._latest(table)
+
+    def content(self, table: str, version: int) -> tuple[int, Any]:
+        """Rows, and an order-free sum of their hashes: equal where two versions hold the same rows."""
+        from pyspark.sql import functions as F
+
+        frame = self.read(table, version)
+        # Spark does not hash maps.
+        values = [F.to_json(name) if kind.startswith("map") else F.col(name) for name, kind in frame.dtypes]
+        row = frame.agg(F.count(F.lit(1)), F.sum(F.xxhash64(*values).cast("decimal(20,0)"))).collect()[0]
+        return row[0], row[1]
+
     def _create(self, contract: Contract) -> None:
         from delta.tables import DeltaTable
 
@@ -225,7 +328,8 @@ class Store:
             builder = builder.partitionedBy(*contract.partition_columns)
         for key, value in {**RETENTION, **_statistics(contract)}.items():
             builder = builder.property(key, value)
-        builder.execute()
+        with self._sent("create", contract.table, None):
+            builder.execute()
 
     def _write(self, contract: Contract, frame: DataFrame, mode: str) -> Commit:
         before = self._latest(contract.table)
@@ -241,8 +345,28 @@ class Store:
         if held != [(f.name, f.dataType) for f in frame.schema]:
             # The contract's columns have changed. Only then: with it, Delta forgets NOT NULL and comments.
             writer = writer.option("mergeSchema" if mode == "append" else "overwriteSchema", "true")
-        writer.save(self.warehouse.spark_path(contract.table))
+        with self._sent("commit", contract.table, before):
+            writer.save(self.warehouse.spark_path(contract.table))
         return self._confirm(contract.table, before)
+
+    @contextmanager
+    def _sent(self, what: str, table: str, before: int | None) -> Iterator[None]:
+        """Sends one commit: an error that leaves a new version behind is an outcome unknown, and nothing is cleaned up.
+
+        The response may be lost, or the commit torn; the next run finds out, and restores or takes it aside.
+        """
+        failpoint.reach(f"{what}.before", table)
+        try:
+            yield
+        except Exception as error:
+            after = latest_version(self.warehouse, table)
+            if after == before:
+                raise
+            raise CommitUnknown(
+                f"the outcome of a commit must be known; {table} went from version {before} to {after} while its writer was told "
+                f"{' '.join(str(error).split())[:200]}: nothing was published and nothing cleaned up, run again"
+            ) from error
+        failpoint.reach(f"{what}.after", table)
 
     def _confirm(self, table: str, before: int) -> Commit:
         """Reads the commit back: exactly one new version, and ours."""
@@ -264,24 +388,28 @@ class Store:
 
         Left on the session, txnAppId would silently skip the next table's write.
         """
+        marks = {"commitInfo.userMetadata": self.run_id, "write.txnAppId": f"{self.run_id}/{table}", "write.txnVersion": "0"}
+        with self._settings(marks):
+            yield
+
+    @contextmanager
+    def _settings(self, settings: dict[str, str]) -> Iterator[None]:
+        """Delta's settings for one operation; each is unset behind it."""
         prefix = "spark.databricks.delta."
-        marks = {
-            f"{prefix}commitInfo.userMetadata": self.run_id,
-            f"{prefix}write.txnAppId": f"{self.run_id}/{table}",
-            f"{prefix}write.txnVersion": "0",
-        }
-        for key, value in marks.items():
-            self.spark.conf.set(key, value)
+        for key, value in settings.items():
+            self.spark.conf.set(prefix + key, value)
         try:
             yield
         finally:
-            for key in marks:
-                self.spark.conf.unset(key)
+            for key in settings:
+                self.spark.conf.unset(prefix + key)
 
     def _restore(self, table: str, version: int) -> None:
         with self._commit_marks(table):
             self.spark.conf.set("spark.databricks.delta.commitInfo.userMetadata", f"restore {version} {self.run_id}")
-            self._delta(table).restoreToVersion(version)
+            delta = self._delta(table)
+            with self._sent("restore", table, self._latest(table)):
+                delta.restoreToVersion(version)
 
     def _is_restore_of(self, table: str, latest: int, wanted: int) -> bool:
         commit = read_commit(self.warehouse, table, latest)
@@ -300,10 +428,14 @@ class Store:
 
 
 def _statistics(contract: Contract) -> dict[str, str]:
-    """Keeps minimum and maximum of personal columns out of the log: they would be raw values."""
+    """Keeps minimum and maximum of personal columns out of the log, which no later deletion reaches."""
     if not any(field.is_personal for field in contract.fields):
         return {}
-    open_columns = [f.name for f in contract.fields if not f.is_personal and not f.type.startswith(("array", "map"))]
+    # Of a personal source the raw record is a pseudonym too.
+    closed = {field.name for field in contract.fields if field.is_personal} | {"_raw_record"}
+    # Delta refuses to be asked for statistics of these types.
+    without = ("array", "map", "struct", "boolean", "binary")
+    open_columns = [f.name for f in contract.fields if f.name not in closed and not f.type.startswith(without)]
     return {"delta.dataSkippingStatsColumns": ",".join(open_columns)}
 
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from strata import failpoint, ledger
 from strata import feed as feeds
-from strata import ledger
 from strata.errors import UsageError
-from strata.storage import Warehouse, latest_version, quarantine_name
+from strata.storage import Warehouse, assert_whole, quarantine_name
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -47,6 +47,18 @@ def published_names(warehouse: Warehouse) -> dict[str, tuple[str, int]]:
     return names
 
 
+def assert_intact(warehouse: Warehouse, name: str) -> None:
+    """Raises Damaged unless the log of a published name says what it said when it was published."""
+    from strata import integrity
+
+    for feed in feeds.feed_names():
+        latest = ledger.newest(ledger.read(warehouse, feed))
+        for state in latest.tables if latest else ():
+            for part in integrity.parts(state):
+                if part[0] == name:
+                    integrity.assert_version(warehouse, *part)
+
+
 def read_table(warehouse: Warehouse, name: str) -> pa.Table:
     """A published table, quarantine table or `ops` view as Arrow, without Spark."""
     if name in OPS:
@@ -56,6 +68,7 @@ def read_table(warehouse: Warehouse, name: str) -> pa.Table:
     names = published_names(warehouse)
     if name not in names:
         raise unknown(warehouse, name, names)
+    assert_intact(warehouse, name)
     return read_arrow(warehouse, *names[name])
 
 
@@ -76,6 +89,8 @@ def query(spark: SparkSession, warehouse: Warehouse, text: str) -> DataFrame:
     for relation in sorted(relations):
         if relation not in names and relation not in OPS:
             raise unknown(warehouse, relation, names)
+        if relation in names:
+            assert_intact(warehouse, relation)
         _create_view(spark, warehouse, relation, names)
     from pyspark.errors import PySparkException
 
@@ -146,14 +161,17 @@ def _create_view(spark: SparkSession, warehouse: Warehouse, name: str, names: di
         text = _ops_sql(warehouse, name)
     else:
         table, version = names[name]
+        assert_whole(warehouse, table, version)
         text = f"SELECT * FROM delta.`{warehouse.spark_path(table)}` VERSION AS OF {int(version)}"
+    failpoint.reach("view.before", name)
     spark.sql(f"CREATE OR REPLACE VIEW {name} AS {text}")
+    failpoint.reach("view.after", name)
 
 
 def _ops_sql(warehouse: Warehouse, name: str) -> str:
     parts = []
     for feed in feeds.feed_names():
-        version = latest_version(warehouse, ledger.table_path(feed))
+        version = ledger.version_of(warehouse, feed)
         if version is not None:
             parts.append(f"SELECT * FROM delta.`{warehouse.spark_path(ledger.table_path(feed))}` VERSION AS OF {version}")
     if not parts:
@@ -175,7 +193,7 @@ def _ops_arrow(warehouse: Warehouse, name: str) -> pa.Table:
 
     parts = []
     for feed in feeds.feed_names():
-        version = latest_version(warehouse, ledger.table_path(feed))
+        version = ledger.version_of(warehouse, feed)
         if version is not None:
             parts.append(read_arrow(warehouse, ledger.table_path(feed), version))
     if not parts:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import Observation
 from pyspark.sql import functions as F
 
-from strata import __version__, gate, ledger, storage
+from strata import __version__, failpoint, gate, integrity, ledger, storage
 from strata.candidate import Candidate, Change, bronze_candidate, count_and_identity, table_candidate
 from strata.contract import Contract, split_name
 from strata.errors import CommitUnknown, GateFailed, StrataError
@@ -169,6 +169,7 @@ class Work:
             previous.version if previous else None, commit.version, candidate.new_files, candidate.touched, candidate.group
         )
         self.say(_line(self.gates[-1]))
+        failpoint.reach("gate.passed", table)
 
     def _totals(self, candidate: Candidate, tally: Tally, whole: DataFrame, previous: TableState | None) -> tuple[int, int]:
         """Rows in the whole candidate, and the order-free hash of their ids."""
@@ -198,6 +199,8 @@ class Work:
         if name in self.plan.feed.bronze_tables and name not in self.states:
             self._make_empty(name)
         state = self.states.get(name) if owner == self.plan.feed.name else published_state(name, None, self.store.warehouse)
+        if state is not None and owner != self.plan.feed.name:
+            integrity.assert_intact(self.store.warehouse, state)
         if state is None:
             raise StrataError(f"{name} has never been published, and a table of this run reads it: run its feed first")
         return state
@@ -247,6 +250,10 @@ class Work:
                     f"{latest}: another program writes this table; stop it and run again"
                 )
 
+    def _sealed(self, table: str) -> TableState:
+        before = self.plan.base.state(table) if self.plan.base else None
+        return integrity.seal(self.store.warehouse, self.states[table], before)
+
     def publication(self) -> Publication:
         base = self.plan.base.publication if self.plan.base else ledger.NOTHING
         return Publication(
@@ -256,7 +263,11 @@ class Work:
             run_id=self.store.run_id,
             strata_version=__version__,
             params=json.dumps(self.plan.params, sort_keys=True),
-            tables=tuple(self.states[name] for name in self.plan.feed.table_names if name in self.states),
+            kind="erasure" if self.options.erase else "run",
+            # What an erasure replaces still holds the person.
+            ends=base if self.options.erase else 0,
+            erasures=(self.options.erase.id,) if self.options.erase else (),
+            tables=tuple(self._sealed(name) for name in self.plan.feed.table_names if name in self.states),
             files=self.plan.looked.entries,
             gates=tuple(self.gates),
         )

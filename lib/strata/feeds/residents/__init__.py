@@ -1,0 +1,68 @@
+"""The residents feed: users of a service, where they live, and how many live in each local authority.
+
+The reader makes pseudonyms before anything is written (`schemas/source/residents_*`), so no table holds a name, an
+address or a date of birth. Silver keeps each person's history; gold counts people, and hides small numbers.
+docs/PRIVACY.md tells what is protected, how, and what is not.
+"""
+
+from __future__ import annotations
+
+from strata.feeds.residents import authorities, moves, people, postcodes
+from strata.feeds.residents.params import Params
+from strata.table import Rows, Source, Table
+
+__all__ = ["SOURCES", "TABLES", "Params"]
+
+SOURCES = (
+    Source("users"),
+    Source("postcodes", needed="a postcode lookup; samples/residents/postcodes holds excerpts of two"),
+    Source("authorities"),
+)
+
+TABLES = (
+    Table(
+        "silver.residents_postcodes",
+        inputs=("bronze.residents_postcodes", "bronze.residents_authorities"),
+        transform=postcodes.residents_postcodes,
+        group=("postcode_token",),
+        folds=postcodes.FOLDS,
+    ),
+    Table(
+        "silver.residents_people",
+        inputs=("bronze.residents_users", "silver.residents_postcodes"),
+        transform=people.residents_people,
+        # A person's whole history is computed from all of the person's records, so their arrival cannot matter.
+        # A changed lookup may move anybody: it has no person_token, so it then recomputes the whole table.
+        group=("person_token",),
+        folds=people.FOLDS,
+    ),
+    Table(
+        "gold.residents_history_internal",
+        inputs=("silver.residents_people",),
+        transform=authorities.residents_history,
+        rows=Rows.AGGREGATE,
+        folds=authorities.HISTORY_FOLDS,
+    ),
+    Table(
+        "gold.residents_by_authority_internal",
+        inputs=("gold.residents_history_internal", "bronze.residents_users"),
+        transform=authorities.residents_by_authority_internal,
+        rows=Rows.AGGREGATE,
+        params=("as_of",),
+        folds=authorities.DATE_FOLDS,
+    ),
+    Table(
+        "gold.residents_by_authority",
+        inputs=("gold.residents_by_authority_internal",),
+        transform=authorities.residents_by_authority,
+        params=("suppress_below",),
+    ),
+    Table(
+        "gold.residents_moves",
+        inputs=("silver.residents_people",),
+        transform=moves.residents_moves,
+        rows=Rows.AGGREGATE,
+        params=("suppress_below",),
+        folds=moves.FOLDS,
+    ),
+)

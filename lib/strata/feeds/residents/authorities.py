@@ -1,0 +1,137 @@
+"""People by local authority: their history, how many there are on one date, and what of that is published."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from strata.feeds.residents.params import Params
+from strata.feeds.residents.people import UNDATED, UNKNOWN_SEX, add_statement
+from strata.feeds.residents.suppression import hide_breakdowns, hide_totals
+
+NOT_RESIDENT = "the person has left"
+HISTORY_FOLDS = (NOT_RESIDENT,)
+OTHER_DATE = "does not hold on the date asked for"
+DATE_FOLDS = (OTHER_DATE,)
+UNKNOWN_YEAR = "unknown"
+
+# Age in years reached in the calendar year of the date: only the year of birth is kept.
+AGE_BANDS = {
+    "people_0_15": (0, 15),
+    "people_16_24": (16, 24),
+    "people_25_34": (25, 34),
+    "people_35_44": (35, 44),
+    "people_45_54": (45, 54),
+    "people_55_64": (55, 64),
+    "people_65_74": (65, 74),
+    "people_75_plus": (75, 130),
+}
+BY_SEX = ("people_f", "people_m", "people_sex_unknown")
+BY_AGE = (*AGE_BANDS, "people_age_unknown")
+_PLACE = ("authority_code", "authority_name", "is_authority")
+
+
+# --- history ---------------------------------------------------------------------------------------
+
+
+def residents_history(people: DataFrame) -> DataFrame:
+    """One row per authority (or reason why there is none), sex, year of birth and period, with how many people.
+
+    At any date each person is in one period at most, so people who hold on a date add up to distinct people.
+    """
+    fold = F.when(~F.col("is_resident"), NOT_RESIDENT)
+    return (
+        people.select(
+            F.coalesce("authority_code", "unplaced").alias("authority_code"),
+            "authority_name",
+            F.col("authority_code").isNotNull().alias("is_authority"),
+            "sex",
+            F.coalesce(F.col("birth_year").cast("string"), F.lit(UNKNOWN_YEAR)).alias("birth_year"),
+            "valid_from",
+            "valid_to",
+            fold.alias("_fold"),
+        )
+        .groupBy(*_PLACE, "sex", "birth_year", "valid_from", "valid_to", "_fold")
+        .agg(F.count(F.lit(1)).alias("people"), F.count(F.lit(1)).alias("_rows"))
+    )
+
+
+# --- on one date -----------------------------------------------------------------------------------
+
+
+def residents_by_authority_internal(history: DataFrame, users: DataFrame, *, params: Params) -> DataFrame:
+    """One row per authority, or reason why there is none, with its people on the date asked for: all, by sex, by age.
+
+    The date is `as_of`, else the newest that a record of a user tells, never the clock's. Where no record tells a
+    date, what holds is counted, and no age is known.
+    """
+    dated = history.crossJoin(_as_of(users, params)).withColumn("_day", F.coalesce("as_of_date", F.lit("9999-12-30").cast("date")))
+    holds = (F.col("valid_from") <= F.col("_day")) & (F.col("_day") < F.col("valid_to"))
+    counts = {"people": F.lit(True), **_sexes(), **_ages()}
+    return (
+        dated.withColumn("_fold", F.when(~holds, OTHER_DATE))
+        .groupBy("as_of_date", *_PLACE, "_fold")
+        .agg(
+            *[F.sum(F.when(condition, F.col("people")).otherwise(F.lit(0))).alias(name) for name, condition in counts.items()],
+            F.count(F.lit(1)).alias("_rows"),
+        )
+    )
+
+
+def _as_of(users: DataFrame, params: Params) -> DataFrame:
+    """One row: `as_of_date`, null where no record tells a date."""
+    date = F.col("event_date")
+    is_dated = (F.size("_reasons") == 0) & (date > F.lit(UNDATED).cast("date"))
+    newest, asked = F.max(F.when(is_dated, date)), F.lit(params.as_of or None).cast("date")
+    return add_statement(users).agg(F.coalesce(asked, newest).alias("as_of_date"))
+
+
+def _sexes() -> dict[str, Column]:
+    return {name: F.col("sex") == sex for name, sex in zip(BY_SEX, ("F", "M", UNKNOWN_SEX), strict=True)}
+
+
+def _ages() -> dict[str, Column]:
+    age = F.year("as_of_date") - F.col("birth_year").try_cast("int")
+    known = {name: F.coalesce(age.between(*bounds), F.lit(False)) for name, bounds in AGE_BANDS.items()}
+    return {**known, "people_age_unknown": ~F.coalesce(age.between(0, 130), F.lit(False))}
+
+
+# --- published -------------------------------------------------------------------------------------
+
+_FIGURES = ("people", *BY_SEX, *BY_AGE)
+_PUBLISHED = ", ".join(
+    ["as_of_date:date", "authority_code:string", "authority_name:string", "is_authority:boolean"]
+    + [f"{name}:bigint" for name in _FIGURES]
+    + ["is_suppressed:boolean"]
+)
+
+
+def residents_by_authority(internal: DataFrame, *, params: Params) -> DataFrame:
+    """The same rows, with small numbers hidden (null), and what would give them away. See `suppression`."""
+    limit = params.suppress_below
+    # A UDF: which numbers are hidden depends on all of them. It sees one row, of a few hundred authorities.
+    hide = F.udf(lambda rows: publish(rows, limit), f"array<struct<{_PUBLISHED}>>")
+    whole = internal.agg(F.collect_list(F.struct("as_of_date", *_PLACE, *_FIGURES)).alias("_rows_of_date"))
+    return whole.select(F.inline(hide("_rows_of_date"))).withColumn("suppressed_below", F.lit(limit).cast("int"))
+
+
+def publish(rows: Sequence[Any], limit: int) -> list[dict[str, Any]]:
+    """The rows of one date as they may be published, in the order of their codes."""
+    ordered = [row.asDict() if hasattr(row, "asDict") else dict(row) for row in rows]
+    ordered.sort(key=lambda row: row["authority_code"])
+    totals = [row["people"] for row in ordered]
+    hidden = {"people": hide_totals(totals, [total < limit for total in totals], limit)}
+    for names in (BY_SEX, BY_AGE):
+        cells = [[row[name] for name in names] for row in ordered]
+        hidden |= dict.fromkeys(names, hide_breakdowns(totals, cells, hidden["people"], limit))
+    return [
+        {
+            **row,
+            **{name: None if n in hidden[name] else row[name] for name in _FIGURES},
+            "is_suppressed": any(n in hidden[name] for name in _FIGURES),
+        }
+        for n, row in enumerate(ordered)
+    ]

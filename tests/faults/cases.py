@@ -1,0 +1,128 @@
+"""The feeds that the harness holds, a line each, and their input: cut into records, so that it may arrive in any way."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from tests.conftest import TOY
+
+SAMPLES = TOY.parents[1] / "samples"
+
+
+@dataclass(frozen=True)
+class RawFile:
+    """A raw file as records, with what stands around them."""
+
+    source: str
+    name: str
+    records: tuple[str, ...]
+    head: str = ""
+    between: str = "\n"
+    tail: str = "\n"
+
+    def text(self, records: tuple[str, ...]) -> str:
+        return self.head + self.between.join(records) + self.tail
+
+
+@dataclass(frozen=True)
+class Case:
+    """One feed's input for the harness."""
+
+    feed: str
+    parted: tuple[str, ...]
+    """The sources whose records may arrive in any number of files; those of the others come whole, and first."""
+    keep: Callable[[str], bool] = bool
+    """Which of the samples' records are used: few, so that a run is short."""
+
+    def files(self) -> list[RawFile]:
+        folder = TOY_RAW if self.feed == "toy" else SAMPLES / self.feed
+        sources = [path for path in sorted(folder.iterdir()) if path.name != "licences" and path.is_dir()]
+        found = [read(source.name, path) for source in sources for path in sorted(source.rglob("*")) if path.is_file()]
+        kept = [RawFile(f.source, f.name, tuple(filter(self.keep, f.records)), f.head, f.between, f.tail) for f in found]
+        return [file for file in kept if file.records]
+
+    def deliver(self, raw: Path, files: list[RawFile]) -> None:
+        for file in files:
+            path = raw / self.feed / file.source / file.name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(file.text(file.records), encoding="utf-8", newline="")
+
+    def halves(self) -> tuple[list[RawFile], list[RawFile]]:
+        """Two deliveries: every other record, and the rest."""
+        first, second = [], []
+        for file in self.files():
+            if file.source in self.parted and len(file.records) > 1:
+                first.append(_part(file, "1", file.records[::2]))
+                second.append(_part(file, "2", file.records[1::2]))
+            else:
+                first.append(file)
+        return first, second
+
+    def disorder(self, chance: Random, deliveries: int) -> Iterator[list[RawFile]]:
+        """The same records shuffled, cut anywhere, some twice, some files sent again under another name."""
+        cut: list[list[RawFile]] = [[] for _ in range(deliveries)]
+        for file in self.files():
+            if file.source not in self.parted:
+                cut[0].append(file)
+                continue
+            records = list(file.records)
+            chance.shuffle(records)
+            places = sorted(chance.randrange(len(records) + 1) for _ in range(deliveries - 1))
+            for number, (start, end) in enumerate(zip([0, *places], [*places, len(records)], strict=True)):
+                again = chance.sample(file.records, min(2, len(file.records))) if chance.random() < 0.5 else []
+                part = (*records[start:end], *again)
+                if part:
+                    cut[number].append(_part(file, f"{number}", part))
+                if part and chance.random() < 0.5:
+                    cut[chance.randrange(number, deliveries)].append(_part(file, f"{number}-again", part))
+        yield from cut
+
+
+def _part(file: RawFile, name: str, records: tuple[str, ...]) -> RawFile:
+    path = Path(file.name)
+    return RawFile(file.source, f"{path.stem}-{name}{path.suffix}", records, file.head, file.between, file.tail)
+
+
+def read(source: str, path: Path) -> RawFile:
+    """Cuts a CSV, a JSON array, a GeoJSON collection or a stream of JSON objects into records."""
+    text = path.read_text(encoding="utf-8-sig")
+    if path.suffix == ".csv":
+        header, *lines = text.splitlines()
+        assert '"' not in text, f"{path}: quoted records are not cut here"
+        return RawFile(source, path.name, tuple(lines), header + "\n")
+    objects = list(_objects(text))
+    if len(objects) == 1 and isinstance(objects[0], list):
+        return RawFile(source, path.name, tuple(map(json.dumps, objects[0])), "[", ",\n", "]\n")
+    if len(objects) == 1 and "features" in objects[0]:
+        features = tuple(map(json.dumps, objects[0]["features"]))
+        return RawFile(source, path.name, features, '{"type": "FeatureCollection", "features": [', ",\n", "]}\n")
+    return RawFile(source, path.name, tuple(map(json.dumps, objects)))
+
+
+def _objects(text: str) -> Iterator[Any]:
+    decoder, place = json.JSONDecoder(), 0
+    while place < len(text.rstrip()):
+        found, place = decoder.raw_decode(text, place + len(text[place:]) - len(text[place:].lstrip()))
+        yield found
+
+
+TOY_RAW = Path(__file__).parent / "raw" / "toy"
+
+
+def _low_countries(record: str) -> bool:
+    return record.startswith(("BE", "NL")) or '"Belgium"' in record or '"Netherlands"' in record
+
+
+# One line a feed: its name, the sources whose records come in parts, and which records of the samples to use.
+CASES = {
+    case.feed: case
+    for case in (
+        Case("toy", ("shops", "sales")),
+        Case("soil", ("samples",), _low_countries),
+    )
+}

@@ -1,0 +1,253 @@
+"""Kill a run, run it again, and compare with a run that nobody disturbed.
+
+A kill is told as a line, which also replays it:
+
+- `point:commit.after@gold.toy_days#1`: at a named point of the engine (see `strata.failpoint`);
+- `log:kill-torn@silver/toy_sales#1`: inside Delta's commit, in the JVM: before, after, or half-way through
+  writing the nth log entry of a table;
+- `file:gold/toy_days/*.parquet`: as soon as a new file of that pattern appears.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from pyspark.sql import SparkSession
+from strata import failpoint, ledger
+from strata.feed import load_feed
+from strata.plan import Options, make_plan
+from strata.run import Report, run_feed
+from strata.storage import Warehouse
+
+from tests.conftest import TOY
+from tests.faults.cases import CASES, Case
+from tests.faults.oracle import Content, Reader, assert_conserved, content_of, published
+
+SCENARIOS = ("first", "next", "full")
+"""The first run; a run with a second delivery on what a first one published; and with `--full` besides."""
+
+
+def run_here(spark: SparkSession, feed: str, raw: Path, warehouse: Warehouse, **options: Any) -> Report:
+    """A run in this process's session."""
+    loaded = load_feed(feed)
+    chosen = Options(str(raw), **options)
+    plan = make_plan(loaded, loaded.default_params(), warehouse, chosen)
+    return run_feed(spark, warehouse, plan, chosen, lambda _: None)
+
+
+@dataclass
+class Stage:
+    """What an undisturbed feed gives, and the folders to start a disturbed run from."""
+
+    case: Case
+    root: Path
+    expected: dict[int, Content] = field(default_factory=dict)
+    """What each publication shows."""
+    points: dict[str, list[str]] = field(default_factory=dict)
+    """The points that a run reaches, by scenario."""
+
+    @property
+    def raw(self) -> dict[str, Path]:
+        return {"first": self.root / "raw1", "next": self.root / "raw2", "full": self.root / "raw2"}
+
+    def prepare(self, spark: SparkSession) -> Stage:
+        first, second = self.case.halves()
+        self.case.deliver(self.raw["first"], first)
+        self.case.deliver(self.raw["next"], [*first, *second])
+        feed, log = self.case.feed, self.root / "points.log"
+        spark.conf.set("spark.databricks.delta.properties.defaults.checkpointInterval", "2")
+        try:
+            for scenario, number in (("first", 1), ("next", 2), ("full", 2)):
+                warehouse = self.start(scenario, self.root / f"undisturbed-{scenario}")
+                failpoint.armed = failpoint.Failpoint("", None, 1, "kill", str(log))
+                run_here(spark, feed, self.raw[scenario], warehouse, full=scenario == "full")
+                failpoint.armed = None
+                self.points[scenario] = [line.removeprefix("reached ") for line in log.read_text().splitlines()]
+                log.unlink()
+                content = published(warehouse, feed)
+                assert self.expected.setdefault(number, content) == content, "--full gives other tables than the increment"
+                assert_conserved(warehouse, feed)
+        finally:
+            failpoint.armed = None
+            spark.conf.unset("spark.databricks.delta.properties.defaults.checkpointInterval")
+        return self
+
+    def start(self, scenario: str, folder: Path) -> Warehouse:
+        """The warehouse as the scenario finds it."""
+        if scenario != "first":
+            shutil.copytree(self.root / "undisturbed-first", folder)
+        return Warehouse(str(folder))
+
+    def kills(self, scenario: str) -> list[str]:
+        """Every kill that this harness knows for the scenario."""
+        told: list[str] = []
+        seen: dict[str, int] = {}
+        for point in self.points[scenario]:
+            seen[point] = seen.get(point, 0) + 1
+            told.append(f"point:{point}#{seen[point]}")
+        written = list(dict.fromkeys(p.split("@")[1].replace(".", "/", 1) for p in self.points[scenario] if p.startswith("commit.before")))
+        for table in (*written, f"ops/publications/{self.case.feed}"):
+            told += [f"log:kill-{how}@{table}#1" for how in ("before", "after", "torn")]
+            told += [f"file:{table}/*.parquet"]
+        told += [f"file:{table}/_delta_log/*.checkpoint.parquet" for table in written]
+        return told
+
+
+@dataclass
+class Child:
+    """A warm process with a Spark of its own, which leads its process group."""
+
+    classes: Path
+    scratch: Path
+    process: subprocess.Popen[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.scratch.mkdir(parents=True, exist_ok=True)
+        environment = {
+            **os.environ,
+            "STRATA_PROJECT": str(TOY),
+            "PYTHONPATH": os.pathsep.join([str(TOY.parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]),
+            # One compiler tier and one collector thread: a child lives for seconds.
+            "JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto",
+        }
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.faults.child", str(self.classes), str(self.scratch)],
+            env=environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+        )  # fmt: skip
+
+    def wait_until_ready(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            if line == "ready\n":
+                return
+        raise AssertionError(f"the child did not start: {self.process.communicate()[1][-2000:]}")
+
+    def tell(self, argv: list[str], kill: str = "", log: Path | None = None) -> None:
+        kind, _, where = kill.partition(":")
+        fault = ""
+        if kind == "log":
+            mode, _, place = where.partition("@")
+            table, _, nth = place.partition("#")
+            fault = f"{mode} {nth or 1} 500 .*/{table}/_delta_log/\\d+\\.json"
+        point = where if kind == "point" else ""
+        line = json.dumps({"argv": argv, "failpoint": point, "fault": fault, "log": str(log or "")})
+        assert self.process.stdin is not None
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+
+    def end(self, seconds: float = 300) -> tuple[int, str]:
+        """Its exit code and what it told; only when its whole group is gone."""
+        try:
+            _, told = self.process.communicate(timeout=seconds)
+        finally:
+            self.kill()
+        for _ in range(500):
+            try:
+                os.killpg(self.process.pid, 0)
+            except ProcessLookupError:
+                return self.process.returncode, told
+            time.sleep(0.02)
+        raise AssertionError("the killed group is still there")
+
+    def kill(self) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+
+
+class Nursery:
+    """Keeps one child warm ahead of need."""
+
+    def __init__(self, classes: Path, scratch: Path) -> None:
+        self.classes, self.scratch, self.next = classes, scratch, Child(classes, scratch)
+
+    def take(self) -> Child:
+        child, self.next = self.next, Child(self.classes, self.scratch)
+        child.wait_until_ready()
+        return child
+
+    def close(self) -> None:
+        self.next.kill()
+        self.next.process.communicate()
+
+
+def _watch(warehouse: Path, pattern: str, child: Child, log: Path) -> threading.Thread:
+    """Kills the child's group when a new file of the pattern appears."""
+    before = set(warehouse.glob(pattern))
+
+    def look() -> None:
+        while child.process.poll() is None:
+            new = set(warehouse.glob(pattern)) - before
+            if new:
+                child.kill()
+                log.write_text(f"fired file:{min(new)}\n")
+                return
+            time.sleep(0.001)
+
+    thread = threading.Thread(target=look, daemon=True)
+    thread.start()
+    return thread
+
+
+def kill_and_rerun(spark: SparkSession, stage: Stage, scenario: str, kill: str, child: Child, folder: Path) -> None:
+    """One kill, one re-run; an AssertionError where the outcome is not that of the undisturbed run."""
+    feed, raw, log = stage.case.feed, stage.raw[scenario], folder / "failpoints.log"
+    folder.mkdir(parents=True)
+    log.touch()
+    warehouse = stage.start(scenario, folder / "warehouse")
+    argv = ["run", feed, "--raw", str(raw), "--warehouse", warehouse.root, "--quiet", *(["--full"] if scenario == "full" else [])]
+    replay = replay_line(feed, scenario, kill)
+    with Reader(warehouse, feed, stage.expected) as reader:
+        if kill.startswith("file:"):
+            _watch(Path(warehouse.root), kill.removeprefix("file:"), child, log)
+        child.tell(argv, kill, log)
+        code, told = child.end()
+        fired = [line for line in log.read_text().splitlines() if line.startswith("fired ")]
+        assert fired, f"the kill never fired (exit {code}, {told[-500:]}); {replay}"
+        assert code == -signal.SIGKILL, f"the process was not killed: exit {code}, {told[-500:]}; {replay}"
+        final = 1 if scenario == "first" else 2
+        between = content_of(warehouse, ledger.newest(ledger.read(warehouse, feed)))
+        assert between in (stage.expected[final], stage.expected.get(final - 1, {})), f"a half run is published; {replay}"
+        run_here(spark, feed, raw, warehouse, full=scenario == "full" and between != stage.expected[final])
+        assert published(warehouse, feed) == stage.expected[final], f"the re-run gives other tables; {replay}"
+        assert_conserved(warehouse, feed)
+        assert len(ledger.read(warehouse, feed)) == final, f"published more than once; {replay}"
+    reader.assert_never_wrong()
+    shutil.rmtree(folder)
+
+
+def replay_line(feed: str, scenario: str, kill: str) -> str:
+    return f"replay: python -m tests.faults.torture --feed {feed} --scenario {scenario} --kill '{kill}'"
+
+
+def choose(stage: Stage, count: int, seed: int) -> list[tuple[str, str]]:
+    """`count` kills of the stage, each in a scenario, spread over the kinds of places."""
+    chance = Random(f"{seed}/{stage.case.feed}")
+    every = [(scenario, kill) for scenario in SCENARIOS for kill in stage.kills(scenario)]
+    kinds: dict[str, list[tuple[str, str]]] = {}
+    for scenario, kill in every:
+        kinds.setdefault(kill.split("@")[0].split("/")[0], []).append((scenario, kill))
+    names = sorted(kinds)
+    chance.shuffle(names)
+    for name in names:
+        chance.shuffle(kinds[name])
+    chosen: list[tuple[str, str]] = []
+    while len(chosen) < min(count, len(every)):
+        for name in names:
+            if kinds[name] and len(chosen) < count:
+                chosen.append(kinds[name].pop())
+    return chosen
+
+
+__all__ = ["CASES", "Child", "Nursery", "Stage", "choose", "kill_and_rerun", "replay_line", "run_here"]

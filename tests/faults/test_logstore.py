@@ -1,0 +1,215 @@
+"""Log-store faults in one JVM: after each, one more try gives what an undisturbed one gives.
+
+Each case arms one fault, proves that it fired, tries again as the next run would, and compares rows
+with what they should be: counted, and as a multiset. Seeds stand in the test ids.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import SparkSession
+from strata import ledger, storage
+from strata.contract import Contract, Field
+from strata.errors import CommitUnknown, StrataError, TornCommit
+from strata.ledger import Publication, TableState
+from strata.storage import Commit, Store
+
+from tests.faults.logstore import MODES, Faults, FaultWarehouse
+
+pytestmark = pytest.mark.spark
+
+TABLE = Contract(
+    "silver.bank_accounts",
+    "Accounts.",
+    "one row per account",
+    (Field("id", "bigint", "Id.", is_key=True, required=True), Field("amount", "bigint", "Amount.")),
+    allow_empty=True,
+)
+WRITES = ("append", "overwrite", "merge")
+
+
+def rows(numbers: range, amount: int) -> list[tuple[int, int]]:
+    return [(n, amount) for n in numbers]
+
+
+@dataclass
+class Bank:
+    """One table and its feed's ledger, written as a run writes them: candidate, then publication."""
+
+    spark: SparkSession
+    warehouse: FaultWarehouse
+    runs: int = 0
+    expected: Counter[tuple[int, int]] = field(default_factory=Counter)
+
+    def published(self) -> Publication | None:
+        return ledger.newest(ledger.read(self.warehouse, "bank"))
+
+    def visible(self) -> Counter[tuple[int, int]]:
+        """What readers see, counted and not distinct."""
+        latest = self.published()
+        if latest is None:
+            return Counter()
+        table = storage.read_arrow(self.warehouse, TABLE.table, latest.tables[0].version)
+        return Counter((row["id"], row["amount"]) for row in table.to_pylist())
+
+    def run(self, how: str, wanted: list[tuple[int, int]]) -> Publication:
+        """Brings the table to its published version, writes a candidate, publishes it."""
+        self.runs += 1
+        base = self.published()
+        before = base.tables[0].version if base else None
+        store = Store(self.spark, self.warehouse, f"run-{self.runs}")
+        store.open_for_write(TABLE, before)
+        commit = self._write(store, how, wanted)
+        number = (base.publication if base else 0) + 1
+        state = TableState(TABLE.table, commit.version, len(wanted))
+        return ledger.publish(self.spark, self.warehouse, Publication("bank", number, number - 1, store.run_id, tables=(state,)))
+
+    def _write(self, store: Store, how: str, wanted: list[tuple[int, int]]) -> Commit:
+        frame = storage.conform(self.spark.createDataFrame(wanted, "id bigint, amount bigint").coalesce(1), TABLE)
+        if how == "merge":
+            return store.replace_groups(TABLE, frame, frame.select("id").distinct(), ("id",))
+        return (store.append if how == "append" else store.overwrite)(TABLE, frame)
+
+    def expect(self, how: str, wanted: list[tuple[int, int]]) -> Counter[tuple[int, int]]:
+        if how == "overwrite":
+            return Counter(wanted)
+        if how == "append":
+            return self.expected + Counter(wanted)
+        ids = {n for n, _ in wanted}
+        return Counter({row: n for row, n in self.expected.items() if row[0] not in ids}) + Counter(wanted)
+
+
+@pytest.fixture
+def bank(spark: SparkSession, tmp_path: Path) -> Bank:
+    return Bank(spark, FaultWarehouse(str(tmp_path / "warehouse")))
+
+
+def data_files(bank: Bank) -> set[str]:
+    return {str(path) for path in Path(bank.warehouse.root).rglob("*.parquet")}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_after_any_fault_and_one_more_run_nothing_is_lost_or_doubled(bank: Bank, faults: Faults, seed: int) -> None:
+    """One table lives through a chain of runs, each with one fault in one of its commits."""
+    chance = random.Random(seed)
+    fired: Counter[str] = Counter()
+    for step in range(9):
+        mode = chance.choice(MODES) if step >= len(MODES) else MODES[(step + seed) % len(MODES)]
+        where, nth = chance.choice([("silver/bank_accounts", 1), ("publications/bank", 1), ("", 1), ("", 2)])
+        how = chance.choice(WRITES) if step else "append"
+        first = chance.randrange(20)
+        wanted = rows(range(first, first + chance.randrange(1, 6)), step)
+        if how == "append":
+            wanted = [(row[0] + 100 * (step + 1), row[1]) for row in wanted]
+        after = bank.expect(how, wanted)
+        before = bank.expected
+        faults.arm(mode, where, nth, keep=chance.choice([1, 200, 500, 800, 990]))
+        told: Exception | None = None
+        stood = data_files(bank)
+        try:
+            bank.run(how, wanted)
+        except Exception as error:
+            told = error
+        replay = f"seed {seed}, step {step}: {mode} at write {nth} of {where or 'any log'}, {how}"
+        assert faults.fired.startswith(mode), f"{replay}: the fault did not fire; told {told!r}"
+        fired_at = faults.fired
+        faults.disarm()
+        assert stood <= data_files(bank), f"{replay}: data files were cleaned up"
+        seen = bank.visible()
+        assert seen in (before, after), f"{replay}: a reader saw {seen}"
+        if told is None:
+            assert seen == after, replay
+        else:
+            # A response lost over a table is an outcome unknown; over the ledger it was read back, so it is known.
+            in_ledger = "publications" in fired_at
+            assert isinstance(told, CommitUnknown) == (mode != "before" and not in_ledger), f"{replay}: {told!r}"
+            assert not in_ledger or "nothing was published" in str(told), f"{replay}: {told!r}"
+        if seen == before and before != after:
+            bank.run(how, wanted)
+        assert bank.visible() == after, replay
+        bank.expected = after
+        fired[mode] += 1
+        numbers = [p.publication for p in ledger.read(bank.warehouse, "bank")]
+        assert numbers == list(range(1, len(numbers) + 1)), f"{replay}: a publication is lost or doubled"
+    assert sum(fired.values()) == 9
+    assert set(MODES) <= set(fired)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_after_any_fault_in_the_ledger_each_publication_stands_once(spark: SparkSession, faults: Faults, tmp_path: Path, seed: int) -> None:
+    """24 publications, each disturbed in its one commit, told by what is read back, and sent again if it does not stand."""
+    chance = random.Random(f"ledger/{seed}")
+    warehouse = FaultWarehouse(str(tmp_path))
+    for number in range(1, 25):
+        mode, keep = MODES[number % len(MODES)], chance.randrange(1, 1000)
+        replay = f"seed {seed}, publication {number}: {mode}, {keep} of 1000 kept"
+        faults.arm(mode, "publications/bank", keep=keep)
+        sent = Publication("bank", number, number - 1, f"run-{number}")
+        try:
+            ledger.publish(spark, warehouse, sent)
+            stands = True
+        except StrataError as error:
+            assert "nothing was published" in str(error), f"{replay}: {error}"
+            stands = False
+        assert faults.fired.startswith(mode), f"{replay}: the fault did not fire"
+        assert stands == (mode in ("lost", "exists", "slow")), replay
+        assert len(ledger.read(warehouse, "bank")) == number - (not stands), replay
+        if not stands:
+            ledger.publish(spark, warehouse, replace(sent, run_id=f"run-{number}-again"))
+    assert [p.publication for p in ledger.read(warehouse, "bank")] == list(range(1, 25))
+
+
+@pytest.mark.parametrize("kept", [0, 100, 900])
+def test_a_published_commit_that_is_torn_is_refused_and_never_read_over(bank: Bank, kept: int) -> None:
+    bank.run("append", rows(range(4), 1))
+    bank.run("append", rows(range(4, 8), 1))
+    version = bank.published().tables[0].version  # type: ignore[union-attr]
+    log = Path(bank.warehouse.path(TABLE.table)) / "_delta_log" / f"{version:020d}.json"
+    whole = log.read_bytes()
+    log.write_bytes(whole[: len(whole) * kept // 1000])
+
+    store = Store(bank.spark, bank.warehouse, "reader")
+    readings: tuple[Callable[[], Any], ...] = (
+        lambda: storage.read_arrow(bank.warehouse, TABLE.table, version),
+        lambda: store.read(TABLE.table, version),
+        lambda: store.open_for_write(TABLE, version),
+    )
+    for read in readings:
+        with pytest.raises(TornCommit, match="is empty or torn"):
+            read()
+    log.write_bytes(whole)
+    assert sum(bank.visible().values()) == 8
+
+
+def test_a_ledger_that_lost_a_publication_which_a_run_was_told_of_is_refused(bank: Bank) -> None:
+    bank.run("append", rows(range(4), 1))
+    lost = bank.run("append", rows(range(4, 8), 1))
+    ledger.note_attempt(bank.warehouse, ledger.Attempt(lost.run_id, "bank", "2024", outcome="published", publication=2))
+    log = Path(bank.warehouse.path(ledger.table_path("bank"))) / "_delta_log" / f"{1:020d}.json"
+    log.write_bytes(b"")
+
+    with pytest.raises(TornCommit, match=f"publication 2 of bank \\(run {lost.run_id}\\) is not"):
+        ledger.read(bank.warehouse, "bank")
+    with pytest.raises(StrataError):
+        bank.run("append", rows(range(9, 10), 1))
+
+
+def test_a_torn_publication_of_which_nobody_was_told_never_was_one(bank: Bank) -> None:
+    bank.run("append", rows(range(4), 1))
+    bank.run("append", rows(range(4, 8), 1))
+    log = Path(bank.warehouse.path(ledger.table_path("bank"))) / "_delta_log"
+    (log / f"{1:020d}.json").write_bytes(b"")
+
+    assert [p.publication for p in ledger.read(bank.warehouse, "bank")] == [1]
+    bank.run("append", rows(range(4, 8), 1))
+    assert [p.publication for p in ledger.read(bank.warehouse, "bank")] == [1, 2]
+    assert bank.visible() == Counter(rows(range(8), 1))
+    assert [path.name[:6] for path in log.iterdir() if path.name.endswith("1.json")] != []
+    assert any(path.name.startswith("_torn_") for path in log.iterdir())

@@ -1,0 +1,74 @@
+"""`make torture`: many kills, by seed; one line a kill, and a replay line for each that fails.
+
+python -m tests.faults.torture [--feed toy] [--kills 200] [--seed 1] [--out FILE]
+python -m tests.faults.torture --feed toy --scenario next --kill 'point:commit.after@gold.toy_days#1'
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from strata import session
+
+from tests.conftest import SETTINGS
+from tests.faults import logstore
+from tests.faults.kill import CASES, SCENARIOS, Nursery, Stage, choose, kill_and_rerun, replay_line
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--feed", action="append", choices=sorted(CASES), help="default: every feed, in turn")
+    parser.add_argument("--kills", type=int, default=200, help="in all")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--minutes", type=float, default=240, help="start no further kill after this time")
+    parser.add_argument("--scenario", choices=SCENARIOS, default="next")
+    parser.add_argument("--kill", help="one kill, as a replay line tells it")
+    parser.add_argument("--out", type=Path, help="JSON lines, one a kill")
+    arguments = parser.parse_args()
+    root = Path(tempfile.mkdtemp(prefix="strata-torture-"))
+    spark = session.build(settings=SETTINGS | {"spark.local.dir": str(root)}, log_file=str(root / "spark.log"))
+    (root / "classes").mkdir()
+    logstore.compile_classes(spark, root / "classes")
+    nursery = Nursery(root / "classes", root / "children")
+    feeds = arguments.feed or list(CASES)
+    failed = done = 0
+    started = time.monotonic()
+    try:
+        for feed in feeds:
+            (root / feed).mkdir()
+            stage = Stage(CASES[feed], root / feed).prepare(spark)
+            share = arguments.kills // len(feeds)
+            plan = [(arguments.scenario, arguments.kill)] if arguments.kill else choose(stage, share, arguments.seed)
+            for number, (scenario, kill) in enumerate(plan):
+                if time.monotonic() - started > 60 * arguments.minutes:
+                    break
+                began = time.monotonic()
+                outcome = "as undisturbed"
+                try:
+                    kill_and_rerun(spark, stage, scenario, kill, nursery.take(), root / feed / f"kill-{number}")
+                except Exception as error:  # The next kill is tried whatever this one found.
+                    outcome, failed = f"{type(error).__name__}: {error}", failed + 1
+                    print(f"{outcome}\n  {replay_line(feed, scenario, kill)}", file=sys.stderr, flush=True)
+                done += 1
+                row = {"feed": feed, "scenario": scenario, "kill": kill, "seconds": round(time.monotonic() - began, 1), "outcome": outcome}
+                print(json.dumps(row), flush=True)
+                if arguments.out:
+                    with arguments.out.open("a") as out:
+                        out.write(json.dumps({"seed": arguments.seed, **row}) + "\n")
+    finally:
+        nursery.close()
+        spark.stop()
+        if not failed:
+            shutil.rmtree(root, ignore_errors=True)
+    print(f"{done} kills, seed {arguments.seed}: {done - failed} as undisturbed, {failed} not; {time.monotonic() - started:.0f} s")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
