@@ -318,7 +318,9 @@ def _out_of_order(rule: Expectation, kinds: dict[str, str], base: Row) -> Iterat
     if base[one] is None or base[other] is None:
         return
     yield {one: base[other] - _step(kinds[one])}
-    yield {other: base[one] + _step(kinds[other])}
+    limits = _limits(kinds[other])
+    if limits is None or base[one] < limits[1]:
+        yield {other: base[one] + _step(kinds[other])}
     if not rule.kwargs.get("or_equal"):
         yield {one: base[other]}
 

@@ -307,7 +307,7 @@ def test_no_file_under_the_warehouse_holds_a_raw_identifier(story: Story) -> Non
 def test_refused_files_and_dropped_fields_are_told_without_their_content(story: Story) -> None:
     told = " ".join(story.town.told)
     assert "also needs 'email'; found 1 fields" in told
-    assert "not named by the layout, and dropped: 3 fields" in told
+    assert "not named by the layout, and dropped: 4 fields" in told
 
 
 def test_no_statistics_of_pseudonyms_stand_in_any_log(story: Story) -> None:
