@@ -101,7 +101,7 @@ class Reader(threading.Thread):
             except Exception as error:
                 self.wrong.append(f"could not read: {error!r}")
             self.looks += 1
-            self.done.wait(0.05)
+            self.done.wait(0.2)  # Leave the processor to the run.
 
     def __enter__(self) -> Reader:
         self.start()

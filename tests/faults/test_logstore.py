@@ -91,6 +91,15 @@ def bank(spark: SparkSession, tmp_path: Path) -> Bank:
     return Bank(spark, FaultWarehouse(str(tmp_path / "warehouse")))
 
 
+def tell(work: Callable[..., object]) -> Exception | None:
+    """What the work raised, if anything."""
+    try:
+        work()
+    except Exception as error:
+        return error
+    return None
+
+
 def data_files(bank: Bank) -> set[str]:
     return {str(path) for path in Path(bank.warehouse.root).rglob("*.parquet")}
 
@@ -111,12 +120,8 @@ def test_after_any_fault_and_one_more_run_nothing_is_lost_or_doubled(bank: Bank,
         after = bank.expect(how, wanted)
         before = bank.expected
         faults.arm(mode, where, nth, keep=chance.choice([1, 200, 500, 800, 990]))
-        told: Exception | None = None
         stood = data_files(bank)
-        try:
-            bank.run(how, wanted)
-        except Exception as error:
-            told = error
+        told = tell(lambda how=how, wanted=wanted: bank.run(how, wanted))
         replay = f"seed {seed}, step {step}: {mode} at write {nth} of {where or 'any log'}, {how}"
         assert faults.fired.startswith(mode), f"{replay}: the fault did not fire; told {told!r}"
         fired_at = faults.fired
@@ -152,14 +157,11 @@ def test_after_any_fault_in_the_ledger_each_publication_stands_once(spark: Spark
         replay = f"seed {seed}, publication {number}: {mode}, {keep} of 1000 kept"
         faults.arm(mode, "publications/bank", keep=keep)
         sent = Publication("bank", number, number - 1, f"run-{number}")
-        try:
-            ledger.publish(spark, warehouse, sent)
-            stands = True
-        except StrataError as error:
-            assert "nothing was published" in str(error), f"{replay}: {error}"
-            stands = False
+        told = tell(lambda sent=sent: ledger.publish(spark, warehouse, sent))
+        stands = told is None
         assert faults.fired.startswith(mode), f"{replay}: the fault did not fire"
-        assert stands == (mode in ("lost", "exists", "slow")), replay
+        assert stands == (mode in ("lost", "exists", "slow")), f"{replay}: {told!r}"
+        assert stands or "nothing was published" in str(told), f"{replay}: {told!r}"
         assert len(ledger.read(warehouse, "bank")) == number - (not stands), replay
         if not stands:
             ledger.publish(spark, warehouse, replace(sent, run_id=f"run-{number}-again"))

@@ -46,7 +46,7 @@ def test_without_any_one_safeguard_an_invariant_breaks(safeguard: str) -> None:
         explore(replace(rules, **{safeguard: False}))
 
 
-@pytest.mark.skipif(not (shutil.which("spin") and shutil.which("cc")), reason="spin and a C compiler are not installed; `make model` says how")
+@pytest.mark.skipif(not (shutil.which("spin") and shutil.which("cc")), reason="spin and a C compiler are not installed")
 def test_spin_agrees() -> None:
     told = subprocess.run(["sh", str(SPIN)], text=True, capture_output=True, timeout=300)
     assert told.returncode == 0, told.stdout + told.stderr
