@@ -33,10 +33,12 @@ from strata.plan import Options, make_plan
 from strata.run import Report, run_feed
 from strata.storage import Warehouse
 
-from tests.conftest import TOY
+from tests.conftest import SETTINGS, TOY
 from tests.faults.cases import CASES, Case
 from tests.faults.oracle import Content, Reader, assert_conserved, published
 
+CHECKPOINTS = "spark.databricks.delta.properties.defaults.checkpointInterval"
+"""Every second commit writes a checkpoint, so that kills find some."""
 SCENARIOS = ("first", "next", "full")
 """The first run; a run with a second delivery on what a first one published; and with `--full` besides."""
 
@@ -69,7 +71,7 @@ class Stage:
         self.case.deliver(self.raw["first"], first)
         self.case.deliver(self.raw["next"], [*first, *second])
         feed, log = self.case.feed, self.root / "points.log"
-        spark.conf.set("spark.databricks.delta.properties.defaults.checkpointInterval", "2")
+        spark.conf.set(CHECKPOINTS, "2")
         try:
             for scenario in scenarios:
                 number = 1 if scenario == "first" else 2
@@ -84,7 +86,7 @@ class Stage:
                 assert_conserved(warehouse, feed)
         finally:
             failpoint.armed = None
-            spark.conf.unset("spark.databricks.delta.properties.defaults.checkpointInterval")
+            spark.conf.unset(CHECKPOINTS)
         return self
 
     def start(self, scenario: str, folder: Path) -> Warehouse:
@@ -129,6 +131,9 @@ class Child:
 
     classes: Path
     scratch: Path
+    environment: dict[str, str] = field(default_factory=dict)
+    java: str = ""
+    settings: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -138,10 +143,19 @@ class Child:
             "STRATA_PROJECT": str(TOY),
             "PYTHONPATH": os.pathsep.join([str(TOY.parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]),
             # One compiler tier and one collector thread: a child lives for seconds.
-            "JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto",
+            "JDK_JAVA_OPTIONS": f"-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto {self.java}",
+            **self.environment,
+        }
+        settings = SETTINGS | {
+            "spark.driver.memory": "1g",
+            "spark.local.dir": str(self.scratch),
+            "spark.driver.extraClassPath": str(self.classes),
+            "spark.delta.logStore.file.impl": "strata.faults.FaultLogStore",
+            CHECKPOINTS: "2",
+            **self.settings,
         }
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.child", str(self.classes), str(self.scratch)],
+            [sys.executable, "-m", "tests.faults.child", json.dumps(settings), str(self.scratch)],
             env=environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
         )  # fmt: skip
 
