@@ -98,7 +98,8 @@ def read_commit(warehouse: Warehouse, table: str, version: int) -> Commit:
         rows = info.get("operationMetrics", {}).get("numOutputRows")
         added = [action["add"].get("stats") for action in actions if "add" in action]
         is_counted = info.get("operation") == "WRITE" and rows is not None and all(added)
-        if is_counted and int(rows) != sum(json.loads(stats)["numRecords"] for stats in added):
+        begins = version > 0 or all(any(key in action for action in actions) for key in ("protocol", "metaData"))
+        if not begins or (is_counted and int(rows) != sum(json.loads(stats)["numRecords"] for stats in added)):
             raise ValueError("cut between two actions")
     except (StopIteration, ValueError):
         raise TornCommit(f"every commit of a table tells who wrote it; {uri} is empty or torn: restore that file from a backup") from None
