@@ -3,7 +3,7 @@ PYTHON ?= python3
 # The environment's own Spark and packages are used, whatever else this machine has.
 unexport SPARK_HOME SPARK_CONF_DIR PYTHONPATH
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
-.PHONY: run test test-quick lint lock bench s3 dictionary clean
+.PHONY: run test test-quick lint lock bench torture model s3 dictionary clean
 
 # The people of the samples are made up: without a key of one's own, one is made for this run and kept nowhere.
 run: .venv/.ready
@@ -24,6 +24,14 @@ lint: .venv/.ready
 
 bench: .venv/.ready
 	@.venv/bin/python -m bench
+
+# KILLS=200 SEED=1: SIGKILL in the midst of runs, in chains, each followed by a run that must end as if undisturbed.
+torture: .venv/.ready
+	@.venv/bin/python -m tests.faults.torture --kills $(or $(KILLS),200) --seed $(or $(SEED),1)
+
+# Needs spin and a C compiler; tests/model checks the same protocol with neither.
+model:
+	@sh tests/model/spin.sh
 
 s3: .venv/.ready
 	@.venv/bin/python lib/strata/install.py --group s3

@@ -422,7 +422,7 @@ def quarantine_replay(arguments: argparse.Namespace) -> int:
             continue
         import json
 
-        options = Options(settings.raw, tables=tables)
+        options = Options(settings.raw, tables=tables, takes_new_files=False)
         feed = feeds.load_feed(name)
         params = {**feed.default_params(), **json.loads(latest.params)}
         plan = make_plan(feed, params, warehouse, options)

@@ -180,6 +180,7 @@ def _add_quarantine(commands: Any) -> None:
     _add_format(show)
     replay = _command(inner, "replay", "judge rejected rows again, with today's rules", actions.quarantine_replay)
     replay.add_argument("table", nargs="?", metavar="TABLE", help="only this table (default: every table with rejected rows)")
+    replay.add_argument("--raw", metavar="DIR", help="read raw files that still lie there anew; what has gone comes from bronze")
     text = "decide that rejected rows need no more attention; they stay accounted for"
     discard = _command(inner, "discard", text, actions.quarantine_discard)
     discard.add_argument("table", metavar="TABLE")

@@ -63,28 +63,23 @@ def _hold_file(spark: SparkSession, warehouse: Warehouse, feed: str, holder: dic
     path = Path(warehouse.root) / "ops" / "leases" / f"{feed}.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
     jvm: Any = spark._jvm
-    file = jvm.java.io.RandomAccessFile(str(path.resolve()), "rw")
+    # Closing any channel of a file frees all locks that its process has on it (POSIX), so a second run
+    # in one JVM must be refused before it opens the file: its close would free the first run's lock.
+    runs_here, name = jvm.java.lang.System.getProperties(), f"strata.lease.{path.resolve()}"
+    if runs_here.putIfAbsent(name, holder["run_id"]) is not None:
+        raise _held(feed, path.read_text(encoding="utf-8", errors="replace"))
     try:
-        lock = _try_lock(file)
-        if lock is None:
-            raise _held(feed, path.read_text(encoding="utf-8", errors="replace"))
-        file.setLength(0)
-        file.writeBytes(json.dumps(holder))
-        yield Lease(feed)
+        file = jvm.java.io.RandomAccessFile(str(path.resolve()), "rw")
+        try:
+            if file.getChannel().tryLock() is None:
+                raise _held(feed, path.read_text(encoding="utf-8", errors="replace"))
+            file.setLength(0)
+            file.writeBytes(json.dumps(holder))
+            yield Lease(feed)
+        finally:
+            file.close()  # Closing the channel frees the lock.
     finally:
-        file.close()  # Closing the channel frees the lock.
-
-
-def _try_lock(file: Any) -> Any:
-    from py4j.protocol import Py4JJavaError
-
-    try:
-        return file.getChannel().tryLock()
-    except Py4JJavaError as error:
-        # Two runs in one JVM: the lock is this very process's, and no less held.
-        if "OverlappingFileLockException" in str(error.java_exception):
-            return None
-        raise
+        runs_here.remove(name)
 
 
 def _held(feed: str, text: str) -> LeaseHeld:

@@ -46,6 +46,8 @@ class Options:
     """Go no further than this layer."""
     overrides: tuple[tuple[str, str], ...] = ()
     """(table, reason): publish though that table's gate says no."""
+    takes_new_files: bool = True
+    """A replay judges what was taken before; files of which the ledger does not know stay where they are."""
     places: tuple[Place, ...] = ()
     """Further files and folders to take, where they lie."""
     erase: Erase | None = None
@@ -113,6 +115,9 @@ def make_plan(feed: Feed, params: dict[str, Any], warehouse: Warehouse, options:
     if looked is None:
         takes_files = not options.erase and (not options.tables or not set(options.tables).isdisjoint(feed.bronze_tables))
         looked = look_at_files(feed, options, line) if takes_files else Looked()
+    if not options.takes_new_files:
+        taken = ledger.files_taken(line)
+        looked = Looked(known=tuple(seen for seen in looked.known if f"{seen.source}/{seen.sha256}" in taken))
     fingerprints = {name: feed.fingerprint(name, params) for name in feed.table_names}
     steps = tuple(_steps(feed, params, warehouse, options, base, looked, fingerprints))
     return Plan(feed, params, base, _kept(looked, steps), steps, fingerprints)

@@ -80,9 +80,12 @@ def decide_discard(
     """A decision for each quarantined row that matches; a UsageError when none does."""
     if file is None and reason is None:
         raise UsageError("discard names its rows: give --file (a SHA-256 or its beginning) with --record, or --reason")
+    rows = rows_of(warehouse, publication, table)
+    if rows and not {"_file_sha256", "_record_number"} <= rows[0].keys():
+        raise UsageError(f"a row is discarded by its file and record; rows of {table} come of many: discard those it is made from")
     chosen = {
         (row["_file_sha256"], row["_record_number"])
-        for row in rows_of(warehouse, publication, table)
+        for row in rows
         if (file is None or str(row["_file_sha256"]).startswith(file))
         and (record is None or row["_record_number"] == record)
         and (reason is None or reason in row["_reasons"])

@@ -96,16 +96,14 @@ def read_commit(warehouse: Warehouse, table: str, version: int) -> Commit:
         actions = [json.loads(line) for line in text.decode("utf-8").splitlines()]
         info = next(action["commitInfo"] for action in actions if "commitInfo" in action)
         rows = info.get("operationMetrics", {}).get("numOutputRows")
-        if info.get("operation") == "WRITE" and rows is not None and int(rows) != _rows_added(actions):
+        added = [action["add"].get("stats") for action in actions if "add" in action]
+        is_counted = info.get("operation") == "WRITE" and rows is not None and all(added)
+        begins = version > 0 or all(any(key in action for action in actions) for key in ("protocol", "metaData"))
+        if not begins or (is_counted and int(rows) != sum(json.loads(stats)["numRecords"] for stats in added)):
             raise ValueError("cut between two actions")
     except (StopIteration, ValueError):
         raise TornCommit(f"every commit of a table tells who wrote it; {uri} is empty or torn: restore that file from a backup") from None
     return Commit(version, info.get("userMetadata"), None if rows is None else int(rows), info.get("operation", ""))
-
-
-def _rows_added(actions: list[dict[str, Any]]) -> int:
-    """Rows in the files that a commit adds, by their statistics."""
-    return sum(json.loads(action["add"]["stats"])["numRecords"] for action in actions if action.get("add", {}).get("stats"))
 
 
 def _commit_file(warehouse: Warehouse, table: str, version: int) -> str:

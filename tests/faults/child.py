@@ -13,19 +13,9 @@ from typing import Any
 
 from strata import cli, failpoint, gate, session
 
-from tests.conftest import SETTINGS
 
-
-def main(classes: str, scratch: str) -> int:
-    settings = SETTINGS | {
-        "spark.driver.memory": "1g",
-        "spark.local.dir": scratch,
-        "spark.driver.extraClassPath": classes,
-        "spark.delta.logStore.file.impl": "strata.faults.FaultLogStore",
-        # A checkpoint every second commit, so that kills find some.
-        "spark.databricks.delta.properties.defaults.checkpointInterval": "2",
-    }
-    spark = session.build(settings=settings, log_file=f"{scratch}/spark-{os.getpid()}.log")
+def main(settings: str, scratch: str) -> int:
+    spark = session.build(settings=json.loads(settings), log_file=f"{scratch}/spark-{os.getpid()}.log")
     gate.library()
     spark.range(1).collect()
     print("ready", flush=True)

@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,10 +33,12 @@ from strata.plan import Options, make_plan
 from strata.run import Report, run_feed
 from strata.storage import Warehouse
 
-from tests.conftest import TOY
+from tests.conftest import SETTINGS, TOY
 from tests.faults.cases import CASES, Case
-from tests.faults.oracle import Content, Reader, assert_conserved, content_of, published
+from tests.faults.oracle import Content, Reader, assert_conserved, published
 
+CHECKPOINTS = "spark.databricks.delta.properties.defaults.checkpointInterval"
+"""Every second commit writes a checkpoint, so that kills find some."""
 SCENARIOS = ("first", "next", "full")
 """The first run; a run with a second delivery on what a first one published; and with `--full` besides."""
 
@@ -62,14 +66,15 @@ class Stage:
     def raw(self) -> dict[str, Path]:
         return {"first": self.root / "raw1", "next": self.root / "raw2", "full": self.root / "raw2"}
 
-    def prepare(self, spark: SparkSession) -> Stage:
+    def prepare(self, spark: SparkSession, scenarios: Sequence[str] = SCENARIOS) -> Stage:
         first, second = self.case.halves()
         self.case.deliver(self.raw["first"], first)
         self.case.deliver(self.raw["next"], [*first, *second])
         feed, log = self.case.feed, self.root / "points.log"
-        spark.conf.set("spark.databricks.delta.properties.defaults.checkpointInterval", "2")
+        spark.conf.set(CHECKPOINTS, "2")
         try:
-            for scenario, number in (("first", 1), ("next", 2), ("full", 2)):
+            for scenario in scenarios:
+                number = 1 if scenario == "first" else 2
                 warehouse = self.start(scenario, self.root / f"undisturbed-{scenario}")
                 failpoint.armed = failpoint.Failpoint("", None, 1, "kill", str(log))
                 run_here(spark, feed, self.raw[scenario], warehouse, full=scenario == "full")
@@ -81,7 +86,7 @@ class Stage:
                 assert_conserved(warehouse, feed)
         finally:
             failpoint.armed = None
-            spark.conf.unset("spark.databricks.delta.properties.defaults.checkpointInterval")
+            spark.conf.unset(CHECKPOINTS)
         return self
 
     def start(self, scenario: str, folder: Path) -> Warehouse:
@@ -101,8 +106,23 @@ class Stage:
         for table in (*written, f"ops/publications/{self.case.feed}"):
             told += [f"log:kill-{how}@{table}#1" for how in ("before", "after", "torn")]
             told += [f"file:{table}/*.parquet"]
-        told += [f"file:{table}/_delta_log/*.checkpoint.parquet" for table in written]
+        done, first = self.root / f"undisturbed-{scenario}", self.root / "undisturbed-first"
+        for table in written:
+            pattern = f"{table}/_delta_log/*.checkpoint.parquet"
+            if len(list(done.glob(pattern))) > (0 if scenario == "first" else len(list(first.glob(pattern)))):
+                told.append(f"file:{pattern}")
         return told
+
+    def written_before(self, scenario: str, kill: str) -> list[str]:
+        """The tables that a run had committed when it came to the kill."""
+        if kill.startswith("point:"):
+            here = kill.removeprefix("point:").rsplit("#", 1)[0]
+        else:
+            layer, noun = re.split(r"[@:]", kill)[-1].split("#")[0].split("/")[:2]
+            here = f"commit.before@{layer}.{noun}"
+        points = self.points[scenario]
+        before = points[: points.index(here)] if here in points else points
+        return [point.split("@")[1] for point in before if point.startswith("commit.after")]
 
 
 @dataclass
@@ -111,6 +131,9 @@ class Child:
 
     classes: Path
     scratch: Path
+    environment: dict[str, str] = field(default_factory=dict)
+    java: str = ""
+    settings: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -120,10 +143,19 @@ class Child:
             "STRATA_PROJECT": str(TOY),
             "PYTHONPATH": os.pathsep.join([str(TOY.parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]),
             # One compiler tier and one collector thread: a child lives for seconds.
-            "JDK_JAVA_OPTIONS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto",
+            "JDK_JAVA_OPTIONS": f"-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto {self.java}",
+            **self.environment,
+        }
+        settings = SETTINGS | {
+            "spark.driver.memory": "1g",
+            "spark.local.dir": str(self.scratch),
+            "spark.driver.extraClassPath": str(self.classes),
+            "spark.delta.logStore.file.impl": "strata.faults.FaultLogStore",
+            CHECKPOINTS: "2",
+            **self.settings,
         }
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.child", str(self.classes), str(self.scratch)],
+            [sys.executable, "-m", "tests.faults.child", json.dumps(settings), str(self.scratch)],
             env=environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
         )  # fmt: skip
 
@@ -200,54 +232,76 @@ def _watch(warehouse: Path, pattern: str, child: Child, log: Path) -> threading.
     return thread
 
 
-def kill_and_rerun(spark: SparkSession, stage: Stage, scenario: str, kill: str, child: Child, folder: Path) -> None:
-    """One kill, one re-run; an AssertionError where the outcome is not that of the undisturbed run."""
-    feed, raw, log = stage.case.feed, stage.raw[scenario], folder / "failpoints.log"
-    folder.mkdir(parents=True)
-    log.touch()
-    warehouse = stage.start(scenario, folder / "warehouse")
-    argv = ["run", feed, "--raw", str(raw), "--warehouse", warehouse.root, "--quiet", *(["--full"] if scenario == "full" else [])]
-    replay = replay_line(feed, scenario, kill)
+def kill_and_rerun(spark: SparkSession, stage: Stage, scenario: str, kills: Sequence[str], nursery: Nursery, folder: Path) -> int:
+    """Kills one run after the other on one warehouse, then lets a run end; returns how many kills fired.
+
+    An AssertionError where what is published is at any time not what an undisturbed run publishes. A kill
+    after the publication ends the chain: there is nothing left to run.
+    """
+    feed, raw = stage.case.feed, stage.raw[scenario]
+    warehouse = stage.start(scenario, folder)
+    final = 1 if scenario == "first" else 2
+    fired = 0
     with Reader(warehouse, feed, stage.expected) as reader:
-        if kill.startswith("file:"):
-            _watch(Path(warehouse.root), kill.removeprefix("file:"), child, log)
-        child.tell(argv, kill, log)
-        code, told = child.end()
-        fired = [line for line in log.read_text().splitlines() if line.startswith("fired ")]
-        assert fired, f"the kill never fired (exit {code}, {told[-500:]}); {replay}"
-        assert code == -signal.SIGKILL, f"the process was not killed: exit {code}, {told[-500:]}; {replay}"
-        final = 1 if scenario == "first" else 2
-        between = content_of(warehouse, ledger.newest(ledger.read(warehouse, feed)))
-        assert between in (stage.expected[final], stage.expected.get(final - 1, {})), f"a half run is published; {replay}"
-        run_here(spark, feed, raw, warehouse, full=scenario == "full" and between != stage.expected[final])
-        assert published(warehouse, feed) == stage.expected[final], f"the re-run gives other tables; {replay}"
+        for number, kill in enumerate(kills):
+            told = f"kill {number + 1}; {replay_line(feed, scenario, kills)}"
+            _kill_once(stage, scenario, kill, nursery.take(), warehouse, told)
+            fired += 1
+            between = published(warehouse, feed)
+            assert between in (stage.expected[final], stage.expected.get(final - 1, {})), f"a half run is published: {told}"
+            if between == stage.expected[final]:
+                break
+        done = published(warehouse, feed) == stage.expected[final]
+        run_here(spark, feed, raw, warehouse, full=scenario == "full" and not done)
+        assert published(warehouse, feed) == stage.expected[final], f"the re-run gives other tables: {replay_line(feed, scenario, kills)}"
         assert_conserved(warehouse, feed)
-        assert len(ledger.read(warehouse, feed)) == final, f"published more than once; {replay}"
+        assert len(ledger.read(warehouse, feed)) == final, f"published more than once: {replay_line(feed, scenario, kills)}"
     reader.assert_never_wrong()
     shutil.rmtree(folder)
+    return fired
 
 
-def replay_line(feed: str, scenario: str, kill: str) -> str:
-    return f"replay: python -m tests.faults.torture --feed {feed} --scenario {scenario} --kill '{kill}'"
+def _kill_once(stage: Stage, scenario: str, kill: str, child: Child, warehouse: Warehouse, told: str) -> None:
+    log = Path(warehouse.root).with_suffix(".fired")
+    log.write_text("")
+    if kill.startswith("file:"):
+        _watch(Path(warehouse.root), kill.removeprefix("file:"), child, log)
+    full = ["--full"] if scenario == "full" else []
+    child.tell(["run", stage.case.feed, "--raw", str(stage.raw[scenario]), "--warehouse", warehouse.root, "--quiet", *full], kill, log)
+    code, said = child.end()
+    proof = [line for line in log.read_text().splitlines() if line.startswith("fired ")]
+    assert proof, f"the kill never fired (exit {code}, {said[-500:]}): {told}"
+    assert code == -signal.SIGKILL, f"the process was not killed (exit {code}, {said[-500:]}): {told}"
 
 
-def choose(stage: Stage, count: int, seed: int) -> list[tuple[str, str]]:
-    """`count` kills of the stage, each in a scenario, spread over the kinds of places."""
+def replay_line(feed: str, scenario: str, kills: Sequence[str]) -> str:
+    chain = " ".join(f"--kill '{kill}'" for kill in kills)
+    return f"replay: python -m tests.faults.torture --feed {feed} --scenario {scenario} {chain}"
+
+
+LAST = ("publication.after", "publication.confirmed", "attempt.", "lease.released", "kill-after@ops/", "file:ops/")
+"""Kills behind the publication: nothing is left to do after them."""
+
+
+def chains(stage: Stage, kills: int, seed: int, scenarios: Sequence[str] = SCENARIOS, length: int = 3) -> Iterator[tuple[str, list[str]]]:
+    """Chains of kills, `kills` in all: anywhere; then, where the first left candidates, while they are taken back; then anywhere."""
     chance = Random(f"{seed}/{stage.case.feed}")
-    every = [(scenario, kill) for scenario in SCENARIOS for kill in stage.kills(scenario)]
-    kinds: dict[str, list[tuple[str, str]]] = {}
-    for scenario, kill in every:
-        kinds.setdefault(kill.split("@")[0].split("/")[0], []).append((scenario, kill))
-    names = sorted(kinds)
-    chance.shuffle(names)
-    for name in names:
-        chance.shuffle(kinds[name])
-    chosen: list[tuple[str, str]] = []
-    while len(chosen) < min(count, len(every)):
-        for name in names:
-            if kinds[name] and len(chosen) < count:
-                chosen.append(kinds[name].pop())
-    return chosen
+    left = kills
+    while left > 0:
+        scenario = chance.choice(scenarios)
+        every = stage.kills(scenario)
+        early = [kill for kill in every if not any(part in kill for part in LAST)]
+        # As many kills inside Delta's commit and at its files as at the engine's own points.
+        kind = chance.choice(["point:", "log:", "file:"])
+        first = chance.choice([kill for kill in early if kill.startswith(kind)])
+        chain = [first]
+        written = stage.written_before(scenario, first)
+        if written:
+            chain.append(f"point:restore.{chance.choice(['before', 'after'])}@{chance.choice(written)}#1")
+        while len(chain) < length:
+            chain.append(chance.choice(every if len(chain) == length - 1 else early))
+        yield scenario, chain[:left]
+        left -= length
 
 
-__all__ = ["CASES", "Child", "Nursery", "Stage", "choose", "kill_and_rerun", "replay_line", "run_here"]
+__all__ = ["CASES", "Child", "Nursery", "Stage", "chains", "kill_and_rerun", "replay_line", "run_here"]

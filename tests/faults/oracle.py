@@ -32,6 +32,26 @@ def content_of(warehouse: Warehouse, publication: Publication | None) -> Content
     return found
 
 
+def answers_of(warehouse: Warehouse, feed: str) -> dict[str, Any]:
+    """What does not depend on how the input arrived: silver and gold as multisets, and which rows they rejected.
+
+    A record that was sent twice stands twice in bronze, and if it is rejected, twice in the quarantine.
+    """
+    latest = ledger.newest(ledger.read(warehouse, feed))
+    found: dict[str, Any] = {}
+    for state in latest.tables if latest else ():
+        if state.table.startswith("bronze."):
+            continue
+        columns = list(load_contract(state.table).business_columns)
+        found[state.table] = _digest(read_arrow(warehouse, state.table, state.version, columns).to_pylist())
+        rejected: set[str] = set()
+        if state.quarantine_version is not None:
+            held = read_arrow(warehouse, quarantine_name(state.table), state.quarantine_version, [*columns, "_reasons"]).to_pylist()
+            rejected = {repr(sorted({**row, "_reasons": sorted(row["_reasons"])}.items())) for row in held}
+        found[quarantine_name(state.table)] = rejected
+    return found
+
+
 def published(warehouse: Warehouse, feed: str) -> Content:
     return content_of(warehouse, ledger.newest(ledger.read(warehouse, feed)))
 
@@ -101,7 +121,7 @@ class Reader(threading.Thread):
             except Exception as error:
                 self.wrong.append(f"could not read: {error!r}")
             self.looks += 1
-            self.done.wait(0.05)
+            self.done.wait(0.2)  # Leave the processor to the run.
 
     def __enter__(self) -> Reader:
         self.start()

@@ -1,4 +1,4 @@
-"""`make torture`: many kills, by seed; one line a kill, and a replay line for each that fails.
+"""`make torture`: many kills, by seed, in chains of three; one line a chain, and a replay line for each that fails.
 
 python -m tests.faults.torture [--feed toy] [--kills 200] [--seed 1] [--out FILE]
 python -m tests.faults.torture --feed toy --scenario next --kill 'point:commit.after@gold.toy_days#1'
@@ -18,7 +18,7 @@ from strata import session
 
 from tests.conftest import SETTINGS
 from tests.faults import logstore
-from tests.faults.kill import CASES, SCENARIOS, Nursery, Stage, choose, kill_and_rerun, replay_line
+from tests.faults.kill import CASES, SCENARIOS, Nursery, Stage, chains, kill_and_rerun, replay_line
 
 
 def main() -> int:
@@ -28,8 +28,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=240, help="start no further kill after this time")
     parser.add_argument("--scenario", choices=SCENARIOS, default="next")
-    parser.add_argument("--kill", help="one kill, as a replay line tells it")
-    parser.add_argument("--out", type=Path, help="JSON lines, one a kill")
+    parser.add_argument("--kill", action="append", help="one chain of kills, as a replay line tells it")
+    parser.add_argument("--out", type=Path, help="JSON lines, one a chain of kills")
     arguments = parser.parse_args()
     root = Path(tempfile.mkdtemp(prefix="strata-torture-"))
     spark = session.build(settings=SETTINGS | {"spark.local.dir": str(root)}, log_file=str(root / "spark.log"))
@@ -42,31 +42,35 @@ def main() -> int:
     try:
         for feed in feeds:
             (root / feed).mkdir()
-            stage = Stage(CASES[feed], root / feed).prepare(spark)
+            scenarios = ["first", *{arguments.scenario} - {"first"}] if arguments.kill else SCENARIOS
+            stage = Stage(CASES[feed], root / feed).prepare(spark, scenarios)
             share = arguments.kills // len(feeds)
-            plan = [(arguments.scenario, arguments.kill)] if arguments.kill else choose(stage, share, arguments.seed)
-            for number, (scenario, kill) in enumerate(plan):
+            plan = [(arguments.scenario, arguments.kill)] if arguments.kill else chains(stage, share, arguments.seed)
+            for number, (scenario, kills) in enumerate(plan):
                 if time.monotonic() - started > 60 * arguments.minutes:
                     break
                 began = time.monotonic()
-                outcome = "as undisturbed"
+                outcome, fired = "as undisturbed", 0
                 try:
-                    kill_and_rerun(spark, stage, scenario, kill, nursery.take(), root / feed / f"kill-{number}")
-                except Exception as error:  # The next kill is tried whatever this one found.
+                    fired = kill_and_rerun(spark, stage, scenario, kills, nursery, root / feed / f"chain-{number}")
+                except Exception as error:  # The next chain is tried whatever this one found.
                     outcome, failed = f"{type(error).__name__}: {error}", failed + 1
-                    print(f"{outcome}\n  {replay_line(feed, scenario, kill)}", file=sys.stderr, flush=True)
-                done += 1
-                row = {"feed": feed, "scenario": scenario, "kill": kill, "seconds": round(time.monotonic() - began, 1), "outcome": outcome}
-                print(json.dumps(row), flush=True)
+                    print(f"{outcome}\n  {replay_line(feed, scenario, kills)}", file=sys.stderr, flush=True)
+                done += fired
+                seconds = round(time.monotonic() - began, 1)
+                row = {"seed": arguments.seed, "feed": feed, "scenario": scenario, "kills": kills, "fired": fired, "seconds": seconds}
+                print(json.dumps(row | {"outcome": outcome}), flush=True)
                 if arguments.out:
                     with arguments.out.open("a") as out:
-                        out.write(json.dumps({"seed": arguments.seed, **row}) + "\n")
+                        out.write(json.dumps(row | {"outcome": outcome}) + "\n")
     finally:
         nursery.close()
         spark.stop()
         if not failed:
             shutil.rmtree(root, ignore_errors=True)
-    print(f"{done} kills, seed {arguments.seed}: {done - failed} as undisturbed, {failed} not; {time.monotonic() - started:.0f} s")
+    print(
+        f"seed {arguments.seed}: {done} kills that ended as undisturbed, {failed} chains that did not; {time.monotonic() - started:.0f} s"
+    )
     return 1 if failed else 0
 
 

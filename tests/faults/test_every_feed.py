@@ -1,0 +1,78 @@
+"""Every feed is held to the promises: killed anywhere, in any order, in any environment, the same published tables.
+
+A feed joins by its line in `cases.CASES`. Kills are SIGKILL to a run's Python and JVM, in chains: while it
+writes, while the next run takes that back, and once more; `make torture` runs many more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from random import Random
+
+import pytest
+from pyspark.sql import SparkSession
+from strata.errors import GateFailed
+from strata.storage import Warehouse
+
+from tests.faults.kill import CASES, Child, Nursery, Stage, chains, kill_and_rerun, run_here
+from tests.faults.oracle import answers_of, assert_conserved, published
+
+pytestmark = pytest.mark.spark
+
+SEED = 11
+KILLS = {"toy": 12}
+ELSEWHERE = {"TZ": "America/St_Johns", "LC_ALL": "tr_TR.UTF-8", "PYTHONHASHSEED": "7"}
+"""Half an hour off every other zone, an i without a dot, and sets in another order."""
+JVM_ELSEWHERE = "-Duser.language=tr -Duser.country=TR -Duser.timezone=America/St_Johns"
+
+
+@pytest.fixture(scope="module")
+def nursery(fault_classes: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
+    made = Nursery(fault_classes, tmp_path_factory.mktemp("children"))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module", params=sorted(CASES))
+def stage(request: pytest.FixtureRequest, spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Stage:
+    """What the feed gives when nobody disturbs it."""
+    return Stage(CASES[request.param], tmp_path_factory.mktemp(request.param)).prepare(spark, ("first", "next"))
+
+
+def test_killed_anywhere_and_run_again_the_tables_are_those_of_an_undisturbed_run(
+    spark: SparkSession, nursery: Nursery, stage: Stage, tmp_path: Path
+) -> None:
+    kills = KILLS.get(stage.case.feed, 3)
+    fired = sum(
+        kill_and_rerun(spark, stage, scenario, chain, nursery, tmp_path / f"chain-{number}")
+        for number, (scenario, chain) in enumerate(chains(stage, kills, SEED, ("next",)))
+    )
+    assert fired == kills
+
+
+def test_shuffled_parted_repeated_and_late_the_same_records_give_the_same_tables(spark: SparkSession, stage: Stage, tmp_path: Path) -> None:
+    feed = stage.case.feed
+    warehouse, raw = Warehouse(str(tmp_path / "warehouse")), tmp_path / "raw"
+    for delivery in stage.case.disorder(Random(f"{SEED}/{feed}"), 3):
+        stage.case.deliver(raw, delivery)
+        # A delivery that no gate lets pass waits for the next one, as it would in life.
+        with suppress(GateFailed):
+            run_here(spark, feed, raw, warehouse)
+    assert_conserved(warehouse, feed)
+    in_parts, expected = answers_of(warehouse, feed), answers_of(Warehouse(str(stage.root / "undisturbed-next")), feed)
+    assert in_parts == expected, f"seed {SEED}/{feed}"
+    run_here(spark, feed, raw, warehouse, full=True)
+    assert answers_of(warehouse, feed) == expected, f"--full; seed {SEED}/{feed}"
+
+
+def test_neither_time_zone_nor_locale_nor_hash_seed_nor_partitions_matter(stage: Stage, fault_classes: Path, tmp_path: Path) -> None:
+    feed = stage.case.feed
+    settings = {"spark.master": "local[3]", "spark.sql.shuffle.partitions": "7", "spark.sql.adaptive.enabled": "true"}
+    child = Child(fault_classes, tmp_path / "scratch", {**ELSEWHERE, "LANG": ELSEWHERE["LC_ALL"]}, JVM_ELSEWHERE, settings)
+    child.wait_until_ready()
+    child.tell(["run", feed, "--raw", str(stage.raw["next"]), "--warehouse", str(tmp_path / "warehouse"), "--quiet"])
+    code, told = child.end()
+    assert code == 0, told
+    assert published(Warehouse(str(tmp_path / "warehouse")), feed) == stage.expected[2]
