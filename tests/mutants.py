@@ -1,46 +1,30 @@
 """Rows for the proofs of the gate, made from contracts and suites: valid ones, broken ones, and edge cases.
 
 A valid row comes from a contract's types and its suite's bounds; what these cannot tell (two columns that must agree,
-a regular expression) stands in VALID. A mutant is a valid row, or a few, with one thing changed, so that one rule
-breaks and no other. Nothing here reads Great Expectations: the answers are compared with it elsewhere.
+a regular expression) stands beside the feed's tests, in `tests/feeds/mutants_<feed>.py`: see `Told`. A mutant is a
+valid row, or a few, with one thing changed, so that one rule breaks and no other. Nothing here reads Great
+Expectations: the answers are compared with it elsewhere.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import importlib
 import math
+import pkgutil
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from strata import feed as feeds
-from strata.contract import Contract, Field, load_contract
+from strata.contract import Contract, Field, load_contract, split_name
 from strata.suite import NOT_NULL, Expectation, Suite, load_suite
 
 Row = dict[str, Any]
 PAIR = "expect_column_pair_values_a_to_be_greater_than_b"
-
-# What a valid row holds where types and bounds do not say. Several dicts are several valid rows: one rule can be
-# broken alone from one of them that cannot be from another. The first keeps warnings too.
-VALID: dict[str, tuple[Row, ...]] = {
-    "silver.soil_measurements": ({"upper_depth_cm": 10.0, "lower_depth_cm": 20.0}, {"upper_depth_cm": None, "lower_depth_cm": None}),
-    "gold.soil_country_stats": (
-        {"n_asked": 30, "n_available": 50, "n_drawn": 30, "n_clay": 1, "soc_mean_pct": 2.0, "soc_variance_pct2": 1.0,
-         "soc_ci95_lower_pct": 1.0, "soc_ci95_upper_pct": 3.0},
-        # One site with organic carbon: a mean without limits.
-        {"n_asked": 30, "n_available": 1, "n_drawn": 1, "n_clay": 1, "soc_mean_pct": 2.0, "soc_variance_pct2": None,
-         "soc_ci95_lower_pct": None, "soc_ci95_upper_pct": None},
-        # No site with organic carbon.
-        {"n_asked": 30, "n_available": 0, "n_drawn": 0, "n_clay": 0, "soc_mean_pct": None, "soc_variance_pct2": None,
-         "soc_ci95_lower_pct": None, "soc_ci95_upper_pct": None, "clay_mean_fraction": None},
-    ),
-}  # fmt: skip
-
-# Rules that cannot break alone, and the rules that break with them: they say in plain words what others imply.
-IMPLIED: dict[tuple[str, str], set[str]] = {}
-
 
 # --- every suite -----------------------------------------------------------------------------------
 
@@ -52,6 +36,65 @@ def table_names() -> tuple[str, ...]:
 
 def fields_of(table: str) -> tuple[Field, ...]:
     return load_contract(table).fields
+
+
+# --- what contracts and suites do not tell ---------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A whole table, and the other tables that its rules name."""
+
+    rows: list[Row]
+    views: dict[str, list[Row]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a feed's `tests/feeds/mutants_<feed>.py` says of its tables: constants of these names, any or none."""
+
+    VALID: Mapping[str, tuple[Row, ...]] = field(default_factory=dict)
+    """By table: what a valid row holds where types and bounds do not say. Several dicts are several valid rows: one
+    rule can be broken alone from one of them that cannot be from another. The first keeps warnings too."""
+    IMPLIED: Mapping[tuple[str, str], set[str]] = field(default_factory=dict)
+    """By table and description: rules that cannot break alone, and the rules that break with them."""
+    VIEWS: Mapping[str, dict[str, list[Row]]] = field(default_factory=dict)
+    """By table: the other tables that its queries read, on which the first valid row keeps them."""
+    WHOLE: Mapping[tuple[str, str], Whole] = field(default_factory=dict)
+    """By table and description: a table on which that rule alone does not hold, where its type does not tell one."""
+
+
+_MODULE = "mutants_"
+
+
+@cache
+def told_feeds() -> tuple[str, ...]:
+    """The feeds that have such a module."""
+    import tests.feeds
+
+    found = (module.name for module in pkgutil.iter_modules(tests.feeds.__path__))
+    return tuple(sorted(name.removeprefix(_MODULE) for name in found if name.startswith(_MODULE)))
+
+
+@cache
+def told_of(feed: str) -> Told:
+    """What the feed's module says; nothing where it has none."""
+    if feed not in told_feeds():
+        return Told()
+    module = importlib.import_module(f"tests.feeds.{_MODULE}{feed}")
+    constants = {name: value for name, value in vars(module).items() if name.isupper() and not name.startswith("_")}
+    unknown = constants.keys() - {known.name for known in fields(Told)}
+    assert not unknown, f"{module.__name__} may hold VALID, IMPLIED, VIEWS and WHOLE; found {sorted(unknown)}"
+    return Told(**constants)
+
+
+def _told(table: str) -> Told:
+    return told_of(split_name(table)[1])
+
+
+def implied_by(table: str, description: str) -> set[str]:
+    """The rules that break with this one, which cannot break alone."""
+    return _told(table).IMPLIED.get((table, description), set())
 
 
 # --- values ----------------------------------------------------------------------------------------
@@ -157,8 +200,9 @@ def valid_rows(table: str) -> list[Row]:
     """Rows that keep every critical rule; the first keeps the warnings too."""
     contract, suite = load_contract(table), load_suite(table)
     base = {own.name: _valid_value(own, suite) for own in contract.fields}
-    rows = [{**base, **given} for given in VALID.get(table, ({},))]
-    unknown = {name for given in VALID.get(table, ()) for name in given} - base.keys()
+    told = _told(table).VALID.get(table, ({},))
+    rows = [{**base, **given} for given in told]
+    unknown = {name for given in told for name in given} - base.keys()
     assert not unknown, f"{table}: VALID names columns that the contract lacks: {unknown}"
     return rows
 
@@ -282,25 +326,17 @@ def _out_of_order(rule: Expectation, kinds: dict[str, str], base: Row) -> Iterat
 # --- mutants of rules on the whole table -----------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Whole:
-    """A whole table, and the other tables that its rules name."""
-
-    rows: list[Row]
-    views: dict[str, list[Row]] = field(default_factory=dict)
-
-
 def valid_table(table: str) -> Whole:
     """The first valid row, beside views on which its queries hold."""
-    return Whole(valid_rows(table)[:1], VIEWS.get(table, {}))
+    return Whole(valid_rows(table)[:1], _told(table).VIEWS.get(table, {}))
 
 
 def broken_table(table: str, rule: Expectation) -> Whole:
     """A table on which this rule alone does not hold; KeyError where nobody has said how to break it."""
-    if (table, rule.description) in WHOLE:
-        return WHOLE[table, rule.description]
+    if whole := _told(table).WHOLE.get((table, rule.description)):
+        return whole
     base = valid_rows(table)[0]
-    views = VIEWS.get(table, {})
+    views = _told(table).VIEWS.get(table, {})
     if rule.is_uniqueness:
         # Everything but the key differs.
         other = next(iter(valid_rows(table)[1:]), base)
@@ -322,16 +358,6 @@ def _many(table: str, rule: Expectation) -> list[Row]:
     key = load_contract(table).key[0]
     count = int(to_kind(kind, most) / each) + 1
     return [{**valid_rows(table)[0], key: f"k{n}", column: each} for n in range(count)]
-
-
-_SALE = {"amount_eur": Decimal("1")}
-VIEWS: dict[str, dict[str, list[Row]]] = {"gold.toy_days": {"silver.toy_sales": [_SALE]}}
-_DAY = {"sale_date": dt.date(2024, 1, 1), "amount_eur": Decimal("1"), "sales": 1}
-# How to break, alone, a rule that the types of expectations above do not tell.
-WHOLE: dict[tuple[str, str], Whole] = {
-    ("gold.toy_days", "one row per day"): Whole([_DAY, _DAY], {"silver.toy_sales": [_SALE, _SALE]}),
-    ("gold.toy_days", "days and sales must add up to the same amount"): Whole([_DAY], {"silver.toy_sales": [_SALE, _SALE]}),
-}
 
 
 def complete(contract: Contract, rows: list[Row]) -> list[tuple[Any, ...]]:

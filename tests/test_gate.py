@@ -12,7 +12,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from strata import gate
-from strata.contract import Contract, Field, load_contract, struct_type
+from strata.contract import Contract, Field, load_contract, split_name, struct_type
 from strata.errors import ConservationError, GateFailed
 from strata.suite import Expectation, Suite, load_suite
 from strata.table import Rows
@@ -196,7 +196,7 @@ def killed_by_row(spark: SparkSession, table: str) -> dict[str, str]:
     for number, mutant in enumerate(made, len(bases)):
         rule, answer = suite.expectations[mutant.rule], answers[number]
         newly = breaks(number) - breaks(mutant.base)
-        implied = mutants.IMPLIED.get((table, rule.description), set())
+        implied = mutants.implied_by(table, rule.description)
         if newly != {rule.description} | implied:
             continue
         assert set(answer["_reasons"]) == newly & critical
@@ -247,10 +247,14 @@ def test_killed_expectations_are_all_that_the_suites_hold(request: pytest.Fixtur
     assert sum(_KILLED.values()) == sum(len(load_suite(table).expectations) for table in TABLES)
 
 
-def test_implied_rules_are_rules_of_their_suites() -> None:
-    for (table, description), with_it in mutants.IMPLIED.items():
-        known = {e.description for e in load_suite(table).expectations}
-        assert {description, *with_it} <= known
+@pytest.mark.parametrize("feed", mutants.told_feeds())
+def test_what_a_feed_tells_of_its_mutants_is_of_its_own_tables_and_rules(feed: str) -> None:
+    told = mutants.told_of(feed)
+    own = {name for name in TABLES if split_name(name)[1] == feed}
+    assert {*told.VALID, *told.VIEWS} <= own
+    rules = {(table, e.description) for table in own for e in load_suite(table).expectations}
+    assert {*told.IMPLIED, *told.WHOLE} <= rules
+    assert {(table, other) for (table, _), others in told.IMPLIED.items() for other in others} <= rules
 
 
 # --- how rows are told apart -----------------------------------------------------------------------
