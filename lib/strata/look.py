@@ -74,6 +74,7 @@ class Look:
     chunks: tuple[Chunk, ...]
     parser: str
     extra_fields: tuple[str, ...]  # in the header, but not named by the layout
+    missing_fields: tuple[str, ...]  # named by the layout, not required, and not in the header
     delivery_date: date | None
     is_gzip: bool = False
     blank_lines: int = 0
@@ -115,11 +116,17 @@ def _look(file: RawFile, layouts: Sequence[Layout], chunk_bytes: int) -> Look:
         chunks=scan.chunks,
         parser=scan.parser,
         extra_fields=tuple(name for name in scan.header if name not in scan.layout.named),
+        missing_fields=_missing_fields(scan),
         delivery_date=delivered,
         is_gzip=is_gzip,
         blank_lines=scan.blank_lines,
         notes=scan.notes,
     )
+
+
+def _missing_fields(scan: Scan) -> tuple[str, ...]:
+    """What a header could tell and does not; an empty JSON array has no header."""
+    return tuple(field.name for field in scan.layout.fields if scan.header and field.name not in scan.header)
 
 
 def _hash(file: RawFile) -> str:

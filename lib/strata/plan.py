@@ -186,8 +186,9 @@ def _rejected(source: str, file: files.RawFile, error: BadFile) -> FileEntry:
 
 
 def _drift(seen: Look) -> str:
-    """Fields that the layout does not name are kept in `_extra`, and told here."""
-    return f"kept in _extra: {', '.join(seen.extra_fields)}" if seen.extra_fields else ""
+    """How the file's fields differ from its layout's: further ones are kept in `_extra`, optional ones may lack."""
+    told = {"kept in _extra": seen.extra_fields, "not in the file": seen.missing_fields}
+    return "; ".join(f"{what}: {', '.join(names)}" for what, names in told.items() if names)
 
 
 # --- the tables ----------------------------------------------------------------------------------
