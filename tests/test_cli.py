@@ -12,6 +12,7 @@ import pytest
 from strata import config, output
 from strata.cli import EXIT_CODES, main
 from strata.errors import StrataError, UsageError
+from strata.feed import feed_names
 
 
 def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
@@ -45,7 +46,7 @@ def test_a_feeds_parameters_are_options_of_run(capsys: pytest.CaptureFixture[str
 @pytest.mark.parametrize(
     ("argv", "sentence"),
     [
-        (["run", "soup"], "a feed is one of soil, toy; got 'soup'"),
+        (["run", "soup"], f"a feed is one of {', '.join(feed_names())}; got 'soup'"),
         (["run", "toy", "--raw", "/no/such/folder"], "the raw folder must exist; /no/such/folder is not a folder"),
         (["run", "toy", "--raw", ".", "--table", "silver.toy_sail"], "--table names a table of the feeds that run"),
         (["run", "toy", "--raw", ".", "--override", "silver.toy_sales"], "--override is TABLE=REASON"),

@@ -21,7 +21,7 @@ JSON_CORES = "array<map<string,string>>"
 """A flight's cores, each member as text whatever its JSON type."""
 
 # ISO 8601 with a zone: a time without one could be anybody's.
-_INSTANT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})$"
+_INSTANT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})\z"
 
 _CONTENT = (
     "flight_id", "source", "flight_number", "flight_name", "launch_at", "date_precision", "is_upcoming", "is_success",
@@ -60,7 +60,7 @@ def _typed(launches: DataFrame) -> DataFrame:
         "is_upcoming": parse_boolean(F.col("upcoming")),
         "is_success": parse_boolean(F.col("success")),
         "payload_count": F.json_array_length("payloads"),
-        "date_difference_s": unix - F.unix_seconds(launch_at),
+        "date_difference_s": F.try_subtract(unix, F.unix_seconds(launch_at)),
         "_reasons": _type_reasons(),
     }
     names = {"flight_name": "name", "rocket_id": "rocket", "launchpad_id": "launchpad"}
@@ -86,6 +86,7 @@ def _type_reasons() -> Column:
     return reasons(
         unread("flight_number", whole, "must be a whole number"),
         unread("date_utc", parse_instant(F.col("date_utc")), "must be a date and time with its zone, as 2006-03-24T22:30:00.000Z"),
+        flag(~F.year(parse_instant(F.col("date_utc"))).between(1957, 2099), "date_utc must be of the years 1957 to 2099"),
         unread("date_unix", parse_bigint(F.col("date_unix")), "must be a whole number of seconds"),
         unread("upcoming", parse_boolean(F.col("upcoming")), "must be true or false"),
         unread("success", parse_boolean(F.col("success")), "must be true, false or null"),
