@@ -282,6 +282,8 @@ def _changes(rule: Expectation, kinds: dict[str, str], base: Row) -> Iterator[Ro
     column = rule.kwargs.get("column", "")
     if rule.type == NOT_NULL:
         yield {column: None}
+    elif rule.type == "expect_column_values_to_be_null":
+        yield {column: _plain_value(kinds[column])}
     elif rule.type == "expect_column_values_to_be_between":
         yield from _out_of_bounds(column, kinds[column], rule)
     elif rule.type == "expect_column_values_to_be_in_set":

@@ -70,6 +70,12 @@ def test_what_a_look_tells(tmp_path: Path) -> None:
     assert str(seen.delivery_date) == "2024-02-29"
 
 
+def test_optional_fields_that_a_file_lacks_are_told(tmp_path: Path) -> None:
+    known = layout("a", optional=("b", "c"), format="json")
+    assert look(raw_file(tmp_path, b'[{"a": 1}, {"a": 2, "b": null}]'), [known]).missing_fields == ("c",)
+    assert look(raw_file(tmp_path, b"[]"), [known]).missing_fields == ()
+
+
 def test_a_look_is_small_when_pickled(tmp_path: Path) -> None:
     seen = look(raw_file(tmp_path, MANY), [AB])
     assert len(pickle.dumps(seen)) < 2000

@@ -42,6 +42,7 @@ class Look:
     chunks: tuple[Chunk, ...]
     parser: str
     extra_fields: tuple[str, ...]  # in the header, but not named by the layout; untold where the source is personal
+    missing_fields: tuple[str, ...]  # named by the layout, not required, and not in the header
     delivery_date: date | None
     is_gzip: bool = False
     blank_lines: int = 0
@@ -105,6 +106,7 @@ def _look_at(opener: Opener, layouts: Sequence[Layout], stored_bytes: int) -> Lo
         chunks=scan.chunks,
         parser=scan.parser,
         extra_fields=() if scan.layout.personal else extra,
+        missing_fields=_missing_fields(scan),
         delivery_date=delivered,
         is_gzip=opener.is_gzip,
         blank_lines=scan.blank_lines,
@@ -113,6 +115,11 @@ def _look_at(opener: Opener, layouts: Sequence[Layout], stored_bytes: int) -> Lo
         member=opener.member,
         stored_bytes=stored_bytes,
     )
+
+
+def _missing_fields(scan: Scan) -> tuple[str, ...]:
+    """What a header could tell and does not; an empty JSON array has no header."""
+    return tuple(field.name for field in scan.layout.fields if scan.header and field.name not in scan.header)
 
 
 class _Unchanged:

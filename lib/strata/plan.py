@@ -199,11 +199,19 @@ def _rejected(source: str, file: files.RawFile, error: BadFile) -> FileEntry:
 
 
 def _drift(seen: Look) -> str:
-    """Fields that the layout does not name are kept in `_extra`, and told here; of a personal source they are dropped."""
+    """How the file's fields differ from its layout's.
+
+    Further ones are kept in `_extra` (of a personal source they are dropped, and their names untold); optional ones may lack.
+    """
+    told = [_named("kept in _extra", seen.extra_fields), _named("not in the file", seen.missing_fields)]
     if seen.dropped_fields:
-        return f"not named by the layout, and dropped: {_plural(seen.dropped_fields, 'field')}"
-    shown, more = seen.extra_fields[:_MOST_NAMES], len(seen.extra_fields) - _MOST_NAMES
-    return f"kept in _extra: {', '.join(shown)}{f' and {more} more' if more > 0 else ''}" if shown else ""
+        told.insert(0, f"not named by the layout, and dropped: {_plural(seen.dropped_fields, 'field')}")
+    return "; ".join(filter(None, told))
+
+
+def _named(what: str, names: tuple[str, ...]) -> str:
+    more = len(names) - _MOST_NAMES
+    return f"{what}: {', '.join(names[:_MOST_NAMES])}{f' and {more} more' if more > 0 else ''}" if names else ""
 
 
 # --- the tables ----------------------------------------------------------------------------------

@@ -1,0 +1,64 @@
+"""The launches feed: every flight of a rocket, the cores it flew on, and how often and how soon a core flew again.
+
+Flights arrive as JSON in the layouts of the SpaceX API (`schemas/source/launches_*`); bronze keeps them as they came.
+Silver has each flight once, and each core of it; gold tells how often a core was reused, after how many days,
+and how the landings went.
+"""
+
+from __future__ import annotations
+
+from strata.feeds.launches import core_flights, flights, reuse, years
+from strata.table import Rows, Source, Table
+
+__all__ = ["SOURCES", "TABLES"]
+
+SOURCES = (Source("launches"),)
+
+TABLES = (
+    Table(
+        "silver.launches_flights",
+        inputs=("bronze.launches_launches",),
+        transform=flights.launches_flights,
+        group=("flight_id",),
+        add_group=flights.add_flight_id,
+        folds=flights.FOLDS,
+    ),
+    Table(
+        "silver.launches_core_flights",
+        inputs=("silver.launches_flights",),
+        transform=core_flights.launches_core_flights,
+        rows=Rows.ONE_TO_MANY,
+        group=("flight_id",),
+        folds=core_flights.FOLDS,
+    ),
+    Table(
+        "gold.launches_core_reuse",
+        inputs=("silver.launches_core_flights",),
+        transform=reuse.launches_core_reuse,
+        rows=Rows.AGGREGATE,
+        group=("core_id",),
+        folds=reuse.REUSE_FOLDS,
+    ),
+    Table(
+        "gold.launches_core_turnarounds",
+        inputs=("silver.launches_core_flights",),
+        transform=reuse.launches_core_turnarounds,
+        group=("core_id",),
+        folds=reuse.TURNAROUND_FOLDS,
+    ),
+    Table(
+        "gold.launches_turnaround_years",
+        inputs=("gold.launches_core_turnarounds",),
+        transform=years.launches_turnaround_years,
+        rows=Rows.AGGREGATE,
+        group=("launch_year",),
+    ),
+    Table(
+        "gold.launches_landing_years",
+        inputs=("silver.launches_core_flights",),
+        transform=years.launches_landing_years,
+        rows=Rows.AGGREGATE,
+        group=("launch_year",),
+        folds=years.LANDING_FOLDS,
+    ),
+)
