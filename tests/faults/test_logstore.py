@@ -240,6 +240,15 @@ def test_a_torn_candidate_of_any_table_is_set_aside_before_any_is_read(spark: Sp
     assert published(shop.warehouse, "toy") == before
 
 
+@pytest.mark.parametrize("mode", ["before", "torn", "empty"])
+def test_a_table_whose_creation_died_like_a_torn_candidate_is_created_anew(bank: Bank, faults: Faults, mode: str) -> None:
+    faults.arm(mode, "silver/bank_accounts")
+    assert tell(lambda: bank.run("append", rows(range(4), 1))) is not None
+    assert faults.fired.startswith(mode)
+    bank.run("append", rows(range(4), 1))
+    assert bank.visible() == Counter(rows(range(4), 1))
+
+
 def test_a_ledger_that_lost_a_publication_which_a_run_was_told_of_is_refused(bank: Bank) -> None:
     bank.run("append", rows(range(4), 1))
     lost = bank.run("append", rows(range(4, 8), 1))
