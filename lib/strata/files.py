@@ -296,6 +296,12 @@ def exists(uri: str) -> bool:
     return store.get_file_info(path).type == fs.FileType.File
 
 
+def is_folder(uri: str) -> bool:
+    """Whether a folder lies there."""
+    store, path = _store(uri)
+    return store.get_file_info(path).type == fs.FileType.Directory
+
+
 def write_bytes(uri: str, content: bytes) -> None:
     """Writes a small file, whole or not at all, making its folder where there is need. OSError if it cannot."""
     store, path = _store(uri)
@@ -310,7 +316,7 @@ def write_bytes(uri: str, content: bytes) -> None:
 
 
 def move(uri: str, target: str) -> None:
-    """Gives a file another name in its folder."""
+    """Gives a file, or on local disks a folder, another name beside it."""
     store, path = _store(uri)
     store.move(path, _store(target)[1])
 

@@ -58,6 +58,7 @@ def run_feed(spark: SparkSession, warehouse: Warehouse, plan: Plan, options: Opt
         attempt = Attempt(run_id, feed.name, _now(), params=plan.params)
         work = Work(spark, Store(spark, warehouse, run_id), plan, options, say)
         try:
+            _set_torn_aside(spark, warehouse, plan.base)
             for step in plan.steps:
                 work.do(step)
             work.assert_untouched()
@@ -79,6 +80,14 @@ def run_feed(spark: SparkSession, warehouse: Warehouse, plan: Plan, options: Opt
             attempt.counts = {g.table: [g.rows_in, g.accepted, g.quarantined, g.folded] for g in work.gates}
             ledger.note_attempt(warehouse, attempt)
     return report
+
+
+def _set_torn_aside(spark: SparkSession, warehouse: Warehouse, base: Publication | None) -> None:
+    """Before any table is read: Delta cannot read a version below a torn commit either."""
+    for state in base.tables if base else ():
+        storage.set_torn_aside(spark, warehouse, state.table, state.version)
+        if state.quarantine_version is not None:
+            storage.set_torn_aside(spark, warehouse, storage.quarantine_name(state.table), state.quarantine_version)
 
 
 def _again(plan: Plan, warehouse: Warehouse, options: Options) -> Any:

@@ -251,6 +251,7 @@ class Store:
         set_torn_aside(self.spark, self.warehouse, contract.table, published)
         latest = latest_version(self.warehouse, contract.table)
         if latest is None:
+            self._set_empty_log_aside(contract.table)
             self._create(contract)
             return 0
         if published is not None:
@@ -316,6 +317,12 @@ class Store:
         values = [F.to_json(name) if kind.startswith("map") else F.col(name) for name, kind in frame.dtypes]
         row = frame.agg(F.count(F.lit(1)), F.sum(F.xxhash64(*values).cast("decimal(20,0)"))).collect()[0]
         return row[0], row[1]
+
+    def _set_empty_log_aside(self, table: str) -> None:
+        """A creation that died leaves a log folder without a commit; Delta takes that for a table, and will not create one."""
+        path = self.warehouse.path(table)
+        if files.is_folder(f"{path}/_delta_log"):
+            files.move(f"{path}/_delta_log", f"{path}/_torn_{time.time_ns()}_delta_log")
 
     def _create(self, contract: Contract) -> None:
         from delta.tables import DeltaTable

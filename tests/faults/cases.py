@@ -35,7 +35,7 @@ class Case:
 
     feed: str
     parted: tuple[str, ...]
-    """The sources whose records may arrive in any number of files; those of the others come whole, and first."""
+    """The files of the samples whose records may arrive in any parts; the others come whole, and first."""
     keep: Callable[[str], bool] = bool
     """Which of the samples' records are used: few, so that a run is short."""
 
@@ -56,7 +56,7 @@ class Case:
         """Two deliveries: every other record, and the rest."""
         first, second = [], []
         for file in self.files():
-            if file.source in self.parted and len(file.records) > 1:
+            if file.name in self.parted and len(file.records) > 1:
                 first.append(_part(file, "1", file.records[::2]))
                 second.append(_part(file, "2", file.records[1::2]))
             else:
@@ -67,7 +67,7 @@ class Case:
         """The same records shuffled, cut anywhere, some twice, some files sent again under another name."""
         cut: list[list[RawFile]] = [[] for _ in range(deliveries)]
         for file in self.files():
-            if file.source not in self.parted:
+            if file.name not in self.parted:
                 cut[0].append(file)
                 continue
             records = list(file.records)
@@ -114,15 +114,11 @@ def _objects(text: str) -> Iterator[Any]:
 TOY_RAW = Path(__file__).parent / "raw" / "toy"
 
 
-def _low_countries(record: str) -> bool:
-    return record.startswith(("BE", "NL")) or '"Belgium"' in record or '"Netherlands"' in record
-
-
-# One line a feed: its name, the sources whose records come in parts, and which records of the samples to use.
+# One line a feed: its name, the files whose records come in parts, and, where they are many, which of them to use.
 CASES = {
     case.feed: case
     for case in (
-        Case("toy", ("shops", "sales")),
-        Case("soil", ("samples",), _low_countries),
+        Case("toy", ("shops.csv", "sales.csv")),
+        Case("soil", ("limesoda_europe_soc_clay.csv",)),
     )
 }

@@ -15,13 +15,14 @@ from typing import Any
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
+from moto.server import DomainDispatcherApplication, create_backend_app
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 from strata import lease, ledger
 from strata.errors import LeaseHeld
 from strata.ledger import Publication
 from strata.storage import Warehouse
+from werkzeug.serving import make_server
 
 from tests.faults.kill import CASES, Child, run_here
 from tests.faults.oracle import assert_conserved
@@ -152,15 +153,15 @@ def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """An S3 server on loopback with a bucket."""
     for key in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(key, "test")
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
+    # One request at a time: S3 judges a condition and puts in one step, the emulator in two.
+    server = make_server("127.0.0.1", 0, DomainDispatcherApplication(create_backend_app), threaded=False)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        host, port = server.get_host_and_port()
-        made = boto3.client("s3", endpoint_url=f"http://{host}:{port}", region_name="us-east-1")
+        made = boto3.client("s3", endpoint_url=f"http://127.0.0.1:{server.server_port}", region_name="us-east-1")
         made.create_bucket(Bucket="lake")
         yield made
     finally:
-        server.stop()
+        server.shutdown()
 
 
 def s3_lease(client: Any, run_id: str) -> lease.S3Lease:
@@ -203,7 +204,7 @@ def test_in_races_for_a_free_s3_lease_one_run_wins_each(client: Any) -> None:
 def test_a_paused_holder_keeps_its_feed_and_another_feed_runs_beside_it(spark: SparkSession, fault_classes: Path, tmp_path: Path) -> None:
     warehouse, raw, log = Warehouse(str(tmp_path / "warehouse")), tmp_path / "raw", tmp_path / "log"
     for feed in ("toy", "soil"):
-        CASES[feed].deliver(raw, CASES[feed].halves()[0])
+        CASES[feed].deliver(raw, CASES[feed].files())
     holder = Child(fault_classes, tmp_path / "holder")
     beside = Child(fault_classes, tmp_path / "beside")
     try:

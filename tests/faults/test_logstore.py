@@ -23,7 +23,10 @@ from strata.errors import CommitUnknown, StrataError, TornCommit
 from strata.ledger import Publication, TableState
 from strata.storage import Commit, Store
 
+from tests.engine.shop import Shop
+from tests.faults.cases import CASES
 from tests.faults.logstore import MODES, Faults, FaultWarehouse
+from tests.faults.oracle import published
 
 pytestmark = pytest.mark.spark
 
@@ -220,6 +223,30 @@ def test_a_published_commit_that_is_torn_is_refused_and_never_read_over(bank: Ba
             read()
     log.write_bytes(whole)
     assert sum(bank.visible().values()) == 8
+
+
+def test_a_torn_candidate_of_any_table_is_set_aside_before_any_is_read(spark: SparkSession, tmp_path: Path) -> None:
+    """Delta cannot read the published version below it; the audit of one table may read another."""
+    shop = Shop(spark, tmp_path)
+    CASES["toy"].deliver(shop.raw, CASES["toy"].files())
+    shop.run()
+    before = published(shop.warehouse, "toy")
+    for state in shop.published().tables:
+        log = Path(shop.warehouse.path(state.table)) / "_delta_log"
+        whole = (log / f"{state.version:020d}.json").read_bytes()
+        (log / f"{state.version + 1:020d}.json").write_bytes(whole[: len(whole) // 2])
+    assert published(shop.warehouse, "toy") == before
+    shop.run(full=True)
+    assert published(shop.warehouse, "toy") == before
+
+
+@pytest.mark.parametrize("mode", ["before", "torn", "empty"])
+def test_a_table_whose_creation_died_like_a_torn_candidate_is_created_anew(bank: Bank, faults: Faults, mode: str) -> None:
+    faults.arm(mode, "silver/bank_accounts")
+    assert tell(lambda: bank.run("append", rows(range(4), 1))) is not None
+    assert faults.fired.startswith(mode)
+    bank.run("append", rows(range(4), 1))
+    assert bank.visible() == Counter(rows(range(4), 1))
 
 
 def test_a_ledger_that_lost_a_publication_which_a_run_was_told_of_is_refused(bank: Bank) -> None:
