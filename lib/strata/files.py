@@ -296,12 +296,6 @@ def exists(uri: str) -> bool:
     return store.get_file_info(path).type == fs.FileType.File
 
 
-def is_folder(uri: str) -> bool:
-    """Whether a folder lies there."""
-    store, path = _store(uri)
-    return store.get_file_info(path).type == fs.FileType.Directory
-
-
 def write_bytes(uri: str, content: bytes) -> None:
     """Writes a small file, whole or not at all, making its folder where there is need. OSError if it cannot."""
     store, path = _store(uri)
@@ -316,9 +310,23 @@ def write_bytes(uri: str, content: bytes) -> None:
 
 
 def move(uri: str, target: str) -> None:
-    """Gives a file, or on local disks a folder, another name beside it."""
+    """Gives a file another name beside it."""
     store, path = _store(uri)
     store.move(path, _store(target)[1])
+
+
+def move_folder(uri: str, target: str) -> None:
+    """Gives a folder another name beside it, if it is there; on S3, whose folders are names only, each of its files."""
+    store, path = _store(uri)
+    if store.get_file_info(path).type != fs.FileType.Directory:
+        return
+    if isinstance(store, fs.LocalFileSystem):
+        store.move(path, _store(target)[1])
+        return
+    for info in store.get_file_info(fs.FileSelector(path, recursive=True)):
+        if info.type == fs.FileType.File:
+            store.move(info.path, f"{_store(target)[1]}/{info.path.removeprefix(path).lstrip('/')}")
+    store.delete_dir(path)
 
 
 def read_bytes(uri: str) -> bytes:

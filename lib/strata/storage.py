@@ -321,8 +321,7 @@ class Store:
     def _set_empty_log_aside(self, table: str) -> None:
         """A creation that died leaves a log folder without a commit; Delta takes that for a table, and will not create one."""
         path = self.warehouse.path(table)
-        if files.is_folder(f"{path}/_delta_log"):
-            files.move(f"{path}/_delta_log", f"{path}/_torn_{time.time_ns()}_delta_log")
+        files.move_folder(f"{path}/_delta_log", f"{path}/_torn_{time.time_ns()}_delta_log")
 
     def _create(self, contract: Contract) -> None:
         from delta.tables import DeltaTable

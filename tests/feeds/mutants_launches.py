@@ -7,7 +7,8 @@ from typing import Any
 from tests.mutants import Whole
 
 _FLIGHTS, _CORE_FLIGHTS = "silver.launches_flights", "silver.launches_core_flights"
-_REUSE, _TURNAROUNDS, _LANDINGS = "gold.launches_core_reuse", "gold.launches_core_turnarounds", "gold.launches_landing_years"
+_REUSE, _TURNAROUNDS = "gold.launches_core_reuse", "gold.launches_core_turnarounds"
+_YEARS, _LANDINGS = "gold.launches_turnaround_years", "gold.launches_landing_years"
 
 
 def _counted(flights: int) -> dict[str, list[dict[str, Any]]]:
@@ -23,10 +24,11 @@ VALID = {
     _CORE_FLIGHTS: ({"unknown_members": None},),
     _REUSE: (_CORE,),
     _TURNAROUNDS: (_REUSED,),
+    _YEARS: ({}, {"min_turnaround_days": None, "max_turnaround_days": None}),
     _LANDINGS: (_YEAR,),
 }
 # Less than nothing is less than a day, too.
-IMPLIED = {(_TURNAROUNDS, "turnaround_days must not be negative"): {"a core should not fly twice within a day"}}
+IMPLIED = {(_TURNAROUNDS, "turnaround_days must not be negative, nor over 100 years"): {"a core should not fly twice within a day"}}
 VIEWS = {_REUSE: _counted(1), _TURNAROUNDS: _counted(2)}
 WHOLE = {
     (_FLIGHTS, "flights must come by one kind of ids: those of layout v3 cannot be matched with those of v4 and v5, and each flight would "
