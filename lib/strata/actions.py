@@ -21,6 +21,7 @@ from strata.ledger import Publication
 from strata.output import Progress
 from strata.plan import Options, Plan, make_plan
 from strata.storage import Warehouse
+from strata.table import Answer
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from strata.run import Report
 
 _LOG_FILE = session.default_log_file()
+_SHOWN = 60
+"""Rows of an answer that names no limit of its own."""
 
 
 def log_file() -> str:
@@ -183,20 +186,36 @@ def _print_plan(plan: Plan) -> None:
 
 
 def _print_answers(warehouse: Warehouse, feed: Feed) -> None:
-    """The feed's gates and gold tables, once something is published."""
+    """What the feed answers, once something is published."""
     latest = ledger.newest(ledger.read(warehouse, feed.name))
     if latest is None:
         return
     from strata.storage import read_arrow
 
-    for state in latest.tables:
-        if not state.table.startswith("gold."):
+    answers = feed.answers or tuple(Answer(table.name, table.name) for table in feed.tables if table.name.startswith("gold."))
+    for answer in answers:
+        state = latest.state(answer.table)
+        if state is None:
             continue
         integrity.assert_intact(warehouse, state)
         arrow = read_arrow(warehouse, state.table, state.version)
-        print(f"\n{state.table} (publication {latest.publication})")
-        _print_table(arrow, feed.contract(state.table).key, "table", 60)
-    print(f"\nNext: strata show {latest.tables[-1].table} · strata gates {feed.name} · strata quarantine list")
+        print(f"\n{answer.question}" + (f" ({answer.table})" if answer.question != answer.table else ""))
+        _print_answer(answer, arrow, feed.contract(answer.table).key)
+    shown = answers[-1].table if answers else feed.table_names[-1]
+    print(f"\n{feed.name}: publication {latest.publication}. Next: strata show {shown} · strata gates {feed.name} · strata quarantine list")
+
+
+def _print_answer(answer: Answer, arrow: Any, key: Sequence[str]) -> None:
+    if answer.where is not None:
+        arrow = arrow.filter(answer.where(arrow))
+    order = answer.order or tuple((name, "ascending") for name in key)
+    if order:
+        arrow = arrow.sort_by(list(order))
+    total, limit = arrow.num_rows, answer.limit or _SHOWN
+    arrow = arrow.slice(0, limit).select(list(answer.columns or arrow.column_names))
+    _print_table(arrow, (), "table", 0)
+    if total > limit:
+        print(f"… {limit:,} of {total:,} rows; strata show {answer.table} --limit 0 shows all")
 
 
 def _print_table(arrow: Any, key: Sequence[str], form: str, limit: int) -> None:

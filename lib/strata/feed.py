@@ -19,7 +19,7 @@ from strata.protect import Protection
 from strata.reader import READER
 from strata.source import Layout, load_layouts
 from strata.suite import Suite, load_suite
-from strata.table import Source, Table
+from strata.table import Answer, Source, Table
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,8 @@ class Feed:
     """Silver and gold, each after its inputs."""
     params_class: Any = None
     """A frozen dataclass of the feed's own parameters, or None."""
+    answers: tuple[Answer, ...] = ()
+    """What a run shows when it ends; () = the gold tables whole."""
 
     @property
     def bronze_tables(self) -> tuple[str, ...]:
@@ -101,7 +103,8 @@ def load_feed(name: str) -> Feed:
     if missing:
         raise DeclarationError(f"a feed module holds SOURCES and TABLES; strata.feeds.{name} lacks {' and '.join(missing)}")
     layouts = load_layouts(name)
-    feed = Feed(name, tuple(module.SOURCES), layouts, _in_order(name, module.TABLES), getattr(module, "Params", None))
+    tables = _in_order(name, module.TABLES)
+    feed = Feed(name, tuple(module.SOURCES), layouts, tables, getattr(module, "Params", None), getattr(module, "ANSWERS", ()))
     findings = check(feed)
     if findings:
         raise DeclarationError(f"feed {name}: " + "; ".join(findings), findings=findings)
@@ -133,6 +136,13 @@ def check(feed: Feed) -> list[str]:
         findings += [f"{table.name} reads {name}, which the feed does not make" for name in unknown]
         findings += [f"{table.name}: driving input {name} is not among its inputs" for name in table.driving if name not in table.inputs]
         findings += [f"{table.name} takes parameter {name}, which Params lacks" for name in table.params if name not in fields]
+    for answer in feed.answers:
+        if answer.table not in feed.table_names:
+            findings.append(f"the answer {answer.question!r} is of {answer.table}, which the feed does not make")
+            continue
+        named = (*answer.columns, *(name for name, _ in answer.order))
+        strange = sorted(set(named) - set(feed.contract(answer.table).columns))
+        findings += [f"the answer {answer.question!r} names {name}, which {answer.table} lacks" for name in strange]
     return findings
 
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from pyspark.sql import DataFrame
 
 
@@ -79,3 +80,26 @@ class Table:
     def driving_inputs(self) -> tuple[str, ...]:
         """`driving`, or the first input where it is empty."""
         return self.driving or self.inputs[:1]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What `strata run` shows of a published table when it ends: a question, and the rows that answer it."""
+
+    question: str
+    """In words, as a heading."""
+
+    table: str
+    """The gold table that holds the answer."""
+
+    columns: tuple[str, ...] = ()
+    """What is shown; () = every column."""
+
+    where: Callable[[pa.Table], Any] | None = None
+    """Which rows: an Arrow expression, made from the table; None = all."""
+
+    order: tuple[tuple[str, str], ...] = ()
+    """Columns, each `ascending` or `descending`; () = by the table's key. NULL comes last."""
+
+    limit: int = 0
+    """How many rows at most; 0 = all."""

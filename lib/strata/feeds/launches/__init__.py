@@ -7,10 +7,12 @@ and how the landings went.
 
 from __future__ import annotations
 
-from strata.feeds.launches import core_flights, flights, reuse, years
-from strata.table import Rows, Source, Table
+import pyarrow.compute as pc
 
-__all__ = ["SOURCES", "TABLES"]
+from strata.feeds.launches import core_flights, flights, reuse, years
+from strata.table import Answer, Rows, Source, Table
+
+__all__ = ["ANSWERS", "SOURCES", "TABLES"]
 
 SOURCES = (Source("launches"),)
 
@@ -61,4 +63,24 @@ TABLES = (
         group=("launch_year",),
         folds=years.LANDING_FOLDS,
     ),
+)
+
+# docs/sql holds the first two as SQL.
+ANSWERS = (
+    Answer(
+        "The core that was reused most often",
+        "gold.launches_core_reuse",
+        ("core_id", "reuse_count", "flights", "first_launch_at", "last_launch_at"),
+        where=lambda table: pc.field("reuse_count") == pc.max(table["reuse_count"]),
+    ),
+    Answer(
+        "Cores reused in less than 50 days since their previous launch",
+        "gold.launches_core_turnarounds",
+        ("core_id", "previous_launch_at", "launch_at", "turnaround_days"),
+        where=lambda _: pc.field("turnaround_days") < 50,
+        order=(("turnaround_days", "ascending"), ("core_id", "ascending"), ("launch_at", "ascending")),
+        limit=50,
+    ),
+    Answer("Turnarounds by year", "gold.launches_turnaround_years"),
+    Answer("Landings by year", "gold.launches_landing_years"),
 )

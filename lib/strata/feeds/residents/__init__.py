@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from strata.feeds.residents import authorities, moves, people, postcodes
 from strata.feeds.residents.params import Params
-from strata.table import Rows, Source, Table
+from strata.table import Answer, Rows, Source, Table
 
-__all__ = ["SOURCES", "TABLES", "Params"]
+__all__ = ["ANSWERS", "SOURCES", "TABLES", "Params"]
 
 SOURCES = (
     Source("users"),
@@ -65,4 +65,15 @@ TABLES = (
         params=("suppress_below",),
         folds=moves.FOLDS,
     ),
+)
+
+ANSWERS = (
+    Answer(
+        "People by local authority; a dash hides a small number, or one that would give it away",
+        "gold.residents_by_authority",
+        ("authority_code", "authority_name", "people", "people_f", "people_m", "people_sex_unknown", "as_of_date", "suppressed_below"),
+        order=(("people", "descending"), ("authority_code", "ascending")),
+        limit=15,
+    ),
+    Answer("Moves between authorities", "gold.residents_moves", order=(("moves", "descending"),), limit=15),
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from strata.feeds.soil import countries, measurements, sites, stats
 from strata.feeds.soil.stats import Params
-from strata.table import Rows, Source, Table
+from strata.table import Answer, Rows, Source, Table
 
 __all__ = ["SOURCES", "TABLES", "Params"]
 
@@ -60,3 +60,5 @@ TABLES = (
         folds=stats.FOLDS,
     ),
 )
+
+ANSWERS = (Answer("Soil organic carbon and clay by country", "gold.soil_country_stats"),)
