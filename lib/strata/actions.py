@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from strata import config, integrity, ledger, output, places, session
+from strata import config, integrity, ledger, output, places, protect, session
 from strata import feed as feeds
 from strata import quarantine as waiting_room
 from strata.config import Settings
@@ -129,10 +129,21 @@ def _run_all(
     """Runs one feed after the other; one feed's failure does not stop the next."""
     from strata.run import run_feed
 
+    codes = []
+    able = []
+    for plan in plans:
+        try:
+            if plan.reads_personal_fields:
+                protect.from_environment()  # Told before Spark starts, which takes a while.
+            able.append(plan)
+        except StrataError as error:
+            print(f"strata: {plan.feed.name}: {error}", file=sys.stderr)
+            codes.append(error.exit_code)
+    if not able:
+        return codes
     say("starting Spark")
     spark = _start_spark(settings, arguments.master)
-    codes = []
-    for plan in plans:
+    for plan in able:
         try:
             report = run_feed(spark, warehouse, plan, _for_feed(options, plan.feed), say)
         except StrataError as error:

@@ -104,6 +104,15 @@ class Plan:
     def is_empty(self) -> bool:
         return not self.steps
 
+    @property
+    def reads_personal_fields(self) -> bool:
+        """Whether a step reads files of a source with personal fields, which takes the secret key."""
+        personal = {layout.table for layout in self.feed.layouts if layout.personal}
+        read = {seen.table for seen in self.looked.new} | {
+            seen.table for seen in self.looked.known for step in self.steps if step.whole and step.table == seen.table
+        }
+        return bool(personal & read)
+
 
 def make_plan(feed: Feed, params: dict[str, Any], warehouse: Warehouse, options: Options, looked: Looked | None = None) -> Plan:
     """The plan of one feed's run against the ledger as it stands now."""
