@@ -120,7 +120,8 @@ def full_disk(folder: Path) -> Iterator[None]:
         shutil.rmtree(kept)
         shutil.copytree(folder, kept)
     finally:
-        subprocess.run(["umount", str(folder)], check=True)
+        # Lazily: the JVM may still hold a file that it could not write.
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
         shutil.rmtree(folder)
         kept.rename(folder)
 

@@ -22,7 +22,7 @@ from strata.errors import Damaged, StrataError
 from strata.ledger import Publication, TableState
 from strata.log_statistics import wrong_statistics
 from strata.scan import Scan, fits_checksum, scan
-from strata.storage import Warehouse
+from strata.storage import Warehouse, is_restore_of
 
 BACKUP = "restore it from a backup"
 
@@ -171,10 +171,11 @@ class _Feed:
             versions = {log.commits[-1]: ("", TableState(table, log.commits[-1], len(log.commits)))}
         for version, (manifest, state) in sorted(versions.items()):
             self.version(log, version, manifest, state, lying)
-        if named and log.commits and log.commits[-1] > max(versions):
-            what = f"versions {max(versions) + 1} to {log.commits[-1]} are not published"
+        newest, last = max(versions, default=-1), log.commits[-1] if log.commits else -1
+        if named and last > newest and not is_restore_of(self.warehouse, table, last, newest):
+            what = f"versions {newest + 1} to {last} are not published"
             self.report.note(table, "", what, "nothing to do: the next run that writes the table takes them back")
-        self.checksums(log, lying)
+        self.checksums(log, lying, referenced)
         self.orphans(table, lying, referenced)
 
     def whole_log(self, log: TableLog, versions: list[int]) -> set[str]:
@@ -260,9 +261,12 @@ class _Feed:
         found = self.scans[key]
         return None if any(problem.startswith(("missing", "cannot be read")) for problem in found.problems) else found
 
-    def checksums(self, log: TableLog, lying: dict[str, int]) -> None:
-        """Bytes against Hadoop's own checksums, where a local disk has them."""
-        for name in lying:
+    def checksums(self, log: TableLog, lying: dict[str, int], referenced: set[str]) -> None:
+        """Bytes against Hadoop's own checksums, where a local disk has them.
+
+        Not those of a data file that no commit names: a write that failed half-way leaves such a one, and nobody reads it.
+        """
+        for name in (name for name in lying if name in referenced or name.startswith("_delta_log/")):
             folder, _, base = name.rpartition("/")
             beside = f"{folder}/.{base}.crc".lstrip("/")
             if beside in lying and not base.startswith("."):

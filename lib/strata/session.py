@@ -51,6 +51,8 @@ LOCAL = {
     "spark.databricks.delta.snapshotPartitions": "2",
     # Delta 4 lists every data file anew beside each commit, which took 18 of the 73 jobs of a small feed's first run.
     "spark.databricks.delta.allFilesInCrc.enabled": "false",
+    # Delta's default puts two writers' entries one over the other on a local disk, now and then; this one asks under a lock.
+    "spark.delta.logStore.file.impl": "io.delta.storage.LocalLogStore",
     # VACUUM lists with 10,000 tasks by default.
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
     "spark.sql.execution.arrow.pyspark.enabled": "true",

@@ -110,6 +110,12 @@ def _commit_file(warehouse: Warehouse, table: str, version: int) -> str:
     return f"{warehouse.path(table)}/_delta_log/{version:020d}.json"
 
 
+def is_restore_of(warehouse: Warehouse, table: str, version: int, wanted: int) -> bool:
+    """Whether that version holds what version `wanted` holds, because a run took back what stood between them."""
+    commit = read_commit(warehouse, table, version)
+    return commit.operation == "RESTORE" and (commit.run_id or "").startswith(f"restore {wanted} ")
+
+
 def is_whole(warehouse: Warehouse, table: str, version: int) -> bool:
     """Whether the commit file is there and can be believed. Delta reads a file without a byte as a commit without an action."""
     try:
@@ -142,11 +148,16 @@ def set_torn_aside(spark: SparkSession, warehouse: Warehouse, table: str, publis
             # Hadoop's checksum and Delta's would not fit the commit that takes this one's place.
             if files.exists(f"{log}/{path}"):
                 files.move(f"{log}/{path}", f"{log}/_torn_{time.time_ns()}_{aside}")
-        jvm: Any = spark._jvm
-        jvm.org.apache.spark.sql.delta.DeltaLog.invalidateCache(
-            spark._jsparkSession, jvm.org.apache.hadoop.fs.Path(warehouse.spark_path(table))
-        )
+        _forget_cached(spark, warehouse, table)
         latest = latest_version(warehouse, table)
+
+
+def _forget_cached(spark: SparkSession, warehouse: Warehouse, table: str) -> None:
+    """Delta must read the table's log anew: files have moved behind its back."""
+    jvm: Any = spark._jvm
+    jvm.org.apache.spark.sql.delta.DeltaLog.invalidateCache(
+        spark._jsparkSession, jvm.org.apache.hadoop.fs.Path(warehouse.spark_path(table))
+    )
 
 
 def has_version(warehouse: Warehouse, table: str, version: int) -> bool:
@@ -251,13 +262,13 @@ class Store:
         set_torn_aside(self.spark, self.warehouse, contract.table, published)
         latest = latest_version(self.warehouse, contract.table)
         if latest is None:
-            self._set_empty_log_aside(contract.table)
+            self._set_dead_creation_aside(contract.table)
             self._create(contract)
             return 0
         if published is not None:
             assert_whole(self.warehouse, contract.table, published)
         wanted = published or 0
-        if latest == wanted or self._is_restore_of(contract.table, latest, wanted):
+        if latest == wanted or is_restore_of(self.warehouse, contract.table, latest, wanted):
             return latest
         self._restore(contract.table, wanted)
         return self._latest(contract.table)
@@ -318,10 +329,11 @@ class Store:
         row = frame.agg(F.count(F.lit(1)), F.sum(F.xxhash64(*values).cast("decimal(20,0)"))).collect()[0]
         return row[0], row[1]
 
-    def _set_empty_log_aside(self, table: str) -> None:
-        """A creation that died leaves a log folder without a commit; Delta takes that for a table, and will not create one."""
-        path = self.warehouse.path(table)
-        files.move_folder(f"{path}/_delta_log", f"{path}/_torn_{time.time_ns()}_delta_log")
+    def _set_dead_creation_aside(self, table: str) -> None:
+        """A creation that died leaves a folder without a commit; Delta takes any folder with something in it for a table."""
+        layer, noun = table.split(".", 1)
+        files.move_folder(self.warehouse.path(table), f"{self.warehouse.root}/{layer}/_torn_{time.time_ns()}_{noun}")
+        _forget_cached(self.spark, self.warehouse, table)
 
     def _create(self, contract: Contract) -> None:
         from delta.tables import DeltaTable
@@ -414,10 +426,6 @@ class Store:
             delta = self._delta(table)
             with self._sent("restore", table, self._latest(table)):
                 delta.restoreToVersion(version)
-
-    def _is_restore_of(self, table: str, latest: int, wanted: int) -> bool:
-        commit = read_commit(self.warehouse, table, latest)
-        return commit.operation == "RESTORE" and (commit.run_id or "").startswith(f"restore {wanted} ")
 
     def _latest(self, table: str) -> int:
         latest = latest_version(self.warehouse, table)

@@ -20,6 +20,7 @@ class RawFile:
 
     source: str
     name: str
+    """Its path in the source's folder: a delivery's date stands there."""
     records: tuple[str, ...]
     head: str = ""
     between: str = "\n"
@@ -42,7 +43,7 @@ class Case:
     def files(self) -> list[RawFile]:
         folder = TOY_RAW if self.feed == "toy" else SAMPLES / self.feed
         sources = [path for path in sorted(folder.iterdir()) if path.name != "licences" and path.is_dir()]
-        found = [read(source.name, path) for source in sources for path in sorted(source.rglob("*")) if path.is_file()]
+        found = [read(source, path) for source in sources for path in sorted(source.rglob("*")) if path.is_file()]
         kept = [RawFile(f.source, f.name, tuple(filter(self.keep, f.records)), f.head, f.between, f.tail) for f in found]
         return [file for file in kept if file.records]
 
@@ -56,7 +57,7 @@ class Case:
         """Two deliveries: every other record, and the rest."""
         first, second = [], []
         for file in self.files():
-            if file.name in self.parted and len(file.records) > 1:
+            if Path(file.name).name in self.parted and len(file.records) > 1:
                 first.append(_part(file, "1", file.records[::2]))
                 second.append(_part(file, "2", file.records[1::2]))
             else:
@@ -67,7 +68,7 @@ class Case:
         """The same records shuffled, cut anywhere, some twice, some files sent again under another name."""
         cut: list[list[RawFile]] = [[] for _ in range(deliveries)]
         for file in self.files():
-            if file.name not in self.parted:
+            if Path(file.name).name not in self.parted:
                 cut[0].append(file)
                 continue
             records = list(file.records)
@@ -85,23 +86,24 @@ class Case:
 
 def _part(file: RawFile, name: str, records: tuple[str, ...]) -> RawFile:
     path = Path(file.name)
-    return RawFile(file.source, f"{path.stem}-{name}{path.suffix}", records, file.head, file.between, file.tail)
+    return RawFile(file.source, str(path.with_stem(f"{path.stem}-{name}")), records, file.head, file.between, file.tail)
 
 
-def read(source: str, path: Path) -> RawFile:
+def read(folder: Path, path: Path) -> RawFile:
     """Cuts a CSV, a JSON array, a GeoJSON collection or a stream of JSON objects into records."""
     text = path.read_text(encoding="utf-8-sig")
+    source, name = folder.name, str(path.relative_to(folder))
     if path.suffix == ".csv":
         header, *lines = text.splitlines()
-        assert '"' not in text, f"{path}: quoted records are not cut here"
-        return RawFile(source, path.name, tuple(lines), header + "\n")
+        assert all(line.count('"') % 2 == 0 for line in lines), f"{path}: records with line ends in them are not cut here"
+        return RawFile(source, name, tuple(lines), header + "\n")
     objects = list(_objects(text))
     if len(objects) == 1 and isinstance(objects[0], list):
-        return RawFile(source, path.name, tuple(map(json.dumps, objects[0])), "[", ",\n", "]\n")
+        return RawFile(source, name, tuple(map(json.dumps, objects[0])), "[", ",\n", "]\n")
     if len(objects) == 1 and "features" in objects[0]:
         features = tuple(map(json.dumps, objects[0]["features"]))
-        return RawFile(source, path.name, features, '{"type": "FeatureCollection", "features": [', ",\n", "]}\n")
-    return RawFile(source, path.name, tuple(map(json.dumps, objects)))
+        return RawFile(source, name, features, '{"type": "FeatureCollection", "features": [', ",\n", "]}\n")
+    return RawFile(source, name, tuple(map(json.dumps, objects)))
 
 
 def _objects(text: str) -> Iterator[Any]:
@@ -119,6 +121,8 @@ CASES = {
     case.feed: case
     for case in (
         Case("toy", ("shops.csv", "sales.csv")),
+        Case("launches", ("spacex_launches_v5.json",), keep=lambda record: '"date_utc": "2021' in record),
+        Case("residents", ("users_made_up.json",)),
         Case("soil", ("limesoda_europe_soc_clay.csv",)),
     )
 }

@@ -15,6 +15,7 @@ from typing import Any
 
 import boto3
 import pytest
+import urllib3
 from moto.server import DomainDispatcherApplication, create_backend_app
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
@@ -105,13 +106,13 @@ def test_a_refused_run_does_not_free_the_lease_of_the_run_that_holds_it(spark: S
 
 
 def test_in_a_thousand_races_for_a_log_entry_one_writer_wins_each(spark: SparkSession, tmp_path: Path) -> None:
-    """Delta's own log store, without any lease: what a publication's compare-and-set rests on."""
+    """The log store of local disks, without any lease: what a publication's compare-and-set rests on within one JVM."""
     jvm: Any = spark._jvm
     conf = spark.sparkContext._jsc.hadoopConfiguration()  # type: ignore[union-attr]
+    store = jvm.io.delta.storage.LocalLogStore(conf)  # Delta holds one for each table's log.
     won: list[tuple[int, int]] = []
 
     def work(number: int) -> None:
-        store = jvm.io.delta.storage.HDFSLogStore(conf)
         for version in range(250):
             lines = jvm.java.util.ArrayList()
             lines.add(f"writer {number}")
@@ -157,6 +158,8 @@ def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     server = make_server("127.0.0.1", 0, DomainDispatcherApplication(create_backend_app), threaded=False)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
+        # The emulator keeps its buckets in this process, for whichever server asks next.
+        urllib3.request("POST", f"http://127.0.0.1:{server.server_port}/moto-api/reset")
         made = boto3.client("s3", endpoint_url=f"http://127.0.0.1:{server.server_port}", region_name="us-east-1")
         made.create_bucket(Bucket="lake")
         yield made
