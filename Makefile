@@ -14,7 +14,7 @@ run: .venv/.ready
 
 # The tests write tables to an S3 server on loopback, so they need the s3a jars too.
 test: s3
-	@.venv/bin/python -m pytest -n 2 --dist loadfile
+	@.venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-quick: .venv/.ready
 	@.venv/bin/python -m pytest -m "not spark"

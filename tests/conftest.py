@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 # Another zone than UTC on purpose: nothing may depend on the machine's. Set before any JVM starts.
 os.environ["TZ"] = "Asia/Kolkata"
@@ -62,6 +63,27 @@ def toy_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
     forget_declarations()
     yield copy
     forget_declarations()
+
+
+# --- two processes ---------------------------------------------------------------------------------
+
+LONGEST = "tests/faults/test_every_feed.py"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first, or one process would end alone."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """A file's tests go to one process, for they share what they set up; of the longest file, each feed's."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByFileAndFeed(LoadFileScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            return nodeid.partition("[")[2] if nodeid.startswith(LONGEST) else str(super()._split_scope(nodeid))
+
+    return ByFileAndFeed(config, log)
 
 
 def forget_declarations() -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import math
 import time
+from contextlib import ExitStack
 from decimal import Decimal
 from typing import Any
+from unittest import mock
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
@@ -38,18 +40,29 @@ def count_by_gate(frame: DataFrame, suite: Suite) -> dict[str, int]:
 
 
 def count_by_library(frame: DataFrame, expectations: list[Expectation]) -> list[int]:
-    """`unexpected_count` of a real validation by Great Expectations, in the order asked."""
+    """The count of unexpected rows in a real validation by Great Expectations, in the order asked."""
     gx = gate.library()
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
     asset = context.data_sources.add_spark("parity", persist=False).add_dataframe_asset("parity")
     batch = asset.add_batch_definition_whole_dataframe("parity").get_batch({"dataframe": frame})
     asked = [gate._implementation(e)(**e.kwargs, meta={"place": place}) for place, e in enumerate(expectations)]
-    result = batch.validate(
-        gx.ExpectationSuite("parity", expectations=asked), result_format={"result_format": "BASIC", "partial_unexpected_count": 1}
-    )
-    counts = {answer.expectation_config.meta["place"]: answer.result.get("unexpected_count") for answer in result.results}
+    counts: dict[int, int] = {}
+    with ExitStack() as stack:
+        for kind in {type(one) for one in asked}:
+            stack.enter_context(mock.patch.object(kind, "_validate", _telling(kind._validate, counts)))
+        batch.validate(gx.ExpectationSuite("parity", expectations=asked), result_format="BOOLEAN_ONLY")
     return [counts[place] for place in range(len(expectations))]
+
+
+def _telling(validate: Any, counts: dict[int, int]) -> Any:
+    """The library's own judgement, which also tells the count that it judges by: only slow formats return it."""
+
+    def judge(self: Any, metrics: dict[str, Any], *more: Any, **named: Any) -> Any:
+        counts[self.configuration.meta["place"]] = next(n for name, n in metrics.items() if name.endswith("unexpected_count"))
+        return validate(self, metrics, *more, **named)
+
+    return judge
 
 
 # --- parity ----------------------------------------------------------------------------------------

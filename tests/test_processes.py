@@ -1,11 +1,9 @@
-"""Whole processes on the toy feed: two at once, a kill in the middle, and `spark-submit` on S3."""
+"""Whole processes on the toy feed: two at once, and `spark-submit` on S3. tests/faults kills them."""
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -15,16 +13,16 @@ from pathlib import Path
 
 import boto3
 import pytest
-from strata import ledger, storage
-from strata.contract import load_contract
-from strata.storage import Warehouse, read_arrow
+from pyspark.sql import SparkSession
+from strata import lease, ledger
+from strata.errors import LeaseHeld
+from strata.storage import Warehouse
 
 from tests.conftest import TOY
 
 pytestmark = pytest.mark.spark
 
 BIN = Path(sys.executable).parent
-TABLES = ("silver.toy_shops", "silver.toy_sales", "gold.toy_days", "gold.toy_big_sales")
 SALES = ["id,shop,day,amount", "a1,s1,2024-01-01,10.50", "a2,s2,2024-01-01,3", "a2,s2,2024-01-01,3", "a3,s9,2024-01-02,5"]
 
 
@@ -49,63 +47,14 @@ def start(*command: str, **more: str) -> subprocess.Popen[str]:
     )
 
 
-def run_toy(raw: Path | str, warehouse: Path | str) -> subprocess.Popen[str]:
-    return start(str(BIN / "strata"), "run", "toy", "--raw", str(raw), "--warehouse", str(warehouse))
+def test_while_one_process_holds_a_feed_another_is_told_who_does(spark: SparkSession, raw: Path, tmp_path: Path) -> None:
+    with lease.hold(spark, Warehouse(str(tmp_path / "warehouse")), "toy", "the-first"):
+        second = start(str(BIN / "strata"), "run", "toy", "--raw", str(raw), "--warehouse", str(tmp_path / "warehouse"))
+        _, told = second.communicate(timeout=300)
 
-
-def wait_for(process: subprocess.Popen[str], text: str) -> None:
-    """Reads the process's progress until a line holds the text."""
-    assert process.stderr is not None
-    for line in process.stderr:
-        if text in line:
-            return
-    raise AssertionError(f"the process ended without telling {text!r}")
-
-
-def published(warehouse: Warehouse) -> dict[str, list[str]]:
-    """Every business row of the published tables, as text."""
-    latest = ledger.newest(ledger.read(warehouse, "toy"))
-    assert latest is not None
-    tables = {}
-    for table in TABLES:
-        state = latest.state(table)
-        assert state is not None
-        rows = read_arrow(warehouse, table, state.version, list(load_contract(table).business_columns)).to_pylist()
-        tables[table] = sorted(map(repr, rows))
-    return tables
-
-
-def test_of_two_processes_one_works_and_the_other_says_who_holds_the_lease(raw: Path, tmp_path: Path) -> None:
-    first = run_toy(raw, tmp_path / "warehouse")
-    wait_for(first, "bronze.toy_sales: ")  # It holds the lease from here on.
-    holder = json.loads((tmp_path / "warehouse" / "ops" / "leases" / "toy.lock").read_text())
-    second = run_toy(raw, tmp_path / "warehouse")
-    _, told = second.communicate(timeout=300)
-    _, rest = first.communicate(timeout=300)
-
-    assert first.returncode == 0, rest
-    assert second.returncode == 4, told
-    assert holder["pid"] == first.pid
-    assert f"toy is held by run {holder['run_id']} (process {first.pid} on {socket.gethostname()}" in told
-    assert len(ledger.read(Warehouse(str(tmp_path / "warehouse")), "toy")) == 1
-
-
-def test_a_killed_run_leaves_nothing_published_and_the_next_run_gives_what_an_undisturbed_one_gives(raw: Path, tmp_path: Path) -> None:
-    undisturbed = run_toy(raw, tmp_path / "undisturbed")
-    killed = Warehouse(str(tmp_path / "killed"))
-    first = run_toy(raw, killed.root)
-    wait_for(first, "gold.toy_days: ")
-    os.killpg(first.pid, signal.SIGKILL)
-    first.communicate()
-    left = {table: storage.latest_version(killed, table) for table in TABLES}
-
-    assert ledger.read(killed, "toy") == ()
-    assert left["silver.toy_sales"] == 1, "the kill came too early to leave a candidate behind"
-    again = run_toy(raw, killed.root)
-    _, told = again.communicate(timeout=300)
-    _, rest = undisturbed.communicate(timeout=300)
-    assert (again.returncode, undisturbed.returncode) == (0, 0), told + rest
-    assert published(killed) == published(Warehouse(str(tmp_path / "undisturbed")))
+    assert second.returncode == LeaseHeld.exit_code, told
+    assert f"toy is held by run the-first (process {os.getpid()} on {socket.gethostname()}" in told
+    assert ledger.read(Warehouse(str(tmp_path / "warehouse")), "toy") == ()
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from decimal import Decimal
 from pathlib import Path
 
@@ -33,10 +34,26 @@ SALES = (
 
 @pytest.fixture
 def shop(spark: SparkSession, tmp_path: Path) -> Shop:
+    """Raw files, and nothing run yet."""
     made = Shop(spark, tmp_path)
     made.shops("a.csv", *SHOPS)
     made.sales("a.csv", *SALES)
     return made
+
+
+@pytest.fixture(scope="module")
+def first_run(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = Shop(spark, tmp_path_factory.mktemp("first") / "shop")
+    made.shops("a.csv", *SHOPS)
+    made.sales("a.csv", *SALES)
+    made.run()
+    return made.root
+
+
+@pytest.fixture
+def open_shop(spark: SparkSession, first_run: Path, tmp_path: Path) -> Shop:
+    """A copy of a warehouse after its first run: tables may be moved, and a first run takes seconds."""
+    return Shop(spark, Path(shutil.copytree(first_run, tmp_path / "shop")))
 
 
 def test_first_run_publishes_every_table_with_balanced_gates(shop: Shop) -> None:
@@ -54,11 +71,9 @@ def test_first_run_publishes_every_table_with_balanced_gates(shop: Shop) -> None
     ]
 
 
-def test_each_rejected_row_stands_once_with_every_reason(shop: Shop) -> None:
-    shop.run()
-
-    assert list(shop.rejected("bronze.toy_sales").values()) == [[UNPARSED]]
-    by_record = {record: sorted(reasons) for (_, record), reasons in shop.rejected("silver.toy_sales").items()}
+def test_each_rejected_row_stands_once_with_every_reason(open_shop: Shop) -> None:
+    assert list(open_shop.rejected("bronze.toy_sales").values()) == [[UNPARSED]]
+    by_record = {record: sorted(reasons) for (_, record), reasons in open_shop.rejected("silver.toy_sales").items()}
     assert by_record == {
         4: ["its shop is not known yet"],
         5: ["a sale must have an amount", "amount is not a decimal number"],
@@ -77,28 +92,26 @@ def test_records_counted_outside_spark_equal_what_the_ledger_accounts_for(shop: 
     assert {(e.path, e.status) for e in shop.published().files if e.source == "sales"} == {("a.csv", "taken"), ("copy.csv", "folded")}
 
 
-def test_a_second_run_with_nothing_new_publishes_nothing(shop: Shop) -> None:
-    shop.run()
-    versions = {table: storage.latest_version(shop.warehouse, table) for table in TABLES}
+def test_a_second_run_with_nothing_new_publishes_nothing(open_shop: Shop) -> None:
+    versions = {table: storage.latest_version(open_shop.warehouse, table) for table in TABLES}
 
-    report = shop.run()
+    report = open_shop.run()
 
     assert report.publication is None
     assert report.plan.is_empty
-    assert shop.publications() == 1
-    assert {table: storage.latest_version(shop.warehouse, table) for table in TABLES} == versions
+    assert open_shop.publications() == 1
+    assert {table: storage.latest_version(open_shop.warehouse, table) for table in TABLES} == versions
 
 
-def test_new_files_touch_only_their_groups_and_give_what_one_full_run_gives(shop: Shop, spark: SparkSession, tmp_path: Path) -> None:
-    shop.run()
-    shop.sales("b.csv", "b1,s1,2024-01-01,100", "a1,s1,2024-01-01,99")
-    shop.run()
+def test_new_files_touch_only_their_groups_and_give_what_one_full_run_gives(open_shop: Shop, spark: SparkSession, tmp_path: Path) -> None:
+    open_shop.sales("b.csv", "b1,s1,2024-01-01,100", "a1,s1,2024-01-01,99")
+    open_shop.run()
 
-    modes = {gate.table: gate.mode for gate in shop.published().gates}
+    modes = {gate.table: gate.mode for gate in open_shop.published().gates}
     assert modes["silver.toy_sales"] == modes["gold.toy_days"] == "groups"
     # a1 now has two different records and no order between them: both leave the table.
-    assert shop.gate("silver.toy_sales") == (3, 1, 2, 0)
-    assert [(str(d), a) for d, a, _ in shop.table("gold.toy_days")] == [
+    assert open_shop.gate("silver.toy_sales") == (3, 1, 2, 0)
+    assert [(str(d), a) for d, a, _ in open_shop.table("gold.toy_days")] == [
         ("2024-01-01", Decimal("103.00")),
         ("2024-01-03", Decimal("7.25")),
     ]
@@ -108,47 +121,44 @@ def test_new_files_touch_only_their_groups_and_give_what_one_full_run_gives(shop
     at_once.sales("b.csv", "b1,s1,2024-01-01,100", "a1,s1,2024-01-01,99")
     at_once.run()
     for table in TABLES:
-        assert shop.table(table) == at_once.table(table)
-    assert sorted(shop.rejected("silver.toy_sales").items()) == sorted(at_once.rejected("silver.toy_sales").items())
-    shop.run(full=True)
+        assert open_shop.table(table) == at_once.table(table)
+    assert sorted(open_shop.rejected("silver.toy_sales").items()) == sorted(at_once.rejected("silver.toy_sales").items())
+    open_shop.run(full=True)
     for table in TABLES:
-        assert shop.table(table) == at_once.table(table)
+        assert open_shop.table(table) == at_once.table(table)
 
 
-def test_a_row_that_waits_for_its_parent_is_accepted_when_the_parent_arrives(shop: Shop) -> None:
-    shop.run()
-    shop.shops("late.csv", "s9,Late")
-    shop.run()
+def test_a_row_that_waits_for_its_parent_is_accepted_when_the_parent_arrives(open_shop: Shop) -> None:
+    open_shop.shops("late.csv", "s9,Late")
+    open_shop.run()
 
-    assert "a3" in [row[0] for row in shop.table("silver.toy_sales")]
-    assert all("its shop is not known yet" not in reasons for reasons in shop.rejected("silver.toy_sales").values())
-
-
-def test_a_group_that_loses_all_its_rows_leaves_the_table(shop: Shop) -> None:
-    shop.run()
-    shop.sales("b.csv", "a6,s1,2024-01-03,8")
-    shop.run()
-
-    assert [str(row[0]) for row in shop.table("gold.toy_days")] == ["2024-01-01"]
+    assert "a3" in [row[0] for row in open_shop.table("silver.toy_sales")]
+    assert all("its shop is not known yet" not in reasons for reasons in open_shop.rejected("silver.toy_sales").values())
 
 
-def test_a_failed_gate_publishes_nothing_and_the_next_run_starts_clean(shop: Shop) -> None:
-    shop.run()
-    before = {table: shop.table(table) for table in TABLES}
-    shop.sales("huge.csv", *[f"h{n},s1,2024-01-04,1000" for n in range(101)])
+def test_a_group_that_loses_all_its_rows_leaves_the_table(open_shop: Shop) -> None:
+    open_shop.sales("b.csv", "a6,s1,2024-01-03,8")
+    open_shop.run()
+
+    assert [str(row[0]) for row in open_shop.table("gold.toy_days")] == ["2024-01-01"]
+
+
+def test_a_failed_gate_publishes_nothing_and_the_next_run_starts_clean(open_shop: Shop) -> None:
+    before = {table: open_shop.table(table) for table in TABLES}
+    open_shop.sales("huge.csv", *[f"h{n},s1,2024-01-04,1000" for n in range(101)])
 
     with pytest.raises(GateFailed) as failed:
-        shop.run()
+        open_shop.run()
 
     assert failed.value.table == "silver.toy_sales"
     assert "at most 100,000 EUR" in failed.value.failures[0]
-    assert shop.publications() == 1
-    assert {table: shop.table(table) for table in TABLES} == before
-    assert ledger.read_attempts(shop.warehouse, "toy")[-1].outcome == "gate failed"
-    (shop.raw / "toy" / "sales" / "huge.csv").unlink()
-    shop.sales("b.csv", "b1,s1,2024-01-05,1")
-    shop.run()
-    assert [row[0] for row in shop.table("silver.toy_sales")] == ["a1", "a2", "a6", "b1"]
+    assert open_shop.publications() == 1
+    assert {table: open_shop.table(table) for table in TABLES} == before
+    assert ledger.read_attempts(open_shop.warehouse, "toy")[-1].outcome == "gate failed"
+    (open_shop.raw / "toy" / "sales" / "huge.csv").unlink()
+    open_shop.sales("b.csv", "b1,s1,2024-01-05,1")
+    open_shop.run()
+    assert [row[0] for row in open_shop.table("silver.toy_sales")] == ["a1", "a2", "a6", "b1"]
 
 
 def test_a_gate_may_be_overridden_by_name_and_reason(shop: Shop) -> None:
@@ -204,19 +214,18 @@ def test_new_parameters_add_a_slice_and_new_rows_recompute_every_slice(shop: Sho
     assert shop.table("gold.toy_big_sales") == [(10, 2), (5, 3)]
 
 
-def test_rollback_shows_the_older_set_and_what_it_took_back_is_new_again(shop: Shop, spark: SparkSession) -> None:
-    shop.run()
-    before = {table: shop.table(table) for table in TABLES}
-    shop.sales("b.csv", "b1,s1,2024-01-05,20")
-    shop.run()
-    after = {table: shop.table(table) for table in TABLES}
+def test_rollback_shows_the_older_set_and_what_it_took_back_is_new_again(open_shop: Shop, spark: SparkSession) -> None:
+    before = {table: open_shop.table(table) for table in TABLES}
+    open_shop.sales("b.csv", "b1,s1,2024-01-05,20")
+    open_shop.run()
+    after = {table: open_shop.table(table) for table in TABLES}
 
-    rollback(spark, shop.warehouse, "toy", 1)
+    rollback(spark, open_shop.warehouse, "toy", 1)
 
-    assert shop.published().restores == 1
-    assert {table: shop.table(table) for table in TABLES} == before
-    shop.run()
-    assert {table: shop.table(table) for table in TABLES} == after
+    assert open_shop.published().restores == 1
+    assert {table: open_shop.table(table) for table in TABLES} == before
+    open_shop.run()
+    assert {table: open_shop.table(table) for table in TABLES} == after
 
 
 def test_a_layer_limit_leaves_the_rest_for_the_next_run(shop: Shop) -> None:
@@ -231,15 +240,14 @@ def test_a_layer_limit_leaves_the_rest_for_the_next_run(shop: Shop) -> None:
     assert "b1" in [row[0] for row in shop.table("silver.toy_sales")]
 
 
-def test_discarded_rows_stay_accounted_for(shop: Shop, spark: SparkSession) -> None:
-    shop.run()
-    (sha256, record), *_ = shop.rejected("silver.toy_sales")
-    record_decisions(spark, shop.warehouse, "toy", (ledger.Decision("discard", "silver.toy_sales", sha256, record, "me", "known"),))
-    shop.run(full=True)
+def test_discarded_rows_stay_accounted_for(open_shop: Shop, spark: SparkSession) -> None:
+    (sha256, record), *_ = open_shop.rejected("silver.toy_sales")
+    record_decisions(spark, open_shop.warehouse, "toy", (ledger.Decision("discard", "silver.toy_sales", sha256, record, "me", "known"),))
+    open_shop.run(full=True)
 
-    assert (sha256, record) in shop.rejected("silver.toy_sales")
-    assert shop.gate("silver.toy_sales") == (7, 3, 3, 1)
-    line = ledger.lineage(ledger.read(shop.warehouse, "toy"))
+    assert (sha256, record) in open_shop.rejected("silver.toy_sales")
+    assert open_shop.gate("silver.toy_sales") == (7, 3, 3, 1)
+    line = ledger.lineage(ledger.read(open_shop.warehouse, "toy"))
     assert [decision.record_number for decision in ledger.decisions(line)] == [record]
 
 
@@ -252,16 +260,15 @@ def test_two_runs_at_once_one_works_and_the_other_names_the_holder(shop: Shop, s
     assert shop.publications() == 1
 
 
-def test_bronze_is_the_archive_when_raw_files_are_gone(shop: Shop) -> None:
-    shop.run()
-    before = {table: shop.table(table) for table in ("bronze.toy_sales", *TABLES)}
-    rejected = shop.rejected("silver.toy_sales")
-    (shop.raw / "toy" / "sales" / "a.csv").unlink()
-    shop.run(full=True)
+def test_bronze_is_the_archive_when_raw_files_are_gone(open_shop: Shop) -> None:
+    before = {table: open_shop.table(table) for table in ("bronze.toy_sales", *TABLES)}
+    rejected = open_shop.rejected("silver.toy_sales")
+    (open_shop.raw / "toy" / "sales" / "a.csv").unlink()
+    open_shop.run(full=True)
 
-    assert {table: shop.table(table) for table in ("bronze.toy_sales", *TABLES)} == before
-    assert shop.rejected("silver.toy_sales") == rejected
-    assert shop.gate("bronze.toy_sales") == (8, 7, 1, 0)
+    assert {table: open_shop.table(table) for table in ("bronze.toy_sales", *TABLES)} == before
+    assert open_shop.rejected("silver.toy_sales") == rejected
+    assert open_shop.gate("bronze.toy_sales") == (8, 7, 1, 0)
 
 
 def test_a_source_without_a_file_yet_is_an_empty_table(spark: SparkSession, tmp_path: Path) -> None:
@@ -276,23 +283,21 @@ def test_a_source_without_a_file_yet_is_an_empty_table(spark: SparkSession, tmp_
     assert [row[0] for row in shop.table("silver.toy_sales")] == ["a1", "a2", "a6"]
 
 
-def test_recomputing_one_bronze_table_takes_no_file_of_another(shop: Shop) -> None:
-    shop.run()
-    shop.shops("b.csv", "s9,Late")
-    shop.sales("b.csv", "b1,s1,2024-01-05,20")
-    shop.run(tables=("bronze.toy_sales",))
-    assert {(e.source, e.path) for e in shop.published().files} == {("sales", "b.csv")}
-    shop.run()
-    assert {"a3", "b1"} <= {row[0] for row in shop.table("silver.toy_sales")}
+def test_recomputing_one_bronze_table_takes_no_file_of_another(open_shop: Shop) -> None:
+    open_shop.shops("b.csv", "s9,Late")
+    open_shop.sales("b.csv", "b1,s1,2024-01-05,20")
+    open_shop.run(tables=("bronze.toy_sales",))
+    assert {(e.source, e.path) for e in open_shop.published().files} == {("sales", "b.csv")}
+    open_shop.run()
+    assert {"a3", "b1"} <= {row[0] for row in open_shop.table("silver.toy_sales")}
 
 
-def test_required_columns_are_not_null_in_delta_after_every_kind_of_write(shop: Shop, spark: SparkSession) -> None:
-    shop.run()
-    shop.sales("b.csv", "b1,s1,2024-01-05,20")
-    shop.run()
-    shop.run(full=True)
+def test_required_columns_are_not_null_in_delta_after_every_kind_of_write(open_shop: Shop, spark: SparkSession) -> None:
+    open_shop.sales("b.csv", "b1,s1,2024-01-05,20")
+    open_shop.run()
+    open_shop.run(full=True)
     for table in TABLES:
-        schema = spark.read.format("delta").load(shop.warehouse.path(table)).schema
+        schema = spark.read.format("delta").load(open_shop.warehouse.path(table)).schema
         required = {field.name for field in load_contract(table).fields if field.required}
         assert {field.name for field in schema if not field.nullable} == required
         assert all(field.metadata["comment"] for field in schema)
