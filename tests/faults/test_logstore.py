@@ -38,7 +38,7 @@ TABLE = Contract(
     allow_empty=True,
 )
 WRITES = ("append", "overwrite", "merge")
-CHAINS = int(os.environ.get("STRATA_FAULT_CHAINS", "4"))
+CHAINS = int(os.environ.get("STRATA_FAULT_CHAINS", "2"))
 """Half as many chains of 9 faults in whole runs, and as many of 24 in the ledger alone."""
 
 
