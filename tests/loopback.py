@@ -1,4 +1,4 @@
-"""A web server on this machine that answers as a test tells it, faults and all."""
+"""Servers on this machine: one for the web that answers as a test tells it, faults and all, and one for S3."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
 
 
 @dataclass
@@ -92,3 +96,24 @@ def serve(site: Site, context: ssl.SSLContext | None = None, name: str = "127.0.
     finally:
         server.shutdown()
         server.server_close()
+
+
+# --- S3 ---------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def serve_s3() -> Iterator[tuple[str, Any]]:
+    """The address of an S3-compatible server that the environment names, with the bucket `lake`, and a client of it."""
+    server = ThreadedMotoServer(port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    endpoint = f"http://{host}:{port}"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL", endpoint)
+        patch.setenv("AWS_ACCESS_KEY_ID", "testing")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        client = boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1")
+        client.create_bucket(Bucket="lake")
+        yield endpoint, client
+    server.stop()

@@ -7,15 +7,14 @@ from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
-import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 from strata import files
 from strata.errors import BadFile, UsageError
 from strata.files import Ignored, RawFile
 from strata.look import look
 
 from tests.corpus.readback import layout, rows
+from tests.loopback import serve_s3
 
 ODD_NAMES = [
     "a b.csv",
@@ -157,21 +156,10 @@ def test_small_files_are_written_and_listed(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def s3() -> Iterator[str]:
     """The address of an S3-compatible server on this machine that holds the bucket `lake`."""
-    server = ThreadedMotoServer(port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    with pytest.MonkeyPatch.context() as patch:
-        endpoint = f"http://{host}:{port}"
-        patch.setenv("AWS_ENDPOINT_URL", endpoint)
-        patch.setenv("AWS_ACCESS_KEY_ID", "testing")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-        client = boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1")
-        client.create_bucket(Bucket="lake")
+    with serve_s3() as (endpoint, client):
         for key in ("raw/soil/samples/delivery=2024-01-01/a b%20[c].csv", "raw/soil/samples/é.csv", "raw/soil/samples/_SUCCESS"):
             client.put_object(Bucket="lake", Key=key, Body=b"a,b\n1,2\n3,4\n")
         yield endpoint
-    server.stop()
 
 
 @pytest.mark.parametrize("scheme", ["s3", "s3a"])

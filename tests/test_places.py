@@ -7,9 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 from strata import files, places
 from strata.cli import main
 from strata.errors import UsageError
@@ -19,7 +17,7 @@ from strata.plan import Looked, Options, look_at_files
 from strata.reader import Part, read_part
 
 from tests.corpus.archives import packed, tarred, zipped
-from tests.loopback import Site, serve
+from tests.loopback import Site, serve, serve_s3
 
 SHOPS = b"shop,name\n1,A\n2,B\n"
 SALES = b"id,shop,day,amount\n1,1,2024-01-01,9.50\n"
@@ -164,18 +162,8 @@ def test_a_dry_run_downloads_nothing(command: Any, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def s3() -> Iterator[Any]:
-    server = ThreadedMotoServer(port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-        patch.setenv("AWS_ACCESS_KEY_ID", "testing")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-        client = boto3.client("s3", endpoint_url=f"http://{host}:{port}", region_name="us-east-1")
-        client.create_bucket(Bucket="lake")
+    with serve_s3() as (_, client):
         yield client
-    server.stop()
 
 
 def test_places_and_archives_on_s3(s3: Any, tmp_path: Path) -> None:

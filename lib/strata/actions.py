@@ -7,7 +7,8 @@ import getpass
 import shutil
 import sys
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -129,29 +130,32 @@ def _run_all(
     """Runs one feed after the other; one feed's failure does not stop the next."""
     from strata.run import run_feed
 
-    codes = []
+    codes: list[int] = []
     able = []
     for plan in plans:
-        try:
+        with _told(plan, codes):
             if plan.reads_personal_fields:
                 protect.from_environment()  # Told before Spark starts, which takes a while.
             able.append(plan)
-        except StrataError as error:
-            print(f"strata: {plan.feed.name}: {error}", file=sys.stderr)
-            codes.append(error.exit_code)
     if not able:
         return codes
     say("starting Spark")
     spark = _start_spark(settings, arguments.master)
     for plan in able:
-        try:
+        with _told(plan, codes):
             report = run_feed(spark, warehouse, plan, _for_feed(options, plan.feed), say)
-        except StrataError as error:
-            print(f"strata: {plan.feed.name}: {error}", file=sys.stderr)
-            codes.append(error.exit_code)
-        else:
             _tell_report(report, warehouse, say)
     return codes
+
+
+@contextmanager
+def _told(plan: Plan, codes: list[int]) -> Iterator[None]:
+    """Tells one feed's failure and keeps its exit code, so that the next feed can go on."""
+    try:
+        yield
+    except StrataError as error:
+        print(f"strata: {plan.feed.name}: {error}", file=sys.stderr)
+        codes.append(error.exit_code)
 
 
 def _nothing_new(plan: Plan, settings: Settings) -> str:

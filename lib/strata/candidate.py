@@ -74,12 +74,10 @@ def bronze_candidate(work: Work, step: Step) -> Candidate:
     A file that still lies in the raw folder is read anew; the rows of one that has gone are kept as
     they were read: bronze is the archive.
     """
-    looked, name = work.plan.looked, step.table
+    name = step.table
     contract = work.plan.feed.contract(name)
     state = work.states.get(name)
-    again = [seen for seen in looked.known if seen.table == name] if step.whole else []
-    fresh = [seen for seen in looked.new if seen.table == name]
-    reads = list({(s.source, s.sha256): s for s in (*again, *fresh)}.values())
+    reads = work.plan.files_of(step)
     suppressed = erasure.suppressed(work.store.warehouse, work.plan.feed.name)
     raw = bronze_frame(work.spark, reads, work.plan.feed.layouts, contract.columns, suppressed)
     frame = raw.withColumns(
@@ -102,7 +100,7 @@ def bronze_candidate(work: Work, step: Step) -> Candidate:
         folds=(erasure.FOLDED,),
         appends=not step.whole and state is not None,
         new_files=None if step.whole else tuple(seen.sha256 for seen in reads),
-        folded_records=sum(entry.records for entry in looked.folded if entry.table == name),
+        folded_records=sum(entry.records for entry in work.plan.looked.folded if entry.table == name),
     )
 
 

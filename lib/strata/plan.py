@@ -104,14 +104,16 @@ class Plan:
     def is_empty(self) -> bool:
         return not self.steps
 
+    def files_of(self, step: Step) -> tuple[Look, ...]:
+        """The raw files that a step reads: the new ones of its table; when whole, also those taken before."""
+        again = self.looked.known if step.whole else ()
+        return tuple({(s.source, s.sha256): s for s in (*again, *self.looked.new) if s.table == step.table}.values())
+
     @property
     def reads_personal_fields(self) -> bool:
         """Whether a step reads files of a source with personal fields, which takes the secret key."""
         personal = {layout.table for layout in self.feed.layouts if layout.personal}
-        read = {seen.table for seen in self.looked.new} | {
-            seen.table for seen in self.looked.known for step in self.steps if step.whole and step.table == seen.table
-        }
-        return bool(personal & read)
+        return any(step.table in personal and self.files_of(step) for step in self.steps)
 
 
 def make_plan(feed: Feed, params: dict[str, Any], warehouse: Warehouse, options: Options, looked: Looked | None = None) -> Plan:
