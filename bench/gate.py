@@ -93,7 +93,7 @@ def _gated(frame: DataFrame, target: str) -> None:
     observation = Observation("bench")
     observed = judged.observe(observation, *gate.tally_columns(judged, rules, ()))
     observed.where(gate.is_accepted()).select(*frame.columns).write.format("delta").save(target)
-    if observation.get["quarantined"]:
+    if observation.get["rows_rejected"]:
         raise SystemExit("the benchmark's rows all keep the rules; some were rejected")
 
 

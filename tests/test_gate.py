@@ -33,9 +33,7 @@ def frame_of(spark: SparkSession, contract: Contract, rows: list[Row]) -> DataFr
 def count_by_gate(frame: DataFrame, suite: Suite) -> dict[str, int]:
     """How many rows break each row rule, as the pass that writes the table counts them."""
     rules = gate.row_rules(frame, suite)
-    judged = gate.judge(frame, rules, Rows.ONE_TO_ONE)
-    counted = judged.agg(*gate.tally_columns(judged, rules, ())).first().asDict()
-    tally = gate.read_tally(counted, frame.count(), rules, ())
+    tally = tally_of(frame, frame.count(), suite)
     return {rule.expectation.text: count for rule, count in zip(rules, tally.broken, strict=True)}
 
 
@@ -297,7 +295,9 @@ def words(spark: SparkSession, *rows: tuple[Any, ...], extra: str = "") -> DataF
 def tally_of(frame: DataFrame, rows_in: int, suite: Suite = NO_A, rows: Rows = Rows.ONE_TO_ONE, folds: tuple[str, ...] = ()) -> gate.Tally:
     rules = gate.row_rules(frame, suite)
     judged = gate.judge(frame, rules, rows)
-    return gate.read_tally(judged.agg(*gate.tally_columns(judged, rules, folds)).first().asDict(), rows_in, rules, folds)
+    tally = gate.read_tally(judged.agg(*gate.tally_columns(judged, rules, folds)).first().asDict(), rows_in, rules, folds)
+    gate.count_broken(tally, judged.where(gate.is_rejected()), rules)
+    return tally
 
 
 @pytest.fixture(scope="module")

@@ -134,7 +134,7 @@ def _run_all(
     able = []
     for plan in plans:
         with _told(plan, codes):
-            if plan.reads_personal_fields:
+            if plan.needs_key:
                 protect.from_environment()  # Told before Spark starts, which takes a while.
             able.append(plan)
     if not able:

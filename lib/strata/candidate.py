@@ -189,16 +189,27 @@ def _touched(work: Work, table: Table, inputs: dict[str, DataFrame]) -> DataFram
         change = work.changes.get(name)
         if change is None:
             continue
-        if change.is_whole or not _has_group(table, name, frame):
+        if change.is_whole or not (_has_group(table, name, frame) or name in table.via):
             return None
         rows = [_changed_rows(frame, change)]
         if change.touched is not None and change.before is not None:
             rows.append(_changed_rows(work.store.read(name, change.before), change))
-        parts += [_with_group(table, name, part).select(*table.group) for part in rows]
+        for part in rows:
+            if name in table.via:
+                parts += _referring(table, inputs, part.select(*table.via[name]).distinct(), table.via[name])
+            else:
+                parts.append(_with_group(table, name, part).select(*table.group))
     touched = parts[0]
     for part in parts[1:]:
         touched = touched.unionByName(part)
     return work.keep(touched.distinct())
+
+
+def _referring(table: Table, inputs: dict[str, DataFrame], changed: DataFrame, by: tuple[str, ...]) -> list[DataFrame]:
+    """The groups of the driving inputs' rows that refer to changed rows of another input."""
+    grouped = {name: _with_group(table, name, inputs[name]) for name in table.driving_inputs}
+    refer = [frame for frame in grouped.values() if set(by) <= set(frame.columns)]
+    return [storage.semi_join(frame, changed, by).select(*table.group) for frame in refer]
 
 
 def _changed_rows(frame: DataFrame, change: Change) -> DataFrame:

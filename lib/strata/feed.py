@@ -80,7 +80,7 @@ class Feed:
         code = fingerprint.of_code(table.transform)
         grouping = fingerprint.of_code(table.add_group) if table.add_group else ""
         own = {} if table.slices else {key: params[key] for key in table.params}
-        shape = repr((table.inputs, table.rows.value, table.driving, table.group, table.slices, table.folds))
+        shape = repr((table.inputs, table.rows.value, table.driving, table.group, table.slices, table.folds, *sorted(table.via.items())))
         return fingerprint.digest(*declared, code, grouping, shape, fingerprint.of_params(own))
 
 
@@ -135,6 +135,7 @@ def check(feed: Feed) -> list[str]:
         unknown = [name for name in table.inputs if split_name(name)[1] == feed.name and name not in feed.table_names]
         findings += [f"{table.name} reads {name}, which the feed does not make" for name in unknown]
         findings += [f"{table.name}: driving input {name} is not among its inputs" for name in table.driving if name not in table.inputs]
+        findings += [f"{table.name}: via names {name}, which is not among its inputs" for name in table.via if name not in table.inputs]
         findings += [f"{table.name} takes parameter {name}, which Params lacks" for name in table.params if name not in fields]
     for answer in feed.answers:
         if answer.table not in feed.table_names:

@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import reduce
-from operator import add, and_, or_
+from operator import and_, or_
 from typing import TYPE_CHECKING, Any
 
 from strata.contract import Contract
@@ -216,7 +216,7 @@ def _is_ignored(expectation: Expectation, when: str | None) -> Column:
 
 
 def judge(frame: DataFrame, rules: list[Rule], rows: Rows) -> DataFrame:
-    """Adds to each row its `_verdict`, `_reasons` (never null), `_fold` and `_rows`.
+    """Adds to each row its `_verdict`, its `_reasons` (never null), and the hash of its id as `_identity`.
 
     A row that the transform gives a reason is rejected, else one that it folds is folded; the suite
     judges the rest. A folded row adds nothing to the table, so the table's rules do not ask of it.
@@ -225,23 +225,30 @@ def judge(frame: DataFrame, rules: list[Rule], rows: Rows) -> DataFrame:
     """
     from pyspark.sql import functions as F
 
-    given = frame.columns
     if rows is Rows.ONE_TO_ONE:
-        weight = F.lit(1)
-    elif "_rows" in given:
-        weight = F.col("_rows")
-    else:
+        frame = frame.drop("_rows")
+    given = frame.columns
+    if rows is not Rows.ONE_TO_ONE and "_rows" not in given:
         raise ConservationError(f"a transform that is {rows.value} must tell `_rows`, the input rows that each row answers for")
     has_own = "_reasons" in given
     own = F.coalesce(F.col("_reasons"), _no_reasons()) if has_own else _no_reasons()
-    fold = F.when(F.size(own) == 0, F.col("_fold")) if "_fold" in given else F.lit(None).cast("string")
-    told = {"_fold": fold, "_reasons": own, "_rows": weight.cast("bigint")}
-    judged = frame.withColumns(told | {name: _bits(part, fold) for name, part in _words(rules)})
+    told = {"_reasons": own}
+    if "_fold" in given:
+        told["_fold"] = F.when(F.size(own) == 0, F.col("_fold"))
+    if rows is not Rows.ONE_TO_ONE:
+        told["_rows"] = F.col("_rows").cast("bigint")
+    if set(_ROW_ID) <= set(given):
+        # Made here once, in the generated code of the whole stage; inside each aggregate it took a seventh of the write.
+        told["_identity"] = F.xxhash64(*_ROW_ID)
+    is_judged = told["_fold"].isNull() if "_fold" in told else F.lit(True)
+    judged = frame.withColumns(told | {name: _bits(part, is_judged) for name, part in _words(rules)})
     is_rejected = [F.expr("size(_reasons) > 0")] if has_own else []
     for name, part in _words(rules):
         critical = sum(1 << n for n, rule in enumerate(part) if rule.expectation.severity == "critical")
         is_rejected.append(F.expr(f"{name} & {critical} != 0"))
-    verdict = F.when(F.col("_fold").isNotNull(), _FOLDED).when(reduce(or_, is_rejected, F.lit(False)), _REJECTED).otherwise(_ACCEPTED)
+    verdict = F.when(reduce(or_, is_rejected, F.lit(False)), _REJECTED).otherwise(_ACCEPTED)
+    if "_fold" in told:
+        verdict = F.when(F.col("_fold").isNotNull(), _FOLDED).otherwise(verdict)
     return judged.withColumns({"_verdict": verdict, "_reasons": _all_reasons(rules)})
 
 
@@ -251,13 +258,14 @@ def _words(rules: list[Rule]) -> list[tuple[str, list[Rule]]]:
     return [(f"_broken_{number}", rules[start : start + _RULES_A_WORD]) for number, start in enumerate(starts)]
 
 
-def _bits(rules: list[Rule], fold: Column) -> Column:
-    """The rules that a row breaks, the first in the lowest bit; none for a folded row."""
+def _bits(rules: list[Rule], is_judged: Column) -> Column:
+    """The rules that a row breaks, the first in the lowest bit; none for a row that is not judged."""
     from pyspark.sql import functions as F
 
     none = F.lit(0).cast("bigint")
     bits = [F.when(rule.breaks, F.lit(1 << n)).otherwise(none) for n, rule in enumerate(rules)]
-    return F.when(fold.isNull(), reduce(add, bits)).otherwise(none)
+    broken = reduce(lambda one, other: one.bitwiseOR(other), bits)
+    return F.when(is_judged, broken).otherwise(none)
 
 
 def _breaks(rules: list[Rule]) -> list[str]:
@@ -315,44 +323,68 @@ class Tally:
     """Order-free hash of the row ids of all rows written: the next table's input."""
 
 
-def tally_columns(frame: DataFrame, rules: list[Rule], folds: tuple[str, ...]) -> list[Column]:
-    """The aggregates over judged rows that make a Tally, to be observed in the pass that writes the rows."""
+def tally_columns(judged: DataFrame, rules: list[Rule], folds: tuple[str, ...]) -> list[Column]:
+    """The aggregates over judged rows that make a Tally, to be observed in the pass that writes the rows.
+
+    Each aggregate costs something for every row, so that what follows from others is left out: a row that stands
+    for itself needs no weight, and the rows that break a critical rule are the rejected ones, which `count_broken` counts.
+    """
     from pyspark.sql import functions as F
 
     def total(name: str, condition: str, value: str = "1") -> Column:
         return F.expr(f"coalesce(sum(case when {condition} then {value} else 0 end), 0) as {name}")
 
-    columns = [
-        total("accepted", f"_verdict = {_ACCEPTED}", "_rows"),
-        total("quarantined", f"_verdict = {_REJECTED}", "_rows"),
-        total("folded", f"_verdict = {_FOLDED}", "_rows"),
-        total("rows_written", f"_verdict = {_ACCEPTED}"),
-        total("rows_rejected", f"_verdict = {_REJECTED}"),
-    ]
-    weight = F.when(F.col("_verdict") == _FOLDED, F.col("_rows")).otherwise(F.lit(0))
-    for n, reason in enumerate(folds):
-        columns.append(F.coalesce(F.sum(F.when(F.col("_fold") == reason, weight)), F.lit(0)).alias(f"fold_{n}"))
-    columns += [total(f"broken_{n}", breaks) for n, breaks in enumerate(_breaks(rules))]
-    if set(_ROW_ID) <= set(frame.columns):
-        row_id = f"xxhash64({', '.join(_ROW_ID)})"
-        for name, condition in (("identity", "_rows = 1"), ("written_identity", f"_verdict = {_ACCEPTED}")):
-            columns.append(F.expr(f"coalesce(bit_xor(case when {condition} then {row_id} else 0L end), 0L) as {name}"))
+    columns = [total("rows_written", f"_verdict = {_ACCEPTED}"), total("rows_rejected", f"_verdict = {_REJECTED}")]
+    weight = "_rows" if "_rows" in judged.columns else "1"
+    if weight == "_rows":
+        columns += [total("accepted", f"_verdict = {_ACCEPTED}", weight), total("quarantined", f"_verdict = {_REJECTED}", weight)]
+    if "_fold" in judged.columns:
+        columns.append(total("folded", f"_verdict = {_FOLDED}", weight))
+        value = F.when(F.col("_verdict") == _FOLDED, F.expr(weight)).otherwise(F.lit(0))
+        for n, reason in enumerate(folds):
+            columns.append(F.coalesce(F.sum(F.when(F.col("_fold") == reason, value)), F.lit(0)).alias(f"fold_{n}"))
+    for n, (rule, breaks) in enumerate(zip(rules, _breaks(rules), strict=True)):
+        if rule.expectation.severity != "critical":
+            columns.append(total(f"broken_{n}", breaks))
+    if "_identity" in judged.columns:
+        answers = "_rows = 1" if weight == "_rows" else "true"
+        for name, condition in (("identity", answers), ("written_identity", f"_verdict = {_ACCEPTED}")):
+            columns.append(F.expr(f"coalesce(bit_xor(case when {condition} then _identity else 0L end), 0L) as {name}"))
     return columns
 
 
 def read_tally(observed: dict[str, Any], rows_in: int, rules: list[Rule], folds: tuple[str, ...]) -> Tally:
+    """The Tally of `tally_columns`' answers; complete when no row was rejected, else `count_broken` completes it."""
     return Tally(
         rows_in=rows_in,
-        accepted=observed["accepted"],
-        quarantined=observed["quarantined"],
-        folded=observed["folded"],
+        accepted=observed.get("accepted", observed["rows_written"]),
+        quarantined=observed.get("quarantined", observed["rows_rejected"]),
+        folded=observed.get("folded", 0),
         rows_written=observed["rows_written"],
         rows_rejected=observed["rows_rejected"],
-        folds={reason: observed[f"fold_{n}"] for n, reason in enumerate(folds) if observed[f"fold_{n}"]},
-        broken=[observed[f"broken_{n}"] for n in range(len(rules))],
+        folds={reason: observed[f"fold_{n}"] for n, reason in enumerate(folds) if observed.get(f"fold_{n}")},
+        broken=[observed.get(f"broken_{n}", 0) for n in range(len(rules))],
         identity=observed.get("identity", 0),
         written_identity=observed.get("written_identity", 0),
     )
+
+
+def count_broken(tally: Tally, rejected: DataFrame, rules: list[Rule]) -> None:
+    """Adds the rows that break each critical rule, counted among the rejected rows: whoever breaks one is rejected."""
+    from pyspark.sql import functions as F
+
+    critical = [n for n, rule in enumerate(rules) if rule.expectation.severity == "critical"]
+    if not critical:
+        return
+    breaks = _breaks(rules)
+    counted = rejected.agg(*(F.expr(f"count_if({breaks[n]}) as broken_{n}") for n in critical)).collect()[0]
+    for n in critical:
+        tally.broken[n] = counted[f"broken_{n}"]
+
+
+def broken_columns(rules: list[Rule]) -> list[str]:
+    """The columns of a judged row that `count_broken` reads."""
+    return [name for name, _ in _words(rules)]
 
 
 def assert_conserved(table: str, tally: Tally, identity_in: int | None) -> None:

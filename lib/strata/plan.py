@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
-from strata import files, ledger, places
+from strata import files, ledger, places, protect
 from strata.contract import LAYERS, split_name
 from strata.errors import BadFile, UsageError
 from strata.feed import Feed
@@ -110,9 +110,9 @@ class Plan:
         return tuple({(s.source, s.sha256): s for s in (*again, *self.looked.new) if s.table == step.table}.values())
 
     @property
-    def reads_personal_fields(self) -> bool:
-        """Whether a step reads files of a source with personal fields, which takes the secret key."""
-        personal = {layout.table for layout in self.feed.layouts if layout.personal}
+    def needs_key(self) -> bool:
+        """Whether a step reads files of a source of whose personal fields pseudonyms are kept."""
+        personal = {layout.table for layout in self.feed.layouts if protect.needs_key(layout.personal)}
         return any(step.table in personal and self.files_of(step) for step in self.steps)
 
 

@@ -104,6 +104,15 @@ def from_environment() -> Pseudonyms:
     return Pseudonyms(key.encode(), key_id)
 
 
+def key_for(rules: Sequence[Protection]) -> Pseudonyms | None:
+    """The key of this process, for a source of which a pseudonym is kept; none for one whose personal fields are all dropped."""
+    return from_environment() if needs_key(rules) else None
+
+
+def needs_key(rules: Sequence[Protection]) -> bool:
+    return any(rule.way != "drop" for rule in rules)
+
+
 def every_key() -> tuple[Pseudonyms, ...]:
     """The key of this process, then those that it was rotated from: `k1=… k2=…` in STRATA_PSEUDONYM_FORMER_KEYS."""
     former = [part.partition("=") for part in os.environ.get(FORMER_KEYS, "").split()]
@@ -134,26 +143,30 @@ def check_suppressed(suppressed: frozenset[str]) -> None:
 
 
 def protector(
-    rules: Sequence[Protection], pseudonyms: Pseudonyms, suppressed: frozenset[str] = frozenset()
+    rules: Sequence[Protection], pseudonyms: Pseudonyms | None, suppressed: frozenset[str] = frozenset()
 ) -> Callable[[pa.RecordBatch, str], pa.RecordBatch]:
     """A function that protects a batch of raw records: one row a record in, the same rows out.
 
     The second argument tells where the batch lies in its file. A dropped column is gone, one made of others is added.
-    With a suppression list, FORGOTTEN is added too: whether the record is of a person on it.
+    With a suppression list, FORGOTTEN is added too: whether the record is of a person on it. `pseudonyms` is what
+    `key_for` gives; without it, nothing of a record that does not parse is kept but its place.
     """
     is_forgotten = _recogniser(rules, suppressed) if suppressed else None
-    made = {rule.column: _maker(rule, pseudonyms) for rule in rules if rule.way != "drop"}
+    made = {rule.column: _maker(rule, pseudonyms) for rule in rules if rule.way != "drop"} if pseudonyms else {}
+    read = {name for rule in rules if rule.column in made or rule.identifies for name in rule.of or (rule.column,)}
     dropped = {rule.column for rule in rules if rule.way == "drop"}
 
     def protect(batch: pa.RecordBatch, where: str) -> pa.RecordBatch:
         columns = dict(zip(batch.schema.names, batch.columns, strict=True))
-        raw = {name: columns[name].to_pylist() for rule in rules for name in rule.of or (rule.column,) if name in columns}
+        raw = {name: columns[name].to_pylist() for name in read if name in columns}
         new = {
             rule.column: pa.array(map(made[rule.column], *[raw[name] for name in rule.of or (rule.column,)]), pa.string())
             for rule in rules
             if rule.column in made
         }
-        unread = [None if text is None else f"{pseudonyms.of(text, RECORD)} {where}" for text in columns["_raw_record"].to_pylist()]
+        unread = [
+            None if text is None else f"{_pseudonym_of_record(text, pseudonyms)} {where}" for text in columns["_raw_record"].to_pylist()
+        ]
         new |= {"_extra": pa.nulls(batch.num_rows, pa.string()), "_raw_record": pa.array(unread, pa.string())}
         if is_forgotten is not None:
             new[FORGOTTEN] = pa.array(is_forgotten(raw, batch.num_rows), pa.bool_())
@@ -161,6 +174,10 @@ def protector(
         return pa.RecordBatch.from_pydict(kept)
 
     return protect
+
+
+def _pseudonym_of_record(text: str, pseudonyms: Pseudonyms | None) -> str:
+    return pseudonyms.of(text, RECORD) if pseudonyms else UNREADABLE
 
 
 def _recogniser(rules: Sequence[Protection], suppressed: frozenset[str]) -> Callable[[dict[str, list[str | None]], int], list[bool]]:

@@ -58,8 +58,9 @@ def bronze_frame(
     is no longer what was looked at or a chunk does not give the records that were counted.
     """
     business = tuple(name for name in contract_columns if not name.startswith("_"))
-    if any(layout.personal for layout in layouts):
-        protect.from_environment()  # Better here, in one sentence, than in a task.
+    for layout in layouts:
+        protect.key_for(layout.personal)  # Better here, in one sentence, than in a task.
+    if suppressed:
         protect.check_suppressed(suppressed)
     schema = bronze_schema(business, bool(suppressed))
     tasks = _tasks(_parts(looks, layouts, business))
@@ -137,7 +138,7 @@ def read_part(
     look, chunk = part.look, part.chunk
     _check_size(look)
     schema = bronze_schema(business, bool(suppressed))
-    guard = protect.protector(part.layout.personal, protect.from_environment(), suppressed) if part.layout.personal else None
+    guard = protect.protector(part.layout.personal, protect.key_for(part.layout.personal), suppressed) if part.layout.personal else None
     where = f"bytes {chunk.start} to {chunk.end}"
     number = chunk.first_record
     for batch in _read(part, archives or Archives()):

@@ -7,8 +7,8 @@ gives many rows, or many give one, it tells in `_rows` how many input rows each 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -62,10 +62,15 @@ class Table:
     group: tuple[str, ...] = ()
     """Columns by which the table can be recomputed in part: the transform of inputs restricted to some
     groups equals the transform of whole inputs restricted to those groups. () = always whole. An input
-    that lacks these columns even after `add_group` is always taken whole."""
+    that lacks these columns even after `add_group` is always taken whole, and makes the table whole when it
+    changes, unless `via` names it."""
 
     add_group: Callable[[DataFrame], DataFrame] | None = None
     """Adds the group columns to an input that lacks them (bronze)."""
+
+    via: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """For an input that lacks the group columns: the columns by which the driving inputs refer to it. A change
+    of it then touches the groups of the rows that refer to what changed, and not the whole table."""
 
     params: tuple[str, ...] = ()
     """Names of the fields of the feed's `Params` that the transform receives, as the keyword `params`."""

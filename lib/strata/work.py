@@ -108,7 +108,9 @@ class Work:
         unchanged = replace(previous or TableState(table, 0, 0), quarantine_version=version, rejected=held)
         if tally.rows_rejected == 0 and (held == 0 or candidate.appends):
             return unchanged, {}
-        rejected = self.keep(candidate.judged.where(gate.is_rejected()).select(*own.columns))
+        marked = self.keep(candidate.judged.where(gate.is_rejected()).select(*own.columns, *gate.broken_columns(rules)))
+        gate.count_broken(tally, marked, rules)
+        rejected = marked.select(*own.columns)
         reasons = {
             row["reason"]: row["count"]
             for row in rejected.select(F.explode("_reasons").alias("reason")).groupBy("reason").count().collect()

@@ -1,0 +1,169 @@
+"""The catalogue: categories with those above them, and the history of each product."""
+
+from __future__ import annotations
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from strata.columns import flag, reasons
+from strata.feeds.commerce.records import FOLDS, REPEATED, SUPERSEDED, keep_latest
+from strata.feeds.commerce.values import MONEY, empty_to_null, parse_date, parse_money, unread
+
+__all__ = ["FOLDS", "PRODUCT_FOLDS", "commerce_categories", "commerce_products"]
+
+UNCHANGED = "nothing has changed since the product's earlier record"
+PRODUCT_FOLDS = (REPEATED, SUPERSEDED, UNCHANGED)
+
+UNDATED = "1900-01-01"
+"""`valid_from` of what came without a delivery date: before every dated delivery."""
+OPEN_END = "9999-12-31"
+"""`valid_to` of what holds until something later is told."""
+MOST_LEVELS = 20
+"""Categories nested deeper are taken for a circle."""
+
+_CATEGORY = ("category_name", "parent_category_id")
+_PRODUCT = ("product_name", "category_id", "list_price", "created_on")
+
+
+# --- categories ------------------------------------------------------------------------------------
+
+
+def commerce_categories(raw: DataFrame) -> DataFrame:
+    """One row per record of a category, with the category at the top of its branch, and the names on the way."""
+    typed = raw.select(
+        empty_to_null("category_id").alias("category_id"),
+        empty_to_null("category_name").alias("category_name"),
+        empty_to_null("parent_category_id").alias("parent_category_id"),
+        F.col("_delivery_date").alias("_order"),
+        "_file_sha256",
+        "_record_number",
+        reasons(
+            flag(F.coalesce("category_id", F.lit("")) == "", "a category must have an id"),
+            flag(F.coalesce("category_name", F.lit("")) == "", "a category must have a name"),
+        ).alias("_reasons"),
+    )
+    latest = keep_latest(typed, ("category_id",), _CATEGORY, "category")
+    return _add_branch(latest).drop("_order", "_ids", "_parents", "_names")
+
+
+def _add_branch(categories: DataFrame) -> DataFrame:
+    """Adds `category_path`, `top_category_id`, `top_category_name` and `level`, and the reasons of broken branches."""
+    stands = (F.size("_reasons") == 0) & F.col("_fold").isNull()
+    entry = F.struct("category_id", F.struct("parent_category_id", "category_name"))
+    tree = categories.agg(F.map_from_entries(F.collect_list(F.when(stands, entry))).alias("_tree"))
+    # The ids from the top down to the category itself.
+    climb = f"""aggregate(sequence(1, {MOST_LEVELS}), array(category_id), (way, n) ->
+        if(_tree[way[0]].parent_category_id is null, way, array_prepend(way, _tree[way[0]].parent_category_id)))"""
+    placed = categories.crossJoin(F.broadcast(tree)).withColumns({"_stands": stands, "_ids": F.when(stands, F.expr(climb))})
+    top = placed.withColumn("top_category_id", F.col("_ids")[0])
+    is_known = F.expr("_tree[top_category_id] is not null")
+    is_circle = F.expr("_tree[top_category_id].parent_category_id is not null")
+    told = top.withColumns(
+        {
+            "_reasons": F.concat(
+                "_reasons",
+                reasons(
+                    flag(F.col("_stands") & ~is_known, "a category above it is unknown"),
+                    flag(F.col("_stands") & is_known & is_circle, "its category must not stand above itself, nor deeper than 20 levels"),
+                ),
+            ),
+            "top_category_name": F.expr("_tree[top_category_id].category_name"),
+            "category_path": F.expr("array_join(transform(_ids, id -> _tree[id].category_name), ' > ')"),
+            "level": F.size("_ids"),
+        }
+    )
+    return told.drop("_tree", "_stands")
+
+
+# --- products --------------------------------------------------------------------------------------
+
+
+def commerce_products(raw: DataFrame, sales: DataFrame, categories: DataFrame) -> DataFrame:
+    """One row per record of a product, of which those neither rejected nor folded are the periods of its history; and
+    one for each product that only sales tell of (`_rows` 0).
+
+    A record tells the whole state of its product from its delivery date on; a period begins where that differs from
+    the one before. The category is the one that the product's category id has now.
+    """
+    told = _periods(_typed_products(raw))
+    placed = _add_category(told.unionByName(_from_sales(sales, raw), allowMissingColumns=True), categories)
+    return placed.drop("_order", "_key")
+
+
+def _typed_products(raw: DataFrame) -> DataFrame:
+    price, created = parse_money("price"), parse_date("created_at")
+    return raw.select(
+        empty_to_null("product_id").alias("product_id"),
+        empty_to_null("product_name").alias("product_name"),
+        empty_to_null("category_id").alias("category_id"),
+        price.alias("list_price"),
+        created.alias("created_on"),
+        F.coalesce("_delivery_date", F.lit(UNDATED).cast("date")).alias("valid_from"),
+        "_file_sha256",
+        "_record_number",
+        reasons(
+            flag(F.coalesce("product_id", F.lit("")) == "", "a product must have an id"),
+            unread("price", price, "must be a plain number below 100,000,000 with at most four decimals"),
+            flag(price < 0, "price must not be negative"),
+            unread("created_at", created, "must be a date, YYYY-MM-DD"),
+        ).alias("_reasons"),
+    )
+
+
+def _periods(records: DataFrame) -> DataFrame:
+    """Adds `valid_to`, `is_current` and `_fold`; `valid_from` is the day of the delivery."""
+    # Two deliveries of one day differ in nothing that could order them.
+    first = keep_latest(records.withColumn("_order", F.lit(0)), ("product_id", "valid_from"), _PRODUCT, "product")
+    order = Window.partitionBy("product_id").orderBy("valid_from", "_file_sha256", "_record_number")
+    before, after = order.rowsBetween(Window.unboundedPreceding, -1), order.rowsBetween(1, Window.unboundedFollowing)
+    stands, state = (F.size("_reasons") == 0) & F.col("_fold").isNull(), F.struct(*_PRODUCT)
+    earlier = F.last(F.when(stands, state), ignorenulls=True).over(before)
+    begun = first.withColumn("_begins", stands & (earlier.isNull() | ~earlier.eqNullSafe(state)))
+    ends = F.first(F.when(F.col("_begins"), F.col("valid_from")), ignorenulls=True).over(after)
+    return begun.withColumns(
+        {
+            "valid_to": F.coalesce(ends, F.lit(OPEN_END).cast("date")),
+            "is_current": ends.isNull(),
+            "_fold": F.when(stands & ~F.col("_begins"), UNCHANGED).otherwise(F.col("_fold")),
+            "_rows": F.lit(1),
+        }
+    ).drop("_begins")
+
+
+def _from_sales(sales: DataFrame, raw: DataFrame) -> DataFrame:
+    """The products that sales tell of and no file of products does; each with the name that comes first by the alphabet."""
+    named = (
+        sales.where("product_id <> ''")
+        .groupBy("product_id")
+        .agg(
+            F.min(F.nullif(F.trim("product_name"), F.lit(""))).alias("product_name"),
+            F.min(F.struct("_file_sha256", "_record_number")).alias("_own"),
+        )
+    )
+    unlisted = named.join(raw.select("product_id").distinct(), on="product_id", how="left_anti")
+    return unlisted.select(
+        "product_id",
+        "product_name",
+        F.lit(None).cast("string").alias("category_id"),
+        F.lit(None).cast(MONEY).alias("list_price"),
+        F.lit(None).cast("date").alias("created_on"),
+        F.lit(UNDATED).cast("date").alias("valid_from"),
+        F.lit(OPEN_END).cast("date").alias("valid_to"),
+        F.lit(True).alias("is_current"),
+        "_own._file_sha256",
+        "_own._record_number",
+        reasons().alias("_reasons"),
+        F.lit(0).alias("_rows"),
+    )
+
+
+def _add_category(products: DataFrame, categories: DataFrame) -> DataFrame:
+    """Adds the names of the category and of the one at the top of its branch; a product of an unknown one is rejected."""
+    lookup = categories.select("category_id", "category_name", "category_path", "top_category_id", "top_category_name")
+    found = products.join(F.broadcast(lookup), on="category_id", how="left")
+    is_orphan = F.col("category_id").isNotNull() & F.col("category_name").isNull()
+    return found.withColumn("_reasons", F.concat("_reasons", reasons(_unless_folded(flag(is_orphan, "its category is unknown")))))
+
+
+def _unless_folded(reason: Column) -> Column:
+    return F.when(F.col("_fold").isNull(), reason)

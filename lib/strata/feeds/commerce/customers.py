@@ -1,0 +1,50 @@
+"""Customers: where they are and since when; their names and addresses are dropped by the reader."""
+
+from __future__ import annotations
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from strata.columns import flag, reasons
+from strata.feeds.commerce.records import FOLDS, keep_latest
+from strata.feeds.commerce.values import empty_to_null, parse_date, unread
+
+__all__ = ["FOLDS", "add_customer_id", "commerce_customers"]
+
+
+def customer_id_of_sale() -> Column:
+    """The customer of a line of sales: spreadsheets write the id 17850 as `17850.0`."""
+    return F.regexp_replace(empty_to_null("customer"), r"^([0-9]+)[.]0+\z", "$1")
+
+
+def add_customer_id(records: DataFrame) -> DataFrame:
+    """`customer_id` as `silver.commerce_customers` has it."""
+    return records.withColumn("customer_id", customer_id_of_sale())
+
+
+def commerce_customers(raw: DataFrame, sales: DataFrame) -> DataFrame:
+    """One row per record of a customer, of which one per customer stands; and one for each customer that only sales
+    tell of (`_rows` 0), with the country that comes first by the alphabet."""
+    since = parse_date("registration_date")
+    typed = raw.select(
+        empty_to_null("customer_id").alias("customer_id"),
+        empty_to_null("country").alias("country"),
+        since.alias("registered_on"),
+        F.col("_delivery_date").alias("_order"),
+        "_file_sha256",
+        "_record_number",
+        reasons(
+            flag(F.coalesce("customer_id", F.lit("")) == "", "a customer must have an id"),
+            unread("registration_date", since, "must be a date, YYYY-MM-DD"),
+        ).alias("_reasons"),
+    )
+    latest = keep_latest(typed, ("customer_id",), ("country", "registered_on"), "customer").withColumn("_rows", F.lit(1))
+    bought = (
+        sales.withColumn("customer_id", customer_id_of_sale())
+        .where("customer_id is not null")
+        .groupBy("customer_id")
+        .agg(F.min(F.nullif("country", F.lit(""))).alias("country"), F.min(F.struct("_file_sha256", "_record_number")).alias("_own"))
+    )
+    unlisted = bought.join(raw.select("customer_id").distinct(), on="customer_id", how="left_anti")
+    made = unlisted.select("customer_id", "country", "_own.*", reasons().alias("_reasons"), F.lit(0).alias("_rows"))
+    return latest.unionByName(made, allowMissingColumns=True).drop("_order")

@@ -1,0 +1,194 @@
+"""Orders and their lines: typed, each referring to what is known, and one record of each."""
+
+from __future__ import annotations
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from strata.columns import add_reasons, content_hash, flag, reasons
+from strata.feeds.commerce.customers import customer_id_of_sale
+from strata.feeds.commerce.records import FOLDS, keep_latest
+from strata.feeds.commerce.values import (
+    empty_to_null,
+    parse_date,
+    parse_money,
+    parse_timestamp,
+    parse_units,
+    revenue_of,
+    unread,
+)
+
+LINE_FOLDS = FOLDS
+
+STATUSES = ("pending", "shipped", "delivered", "cancelled", "returned")
+COUNTED = ("pending", "shipped", "delivered")
+"""The orders that count as sold; what was cancelled or came back does not."""
+
+CREDIT = "C"
+"""What the number of a credit note begins with, in files of sales: its lines take back what other orders sold."""
+
+_ORDER = ("customer_id", "order_date", "status")
+_LINE = ("product_id", "quantity", "unit_price", "discount")
+
+
+# --- orders ----------------------------------------------------------------------------------------
+
+
+def commerce_orders(raw: DataFrame, sales: DataFrame, customers: DataFrame) -> DataFrame:
+    """One row per record of an order, of which one per order stands; and one for each order that sales tell of (`_rows` 0).
+
+    A later delivery of an order supersedes an earlier one; where a file tells `updated_at`, that comes first.
+    """
+    known = customers.select("customer_id", F.lit(True).alias("_is_known"))
+    placed = _typed_orders(raw).join(known, on="customer_id", how="left")
+    sound = placed.withColumn(
+        "_reasons", add_reasons(flag(F.col("customer_id").isNotNull() & F.col("_is_known").isNull(), "its customer is unknown"))
+    )
+    latest = keep_latest(sound.drop("_is_known"), ("order_id",), _ORDER, "order").withColumn("_rows", F.lit(1))
+    whole = latest.unionByName(_from_sales(sales), allowMissingColumns=True)
+    return whole.withColumn("is_counted", F.col("status").isin(*COUNTED)).drop("_order")
+
+
+def _typed_orders(raw: DataFrame) -> DataFrame:
+    ordered, updated = parse_date("order_date"), parse_timestamp("updated_at")
+    status = F.lower(empty_to_null("status"))
+    return raw.select(
+        empty_to_null("order_id").alias("order_id"),
+        empty_to_null("customer_id").alias("customer_id"),
+        ordered.alias("order_date"),
+        status.alias("status"),
+        F.struct(updated.alias("updated_at"), F.col("_delivery_date").alias("delivered_on")).alias("_order"),
+        "_file_sha256",
+        "_record_number",
+        reasons(
+            flag(F.coalesce("order_id", F.lit("")) == "", "an order must have an id"),
+            flag(ordered.isNull(), "order_date must be a date, YYYY-MM-DD"),
+            unread("updated_at", updated, "must be a date and time"),
+            flag(~F.coalesce(status.isin(*STATUSES), F.lit(False)), f"status must be one of {', '.join(STATUSES)}"),
+        ).alias("_reasons"),
+    )
+
+
+def _from_sales(sales: DataFrame) -> DataFrame:
+    """The orders that lines of sales make up: each with its first day, and with its customer if that is one alone."""
+    lines = sales.where("order_id <> ''").select(
+        "order_id",
+        customer_id_of_sale().alias("customer_id"),
+        parse_date("sold_at").alias("order_date"),
+        F.struct("_file_sha256", "_record_number").alias("_own"),
+    )
+    made = lines.groupBy("order_id").agg(
+        F.min("customer_id").alias("customer_id"),
+        F.max("customer_id").alias("_other"),
+        F.min("order_date").alias("order_date"),
+        F.min("_own").alias("_own"),
+    )
+    return made.select(
+        "order_id",
+        "customer_id",
+        "order_date",
+        # What a shop's tills and tables of sales hold was sold; a credit note counts with its negative quantities.
+        F.lit("delivered").alias("status"),
+        "_own._file_sha256",
+        "_own._record_number",
+        reasons(
+            flag(F.col("customer_id") != F.col("_other"), "the lines of one order name several customers"),
+            flag(F.col("order_date").isNull(), "no line of the order tells its day"),
+        ).alias("_reasons"),
+        F.lit(0).alias("_rows"),
+    )
+
+
+# --- lines -----------------------------------------------------------------------------------------
+
+
+def commerce_order_lines(items: DataFrame, sales: DataFrame, orders: DataFrame, products: DataFrame) -> DataFrame:
+    """One row per record of an order's line, of which one per line stands.
+
+    A line is known by its order and its id; a correction that comes later supersedes it.
+    """
+    lines = _typed_items(items).unionByName(_typed_sales(sales))
+    known = orders.select("order_id", F.col("order_date").alias("sale_date"), "customer_id", "status", "is_counted")
+    catalogue = products.where("is_current").select("product_id", "category_id", F.lit(True).alias("_is_listed"))
+    found = lines.join(known, on="order_id", how="left").join(catalogue, on="product_id", how="left")
+    sound = found.withColumns(
+        {
+            "_reasons": add_reasons(
+                flag(F.col("sale_date").isNull(), "its order is unknown"),
+                flag(F.col("product_id").isNotNull() & F.col("_is_listed").isNull(), "its product is unknown"),
+            ),
+            "revenue": revenue_of("quantity", "unit_price", "discount"),
+        }
+    )
+    latest = keep_latest(sound.drop("_is_listed"), ("order_id", "order_item_id"), _LINE, "line")
+    return _mark_first(latest).drop("_order")
+
+
+def _typed_items(items: DataFrame) -> DataFrame:
+    quantity, price, discount = parse_units("quantity"), parse_money("unit_price"), parse_money("discount")
+    return items.select(
+        empty_to_null("order_item_id").alias("order_item_id"),
+        empty_to_null("order_id").alias("order_id"),
+        empty_to_null("product_id").alias("product_id"),
+        quantity.alias("quantity"),
+        price.alias("unit_price"),
+        F.when(F.coalesce("discount", F.lit("")) == "", F.lit(0)).otherwise(discount).cast("decimal(12,4)").alias("discount"),
+        F.col("_delivery_date").alias("_order"),
+        "_file_sha256",
+        "_record_number",
+        reasons(
+            *_reasons_of_line(quantity, price),
+            flag(F.coalesce("order_item_id", F.lit("")) == "", "a line must have an id"),
+            flag(quantity < 1, "quantity must be at least 1"),
+            unread("discount", discount, "must be a plain number with at most four decimals"),
+            flag(discount < 0, "discount must not be negative"),
+        ).alias("_reasons"),
+    )
+
+
+def _typed_sales(sales: DataFrame) -> DataFrame:
+    """Lines of a shop's sales. They have no ids: a line is known by its content, so an equal one is the same line told twice."""
+    quantity, price = parse_units("quantity"), parse_money("unit_price")
+    content = ("order_id", "product_id", "product_name", "quantity", "sold_at", "unit_price", "customer", "country")
+    is_credit = F.col("order_id").startswith(CREDIT)
+    return sales.select(
+        F.concat(F.lit("content:"), F.substring(content_hash(*[F.col(name) for name in content]), 1, 32)).alias("order_item_id"),
+        empty_to_null("order_id").alias("order_id"),
+        empty_to_null("product_id").alias("product_id"),
+        quantity.alias("quantity"),
+        price.alias("unit_price"),
+        F.lit(0).cast("decimal(12,4)").alias("discount"),
+        F.lit(None).cast("date").alias("_order"),
+        "_file_sha256",
+        "_record_number",
+        reasons(
+            *_reasons_of_line(quantity, price),
+            flag((quantity < 0) & ~is_credit, "a negative quantity must stand in a credit note: it corrects the stock, and sells nothing"),
+            flag((quantity > 0) & is_credit, "a credit note must take back, by a negative quantity"),
+        ).alias("_reasons"),
+    )
+
+
+def _reasons_of_line(quantity: Column, price: Column) -> tuple[Column, ...]:
+    return (
+        flag(F.coalesce("order_id", F.lit("")) == "", "a line must tell its order"),
+        flag(F.coalesce("product_id", F.lit("")) == "", "a line must tell its product"),
+        flag(quantity.isNull(), "quantity must be a whole number of at most 100,000"),
+        flag(quantity == 0, "quantity must not be 0"),
+        flag(price.isNull(), "unit_price must be a plain number below 100,000,000 with at most four decimals"),
+        flag(price < 0, "unit_price must not be negative"),
+    )
+
+
+def _mark_first(lines: DataFrame) -> DataFrame:
+    """Marks one of an order's lines for each product and for each category, so that orders are counted by adding."""
+    stands = (F.size("_reasons") == 0) & F.col("_fold").isNull()
+    before = (
+        Window.partitionBy("order_id").orderBy("order_item_id", "_file_sha256", "_record_number").rowsBetween(Window.unboundedPreceding, -1)
+    )
+
+    def is_first(name: str) -> Column:
+        value = F.coalesce(name, F.lit(""))
+        return stands & ~F.array_contains(F.collect_set(F.when(stands, value)).over(before), value)
+
+    return lines.withColumns({"is_first_of_product": is_first("product_id"), "is_first_of_category": is_first("category_id")})

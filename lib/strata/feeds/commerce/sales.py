@@ -1,0 +1,128 @@
+"""What was sold: by order, by day and product, by day and category, by week and month, and what sells best."""
+
+from __future__ import annotations
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from strata.feeds.commerce.params import Params
+from strata.feeds.commerce.values import cents, money
+
+NOT_COUNTED = "its order is cancelled or returned"
+FOLDS = (NOT_COUNTED,)
+NOT_AMONG_TOP = "not among the best of its category"
+TOP_FOLDS = (NOT_AMONG_TOP,)
+
+UNCLASSIFIED = "unclassified"
+"""The category of products that have none."""
+
+
+def commerce_order_revenue(lines: DataFrame) -> DataFrame:
+    """One row per order with at least one accepted line, counted or not."""
+    return lines.groupBy("order_id").agg(
+        # The same in all lines of an order.
+        F.max("customer_id").alias("customer_id"),
+        F.max("sale_date").alias("order_date"),
+        F.max("status").alias("status"),
+        F.max("is_counted").alias("is_counted"),
+        F.count(F.lit(1)).alias("lines"),
+        F.sum("quantity").alias("units"),
+        _sum_of("revenue"),
+        F.count(F.lit(1)).alias("_rows"),
+    )
+
+
+def _sum_of(amount: str) -> Column:
+    return money(f"sum({cents(amount)})").alias(amount)
+
+
+def commerce_daily_product_sales(lines: DataFrame) -> DataFrame:
+    """One row per day and product, of the orders that count."""
+    return _daily(lines, "product_id", F.col("product_id"))
+
+
+def commerce_daily_category_sales(lines: DataFrame) -> DataFrame:
+    """One row per day and category, of the orders that count; products without one are `unclassified`."""
+    return _daily(lines, "category_id", F.coalesce("category_id", F.lit(UNCLASSIFIED)))
+
+
+def _daily(lines: DataFrame, name: str, value: Column) -> DataFrame:
+    """An order counts once for each day and product or category: by its line that is marked as the first of that."""
+    counted = F.col("is_counted")
+    sold = lines.select(
+        "sale_date",
+        F.when(counted, value).alias(name),
+        F.when(~counted, NOT_COUNTED).alias("_fold"),
+        "quantity",
+        "revenue",
+        F.col(f"is_first_of_{name.removesuffix('_id')}").cast("int").alias("_orders"),
+    )
+    return sold.groupBy("sale_date", name, "_fold").agg(
+        F.sum("quantity").alias("units"),
+        _sum_of("revenue"),
+        F.sum("_orders").alias("orders"),
+        F.count(F.lit(1)).alias("_rows"),
+    )
+
+
+def commerce_trends(orders: DataFrame) -> DataFrame:
+    """One row per ISO week and one per month in which an order counts, with the change against the period before.
+
+    Each order is accounted for by its month (`_rows`); its week answers for none.
+    """
+    is_counted = F.col("is_counted")
+    parts = F.array(
+        F.struct(F.lit("month").alias("period"), F.trunc("order_date", "month").alias("period_start")),
+        F.struct(F.lit("week").alias("period"), F.trunc("order_date", "week").alias("period_start")),
+    )
+    days = orders.groupBy("order_date", is_counted.alias("_is_counted")).agg(
+        F.sum("units").alias("units"),
+        F.sum(F.expr(cents("revenue"))).alias("_cents"),
+        F.count(F.lit(1)).alias("orders"),
+    )
+    sold = days.where("_is_counted").select(F.explode(parts).alias("_part"), "units", "_cents", "orders")
+    periods = sold.groupBy("_part.period", "_part.period_start").agg(
+        F.sum("units").alias("units"), F.sum("_cents").alias("_cents"), F.sum("orders").alias("orders")
+    )
+    before = Window.partitionBy("period").orderBy("period_start")
+    follows = F.add_months("period_start", -1) == F.lag("period_start").over(before)
+    is_next = F.when(F.col("period") == "month", follows).otherwise(F.date_sub("period_start", 7) == F.lag("period_start").over(before))
+    told = periods.select(
+        "period",
+        "period_start",
+        "orders",
+        "units",
+        money("_cents").alias("revenue"),
+        # Where no order counts in the period before, there is nothing to compare with.
+        F.when(is_next, money("_cents - lag(_cents) over (partition by period order by period_start)")).alias("revenue_change"),
+        F.when(F.col("period") == "month", F.col("orders")).otherwise(0).cast("bigint").alias("_rows"),
+        F.lit(None).cast("string").alias("_fold"),
+    )
+    rest = days.where("not _is_counted").agg(F.sum("orders").alias("_rows")).where("_rows > 0")
+    return told.unionByName(rest.withColumn("_fold", F.lit(NOT_COUNTED)), allowMissingColumns=True)
+
+
+def commerce_top_products(days: DataFrame, products: DataFrame, params: Params) -> DataFrame:
+    """One row per category and rank: the products that brought most, ties by the product's id.
+
+    The category is the one at the top of the product's branch; the amounts are of all days.
+    """
+    sold = days.groupBy("product_id").agg(
+        F.sum("units").alias("units"), F.sum(F.expr(cents("revenue"))).alias("_cents"), F.count(F.lit(1)).alias("_days")
+    )
+    unclassified = F.lit(UNCLASSIFIED)
+    named = products.where("is_current").select(
+        "product_id",
+        "product_name",
+        F.coalesce("top_category_id", unclassified).alias("category_id"),
+        F.coalesce("top_category_name", unclassified).alias("category_name"),
+    )
+    best_first = Window.partitionBy("category_id").orderBy(F.desc("_cents"), "product_id")
+    ranked = sold.join(named, on="product_id", how="left").withColumn("rank", F.row_number().over(best_first))
+    is_top = F.col("rank") <= params.top_products
+    kept = ranked.where(is_top).select(
+        "category_id", "category_name", "rank", "product_id", "product_name", "units", money("_cents").alias("revenue"),
+        F.col("_days").alias("_rows"), F.lit(None).cast("string").alias("_fold"),
+    )  # fmt: skip
+    rest = ranked.where(~is_top).agg(F.sum("_days").alias("_rows")).where("_rows > 0")
+    return kept.unionByName(rest.withColumn("_fold", F.lit(NOT_AMONG_TOP)), allowMissingColumns=True)

@@ -1,0 +1,50 @@
+"""What each customer is worth."""
+
+from __future__ import annotations
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from strata.feeds.commerce.values import cents, money
+
+GUEST = "the order tells no customer"
+FOLDS = (GUEST,)
+
+
+def commerce_customer_value(orders: DataFrame) -> DataFrame:
+    """One row per customer with an order, counted or not; orders without a customer are folded.
+
+    Recency is counted to the newest day of an order in the table, so that it does not depend on the clock. A customer
+    without a counted order has a lifetime value of 0, and no first day, last day, average or recency.
+    """
+    newest = orders.agg(F.max("order_date").alias("_newest"))
+    is_counted = F.col("is_counted")
+    grouped = orders.groupBy("customer_id").agg(
+        F.sum(F.when(is_counted, F.expr(cents("revenue"))).otherwise(0)).alias("_cents"),
+        F.count_if(is_counted).alias("orders"),
+        F.count_if(F.col("status") == "cancelled").alias("cancelled_orders"),
+        F.count_if(F.col("status") == "returned").alias("returned_orders"),
+        F.min(F.when(is_counted, F.col("order_date"))).alias("first_order_date"),
+        F.max(F.when(is_counted, F.col("order_date"))).alias("last_order_date"),
+        F.count(F.lit(1)).alias("_rows"),
+    )
+    half = F.expr("(2 * _cents + if(_cents < 0, -orders, orders)) div nullif(2 * orders, 0)")
+    return (
+        grouped.crossJoin(F.broadcast(newest))
+        .select(
+            "customer_id",
+            money("_cents").alias("lifetime_value"),
+            "orders",
+            "cancelled_orders",
+            "returned_orders",
+            "first_order_date",
+            "last_order_date",
+            # Rounded half away from zero, as a line's revenue is.
+            half.alias("_average"),
+            F.date_diff("_newest", "last_order_date").alias("recency_days"),
+            "_rows",
+            F.when(F.col("customer_id").isNull(), GUEST).alias("_fold"),
+        )
+        .withColumn("average_order_value", money("_average"))
+        .drop("_average")
+    )
