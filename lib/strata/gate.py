@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import reduce
 from operator import and_, or_
@@ -367,6 +367,40 @@ def read_tally(observed: dict[str, Any], rows_in: int, rules: list[Rule], folds:
         identity=observed.get("identity", 0),
         written_identity=observed.get("written_identity", 0),
     )
+
+
+def can_count_afterwards(judged: DataFrame, rules: list[Rule], rows: Rows, contract: Contract) -> bool:
+    """Whether a table's Tally follows from what was written and from the rows that were not.
+
+    Counting a row in the pass that writes it costs a fifth of that pass or more. It is needed where a row answers for
+    several, where rules only warn of rows that are written, and where the table does not keep the rows' ids.
+    """
+    warns = any(rule.expectation.severity != "critical" for rule in rules)
+    keeps_ids = "_identity" not in judged.columns or set(_ROW_ID) <= set(contract.columns)
+    return rows is Rows.ONE_TO_ONE and not warns and keeps_ids
+
+
+def accepted_only(judged: DataFrame) -> DataFrame:
+    """The accepted rows, filtered where the verdict is made.
+
+    Spark would push the filter below the casts, and compute each once more for every rule that reads it; it pushes
+    nothing below what is not deterministic.
+    """
+    from pyspark.sql import functions as F
+
+    return judged.withColumn("_is_kept", is_accepted() & (F.monotonically_increasing_id() >= 0)).where("_is_kept")
+
+
+def not_accepted(judged: DataFrame, columns: tuple[str, ...], rules: list[Rule]) -> DataFrame:
+    """The rejected and folded rows with these columns, and with what `tally_columns` and `count_broken` read of them."""
+    needed = [*columns, "_verdict", *broken_columns(rules)]
+    needed += [name for name in ("_fold", "_identity") if name in judged.columns]
+    return judged.where(~is_accepted()).select(*needed)
+
+
+def add_accepted(tally: Tally, rows: int, identity: int) -> Tally:
+    """The Tally of the rows that were not accepted, and of those that were: so many, with that hash of their ids."""
+    return replace(tally, accepted=tally.accepted + rows, rows_written=rows, identity=tally.identity ^ identity, written_identity=identity)
 
 
 def count_broken(tally: Tally, rejected: DataFrame, rules: list[Rule]) -> None:

@@ -253,6 +253,15 @@ class Store:
         path = self.warehouse.spark_path(table)
         return self.spark.read.format("delta").option("versionAsOf", version).load(path)
 
+    def read_added(self, contract: Contract, version: int) -> DataFrame:
+        """The rows that one commit added, with the columns that stand in its files; none if it added no file."""
+        with files.open_input(_commit_file(self.warehouse, contract.table, version)) as stream:
+            actions = [json.loads(line) for line in stream.read().decode("utf-8").splitlines()]
+        folder = self.warehouse.spark_path(contract.table)
+        added = [f"{folder}/{unquote(action['add']['path'])}" for action in actions if "add" in action]
+        schema = struct_type(tuple(f for f in contract.fields if not f.is_partition), enforce_required=False)
+        return self.spark.read.schema(schema).parquet(*added) if added else self.spark.createDataFrame([], schema)
+
     def open_for_write(self, contract: Contract, published: int | None) -> int:
         """Brings the table to its published version before a candidate is built on it.
 
@@ -440,15 +449,20 @@ class Store:
 
 
 def _statistics(contract: Contract) -> dict[str, str]:
-    """Keeps minimum and maximum of personal columns out of the log, which no later deletion reaches."""
-    if not any(field.is_personal for field in contract.fields):
-        return {}
-    # Of a personal source the raw record is a pseudonym too.
-    closed = {field.name for field in contract.fields if field.is_personal} | {"_raw_record"}
+    """Statistics of the columns by which files are skipped: the key, dates, and the raw file.
+
+    Of every column they took a quarter of the time of a wide table's write, and a file that holds all of a column's
+    values is skipped by none. Minimum and maximum of a personal column would stay in the log, which no later deletion reaches.
+    """
+    wanted = [
+        f.name for f in contract.fields if (f.is_key or f.type in ("date", "timestamp") or f.name == "_file_sha256") and _has_order(f)
+    ]
+    return {"delta.dataSkippingStatsColumns": ",".join(wanted)} if wanted else {"delta.dataSkippingNumIndexedCols": "0"}
+
+
+def _has_order(field: Field) -> bool:
     # Delta refuses to be asked for statistics of these types.
-    without = ("array", "map", "struct", "boolean", "binary")
-    open_columns = [f.name for f in contract.fields if f.name not in closed and not f.type.startswith(without)]
-    return {"delta.dataSkippingStatsColumns": ",".join(open_columns)}
+    return not field.is_personal and not field.type.startswith(("array", "map", "struct", "boolean", "binary"))
 
 
 def semi_join(frame: DataFrame, touched: DataFrame, group: tuple[str, ...]) -> DataFrame:

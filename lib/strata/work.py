@@ -72,21 +72,23 @@ class Work:
         counts = gate.tally_columns(judged, rules, candidate.folds)
         previous = self.states.get(contract.table)
         self.store.open_for_write(contract, previous.version if previous else None)
+        # Nothing to replace in a table that is still empty: appending is several times quicker.
+        write = self.store.append if candidate.appends or previous is None else self.store.overwrite
         if candidate.touched is not None:
             # A MERGE reads its source twice; without this its rows would be computed, and counted, twice.
             candidate.judged = judged = self.keep(judged)
             measured = judged.agg(*counts).collect()[0].asDict()
             accepted = conform(judged.where(gate.is_accepted()), contract)
             commit = self.store.replace_groups(contract, accepted, candidate.touched, candidate.group)
+        elif gate.can_count_afterwards(judged, rules, candidate.rows, contract):
+            commit = write(contract, conform(gate.accepted_only(judged), contract))
+            self.written[contract.table] = commit.version
+            return self._count_afterwards(candidate, judged, contract, rules, commit), rules, commit
         else:
-            # Counted in the pass that writes. The filter stands above the count, where Spark leaves it: lower down it
-            # would compute every cast again for every rule that reads it.
+            # The filter stands above the count, where Spark leaves it.
             observation = Observation(f"gate of {contract.table}")
             candidate.judged = judged.observe(observation, *counts)
-            accepted = conform(candidate.judged.where(gate.is_accepted()), contract)
-            # Nothing to replace in a table that is still empty: appending is several times quicker.
-            write = self.store.append if candidate.appends or previous is None else self.store.overwrite
-            commit = write(contract, accepted)
+            commit = write(contract, conform(candidate.judged.where(gate.is_accepted()), contract))
             measured = observation.get
         self.written[contract.table] = commit.version
         tally = gate.read_tally(measured, candidate.rows_in, rules, candidate.folds)
@@ -96,6 +98,24 @@ class Work:
                 f"Delta wrote {commit.rows_written}: run again"
             )
         return tally, rules, commit
+
+    def _count_afterwards(
+        self, candidate: Candidate, judged: DataFrame, contract: Contract, rules: list[gate.Rule], commit: Commit
+    ) -> Tally:
+        """Counts what was written, from the files, and what was not, where the input has more rows than were written."""
+        rows, identity = count_and_identity(self.store.read_added(contract, commit.version))
+        if commit.rows_written not in (None, rows):
+            raise CommitUnknown(
+                f"{contract.table}: Delta must write what it says; it says {commit.rows_written} rows, its files hold {rows}: run again"
+            )
+        if rows == candidate.rows_in:
+            nothing = gate.read_tally({"rows_written": 0, "rows_rejected": 0}, candidate.rows_in, rules, candidate.folds)
+            candidate.judged = judged
+            return gate.add_accepted(nothing, rows, identity)
+        own = quarantine_contract(contract)
+        rest = candidate.judged = self.keep(gate.not_accepted(judged, own.columns, rules))
+        measured = rest.agg(*gate.tally_columns(rest, rules, candidate.folds)).collect()[0].asDict()
+        return gate.add_accepted(gate.read_tally(measured, candidate.rows_in, rules, candidate.folds), rows, identity)
 
     def _write_quarantine(
         self, candidate: Candidate, contract: Contract, tally: Tally, rules: list[gate.Rule]
