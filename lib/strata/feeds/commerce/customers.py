@@ -6,7 +6,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from strata.columns import flag, reasons
-from strata.feeds.commerce.records import FOLDS, keep_latest
+from strata.feeds.commerce.records import FOLDS, resolve
 from strata.feeds.commerce.values import empty_to_null, parse_date, unread
 
 __all__ = ["FOLDS", "add_customer_id", "commerce_customers"]
@@ -25,8 +25,21 @@ def add_customer_id(records: DataFrame) -> DataFrame:
 def commerce_customers(raw: DataFrame, sales: DataFrame) -> DataFrame:
     """One row per record of a customer, of which one per customer stands; and one for each customer that only sales
     tell of (`_rows` 0), with the country that comes first by the alphabet."""
+    latest = resolve(raw, ("customer_id",), ("country", "registered_on"), "customer", _typed).withColumn("_rows", F.lit(1))
+    bought = (
+        sales.withColumn("customer_id", customer_id_of_sale())
+        .where("customer_id is not null")
+        .groupBy("customer_id")
+        .agg(F.min(F.nullif("country", F.lit(""))).alias("country"), F.min(F.struct("_file_sha256", "_record_number")).alias("_own"))
+    )
+    unlisted = bought.join(raw.select("customer_id").distinct(), on="customer_id", how="left_anti")
+    made = unlisted.select("customer_id", "country", "_own.*", reasons().alias("_reasons"), F.lit(0).alias("_rows"))
+    return latest.unionByName(made, allowMissingColumns=True).drop("_order")
+
+
+def _typed(raw: DataFrame) -> DataFrame:
     since = parse_date("registration_date")
-    typed = raw.select(
+    return raw.select(
         empty_to_null("customer_id").alias("customer_id"),
         empty_to_null("country").alias("country"),
         since.alias("registered_on"),
@@ -38,13 +51,3 @@ def commerce_customers(raw: DataFrame, sales: DataFrame) -> DataFrame:
             unread("registration_date", since, "must be a date, YYYY-MM-DD"),
         ).alias("_reasons"),
     )
-    latest = keep_latest(typed, ("customer_id",), ("country", "registered_on"), "customer").withColumn("_rows", F.lit(1))
-    bought = (
-        sales.withColumn("customer_id", customer_id_of_sale())
-        .where("customer_id is not null")
-        .groupBy("customer_id")
-        .agg(F.min(F.nullif("country", F.lit(""))).alias("country"), F.min(F.struct("_file_sha256", "_record_number")).alias("_own"))
-    )
-    unlisted = bought.join(raw.select("customer_id").distinct(), on="customer_id", how="left_anti")
-    made = unlisted.select("customer_id", "country", "_own.*", reasons().alias("_reasons"), F.lit(0).alias("_rows"))
-    return latest.unionByName(made, allowMissingColumns=True).drop("_order")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from strata.columns import add_reasons, content_hash, flag, reasons
 from strata.feeds.commerce.customers import customer_id_of_sale
-from strata.feeds.commerce.records import FOLDS, keep_latest
+from strata.feeds.commerce.records import FOLDS, keep_latest, resolve
 from strata.feeds.commerce.values import (
     empty_to_null,
     parse_date,
@@ -28,6 +28,7 @@ CREDIT = "C"
 """What the number of a credit note begins with, in files of sales: its lines take back what other orders sold."""
 
 _ORDER = ("customer_id", "order_date", "status")
+_LINE_KEY = ("order_id", "order_item_id")
 _LINE = ("product_id", "quantity", "unit_price", "discount")
 
 
@@ -40,11 +41,13 @@ def commerce_orders(raw: DataFrame, sales: DataFrame, customers: DataFrame) -> D
     A later delivery of an order supersedes an earlier one; where a file tells `updated_at`, that comes first.
     """
     known = customers.select("customer_id", F.lit(True).alias("_is_known"))
-    placed = _typed_orders(raw).join(known, on="customer_id", how="left")
-    sound = placed.withColumn(
-        "_reasons", add_reasons(flag(F.col("customer_id").isNotNull() & F.col("_is_known").isNull(), "its customer is unknown"))
-    )
-    latest = keep_latest(sound.drop("_is_known"), ("order_id",), _ORDER, "order").withColumn("_rows", F.lit(1))
+
+    def read(records: DataFrame) -> DataFrame:
+        placed = _typed_orders(records).join(known, on="customer_id", how="left")
+        is_orphan = F.col("customer_id").isNotNull() & F.col("_is_known").isNull()
+        return placed.withColumn("_reasons", add_reasons(flag(is_orphan, "its customer is unknown"))).drop("_is_known")
+
+    latest = resolve(raw, ("order_id",), _ORDER, "order", read).withColumn("_rows", F.lit(1))
     whole = latest.unionByName(_from_sales(sales), allowMissingColumns=True)
     return whole.withColumn("is_counted", F.col("status").isin(*COUNTED)).drop("_order")
 
@@ -107,21 +110,24 @@ def commerce_order_lines(items: DataFrame, sales: DataFrame, orders: DataFrame, 
 
     A line is known by its order and its id; a correction that comes later supersedes it.
     """
-    lines = _typed_items(items).unionByName(_typed_sales(sales))
     known = orders.select("order_id", F.col("order_date").alias("sale_date"), "customer_id", "status", "is_counted")
     catalogue = products.where("is_current").select("product_id", "category_id", F.lit(True).alias("_is_listed"))
-    found = lines.join(known, on="order_id", how="left").join(catalogue, on="product_id", how="left")
-    sound = found.withColumns(
-        {
-            "_reasons": add_reasons(
-                flag(F.col("sale_date").isNull(), "its order is unknown"),
-                flag(F.col("product_id").isNotNull() & F.col("_is_listed").isNull(), "its product is unknown"),
-            ),
-            "revenue": revenue_of("quantity", "unit_price", "discount"),
-        }
-    )
-    latest = keep_latest(sound.drop("_is_listed"), ("order_id", "order_item_id"), _LINE, "line")
-    return _mark_first(latest).drop("_order")
+
+    def read(lines: DataFrame) -> DataFrame:
+        found = lines.join(catalogue, on="product_id", how="left").join(known, on="order_id", how="left")
+        return found.withColumns(
+            {
+                "_reasons": add_reasons(
+                    flag(F.col("sale_date").isNull(), "its order is unknown"),
+                    flag(F.col("product_id").isNotNull() & F.col("_is_listed").isNull(), "its product is unknown"),
+                ),
+                "revenue": revenue_of("quantity", "unit_price", "discount"),
+            }
+        ).drop("_is_listed")
+
+    latest = resolve(items, _LINE_KEY, _LINE, "line", lambda lines: read(_typed_items(lines)))
+    sold = keep_latest(read(_typed_sales(sales)), _LINE_KEY, _LINE, "line")
+    return latest.unionByName(sold).drop("_order")
 
 
 def _typed_items(items: DataFrame) -> DataFrame:
@@ -178,17 +184,3 @@ def _reasons_of_line(quantity: Column, price: Column) -> tuple[Column, ...]:
         flag(price.isNull(), "unit_price must be a plain number below 100,000,000 with at most four decimals"),
         flag(price < 0, "unit_price must not be negative"),
     )
-
-
-def _mark_first(lines: DataFrame) -> DataFrame:
-    """Marks one of an order's lines for each product and for each category, so that orders are counted by adding."""
-    stands = (F.size("_reasons") == 0) & F.col("_fold").isNull()
-    before = (
-        Window.partitionBy("order_id").orderBy("order_item_id", "_file_sha256", "_record_number").rowsBetween(Window.unboundedPreceding, -1)
-    )
-
-    def is_first(name: str) -> Column:
-        value = F.coalesce(name, F.lit(""))
-        return stands & ~F.array_contains(F.collect_set(F.when(stands, value)).over(before), value)
-
-    return lines.withColumns({"is_first_of_product": is_first("product_id"), "is_first_of_category": is_first("category_id")})

@@ -1,6 +1,8 @@
-"""Which of several records of one thing holds."""
+"""Which of several records of one thing holds; and which rows have a key to themselves."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
@@ -11,6 +13,30 @@ SUPERSEDED = "superseded by a later delivery"
 REPEATED = "same as another record"
 FOLDS = (SUPERSEDED, REPEATED)
 _CONFLICT = "the records of its {what} differ, and no order is stated: put each delivery in a folder delivery=YYYY-MM-DD"
+
+
+_MOST_SHARED = 1_000_000
+"""More shared keys are not sent to every task; all rows are then taken for rows that may share theirs."""
+
+
+def split_shared(rows: DataFrame, key: tuple[str, ...]) -> tuple[DataFrame, DataFrame]:
+    """The rows that have their key to themselves, and those that may share it: the first need no sorting, and are most.
+
+    Keys are told apart by their 64-bit hash: two that collide are taken for shared, which costs time and no more.
+    """
+    hashed = rows.withColumn("_hash", F.xxhash64(*key))
+    shared = hashed.groupBy("_hash").agg(F.count(F.lit(1)).alias("_n")).where("_n > 1").select("_hash")
+    too_many = shared.agg((F.count(F.lit(1)) > _MOST_SHARED).alias("_too_many"))
+    known = shared.limit(_MOST_SHARED).withColumn("_is_shared", F.lit(True))
+    marked = hashed.join(F.broadcast(known), on="_hash", how="left").crossJoin(F.broadcast(too_many))
+    may_share = F.coalesce("_is_shared", "_too_many")
+    return tuple(marked.where(part).drop("_hash", "_is_shared", "_too_many") for part in (~may_share, may_share))  # type: ignore[return-value]
+
+
+def resolve(raw: DataFrame, key: tuple[str, ...], content: tuple[str, ...], what: str, read: Callable[[DataFrame], DataFrame]) -> DataFrame:
+    """`read` of raw records, which gives them `_order` and `_reasons`, and `keep_latest` where several have one key."""
+    alone, several = split_shared(raw, key)
+    return keep_latest(read(several), key, content, what).unionByName(read(alone), allowMissingColumns=True)
 
 
 def keep_latest(records: DataFrame, key: tuple[str, ...], content: tuple[str, ...], what: str) -> DataFrame:

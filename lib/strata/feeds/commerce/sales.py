@@ -6,6 +6,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from strata.feeds.commerce.params import Params
+from strata.feeds.commerce.records import split_shared
 from strata.feeds.commerce.values import cents, money
 
 NOT_COUNTED = "its order is cancelled or returned"
@@ -47,22 +48,22 @@ def commerce_daily_category_sales(lines: DataFrame) -> DataFrame:
 
 
 def _daily(lines: DataFrame, name: str, value: Column) -> DataFrame:
-    """An order counts once for each day and product or category: by its line that is marked as the first of that."""
+    """Most lines are alone of their order for a product: each then counts one order. The others are brought to one row an order first."""
     counted = F.col("is_counted")
     sold = lines.select(
         "sale_date",
         F.when(counted, value).alias(name),
         F.when(~counted, NOT_COUNTED).alias("_fold"),
-        "quantity",
-        "revenue",
-        F.col(f"is_first_of_{name.removesuffix('_id')}").cast("int").alias("_orders"),
+        "order_id",
+        F.col("quantity").cast("bigint").alias("units"),
+        F.expr(cents("revenue")).alias("_cents"),
+        F.lit(1).cast("bigint").alias("_rows"),
     )
-    return sold.groupBy("sale_date", name, "_fold").agg(
-        F.sum("quantity").alias("units"),
-        _sum_of("revenue"),
-        F.sum("_orders").alias("orders"),
-        F.count(F.lit(1)).alias("_rows"),
-    )
+    alone, several = split_shared(sold, ("order_id", name))
+    sums = [F.sum(part).alias(part) for part in ("units", "_cents", "_rows")]
+    merged = several.groupBy("sale_date", name, "_fold", "order_id").agg(*sums)
+    rows = alone.unionByName(merged).groupBy("sale_date", name, "_fold").agg(*sums, F.count(F.lit(1)).alias("orders"))
+    return rows.withColumn("revenue", money("_cents")).drop("_cents")
 
 
 def commerce_trends(orders: DataFrame) -> DataFrame:

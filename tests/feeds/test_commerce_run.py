@@ -1,0 +1,227 @@
+"""The commerce feed from raw files to gold: made-up orders with known faults against DuckDB, and what comes later."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import SparkSession
+from strata import ledger
+from strata.contract import load_contract
+from strata.feed import load_feed
+from strata.ledger import GateEntry, Publication
+from strata.plan import Options, make_plan
+from strata.run import run_feed
+from strata.storage import Warehouse, quarantine_name, read_arrow
+
+from bench import commerce_data, commerce_duckdb
+
+pytestmark = pytest.mark.spark
+
+SAMPLES = Path(__file__).parents[2] / "samples"
+ANSWERS = ("order_revenue", "daily_product_sales", "daily_category_sales", "customer_value", "trends", "top_products")
+LINES, ORDERS = "silver.commerce_order_lines", "silver.commerce_orders"
+REASONS = {
+    "order of an unknown customer": "its customer is unknown",
+    "order_date that is no date": "order_date must be a date, YYYY-MM-DD",
+    "status that is none": "status must be one of pending, shipped, delivered, cancelled, returned",
+    "line of an unknown order": "its order is unknown",
+    "line of an unknown product": "its product is unknown",
+    "quantity that is no number": "quantity must be a whole number of at most 100,000",
+    "quantity below 1": "quantity must be at least 1",
+    "unit_price with a comma": "unit_price must be a plain number below 100,000,000 with at most four decimals",
+    "negative discount": "discount must not be negative",
+}
+
+
+@dataclass
+class Shop:
+    """A raw folder and a warehouse of the commerce feed."""
+
+    spark: SparkSession
+    raw: Path
+    warehouse: Warehouse
+
+    def run(self, full: bool = False) -> Publication | None:
+        feed, options = load_feed("commerce"), Options(str(self.raw), full=full)
+        plan = make_plan(feed, feed.default_params(), self.warehouse, options)
+        return run_feed(self.spark, self.warehouse, plan, options, lambda _: None).publication
+
+    def put(self, source: str, delivered: str, *rows: dict[str, str]) -> None:
+        path = self.raw / "commerce" / source / f"delivery={delivered}" / f"more-{source}.csv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("w", newline="", encoding="utf-8") as out:
+            writer = csv.DictWriter(out, rows[0])
+            writer.writeheader()
+            writer.writerows(rows)
+
+    def table(self, published: Publication, name: str) -> list[dict[str, Any]]:
+        state = published.state(name)
+        assert state is not None, f"{name} is not published"
+        return read_arrow(self.warehouse, name, state.version, list(load_contract(name).business_columns)).to_pylist()
+
+    def reasons(self, published: Publication, name: str) -> Counter[str]:
+        """How many rejected rows have each reason."""
+        state = published.state(name)
+        assert state is not None
+        if state.quarantine_version is None:
+            return Counter()
+        held = read_arrow(self.warehouse, quarantine_name(name), state.quarantine_version, ["_reasons"]).to_pylist()
+        return Counter(reason for row in held for reason in row["_reasons"])
+
+
+def gates_of(published: Publication) -> dict[str, GateEntry]:
+    return {entry.table: entry for entry in published.gates}
+
+
+def assert_conserved(published: Publication) -> None:
+    for entry in published.gates:
+        assert entry.rows_in == entry.accepted + entry.quarantined + entry.folded, entry.table
+
+
+def assert_as_duckdb(shop: Shop, published: Publication) -> None:
+    """Every gold table equals what DuckDB makes of the same files."""
+    theirs = commerce_duckdb.build(shop.raw)
+    for name in ANSWERS:
+        columns = [row[0] for row in theirs.execute(f"describe {name}").fetchall()]
+        expected = Counter(theirs.execute(f"select {', '.join(columns)} from {name}").fetchall())
+        found = Counter(tuple(row[column] for column in columns) for row in shop.table(published, f"gold.commerce_{name}"))
+        assert expected, name
+        assert found == expected, name
+
+
+@pytest.fixture(scope="module")
+def shop(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    root = tmp_path_factory.mktemp("commerce")
+    return Shop(spark, root / "raw", Warehouse(str(root / "warehouse")))
+
+
+@pytest.fixture(scope="module")
+def planted(shop: Shop) -> dict[str, int]:
+    return commerce_data.make(shop.raw, scale=0, seed=5)
+
+
+@pytest.fixture(scope="module")
+def first(shop: Shop, planted: dict[str, int]) -> Publication:
+    published = shop.run()
+    assert published is not None
+    return published
+
+
+def test_a_full_load_equals_duckdb_and_every_planted_fault_is_found(shop: Shop, first: Publication, planted: dict[str, int]) -> None:
+    assert_conserved(first)
+    assert_as_duckdb(shop, first)
+    rejected = shop.reasons(first, ORDERS) + shop.reasons(first, LINES)
+    of_broken_orders = sum(planted[kind] for kind in ("order of an unknown customer", "order_date that is no date", "status that is none"))
+    for kind, reason in REASONS.items():
+        # Lines of rejected orders are orphans too, four an order.
+        more = 4 * of_broken_orders if kind == "line of an unknown order" else 0
+        assert rejected[reason] == planted[kind] + more, kind
+    assert rejected.keys() == set(REASONS.values())
+    assert gates_of(first)[LINES].folds == {"same as another record": planted["line told twice"]}
+
+
+def test_names_and_addresses_of_customers_are_nowhere_in_the_warehouse(shop: Shop, first: Publication) -> None:
+    for layer in ("bronze", "silver"):
+        columns = set(load_contract(f"{layer}.commerce_customers").columns)
+        assert columns.isdisjoint({"first_name", "last_name", "email"})
+    told = [path for path in Path(shop.warehouse.root).rglob("*") if path.is_file() and b"@example.org" in path.read_bytes()]
+    assert told == []
+
+
+@pytest.fixture(scope="module")
+def second(shop: Shop, first: Publication) -> Publication:
+    """One more day; the customer and the product that were missing; a new price; a line corrected, and one told again."""
+    commerce_data.make_next_day(shop.raw, scale=0, seed=5)
+    product = {"product_name": "P", "category_id": "1", "stock_quantity": "1", "created_at": "2024-01-01"}
+    shop.put(
+        "products",
+        "2025-01-02",
+        {"product_id": "no such product", **product, "price": "5.00"},
+        {"product_id": "1", **product, "price": "123.4567"},
+    )
+    customer = {"first_name": "A", "last_name": "B", "email": "c@example.org", "country": "SE", "registration_date": "2024-01-01"}
+    shop.put("customers", "2025-01-02", {"customer_id": "no such customer", **customer})
+    line = {"order_id": "3", "product_id": "2", "quantity": "2", "unit_price": "10.00", "discount": "0.005"}
+    shop.put("order_items", "2025-01-02", {"order_item_id": "12", **line}, {"order_item_id": "new", **line})
+    published = shop.run()
+    assert published is not None
+    return published
+
+
+def test_a_later_delivery_touches_its_groups_only_and_equals_duckdb_over_all_files(
+    shop: Shop, first: Publication, second: Publication
+) -> None:
+    assert_conserved(second)
+    assert_as_duckdb(shop, second)
+    before, after = gates_of(first), gates_of(second)
+    for name in (ORDERS, LINES, "silver.commerce_products", "silver.commerce_customers", "gold.commerce_order_revenue"):
+        assert after[name].mode == "groups", name
+        assert after[name].rows_in < before[name].rows_in / 2, name
+    assert after["gold.commerce_daily_product_sales"].mode == "groups"
+
+
+def test_what_referred_to_nothing_is_accepted_when_that_arrives(shop: Shop, first: Publication, second: Publication) -> None:
+    for name, reason in ((ORDERS, "its customer is unknown"), (LINES, "its product is unknown")):
+        assert shop.reasons(first, name)[reason] > 0
+        assert shop.reasons(second, name)[reason] == 0
+
+
+def test_a_corrected_line_and_a_new_price_supersede_and_the_old_price_is_kept(shop: Shop, second: Publication) -> None:
+    lines = {row["order_item_id"]: row for row in shop.table(second, LINES) if row["order_id"] == "3"}
+    # 2 x 10.00 - 0.005 = 19.995, half away from zero.
+    assert lines["12"]["revenue"] == lines["new"]["revenue"] == Decimal("20.00")
+    periods = [row for row in shop.table(second, "silver.commerce_products") if row["product_id"] == "1"]
+    history = sorted((row["valid_from"], row["valid_to"], row["is_current"], row["list_price"]) for row in periods)
+    assert [h[:3] for h in history] == [
+        (date(2024, 12, 31), date(2025, 1, 2), False),
+        (date(2025, 1, 2), date(9999, 12, 31), True),
+    ]
+    assert history[1][3] == Decimal("123.4567") != history[0][3]
+
+
+def test_run_again_nothing_is_published(shop: Shop, second: Publication) -> None:
+    assert shop.run() is None
+    newest = ledger.newest(ledger.read(shop.warehouse, "commerce"))
+    assert newest is not None
+    assert newest.publication == second.publication
+
+
+# --- the real shop of the samples ------------------------------------------------------------------
+
+
+def test_the_samples_equal_plain_python(spark: SparkSession, tmp_path: Path) -> None:
+    shop = Shop(spark, SAMPLES, Warehouse(str(tmp_path / "warehouse")))
+    published = shop.run()
+    assert published is not None
+    assert_conserved(published)
+    rows = [row for path in sorted((SAMPLES / "commerce" / "sales").glob("*.csv")) for row in csv.DictReader(path.open(encoding="utf-8"))]
+    sold: dict[tuple[Any, ...], dict[str, str]] = {}
+    odd = 0
+    for row in rows:
+        quantity, is_credit = int(row["Quantity"]), row["InvoiceNo"].startswith("C")
+        if (quantity < 0) != is_credit or Decimal(row["UnitPrice"]) < 0:
+            odd += 1
+        else:
+            sold.setdefault(tuple(row.values()), row)
+    by_day: Counter[date] = Counter()
+    orders: dict[str, date] = {}
+    for row in rows:
+        day = date.fromisoformat(row["InvoiceDate"][:10])
+        orders[row["InvoiceNo"]] = min(day, orders.get(row["InvoiceNo"], day))
+    for row in sold.values():
+        cents = int((abs(int(row["Quantity"])) * Decimal(row["UnitPrice"]) * 100 + Decimal("0.5")) // 1)
+        by_day[orders[row["InvoiceNo"]]] += cents if int(row["Quantity"]) > 0 else -cents
+    lines = gates_of(published)[LINES]
+    assert (lines.rows_in, lines.quarantined, lines.accepted) == (len(rows), odd, len(sold))
+    found: Counter[date] = Counter()
+    for day in shop.table(published, "gold.commerce_daily_product_sales"):
+        found[day["sale_date"]] += int(day["revenue"] * 100)
+    assert found == by_day
+    assert len(found) == 5
