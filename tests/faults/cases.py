@@ -41,7 +41,7 @@ class Case:
     """Which of the samples' records are used: few, so that a run is short."""
 
     def files(self) -> list[RawFile]:
-        folder = TOY_RAW if self.feed == "toy" else SAMPLES / self.feed
+        folder = OWN / self.feed if (OWN / self.feed).is_dir() else SAMPLES / self.feed
         sources = [path for path in sorted(folder.iterdir()) if path.name != "licences" and path.is_dir()]
         found = [read(source, path) for source in sources for path in sorted(source.rglob("*")) if path.is_file()]
         kept = [RawFile(f.source, f.name, tuple(filter(self.keep, f.records)), f.head, f.between, f.tail) for f in found]
@@ -113,7 +113,8 @@ def _objects(text: str) -> Iterator[Any]:
         yield found
 
 
-TOY_RAW = Path(__file__).parent / "raw" / "toy"
+OWN = Path(__file__).parent / "raw"
+"""Input made for the harness, where the samples are too many or do not hold every source."""
 
 
 # One line a feed: its name, the files whose records come in parts, and, where they are many, which of them to use.
@@ -121,6 +122,7 @@ CASES = {
     case.feed: case
     for case in (
         Case("toy", ("shops.csv", "sales.csv")),
+        Case("commerce", ("orders.csv", "order_items.csv", "invoices.csv")),
         Case("launches", ("spacex_launches_v5.json",), keep=lambda record: '"date_utc": "2021' in record),
         Case("residents", ("users_made_up.json",)),
         Case("soil", ("limesoda_europe_soc_clay.csv",)),
