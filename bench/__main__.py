@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import argparse
 
-from bench import gate
+from bench import commerce, gate
 
-BENCHMARKS = {"gate": gate.main}
+BENCHMARKS = ("commerce", "gate")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("name", nargs="?", choices=sorted(BENCHMARKS), help="default: all")
-    parser.add_argument("--rows", type=int, default=5_000_000)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rows", type=int, default=12_000_000, help="of the gate's table")
+    parser.add_argument("--scale", type=float, default=1.0, help="of commerce: 1 is 20 million order lines")
+    parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
-    for name in [arguments.name] if arguments.name else sorted(BENCHMARKS):
-        BENCHMARKS[name](arguments.rows, arguments.rounds)
+    if arguments.name in (None, "gate"):
+        gate.main(arguments.rows, arguments.rounds)
+    if arguments.name in (None, "commerce"):
+        commerce.main(arguments.scale, arguments.rounds)
 
 
 if __name__ == "__main__":

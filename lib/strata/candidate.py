@@ -15,7 +15,7 @@ from strata.ledger import TableState
 from strata.plan import Step
 from strata.reader import bronze_frame
 from strata.storage import quarantine_name
-from strata.table import Rows, Table
+from strata.table import Reference, Rows, Table
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -170,11 +170,17 @@ def _as_params(work: Work, table: Table, text: str) -> Any:
 
 
 def _transform(table: Table, inputs: dict[str, DataFrame], params: list[Any]) -> DataFrame:
-    frames = [table.transform(*inputs.values(), **({"params": p} if p is not None else {})) for p in params]
+    given = [_as_read(table, name, frame) for name, frame in inputs.items()]
+    frames = [table.transform(*given, **({"params": p} if p is not None else {})) for p in params]
     whole = frames[0]
     for frame in frames[1:]:
         whole = whole.unionByName(frame)
     return whole
+
+
+def _as_read(table: Table, name: str, frame: DataFrame) -> DataFrame:
+    reference = table.via.get(name)
+    return frame if reference is None else frame.where(reference.where).select(*reference.columns)
 
 
 def _touched(work: Work, table: Table, inputs: dict[str, DataFrame]) -> DataFrame | None:
@@ -194,22 +200,29 @@ def _touched(work: Work, table: Table, inputs: dict[str, DataFrame]) -> DataFram
         rows = [_changed_rows(frame, change)]
         if change.touched is not None and change.before is not None:
             rows.append(_changed_rows(work.store.read(name, change.before), change))
-        for part in rows:
-            if name in table.via:
-                parts += _referring(table, inputs, part.select(*table.via[name]).distinct(), table.via[name])
-            else:
-                parts.append(_with_group(table, name, part).select(*table.group))
+        if name in table.via:
+            parts += _referring(table, inputs, table.via[name], rows)
+        else:
+            parts += [_with_group(table, name, part).select(*table.group) for part in rows]
     touched = parts[0]
     for part in parts[1:]:
         touched = touched.unionByName(part)
     return work.keep(touched.distinct())
 
 
-def _referring(table: Table, inputs: dict[str, DataFrame], changed: DataFrame, by: tuple[str, ...]) -> list[DataFrame]:
-    """The groups of the driving inputs' rows that refer to changed rows of another input."""
+def _referring(table: Table, inputs: dict[str, DataFrame], reference: Reference, rows: list[DataFrame]) -> list[DataFrame]:
+    """The groups of the driving inputs' rows that refer to rows which read differently now and before.
+
+    A delivery of all customers touches every one of them, but changes few.
+    """
+    now, *before = (part.where(reference.where).select(*reference.columns) for part in rows)
+    changed = now
+    for old in before:
+        changed = now.exceptAll(old).unionByName(old.exceptAll(now))
+    keys = changed.select(*reference.by).distinct()
     grouped = {name: _with_group(table, name, inputs[name]) for name in table.driving_inputs}
-    refer = [frame for frame in grouped.values() if set(by) <= set(frame.columns)]
-    return [storage.semi_join(frame, changed, by).select(*table.group) for frame in refer]
+    refer = [frame for frame in grouped.values() if set(reference.by) <= set(frame.columns)]
+    return [storage.semi_join(frame, keys, reference.by).select(*table.group) for frame in refer]
 
 
 def _changed_rows(frame: DataFrame, change: Change) -> DataFrame:

@@ -41,6 +41,22 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Reference:
+    """What a table reads of another one, and by which columns: the transform is given nothing else of it."""
+
+    by: tuple[str, ...]
+    """Columns of both, by which rows of the driving inputs refer to rows of the other."""
+    reads: tuple[str, ...] = ()
+    """What is read of those besides; () = only whether they are there."""
+    where: str = "true"
+    """Which of its rows can be referred to, as SQL over its columns."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return (*self.by, *self.reads)
+
+
+@dataclass(frozen=True)
 class Table:
     """One silver or gold table: its name, what it is made from, and how."""
 
@@ -68,9 +84,9 @@ class Table:
     add_group: Callable[[DataFrame], DataFrame] | None = None
     """Adds the group columns to an input that lacks them (bronze)."""
 
-    via: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """For an input that lacks the group columns: the columns by which the driving inputs refer to it. A change
-    of it then touches the groups of the rows that refer to what changed, and not the whole table."""
+    via: Mapping[str, Reference] = field(default_factory=dict)
+    """How the driving inputs refer to an input that lacks the group columns. A change of what they read of it then
+    touches the groups of the rows that refer to it, and not the whole table."""
 
     params: tuple[str, ...] = ()
     """Names of the fields of the feed's `Params` that the transform receives, as the keyword `params`."""

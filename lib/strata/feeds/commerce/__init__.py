@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from strata.feeds.commerce import calendar, catalogue, customers, orders, sales, value
 from strata.feeds.commerce.params import Params
-from strata.table import Answer, Rows, Source, Table
+from strata.table import Answer, Reference, Rows, Source, Table
 
 __all__ = ["ANSWERS", "SOURCES", "TABLES", "Params"]
 
@@ -38,7 +38,7 @@ TABLES = (
         transform=catalogue.commerce_products,
         rows=Rows.ONE_TO_MANY,
         group=("product_id",),
-        via={"silver.commerce_categories": ("category_id",)},
+        via={"silver.commerce_categories": Reference(("category_id",), catalogue.OF_CATEGORY)},
         folds=catalogue.PRODUCT_FOLDS,
     ),
     Table(
@@ -56,7 +56,7 @@ TABLES = (
         transform=orders.commerce_orders,
         rows=Rows.ONE_TO_MANY,
         group=("order_id",),
-        via={"silver.commerce_customers": ("customer_id",)},
+        via={"silver.commerce_customers": Reference(("customer_id",))},
         folds=orders.FOLDS,
     ),
     Table(
@@ -65,7 +65,7 @@ TABLES = (
         transform=orders.commerce_order_lines,
         driving=("bronze.commerce_order_items", _SALES),
         group=("order_id",),
-        via={"silver.commerce_products": ("product_id",)},
+        via={"silver.commerce_products": Reference(("product_id",), ("category_id",), where="is_current")},
         folds=orders.LINE_FOLDS,
     ),
     Table(

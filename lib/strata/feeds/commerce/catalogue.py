@@ -21,6 +21,9 @@ OPEN_END = "9999-12-31"
 MOST_LEVELS = 20
 """Categories nested deeper are taken for a circle."""
 
+OF_CATEGORY = ("category_name", "category_path", "top_category_id", "top_category_name")
+"""What a product takes from its category."""
+
 _CATEGORY = ("category_name", "parent_category_id")
 _PRODUCT = ("product_name", "category_id", "list_price", "created_on")
 
@@ -159,8 +162,7 @@ def _from_sales(sales: DataFrame, raw: DataFrame) -> DataFrame:
 
 def _add_category(products: DataFrame, categories: DataFrame) -> DataFrame:
     """Adds the names of the category and of the one at the top of its branch; a product of an unknown one is rejected."""
-    lookup = categories.select("category_id", "category_name", "category_path", "top_category_id", "top_category_name")
-    found = products.join(F.broadcast(lookup), on="category_id", how="left")
+    found = products.join(F.broadcast(categories.select("category_id", *OF_CATEGORY)), on="category_id", how="left")
     is_orphan = F.col("category_id").isNotNull() & F.col("category_name").isNull()
     return found.withColumn("_reasons", F.concat("_reasons", reasons(_unless_folded(flag(is_orphan, "its category is unknown")))))
 

@@ -111,7 +111,7 @@ def commerce_order_lines(items: DataFrame, sales: DataFrame, orders: DataFrame, 
     A line is known by its order and its id; a correction that comes later supersedes it.
     """
     known = orders.select("order_id", F.col("order_date").alias("sale_date"), "customer_id", "status", "is_counted")
-    catalogue = products.where("is_current").select("product_id", "category_id", F.lit(True).alias("_is_listed"))
+    catalogue = products.select("product_id", "category_id", F.lit(True).alias("_is_listed"))
 
     def read(lines: DataFrame) -> DataFrame:
         found = lines.join(catalogue, on="product_id", how="left").join(known, on="order_id", how="left")

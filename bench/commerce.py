@@ -1,0 +1,147 @@
+"""Commerce side by side: files to published gold by Strata with its gates, by plain Spark, by that with stock GX, by DuckDB.
+
+Each way runs in a process of its own, one after the other in alternating rounds, and tells its seconds (without the start
+of Python and Spark) and its peak memory. Revenue must agree to the cent, or the benchmark fails.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from bench import commerce_data
+
+WAYS = ("strata", "strata one more day", "plain", "plain and stock GX", "duckdb")
+
+
+def main(scale: float, rounds: int, ways: tuple[str, ...] = WAYS) -> None:
+    """Prints the medians of each way, and the ratios to plain Spark."""
+    folder = Path(tempfile.mkdtemp(prefix="strata-bench-"))
+    try:
+        commerce_data.make(folder / "raw", scale, seed=7)
+        told: dict[str, list[dict[str, float]]] = {way: [] for way in ways}
+        for number in range(rounds):
+            for way in ways:
+                if way == "strata one more day":
+                    # On the warehouse that the full load has just left.
+                    shutil.copytree(folder / "raw", folder / "raw-next", dirs_exist_ok=True)
+                    commerce_data.make_next_day(folder / "raw-next", scale, seed=7)
+                target = folder / f"{number}-strata" if way.startswith("strata") else folder / f"{number}-{way.replace(' ', '-')}"
+                raw = folder / ("raw-next" if way == "strata one more day" else "raw")
+                told[way].append(_in_process(way, raw, target))
+            for target in folder.glob(f"{number}-*"):
+                shutil.rmtree(target)
+        _tell(scale, rounds, told)
+    finally:
+        shutil.rmtree(folder)
+
+
+def _in_process(way: str, raw: Path, target: Path) -> dict[str, float]:
+    target.mkdir(exist_ok=True)
+    code = f"from pathlib import Path; from bench import commerce; commerce.run_way({way!r}, Path({str(raw)!r}), Path({str(target)!r}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"{way}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
+    answer: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    print(f"{way}: {answer['seconds']:.1f} s, {answer['gib']:.1f} GiB", file=sys.stderr, flush=True)
+    return answer
+
+
+def _tell(scale: float, rounds: int, told: dict[str, list[dict[str, float]]]) -> None:
+    full = {way: {row["cents"] for row in rows} for way, rows in told.items() if way != "strata one more day"}
+    if len(set().union(*full.values())) != 1:
+        raise SystemExit(f"every way must find the same revenue; found, in cents, {full}")
+    base = statistics.median(row["seconds"] for row in told.get("plain", [{"seconds": float("nan")}]))
+    size = commerce_data.size_of(scale)
+    print(f"{size.lines:,} lines of {size.orders:,} orders, {rounds} rounds; median seconds, ratio to plain, peak memory")
+    for way, rows in told.items():
+        seconds = statistics.median(row["seconds"] for row in rows)
+        print(f"{way:22} {seconds:8.1f} s  {seconds / base:5.2f}  {max(row['gib'] for row in rows):5.1f} GiB")
+
+
+# --- one way, in its own process -------------------------------------------------------------------
+
+
+def run_way(way: str, raw: Path, target: Path) -> None:
+    """Runs one way and prints its seconds, its peak memory and the counted revenue in cents, as JSON."""
+    if way == "duckdb":
+        from bench import commerce_duckdb
+
+        started = time.monotonic()
+        connection = commerce_duckdb.build(raw, target)
+        seconds = time.monotonic() - started
+        found = connection.execute("select cast(sum(revenue) * 100 as bigint) from daily_product_sales").fetchone()
+        _print(seconds, _peak("self"), found[0] if found else None)
+        return
+    from strata import session
+
+    spark = session.build(log_file=session.default_log_file())
+    java = str(spark._jvm.ProcessHandle.current().pid())  # type: ignore[union-attr]
+    started = time.monotonic()
+    if way.startswith("strata"):
+        cents = _run_strata(spark, raw, target)
+        seconds = cents[1]
+        _print(seconds, _peak(java), cents[0])
+        return
+    from bench import commerce_plain
+
+    paths = commerce_plain.build(spark, raw, target)
+    if way == "plain and stock GX":
+        _validate(spark, paths)
+    seconds = time.monotonic() - started
+    total = spark.read.format("delta").load(paths["gold_daily_product_sales"]).selectExpr("sum(cents)").collect()[0][0]
+    _print(seconds, _peak(java), total)
+
+
+def _run_strata(spark: object, raw: Path, target: Path) -> tuple[int, float]:
+    from strata.feed import load_feed
+    from strata.plan import Options, make_plan
+    from strata.run import run_feed
+    from strata.storage import Warehouse, read_arrow
+
+    started = time.monotonic()
+    feed, warehouse, options = load_feed("commerce"), Warehouse(str(target)), Options(str(raw))
+    plan = make_plan(feed, feed.default_params(), warehouse, options)
+    published = run_feed(spark, warehouse, plan, options, lambda text: print(text, file=sys.stderr)).publication  # type: ignore[arg-type]
+    seconds = time.monotonic() - started
+    if published is None:
+        raise SystemExit("the run published nothing")
+    state = published.state("gold.commerce_trends")
+    months = read_arrow(warehouse, "gold.commerce_trends", state.version).to_pylist() if state else []
+    return sum(int(row["revenue"] * 100) for row in months if row["period"] == "month"), seconds
+
+
+def _validate(spark: object, paths: dict[str, str]) -> None:
+    """The suites' expectations that plain tables can answer, by stock Great Expectations on each written table."""
+    from strata import gate
+    from strata.suite import load_suite
+
+    gx = gate.library()
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False}
+    for name, path in paths.items():
+        layer, noun = name.split("_", 1)
+        frame = spark.read.format("delta").load(path)  # type: ignore[attr-defined]
+        asked = [
+            gate._build(rule)
+            for rule in load_suite(f"{layer}.commerce_{noun}").expectations
+            if rule.columns and set(rule.columns) <= set(frame.columns)
+        ]
+        batch = context.data_sources.add_spark(name).add_dataframe_asset(name).add_batch_definition_whole_dataframe(name)
+        batch.get_batch({"dataframe": frame}).validate(gx.ExpectationSuite(name, expectations=asked), result_format="BOOLEAN_ONLY")
+
+
+def _peak(process: str) -> float:
+    """The peak of a process's memory, in GiB."""
+    status = Path(f"/proc/{process}/status").read_text()
+    return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))) / 2**20
+
+
+def _print(seconds: float, gib: float, cents: object) -> None:
+    print(json.dumps({"seconds": seconds, "gib": gib, "cents": int(str(cents))}))
