@@ -64,13 +64,18 @@ def flag(condition: Column, sentence: str) -> Column:
 
 
 def reasons(*flags: Column) -> Column:
-    """The `_reasons` of a row: the flags that stand, in the order given; empty when none does."""
-    return F.array_compact(F.array(*flags)) if flags else F.array().cast("array<string>")
+    """The `_reasons` of a row: the flags that stand, in the order given; empty when none does.
+
+    Most rows have none, and are spared the making of an array, which Spark does outside its generated code.
+    """
+    none = F.array().cast("array<string>")
+    return F.when(F.coalesce(*flags).isNotNull(), F.array_compact(F.array(*flags))).otherwise(none) if flags else none
 
 
 def add_reasons(*flags: Column) -> Column:
     """What the column `_reasons` holds already, and the flags that stand, each sentence once."""
-    return F.array_distinct(F.concat(F.col("_reasons"), reasons(*flags)))
+    added = F.array_distinct(F.concat(F.col("_reasons"), F.array_compact(F.array(*flags))))
+    return F.when(F.coalesce(*flags).isNotNull(), added).otherwise(F.col("_reasons"))
 
 
 def content_hash(*columns: Column) -> Column:

@@ -138,14 +138,15 @@ def test_names_and_addresses_of_customers_are_nowhere_in_the_warehouse(shop: Sho
 
 @pytest.fixture(scope="module")
 def second(shop: Shop, first: Publication) -> Publication:
-    """One more day; all customers once more, with the one that was missing; the product that was missing; a new price; a line corrected, and one told again."""
+    """One more day; all customers once more, with the one that was missing; the product that was missing; a new price;
+    a line corrected, and one told again."""
     commerce_data.make_next_day(shop.raw, scale=0, seed=5)
     product = {"product_name": "P", "category_id": "1", "stock_quantity": "1", "created_at": "2024-01-01"}
     shop.put(
         "products",
         "2025-01-02",
         {"product_id": "no such product", **product, "price": "5.00"},
-        {"product_id": "1", **product, "price": "123.4567"},
+        {"product_id": "20", **product, "price": "123.4567"},
     )
     everybody = next(shop.raw.glob("commerce/customers/delivery=*/customers.csv")).read_text(encoding="utf-8")
     again = shop.raw / "commerce" / "customers" / "delivery=2025-01-02" / "customers.csv"
@@ -182,7 +183,7 @@ def test_a_corrected_line_and_a_new_price_supersede_and_the_old_price_is_kept(sh
     lines = {row["order_item_id"]: row for row in shop.table(second, LINES) if row["order_id"] == "3"}
     # 2 x 10.00 - 0.005 = 19.995, half away from zero.
     assert lines["12"]["revenue"] == lines["new"]["revenue"] == Decimal("20.00")
-    periods = [row for row in shop.table(second, "silver.commerce_products") if row["product_id"] == "1"]
+    periods = [row for row in shop.table(second, "silver.commerce_products") if row["product_id"] == "20"]
     history = sorted((row["valid_from"], row["valid_to"], row["is_current"], row["list_price"]) for row in periods)
     assert [h[:3] for h in history] == [
         (date(2024, 12, 31), date(2025, 1, 2), False),
