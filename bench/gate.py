@@ -16,7 +16,7 @@ from pathlib import Path
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
-from strata import gate, session
+from strata import gate, judging, session
 from strata.candidate import count_and_identity
 from strata.suite import NOT_NULL, Expectation, Suite
 from strata.table import Rows
@@ -92,8 +92,8 @@ def _plain(frame: DataFrame, target: str) -> None:
 def _gated(frame: DataFrame, target: str) -> int:
     """As `strata.work` does it: the accepted rows are written, then counted in the files, with the hash of their ids."""
     rules = gate.row_rules(frame, _suite())
-    judged = gate.judge(frame, rules, Rows.ONE_TO_ONE)
-    gate.accepted_only(judged).select(*frame.columns).write.format("delta").save(target)
+    judged = judging.judge(frame, rules, Rows.ONE_TO_ONE)
+    judging.accepted_only(judged).select(*frame.columns).write.format("delta").save(target)
     written, _ = count_and_identity(frame.sparkSession.read.format("delta").load(target))
     return written
 

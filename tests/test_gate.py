@@ -13,7 +13,7 @@ from unittest import mock
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
-from strata import gate
+from strata import gate, judging
 from strata.contract import Contract, Field, load_contract, split_name, struct_type
 from strata.errors import ConservationError, GateFailed
 from strata.suite import Expectation, Suite, load_suite
@@ -193,9 +193,9 @@ def killed_by_row(spark: SparkSession, table: str) -> dict[str, str]:
     numbered = [(*cells, n) for n, cells in enumerate(mutants.complete(contract, rows))]
     frame = spark.createDataFrame(numbered, struct_type((*contract.fields, numbers), enforce_required=False)).coalesce(1)
     rules = gate.row_rules(frame, suite)
-    judged = gate.judge(frame, rules, Rows.ONE_TO_ONE)
+    judged = judging.judge(frame, rules, Rows.ONE_TO_ONE)
     broken = F.array(*(rule.breaks for rule in rules)) if rules else F.array().cast("array<boolean>")
-    seen = judged.select("_number", "_reasons", gate.is_accepted().alias("ok"), broken.alias("broken")).collect()
+    seen = judged.select("_number", "_reasons", judging.is_accepted().alias("ok"), broken.alias("broken")).collect()
     answers = {row["_number"]: row for row in seen}
     descriptions = [rule.expectation.description for rule in rules]
     critical = {rule.expectation.description for rule in rules if rule.expectation.severity == "critical"}
@@ -224,7 +224,7 @@ def audit(spark: SparkSession, table: str, whole: mutants.Whole) -> gate.Verdict
     frame = frame_of(spark, contract, whole.rows)
     views = {name: frame_of(spark, load_contract(name), rows) for name, rows in whole.views.items()}
     outcomes = gate.audit(frame, suite, contract, views)
-    return gate.verdict(contract, suite, gate.Tally(), outcomes, len(whole.rows), 0, time.monotonic())
+    return gate.verdict(contract, suite, judging.Tally(), outcomes, len(whole.rows), 0, time.monotonic())
 
 
 @pytest.mark.spark
@@ -292,11 +292,13 @@ def words(spark: SparkSession, *rows: tuple[Any, ...], extra: str = "") -> DataF
     return spark.createDataFrame(list(rows), kinds).coalesce(1).withColumn("_file_sha256", F.lit("f"))
 
 
-def tally_of(frame: DataFrame, rows_in: int, suite: Suite = NO_A, rows: Rows = Rows.ONE_TO_ONE, folds: tuple[str, ...] = ()) -> gate.Tally:
+def tally_of(
+    frame: DataFrame, rows_in: int, suite: Suite = NO_A, rows: Rows = Rows.ONE_TO_ONE, folds: tuple[str, ...] = ()
+) -> judging.Tally:
     rules = gate.row_rules(frame, suite)
-    judged = gate.judge(frame, rules, rows)
-    tally = gate.read_tally(judged.agg(*gate.tally_columns(judged, rules, folds)).first().asDict(), rows_in, rules, folds)
-    gate.count_broken(tally, judged.where(gate.is_rejected()), rules)
+    judged = judging.judge(frame, rules, rows)
+    tally = judging.read_tally(judged.agg(*judging.tally_columns(judged, rules, folds)).first().asDict(), rows_in, rules, folds)
+    judging.count_broken(tally, judged.where(judging.is_rejected()), rules)
     return tally
 
 
@@ -318,19 +320,19 @@ def test_a_row_is_rejected_by_transform_or_rule_else_folded_else_accepted(spark:
         extra="_reasons array<string>, _fold string",
     )
     rules = gate.row_rules(frame, NO_A)
-    judged = gate.judge(frame, rules, Rows.ONE_TO_ONE).orderBy("_record_number").collect()
+    judged = judging.judge(frame, rules, Rows.ONE_TO_ONE).orderBy("_record_number").collect()
     assert [(row["_reasons"], row["_fold"]) for row in judged] == [(["rule 0"], None), (["not a word"], None), ([], "repeated"), ([], None)]
 
     tally = tally_of(frame, 4, folds=("repeated",))
     assert (tally.accepted, tally.quarantined, tally.folded, tally.folds, tally.broken) == (1, 2, 1, {"repeated": 1}, [1])
-    gate.assert_conserved("silver.toy_pairs", tally, identity)
+    judging.assert_conserved("silver.toy_pairs", tally, identity)
 
 
 @pytest.mark.spark
 def test_a_row_that_breaks_rules_has_each_reason_once(spark: SparkSession) -> None:
     suite = suite_of(*[(kind, {"column": "word", "value_set": ["a"]}) for kind in ("expect_column_values_to_not_be_in_set",) * 2])
     frame = words(spark, ("a", 0, ["rule 1", "own"]), extra="_reasons array<string>")
-    assert gate.judge(frame, gate.row_rules(frame, suite), Rows.ONE_TO_ONE).first()["_reasons"] == ["rule 1", "own", "rule 0"]
+    assert judging.judge(frame, gate.row_rules(frame, suite), Rows.ONE_TO_ONE).first()["_reasons"] == ["rule 1", "own", "rule 0"]
 
 
 # --- conservation ----------------------------------------------------------------------------------
@@ -348,7 +350,7 @@ def test_a_transform_that_loses_or_doubles_rows_is_a_conservation_error(spark: S
     rows, out = UNBALANCED[what]
     tally = tally_of(words(spark, *rows), len(INPUT))
     with pytest.raises(ConservationError, match=f"4 came in, .* = {out} came out") as raised:
-        gate.assert_conserved("silver.toy_pairs", tally, identity)
+        judging.assert_conserved("silver.toy_pairs", tally, identity)
     assert raised.value.table == "silver.toy_pairs"
     assert raised.value.tally is tally
     assert raised.value.exit_code == 7
@@ -359,7 +361,7 @@ def test_a_transform_that_loses_one_row_and_doubles_another_is_a_conservation_er
     tally = tally_of(words(spark, ("b", 1), ("c", 2), ("d", 3), ("d", 3)), len(INPUT))
     assert tally.accepted == len(INPUT)
     with pytest.raises(ConservationError, match="loses one row and doubles another") as raised:
-        gate.assert_conserved("silver.toy_pairs", tally, identity)
+        judging.assert_conserved("silver.toy_pairs", tally, identity)
     assert raised.value.table == "silver.toy_pairs"
 
 
@@ -369,7 +371,7 @@ def test_an_undeclared_fold_is_a_conservation_error(spark: SparkSession, identit
     tally = tally_of(frame, len(INPUT), folds=("known",))
     assert (tally.folded, tally.folds) == (2, {"known": 1})
     with pytest.raises(ConservationError, match="every fold has a declared reason") as raised:
-        gate.assert_conserved("silver.toy_pairs", tally, identity)
+        judging.assert_conserved("silver.toy_pairs", tally, identity)
     assert raised.value.table == "silver.toy_pairs"
 
 
@@ -377,7 +379,7 @@ def test_an_undeclared_fold_is_a_conservation_error(spark: SparkSession, identit
 @pytest.mark.parametrize("rows", [Rows.ONE_TO_MANY, Rows.AGGREGATE])
 def test_a_transform_that_must_tell_its_rows_and_does_not_is_a_conservation_error(spark: SparkSession, rows: Rows) -> None:
     with pytest.raises(ConservationError, match=f"{rows.value} must tell `_rows`"):
-        gate.judge(words(spark, ("b", 0)), [], rows)
+        judging.judge(words(spark, ("b", 0)), [], rows)
 
 
 # Parts of the four input rows, with `_rows`: the first part of each row counts it, whatever becomes of the others.
@@ -396,21 +398,21 @@ def test_parts_of_a_row_answer_for_it_once(spark: SparkSession, identity: int, w
     parts, message = PARTS[what]
     tally = tally_of(words(spark, *parts, extra="_rows int"), len(INPUT), rows=Rows.ONE_TO_MANY)
     if not message:
-        gate.assert_conserved("silver.toy_pairs", tally, identity)
+        judging.assert_conserved("silver.toy_pairs", tally, identity)
         assert (tally.accepted, tally.quarantined, tally.rows_written, tally.rows_rejected) == (3, 1, 4, 2)
         return
     with pytest.raises(ConservationError, match=message):
-        gate.assert_conserved("silver.toy_pairs", tally, identity)
+        judging.assert_conserved("silver.toy_pairs", tally, identity)
 
 
 @pytest.mark.spark
 def test_an_aggregate_answers_for_as_many_rows_as_came_in(spark: SparkSession) -> None:
     frame = words(spark, ("b", 0, 3), ("a", 1, 1), extra="_rows bigint")
     tally = tally_of(frame, 4, rows=Rows.AGGREGATE)
-    gate.assert_conserved("gold.toy_pairs", tally, None)
+    judging.assert_conserved("gold.toy_pairs", tally, None)
     assert (tally.accepted, tally.quarantined, tally.rows_written) == (3, 1, 1)
     with pytest.raises(ConservationError, match="5 came in, 3 \\+ 1 \\+ 0 = 4 came out"):
-        gate.assert_conserved("gold.toy_pairs", tally_of(frame, 5, rows=Rows.AGGREGATE), None)
+        judging.assert_conserved("gold.toy_pairs", tally_of(frame, 5, rows=Rows.AGGREGATE), None)
 
 
 # --- the verdict -----------------------------------------------------------------------------------
@@ -418,7 +420,7 @@ def test_an_aggregate_answers_for_as_many_rows_as_came_in(spark: SparkSession) -
 
 def judge_totals(rows: int, rejected: int, *, share: float = 0.5, allow_empty: bool = False) -> tuple[str, ...]:
     contract = Contract("silver.toy_pairs", "", "", (), allow_empty)
-    return gate.verdict(contract, Suite("silver.toy_pairs", (), share), gate.Tally(), [], rows, rejected, time.monotonic()).failures
+    return gate.verdict(contract, Suite("silver.toy_pairs", (), share), judging.Tally(), [], rows, rejected, time.monotonic()).failures
 
 
 def test_an_empty_table_fails_unless_its_contract_allows_it() -> None:
@@ -441,7 +443,7 @@ def test_a_failed_warning_stops_nothing_and_row_rules_stop_nothing() -> None:
         ("expect_column_max_to_be_between", "critical", "t"),
     ))  # fmt: skip
     outcomes = [gate.Outcome(warned, False), gate.Outcome(row, False, 3), gate.Outcome(table, False, None, "9")]
-    verdict = gate.verdict(PAIRS, NO_A, gate.Tally(), outcomes, 1, 0, time.monotonic())
+    verdict = gate.verdict(PAIRS, NO_A, judging.Tally(), outcomes, 1, 0, time.monotonic())
     assert verdict.failures == ("t (found 9)",)
 
 

@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING
 from pyspark.sql import Observation
 from pyspark.sql import functions as F
 
-from strata import __version__, failpoint, gate, integrity, ledger, storage
+from strata import __version__, failpoint, gate, integrity, judging, ledger, storage
 from strata.candidate import Candidate, Change, bronze_candidate, count_and_identity, table_candidate
 from strata.contract import Contract, split_name
 from strata.errors import CommitUnknown, GateFailed, StrataError
-from strata.gate import Tally, Verdict
+from strata.gate import Verdict
+from strata.judging import Tally
 from strata.ledger import GateEntry, Publication, TableState
 from strata.plan import FOLDED_FILE, Options, Plan, Step, published_state
 from strata.storage import Commit, Store, conform, quarantine_contract
@@ -61,15 +62,15 @@ class Work:
         candidate = make(self, step)
         contract, suite = self.plan.feed.contract(step.table), self.plan.feed.suite(step.table)
         tally, rules, commit = self._write(candidate, contract, suite)
-        gate.assert_conserved(step.table, tally, candidate.identity_in)
+        judging.assert_conserved(step.table, tally, candidate.identity_in)
         quarantine, reasons = self._write_quarantine(candidate, contract, tally, rules)
         self._judge(step, candidate, contract, suite, tally, rules, commit, quarantine, reasons, started)
 
-    def _write(self, candidate: Candidate, contract: Contract, suite: Suite) -> tuple[Tally, list[gate.Rule], Commit]:
+    def _write(self, candidate: Candidate, contract: Contract, suite: Suite) -> tuple[Tally, list[judging.Rule], Commit]:
         """Writes the accepted rows, and counts every row on the way."""
         rules = gate.row_rules(candidate.frame, suite)
-        judged = gate.judge(candidate.frame, rules, candidate.rows)
-        counts = gate.tally_columns(judged, rules, candidate.folds)
+        judged = judging.judge(candidate.frame, rules, candidate.rows)
+        counts = judging.tally_columns(judged, rules, candidate.folds)
         previous = self.states.get(contract.table)
         self.store.open_for_write(contract, previous.version if previous else None)
         # Nothing to replace in a table that is still empty: appending is several times quicker.
@@ -78,20 +79,20 @@ class Work:
             # A MERGE reads its source twice; without this its rows would be computed, and counted, twice.
             candidate.judged = judged = self.keep(judged)
             measured = judged.agg(*counts).collect()[0].asDict()
-            accepted = conform(judged.where(gate.is_accepted()), contract)
+            accepted = conform(judged.where(judging.is_accepted()), contract)
             commit = self.store.replace_groups(contract, accepted, candidate.touched, candidate.group)
-        elif gate.can_count_afterwards(judged, rules, candidate.rows, contract):
-            commit = write(contract, conform(gate.accepted_only(judged), contract))
+        elif judging.can_count_afterwards(judged, rules, candidate.rows, contract):
+            commit = write(contract, conform(judging.accepted_only(judged), contract))
             self.written[contract.table] = commit.version
             return self._count_afterwards(candidate, judged, contract, rules, commit), rules, commit
         else:
             # The filter stands above the count, where Spark leaves it.
             observation = Observation(f"gate of {contract.table}")
             candidate.judged = judged.observe(observation, *counts)
-            commit = write(contract, conform(candidate.judged.where(gate.is_accepted()), contract))
+            commit = write(contract, conform(candidate.judged.where(judging.is_accepted()), contract))
             measured = observation.get
         self.written[contract.table] = commit.version
-        tally = gate.read_tally(measured, candidate.rows_in, rules, candidate.folds)
+        tally = judging.read_tally(measured, candidate.rows_in, rules, candidate.folds)
         if candidate.touched is None and commit.rows_written is not None and commit.rows_written != tally.rows_written:
             raise CommitUnknown(
                 f"{contract.table}: Delta must write what the gate accepted; the gate counted {tally.rows_written} rows, "
@@ -100,7 +101,7 @@ class Work:
         return tally, rules, commit
 
     def _count_afterwards(
-        self, candidate: Candidate, judged: DataFrame, contract: Contract, rules: list[gate.Rule], commit: Commit
+        self, candidate: Candidate, judged: DataFrame, contract: Contract, rules: list[judging.Rule], commit: Commit
     ) -> Tally:
         """Counts what was written, from the files, and what was not, where the input has more rows than were written."""
         rows, identity = count_and_identity(self.store.read_added(contract, commit.version))
@@ -109,16 +110,16 @@ class Work:
                 f"{contract.table}: Delta must write what it says; it says {commit.rows_written} rows, its files hold {rows}: run again"
             )
         if rows == candidate.rows_in:
-            nothing = gate.read_tally({"rows_written": 0, "rows_rejected": 0}, candidate.rows_in, rules, candidate.folds)
+            nothing = judging.read_tally({"rows_written": 0, "rows_rejected": 0}, candidate.rows_in, rules, candidate.folds)
             candidate.judged = judged
-            return gate.add_accepted(nothing, rows, identity)
+            return judging.add_accepted(nothing, rows, identity)
         own = quarantine_contract(contract)
-        rest = candidate.judged = self.keep(gate.not_accepted(judged, own.columns, rules))
-        measured = rest.agg(*gate.tally_columns(rest, rules, candidate.folds)).collect()[0].asDict()
-        return gate.add_accepted(gate.read_tally(measured, candidate.rows_in, rules, candidate.folds), rows, identity)
+        rest = candidate.judged = self.keep(judging.not_accepted(judged, own.columns, rules))
+        measured = rest.agg(*judging.tally_columns(rest, rules, candidate.folds)).collect()[0].asDict()
+        return judging.add_accepted(judging.read_tally(measured, candidate.rows_in, rules, candidate.folds), rows, identity)
 
     def _write_quarantine(
-        self, candidate: Candidate, contract: Contract, tally: Tally, rules: list[gate.Rule]
+        self, candidate: Candidate, contract: Contract, tally: Tally, rules: list[judging.Rule]
     ) -> tuple[TableState, dict[str, int]]:
         """Writes the rejected rows, where there are any or were some before; counts them by reason."""
         table, previous = contract.table, self.states.get(contract.table)
@@ -128,8 +129,8 @@ class Work:
         unchanged = replace(previous or TableState(table, 0, 0), quarantine_version=version, rejected=held)
         if tally.rows_rejected == 0 and (held == 0 or candidate.appends):
             return unchanged, {}
-        marked = self.keep(candidate.judged.where(gate.is_rejected()).select(*own.columns, *gate.broken_columns(rules)))
-        gate.count_broken(tally, marked, rules)
+        marked = self.keep(candidate.judged.where(judging.is_rejected()).select(*own.columns, *judging.broken_columns(rules)))
+        judging.count_broken(tally, marked, rules)
         rejected = marked.select(*own.columns)
         reasons = {
             row["reason"]: row["count"]
@@ -161,7 +162,7 @@ class Work:
         contract: Contract,
         suite: Suite,
         tally: Tally,
-        rules: list[gate.Rule],
+        rules: list[judging.Rule],
         commit: Commit,
         quarantine: TableState,
         reasons: dict[str, int],

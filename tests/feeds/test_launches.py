@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
-from strata import gate
+from strata import gate, judging
 from strata.contract import load_contract, struct_type
 from strata.errors import BadFile
 from strata.feeds import launches
@@ -60,11 +60,11 @@ def bronze(spark: SparkSession, *rows: dict[str, Any]) -> DataFrame:
 def judge(frame: DataFrame, table: str) -> DataFrame:
     """The frame after its gate's row rules."""
     rows = next((t.rows for t in launches.TABLES if t.name == table), Rows.ONE_TO_ONE)
-    return gate.judge(frame, gate.row_rules(frame, load_suite(table)), rows)
+    return judging.judge(frame, gate.row_rules(frame, load_suite(table)), rows)
 
 
 def accepted(frame: DataFrame, table: str) -> DataFrame:
-    return judge(frame, table).where(gate.is_accepted()).select(*load_contract(table).columns)
+    return judge(frame, table).where(judging.is_accepted()).select(*load_contract(table).columns)
 
 
 def outcomes(frame: DataFrame, table: str, key: str) -> dict[Any, str | list[str] | None]:

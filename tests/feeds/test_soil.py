@@ -17,7 +17,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import IntegerType, StructField, StructType
-from strata import gate
+from strata import gate, judging
 from strata.contract import load_contract, struct_type
 from strata.feeds import soil
 from strata.feeds.soil.countries import soil_countries, soil_site_countries
@@ -76,11 +76,11 @@ def judge(frame: DataFrame, table: str) -> DataFrame:
     """The frame after its gate's row rules."""
     suite = load_suite(table)
     rows = next((t.rows for t in soil.TABLES if t.name == table), Rows.ONE_TO_ONE)
-    return gate.judge(frame, gate.row_rules(frame, suite), rows)
+    return judging.judge(frame, gate.row_rules(frame, suite), rows)
 
 
 def accepted(frame: DataFrame, table: str) -> DataFrame:
-    return judge(frame, table).where(gate.is_accepted()).select(*load_contract(table).columns)
+    return judge(frame, table).where(judging.is_accepted()).select(*load_contract(table).columns)
 
 
 def outcomes(frame: DataFrame) -> dict[Any, str | list[str] | None]:
@@ -165,7 +165,7 @@ def test_each_record_of_the_samples_is_accounted_for(shipped: Shipped) -> None:
 @pytest.mark.spark
 def test_litter_and_layers_without_thickness_are_rejected_by_the_gate(shipped: Shipped) -> None:
     judged = judge(shipped.flagged["silver.soil_measurements"].where("_fold is null"), "silver.soil_measurements")
-    rejected = judged.where(gate.is_rejected()).select(F.explode("_reasons").alias("reason")).groupBy("reason").count().collect()
+    rejected = judged.where(judging.is_rejected()).select(F.explode("_reasons").alias("reason")).groupBy("reason").count().collect()
     assert {row["reason"]: row["count"] for row in rejected} == {
         "upper_depth_cm must be in [0, 5000]": 7,
         "lower_depth_cm must be greater than upper_depth_cm": 4,
@@ -216,7 +216,7 @@ def stats_of(shipped: Shipped, params: Params) -> DataFrame:
 @pytest.mark.spark
 def test_statistics_pass_their_gate_and_count_every_site(shipped: Shipped) -> None:
     frame = stats_of(shipped, Params())
-    rows = judge(frame, "gold.soil_country_stats").where(gate.is_accepted()).collect()
+    rows = judge(frame, "gold.soil_country_stats").where(judging.is_accepted()).collect()
     assert sum(row["_rows"] for row in rows) == 690
     denmark = next(row for row in rows if row["country_code"] == "DK")
     assert (denmark["_rows"], denmark["n_available"], denmark["soc_mean_pct"], denmark["clay_mean_fraction"]) == (3, 0, None, None)
@@ -390,7 +390,7 @@ def test_two_descriptions_of_one_site_are_a_conflict(spark: SparkSession) -> Non
 def test_a_position_out_of_range_leaves_the_site_to_its_other_records(spark: SparkSession) -> None:
     told = [{"source_site_id": "A", "lon": "5", "lat": "95"}, {"source_site_id": "A", **AT}, {"source_site_id": "A"}]
     judged = judge(sites_of(spark, *told), "silver.soil_sites")
-    rejected = {r["_record_number"]: r["_reasons"] for r in judged.where(gate.is_rejected()).collect()}
+    rejected = {r["_record_number"]: r["_reasons"] for r in judged.where(judging.is_rejected()).collect()}
     assert rejected[1] == ["lat_deg must be in [-90, 90]"]
     assert outcomes(judged.where("_record_number > 1"))[2] is None
 
