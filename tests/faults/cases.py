@@ -122,7 +122,7 @@ CASES = {
     case.feed: case
     for case in (
         Case("toy", ("shops.csv", "sales.csv")),
-        Case("commerce", ("orders.csv", "order_items.csv", "invoices.csv")),
+        Case("commerce", ("states.csv", "order_items.csv", "invoices.csv")),
         Case("launches", ("spacex_launches_v5.json",), keep=lambda record: '"date_utc": "2021' in record),
         Case("residents", ("users_made_up.json",)),
         Case("soil", ("limesoda_europe_soc_clay.csv",)),
