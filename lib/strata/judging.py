@@ -55,7 +55,7 @@ def judge(frame: DataFrame, rules: list[Rule], rows: Rows) -> DataFrame:
     if rows is not Rows.ONE_TO_ONE:
         told["_rows"] = F.col("_rows").cast("bigint")
     if set(_ROW_ID) <= set(given):
-        # Made here once, in the generated code of the whole stage; inside each aggregate it took a seventh of the write.
+        # Made here once, in the generated code of the whole stage; each aggregate would make it anew.
         told["_identity"] = F.xxhash64(*_ROW_ID)
     is_judged = told["_fold"].isNull() if "_fold" in told else F.lit(True)
     judged = frame.withColumns(told | {name: _bits(part, is_judged) for name, part in _words(rules)})
@@ -189,8 +189,9 @@ def read_tally(observed: dict[str, Any], rows_in: int, rules: list[Rule], folds:
 def can_count_afterwards(judged: DataFrame, rules: list[Rule], rows: Rows, contract: Contract) -> bool:
     """Whether a table's Tally follows from what was written and from the rows that were not.
 
-    Counting a row in the pass that writes it costs a fifth of that pass or more. It is needed where a row answers for
-    several, where rules only warn of rows that are written, and where the table does not keep the rows' ids.
+    Counting rows on the way ends Spark's generated code there, and counts what should be written, not what was. It is
+    needed where a row answers for several, where rules only warn of rows that are written, and where the table does not
+    keep the rows' ids.
     """
     warns = any(rule.expectation.severity != "critical" for rule in rules)
     keeps_ids = "_identity" not in judged.columns or set(_ROW_ID) <= set(contract.columns)
