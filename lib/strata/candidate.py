@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
-from strata import erasure, protect, storage
+from strata import bronze, erasure, protect, storage
 from strata.contract import Contract
 from strata.ledger import TableState
 from strata.plan import Step
@@ -61,6 +61,8 @@ class Candidate:
     folded_records: int = 0
     """Bronze: records in files that were folded whole."""
     built_from: dict[str, int] = field(default_factory=dict)
+    records: bronze.Records | None = None
+    """Bronze: what `frame` reads, if it is nothing but records of raw files."""
     judged: DataFrame = None  # type: ignore[assignment]
 
     @property
@@ -79,17 +81,13 @@ def bronze_candidate(work: Work, step: Step) -> Candidate:
     state = work.states.get(name)
     reads = work.plan.files_of(step)
     suppressed = erasure.suppressed(work.store.warehouse, work.plan.feed.name)
-    raw = bronze_frame(work.spark, reads, work.plan.feed.layouts, contract.columns, suppressed)
-    frame = raw.withColumns(
-        {
-            "_run_id": F.lit(work.store.run_id),
-            "_ingested_at": F.lit(datetime.now(timezone.utc)).cast("timestamp"),
-            "_reasons": F.when(F.col("_raw_record").isNotNull(), F.array(F.lit(UNPARSED))),
-        }
+    layouts = work.plan.feed.layouts
+    records = bronze.Records(
+        tuple(reads), tuple(layouts), {"_run_id": work.store.run_id, "_ingested_at": datetime.now(timezone.utc)}, suppressed
     )
-    if suppressed:
-        frame = frame.withColumn("_fold", F.when(F.col(protect.FORGOTTEN), F.lit(erasure.FOLDED))).drop(protect.FORGOTTEN)
+    frame = add_reader_verdict(bronze_frame(work.spark, reads, layouts, contract.columns, suppressed), records)
     rows_in = sum(seen.records for seen in reads)
+    keeps_archived = step.whole and state is not None
     if step.whole and state is not None:
         kept, count = _archived(work, contract, state, [seen.sha256 for seen in reads])
         frame, rows_in = frame.unionByName(kept, allowMissingColumns=True), rows_in + count
@@ -101,7 +99,17 @@ def bronze_candidate(work: Work, step: Step) -> Candidate:
         appends=not step.whole and state is not None,
         new_files=None if step.whole else tuple(seen.sha256 for seen in reads),
         folded_records=sum(entry.records for entry in work.plan.looked.folded if entry.table == name),
+        records=None if keeps_archived else records,
     )
+
+
+def add_reader_verdict(raw: DataFrame, records: bronze.Records) -> DataFrame:
+    """Adds what the run tells of each record, and which ones do not stand: those that do not parse, and those of the forgotten."""
+    of_run = {name: F.lit(value) for name, value in records.of_run.items()}
+    frame = raw.withColumns(of_run | {"_reasons": F.when(F.col("_raw_record").isNotNull(), F.array(F.lit(UNPARSED)))})
+    if not records.suppressed:
+        return frame
+    return frame.withColumn("_fold", F.when(F.col(protect.FORGOTTEN), F.lit(erasure.FOLDED))).drop(protect.FORGOTTEN)
 
 
 def _archived(work: Work, contract: Contract, state: TableState, read_anew: list[str]) -> tuple[DataFrame, int]:

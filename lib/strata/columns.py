@@ -66,16 +66,21 @@ def flag(condition: Column, sentence: str) -> Column:
 def reasons(*flags: Column) -> Column:
     """The `_reasons` of a row: the flags that stand, in the order given; empty when none does.
 
-    Most rows have none, and are spared the making of an array, which Spark does outside its generated code.
+    Most rows have none, and are spared the making of an array.
     """
     none = F.array().cast("array<string>")
-    return F.when(F.coalesce(*flags).isNotNull(), F.array_compact(F.array(*flags))).otherwise(none) if flags else none
+    return F.when(F.coalesce(*flags).isNotNull(), _without_null(F.array(*flags))).otherwise(none) if flags else none
 
 
 def add_reasons(*flags: Column) -> Column:
     """What the column `_reasons` holds already, and the flags that stand, each sentence once."""
-    added = F.array_distinct(F.concat(F.col("_reasons"), F.array_compact(F.array(*flags))))
-    return F.when(F.coalesce(*flags).isNotNull(), added).otherwise(F.col("_reasons"))
+    held = F.col("_reasons")
+    return F.when(F.coalesce(*flags).isNotNull(), _without_null(F.concat(held, F.array(*flags)))).otherwise(held) if flags else held
+
+
+def _without_null(sentences: Column) -> Column:
+    """Each sentence once, in the order given. Unlike `array_compact` it does not end Spark's generated code."""
+    return F.array_except(sentences, F.array(F.lit(None).cast("string")))
 
 
 def content_hash(*columns: Column) -> Column:

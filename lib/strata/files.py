@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import PurePosixPath
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 from urllib.parse import urlsplit
 
 from pyarrow import fs
@@ -307,6 +307,12 @@ def write_bytes(uri: str, content: bytes) -> None:
         stream.write(content)
     if is_local:
         os.replace(target, path)
+
+
+def open_output(uri: str) -> Any:
+    """A new file's stream, to be closed; its folder must be there. OSError if it cannot be written."""
+    store, path = _store(uri)
+    return store.open_output_stream(path)
 
 
 def move(uri: str, target: str) -> None:

@@ -5,12 +5,11 @@ A row that breaks rules has them as bits of a number, so that it is judged once,
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING, Any
 
-from strata.contract import Contract
 from strata.errors import ConservationError
 from strata.suite import Expectation
 from strata.table import Rows
@@ -22,6 +21,7 @@ _ROW_ID = ("_file_sha256", "_record_number")
 # The bits of one bigint; a suite of more row rules takes another column.
 _RULES_A_WORD = 62
 _ACCEPTED, _FOLDED, _REJECTED = 0, 1, 2
+_MARKS = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -94,12 +94,14 @@ def _all_reasons(rules: list[Rule]) -> Column:
     """The transform's own reasons, then the descriptions of the critical rules broken, each once."""
     from pyspark.sql import functions as F
 
+    from strata.columns import add_reasons
+
     broken = [
         F.when(F.expr(breaks), F.lit(rule.expectation.description))
         for rule, breaks in zip(rules, _breaks(rules), strict=True)
         if rule.expectation.severity == "critical"
     ]
-    return F.array_distinct(F.concat("_reasons", F.array_compact(F.array(*broken)))) if broken else F.col("_reasons")
+    return add_reasons(*broken)
 
 
 def _no_reasons() -> Column:
@@ -170,6 +172,29 @@ def tally_columns(judged: DataFrame, rules: list[Rule], folds: tuple[str, ...]) 
     return columns
 
 
+def marks_of_rejected() -> Column:
+    """A further aggregate for `tally_columns`: which of `_MARKS` marks, dealt out by the rows' ids, the rejected rows have."""
+    from pyspark.sql import functions as F
+
+    mark = F.when(F.col("_verdict") == _REJECTED, F.pmod("_identity", F.lit(_MARKS)))
+    return F.array_join(F.collect_set(mark).cast("array<string>"), ",").alias("marks")
+
+
+def marked(judged: DataFrame, marks: str) -> DataFrame:
+    """The rows with these marks: all that are rejected, and few others unless many are.
+
+    A mark follows from a row's id, so that Spark filters the raw rows by it, before it parses and joins them: the rejected
+    rows are computed a second time for what those few cost.
+    """
+    from pyspark.sql import functions as F
+
+    table = bytearray(_MARKS)
+    for mark in filter(None, marks.split(",")):
+        table[int(mark)] = 1
+    has_mark = F.substring(F.lit(bytes(table)), F.pmod("_identity", F.lit(_MARKS)).cast("int") + 1, F.lit(1)) == F.lit(b"\1")
+    return judged.where(has_mark)
+
+
 def read_tally(observed: dict[str, Any], rows_in: int, rules: list[Rule], folds: tuple[str, ...]) -> Tally:
     """The Tally of `tally_columns`' answers; complete when no row was rejected, else `count_broken` completes it."""
     return Tally(
@@ -186,39 +211,23 @@ def read_tally(observed: dict[str, Any], rows_in: int, rules: list[Rule], folds:
     )
 
 
-def can_count_afterwards(judged: DataFrame, rules: list[Rule], rows: Rows, contract: Contract) -> bool:
-    """Whether a table's Tally follows from what was written and from the rows that were not.
-
-    Counting rows on the way ends Spark's generated code there, and counts what should be written, not what was. It is
-    needed where a row answers for several, where rules only warn of rows that are written, and where the table does not
-    keep the rows' ids.
-    """
-    warns = any(rule.expectation.severity != "critical" for rule in rules)
-    keeps_ids = "_identity" not in judged.columns or set(_ROW_ID) <= set(contract.columns)
-    return rows is Rows.ONE_TO_ONE and not warns and keeps_ids
-
-
-def accepted_only(judged: DataFrame) -> DataFrame:
-    """The accepted rows, filtered where the verdict is made.
-
-    Spark would push the filter below the casts, and compute each once more for every rule that reads it; it pushes
-    nothing below what is not deterministic.
-    """
+def count_written(written: DataFrame, rules: list[Rule]) -> tuple[int, int, list[int]]:
+    """Of rows that stand for themselves: how many, the order-free hash of their ids, and for each rule how many break it."""
     from pyspark.sql import functions as F
 
-    return judged.withColumn("_is_kept", is_accepted() & (F.monotonically_increasing_id() >= 0)).where("_is_kept")
+    ids = F.bit_xor(F.xxhash64(*_ROW_ID))
+    broken = [F.count_if(rule.breaks) for rule in rules]
+    rows, identity, *counts = written.agg(F.count(F.lit(1)), F.coalesce(ids, F.lit(0).cast("bigint")), *broken).collect()[0]
+    return rows, identity, counts
 
 
-def not_accepted(judged: DataFrame, columns: tuple[str, ...], rules: list[Rule]) -> DataFrame:
-    """The rejected and folded rows with these columns, and with what `tally_columns` and `count_broken` read of them."""
-    needed = [*columns, "_verdict", *broken_columns(rules)]
-    needed += [name for name in ("_fold", "_identity") if name in judged.columns]
-    return judged.where(~is_accepted()).select(*needed)
-
-
-def add_accepted(tally: Tally, rows: int, identity: int) -> Tally:
-    """The Tally of the rows that were not accepted, and of those that were: so many, with that hash of their ids."""
-    return replace(tally, accepted=tally.accepted + rows, rows_written=rows, identity=tally.identity ^ identity, written_identity=identity)
+def add_written(tally: Tally, rows: int, identity: int, broken: list[int]) -> None:
+    """Adds accepted rows, which stand for themselves, to a Tally of rows that were not accepted."""
+    tally.accepted += rows
+    tally.rows_written += rows
+    tally.identity ^= identity
+    tally.written_identity ^= identity
+    tally.broken = [one + other for one, other in zip(tally.broken, broken, strict=True)]
 
 
 def count_broken(tally: Tally, rejected: DataFrame, rules: list[Rule]) -> None:

@@ -58,17 +58,28 @@ def bronze_frame(
     is no longer what was looked at or a chunk does not give the records that were counted.
     """
     business = tuple(name for name in contract_columns if not name.startswith("_"))
+    schema = bronze_schema(business, bool(suppressed))
+    tasks = plan_tasks(looks, layouts, business, suppressed)
+    if not tasks:
+        return spark.createDataFrame([], ddl(schema))
+    one_a_task = spark.range(0, len(tasks), 1, len(tasks))
+    return one_a_task.mapInArrow(_read_tasks(tasks, business, suppressed), ddl(schema))
+
+
+def ddl(schema: pa.Schema) -> str:
+    """The same columns as Spark writes a schema."""
+    return ", ".join(f"`{f.name}` {_SPARK_TYPES[f.type]}" for f in schema)
+
+
+def plan_tasks(
+    looks: Sequence[Look], layouts: Sequence[Layout], business: Sequence[str], suppressed: frozenset[str] = frozenset()
+) -> tuple[tuple[Part, ...], ...]:
+    """What each task reads. A key that is missing is told here, in one sentence, and not by a task."""
     for layout in layouts:
-        protect.key_for(layout.personal)  # Better here, in one sentence, than in a task.
+        protect.key_for(layout.personal)
     if suppressed:
         protect.check_suppressed(suppressed)
-    schema = bronze_schema(business, bool(suppressed))
-    tasks = _tasks(_parts(looks, layouts, business))
-    ddl = ", ".join(f"`{f.name}` {_SPARK_TYPES[f.type]}" for f in schema)
-    if not tasks:
-        return spark.createDataFrame([], ddl)
-    one_a_task = spark.range(0, len(tasks), 1, len(tasks))
-    return one_a_task.mapInArrow(_read_tasks(tasks, business, suppressed), ddl)
+    return _tasks(_parts(looks, layouts, business))
 
 
 def bronze_schema(business: Iterable[str], tells_forgotten: bool = False) -> pa.Schema:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,8 @@ from strata.errors import BadFile, CommitUnknown, Damaged, StrataError, TornComm
 if TYPE_CHECKING:
     import pyarrow as pa
     from pyspark.sql import DataFrame, SparkSession
+
+    from strata.bronze import DataFile
 
 REASONS = Field("_reasons", "array<string>", "Every rule that the row breaks", is_provenance=True)
 
@@ -90,10 +92,9 @@ def latest_version(warehouse: Warehouse, table: str) -> int | None:
 def read_commit(warehouse: Warehouse, table: str, version: int) -> Commit:
     """The commit's own information; a torn or empty commit file is an error that names it."""
     uri = _commit_file(warehouse, table, version)
-    with files.open_input(uri) as stream:
-        text = stream.read()
     try:
-        actions = [json.loads(line) for line in text.decode("utf-8").splitlines()]
+        with files.open_input(uri) as stream:
+            actions = [json.loads(line) for line in stream.read().decode("utf-8").splitlines()]
         info = next(action["commitInfo"] for action in actions if "commitInfo" in action)
         rows = info.get("operationMetrics", {}).get("numOutputRows")
         added = [action["add"].get("stats") for action in actions if "add" in action]
@@ -253,15 +254,6 @@ class Store:
         path = self.warehouse.spark_path(table)
         return self.spark.read.format("delta").option("versionAsOf", version).load(path)
 
-    def read_added(self, contract: Contract, version: int) -> DataFrame:
-        """The rows that one commit added, with the columns that stand in its files; none if it added no file."""
-        with files.open_input(_commit_file(self.warehouse, contract.table, version)) as stream:
-            actions = [json.loads(line) for line in stream.read().decode("utf-8").splitlines()]
-        folder = self.warehouse.spark_path(contract.table)
-        added = [f"{folder}/{unquote(action['add']['path'])}" for action in actions if "add" in action]
-        schema = struct_type(tuple(f for f in contract.fields if not f.is_partition), enforce_required=False)
-        return self.spark.read.schema(schema).parquet(*added) if added else self.spark.createDataFrame([], schema)
-
     def open_for_write(self, contract: Contract, published: int | None) -> int:
         """Brings the table to its published version before a candidate is built on it.
 
@@ -287,6 +279,56 @@ class Store:
 
     def overwrite(self, contract: Contract, frame: DataFrame) -> Commit:
         return self._write(contract, frame, "overwrite")
+
+    def can_add_files(self, contract: Contract) -> bool:
+        """Whether the table as it stands takes files that are made by its contract."""
+        before = latest_version(self.warehouse, contract.table)
+        if before is None:
+            return True
+        held = [(f.name, f.dataType) for f in self.read(contract.table, before).schema]
+        return held == [(f.name, f.dataType) for f in struct_type(contract.fields, enforce_required=False)]
+
+    def read_files(self, contract: Contract, added: Sequence[DataFile]) -> DataFrame:
+        """The rows of files that lie in the table's folder, whether a commit names them or not."""
+        folder = self.warehouse.spark_path(contract.table)
+        schema = struct_type(contract.fields, enforce_required=False)
+        return self.spark.read.schema(schema).parquet(*(f"{folder}/{file.name}" for file in added))
+
+    def append_files(self, contract: Contract, added: Sequence[DataFile]) -> Commit:
+        """Adds files that lie in the table's folder already, in one commit."""
+        before = self._latest(contract.table)
+        if not added:
+            return Commit(before, self.run_id, 0, "NONE")
+        actions: list[dict[str, Any]] = [{"txn": {"appId": f"{self.run_id}/{contract.table}/{before}", "version": 0}}]
+        actions += [
+            {
+                "add": {
+                    "path": file.name,
+                    "partitionValues": {},
+                    "size": file.bytes,
+                    "modificationTime": file.changed_ms,
+                    "dataChange": True,
+                    "stats": json.dumps(file.stats),
+                }
+            }
+            for file in added
+        ]
+        with self._sent("commit", contract.table, before):
+            self._commit(contract.table, actions)
+        return self._confirm(contract.table, before)
+
+    def _commit(self, table: str, actions: Sequence[dict[str, Any]]) -> None:
+        """By Delta's own transaction, for it alone knows how this store's log is written."""
+        jvm: Any = self.spark._jvm
+        delta, none = jvm.org.apache.spark.sql.delta, jvm.scala.Option.empty()
+        made = jvm.java.util.ArrayList()
+        for action in actions:
+            made.add(delta.actions.Action.fromJson(json.dumps(action)))
+        operation = getattr(delta, "DeltaOperations$Write")(
+            jvm.org.apache.spark.sql.SaveMode.Append, none, none, jvm.scala.Option.apply(self.run_id)
+        )
+        log = delta.DeltaLog.forTable(self.spark._jsparkSession, self.warehouse.spark_path(table))
+        log.startTransaction().commit(jvm.org.apache.spark.api.python.PythonUtils.toSeq(made), operation)
 
     def replace_groups(self, contract: Contract, frame: DataFrame, touched: DataFrame, group: tuple[str, ...]) -> Commit:
         """Replaces the rows of the touched groups by `frame`, in one commit, by the contract's key.
@@ -448,15 +490,17 @@ class Store:
         return DeltaTable.forPath(self.spark, self.warehouse.spark_path(table))
 
 
-def _statistics(contract: Contract) -> dict[str, str]:
-    """Statistics of the columns by which files are skipped: the key, dates, and the raw file.
+def columns_with_statistics(contract: Contract) -> list[str]:
+    """The columns by which files are skipped: the key, dates, and the raw file.
 
-    Of every column they took a quarter of the time of a wide table's write, and a file that holds all of a column's
+    Of every column statistics took a quarter of the time of a wide table's write, and a file that holds all of a column's
     values is skipped by none. Minimum and maximum of a personal column would stay in the log, which no later deletion reaches.
     """
-    wanted = [
-        f.name for f in contract.fields if (f.is_key or f.type in ("date", "timestamp") or f.name == "_file_sha256") and _has_order(f)
-    ]
+    return [f.name for f in contract.fields if (f.is_key or f.type in ("date", "timestamp") or f.name == "_file_sha256") and _has_order(f)]
+
+
+def _statistics(contract: Contract) -> dict[str, str]:
+    wanted = columns_with_statistics(contract)
     return {"delta.dataSkippingStatsColumns": ",".join(wanted)} if wanted else {"delta.dataSkippingNumIndexedCols": "0"}
 
 

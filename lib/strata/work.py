@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 from pyspark.sql import Observation
 from pyspark.sql import functions as F
 
-from strata import __version__, failpoint, gate, integrity, judging, ledger, storage
-from strata.candidate import Candidate, Change, bronze_candidate, count_and_identity, table_candidate
+from strata import __version__, bronze, failpoint, files, gate, integrity, judging, ledger, storage
+from strata.candidate import Candidate, Change, add_reader_verdict, bronze_candidate, count_and_identity, table_candidate
 from strata.contract import Contract, split_name
 from strata.errors import CommitUnknown, GateFailed, StrataError
 from strata.gate import Verdict
@@ -68,29 +68,31 @@ class Work:
 
     def _write(self, candidate: Candidate, contract: Contract, suite: Suite) -> tuple[Tally, list[judging.Rule], Commit]:
         """Writes the accepted rows, and counts every row on the way."""
-        rules = gate.row_rules(candidate.frame, suite)
-        judged = judging.judge(candidate.frame, rules, candidate.rows)
-        counts = judging.tally_columns(judged, rules, candidate.folds)
         previous = self.states.get(contract.table)
         self.store.open_for_write(contract, previous.version if previous else None)
+        if candidate.records and bronze.can_write(contract) and self.store.can_add_files(contract):
+            done = self._write_records(candidate, candidate.records, contract, suite)
+            if done is not None:
+                return done
+        rules = gate.row_rules(candidate.frame, suite)
+        judged = judging.judge(candidate.frame, rules, candidate.rows)
         # Nothing to replace in a table that is still empty: appending is several times quicker.
         write = self.store.append if candidate.appends or previous is None else self.store.overwrite
         if candidate.touched is not None:
             # A MERGE reads its source twice; without this its rows would be computed, and counted, twice.
             candidate.judged = judged = self.keep(judged)
-            measured = judged.agg(*counts).collect()[0].asDict()
+            measured = judged.agg(*judging.tally_columns(judged, rules, candidate.folds)).collect()[0].asDict()
             accepted = conform(judged.where(judging.is_accepted()), contract)
             commit = self.store.replace_groups(contract, accepted, candidate.touched, candidate.group)
-        elif judging.can_count_afterwards(judged, rules, candidate.rows, contract):
-            commit = write(contract, conform(judging.accepted_only(judged), contract))
-            self.written[contract.table] = commit.version
-            return self._count_afterwards(candidate, judged, contract, rules, commit), rules, commit
         else:
             # The filter stands above the count, where Spark leaves it.
             observation = Observation(f"gate of {contract.table}")
-            candidate.judged = judged.observe(observation, *counts)
-            commit = write(contract, conform(candidate.judged.where(judging.is_accepted()), contract))
+            counts = judging.tally_columns(judged, rules, candidate.folds)
+            has_ids = "_identity" in judged.columns
+            observed = judged.observe(observation, *counts, *([judging.marks_of_rejected()] if has_ids else []))
+            commit = write(contract, conform(observed.where(judging.is_accepted()), contract))
             measured = observation.get
+            candidate.judged = judging.marked(judged, measured["marks"]) if has_ids else judged
         self.written[contract.table] = commit.version
         tally = judging.read_tally(measured, candidate.rows_in, rules, candidate.folds)
         if candidate.touched is None and commit.rows_written is not None and commit.rows_written != tally.rows_written:
@@ -100,23 +102,38 @@ class Work:
             )
         return tally, rules, commit
 
-    def _count_afterwards(
-        self, candidate: Candidate, judged: DataFrame, contract: Contract, rules: list[judging.Rule], commit: Commit
-    ) -> Tally:
-        """Counts what was written, from the files, and what was not, where the input has more rows than were written."""
-        rows, identity = count_and_identity(self.store.read_added(contract, commit.version))
-        if commit.rows_written not in (None, rows):
+    def _write_records(
+        self, candidate: Candidate, records: bronze.Records, contract: Contract, suite: Suite
+    ) -> tuple[Tally, list[judging.Rule], Commit] | None:
+        """Writes a bronze table's records by Arrow, and asks the suite of the files before a commit names them.
+
+        None, and nothing done, where a rule takes out some of the rows that were written: then every row must be judged on its way.
+        """
+        folder = self.store.warehouse.path(contract.table)
+        told = self.keep(bronze.write(self.spark, records, contract, folder, storage.columns_with_statistics(contract)))
+        added = bronze.written(told)
+        rest = add_reader_verdict(told.where(told[bronze.WRITTEN].isNull()).drop(bronze.WRITTEN), records)
+        rules = gate.row_rules(rest, suite)
+        rows, identity, broken = 0, 0, [0] * len(rules)
+        if added:
+            frame = self.store.read_files(contract, added)
+            rows, identity, broken = judging.count_written(frame, gate.row_rules(frame, suite))
+        if any(n and rule.expectation.severity == "critical" for n, rule in zip(broken, rules, strict=True)):
+            for file in added:
+                files.remove(f"{folder}/{file.name}")
+            return None
+        if rows != sum(file.rows for file in added):
             raise CommitUnknown(
-                f"{contract.table}: Delta must write what it says; it says {commit.rows_written} rows, its files hold {rows}: run again"
+                f"{contract.table}: its files must hold what was written; {sum(file.rows for file in added)} rows were, "
+                f"they hold {rows}: run again"
             )
-        if rows == candidate.rows_in:
-            nothing = judging.read_tally({"rows_written": 0, "rows_rejected": 0}, candidate.rows_in, rules, candidate.folds)
-            candidate.judged = judged
-            return judging.add_accepted(nothing, rows, identity)
-        own = quarantine_contract(contract)
-        rest = candidate.judged = self.keep(judging.not_accepted(judged, own.columns, rules))
-        measured = rest.agg(*judging.tally_columns(rest, rules, candidate.folds)).collect()[0].asDict()
-        return judging.add_accepted(judging.read_tally(measured, candidate.rows_in, rules, candidate.folds), rows, identity)
+        candidate.judged = judging.judge(rest, rules, candidate.rows)
+        measured = candidate.judged.agg(*judging.tally_columns(candidate.judged, rules, candidate.folds)).collect()[0].asDict()
+        tally = judging.read_tally(measured, candidate.rows_in, rules, candidate.folds)
+        judging.add_written(tally, rows, identity, broken)
+        commit = self.store.append_files(contract, added)
+        self.written[contract.table] = commit.version
+        return tally, rules, commit
 
     def _write_quarantine(
         self, candidate: Candidate, contract: Contract, tally: Tally, rules: list[judging.Rule]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from strata.columns import flag, reasons
+from strata.columns import add_reasons, flag, reasons
 from strata.feeds.commerce.records import FOLDS, REPEATED, SUPERSEDED, keep_latest
-from strata.feeds.commerce.values import MONEY, empty_to_null, parse_date, parse_money, unread
+from strata.feeds.commerce.values import MONEY, empty_to_null, missing, parse_date, parse_money, unread
 
 __all__ = ["FOLDS", "PRODUCT_FOLDS", "commerce_categories", "commerce_products"]
 
@@ -40,13 +40,16 @@ def commerce_categories(raw: DataFrame) -> DataFrame:
         F.col("_delivery_date").alias("_order"),
         "_file_sha256",
         "_record_number",
-        reasons(
-            flag(F.coalesce("category_id", F.lit("")) == "", "a category must have an id"),
-            flag(F.coalesce("category_name", F.lit("")) == "", "a category must have a name"),
-        ).alias("_reasons"),
     )
-    latest = keep_latest(typed, ("category_id",), _CATEGORY, "category")
-    return _add_branch(latest).drop("_order", "_ids", "_parents", "_names")
+    judged = typed.withColumn(
+        "_reasons",
+        reasons(
+            missing("category_id", "a category must have an id"),
+            missing("category_name", "a category must have a name"),
+        ),
+    )
+    latest = keep_latest(judged, ("category_id",), _CATEGORY, "category")
+    return _add_branch(latest).drop("_order", "_ids")
 
 
 def _add_branch(categories: DataFrame) -> DataFrame:
@@ -63,12 +66,9 @@ def _add_branch(categories: DataFrame) -> DataFrame:
     is_circle = F.expr("_tree[top_category_id].parent_category_id is not null")
     told = top.withColumns(
         {
-            "_reasons": F.concat(
-                "_reasons",
-                reasons(
-                    flag(F.col("_stands") & ~is_known, "a category above it is unknown"),
-                    flag(F.col("_stands") & is_known & is_circle, "its category must not stand above itself, nor deeper than 20 levels"),
-                ),
+            "_reasons": add_reasons(
+                flag(F.col("_stands") & ~is_known, "a category above it is unknown"),
+                flag(F.col("_stands") & is_known & is_circle, "its category must not stand above itself, nor deeper than 20 levels"),
             ),
             "top_category_name": F.expr("_tree[top_category_id].category_name"),
             "category_path": F.expr("array_join(transform(_ids, id -> _tree[id].category_name), ' > ')"),
@@ -90,27 +90,32 @@ def commerce_products(raw: DataFrame, sales: DataFrame, categories: DataFrame) -
     """
     told = _periods(_typed_products(raw))
     placed = _add_category(told.unionByName(_from_sales(sales, raw), allowMissingColumns=True), categories)
-    return placed.drop("_order", "_key")
+    return placed.drop("_order")
 
 
 def _typed_products(raw: DataFrame) -> DataFrame:
-    price, created = parse_money("price"), parse_date("created_at")
-    return raw.select(
+    typed = raw.select(
         empty_to_null("product_id").alias("product_id"),
         empty_to_null("product_name").alias("product_name"),
         empty_to_null("category_id").alias("category_id"),
-        price.alias("list_price"),
-        created.alias("created_on"),
+        parse_money("price").alias("list_price"),
+        empty_to_null("price").alias("_price"),
+        parse_date("created_at").alias("created_on"),
+        empty_to_null("created_at").alias("_created"),
         F.coalesce("_delivery_date", F.lit(UNDATED).cast("date")).alias("valid_from"),
         "_file_sha256",
         "_record_number",
-        reasons(
-            flag(F.coalesce("product_id", F.lit("")) == "", "a product must have an id"),
-            unread("price", price, "must be a plain number below 100,000,000 with at most four decimals"),
-            flag(price < 0, "price must not be negative"),
-            unread("created_at", created, "must be a date, YYYY-MM-DD"),
-        ).alias("_reasons"),
     )
+    judged = typed.withColumn(
+        "_reasons",
+        reasons(
+            missing("product_id", "a product must have an id"),
+            unread("_price", "list_price", "price must be a plain number below 100,000,000 with at most four decimals"),
+            flag(F.col("list_price") < 0, "price must not be negative"),
+            unread("_created", "created_on", "created_at must be a date, YYYY-MM-DD"),
+        ),
+    )
+    return judged.drop("_price", "_created")
 
 
 def _periods(records: DataFrame) -> DataFrame:
@@ -164,8 +169,4 @@ def _add_category(products: DataFrame, categories: DataFrame) -> DataFrame:
     """Adds the names of the category and of the one at the top of its branch; a product of an unknown one is rejected."""
     found = products.join(F.broadcast(categories.select("category_id", *OF_CATEGORY)), on="category_id", how="left")
     is_orphan = F.col("category_id").isNotNull() & F.col("category_name").isNull()
-    return found.withColumn("_reasons", F.concat("_reasons", reasons(_unless_folded(flag(is_orphan, "its category is unknown")))))
-
-
-def _unless_folded(reason: Column) -> Column:
-    return F.when(F.col("_fold").isNull(), reason)
+    return found.withColumn("_reasons", add_reasons(flag(is_orphan & F.col("_fold").isNull(), "its category is unknown")))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from strata.columns import flag, reasons
+from strata.columns import reasons
 from strata.feeds.commerce.records import FOLDS, resolve
-from strata.feeds.commerce.values import empty_to_null, parse_date, unread
+from strata.feeds.commerce.values import empty_to_null, missing, parse_date, unread
 
 __all__ = ["FOLDS", "add_customer_id", "commerce_customers"]
 
@@ -38,16 +38,20 @@ def commerce_customers(raw: DataFrame, sales: DataFrame) -> DataFrame:
 
 
 def _typed(raw: DataFrame) -> DataFrame:
-    since = parse_date("registration_date")
-    return raw.select(
+    typed = raw.select(
         empty_to_null("customer_id").alias("customer_id"),
         empty_to_null("country").alias("country"),
-        since.alias("registered_on"),
+        parse_date("registration_date").alias("registered_on"),
+        empty_to_null("registration_date").alias("_told"),
         F.col("_delivery_date").alias("_order"),
         "_file_sha256",
         "_record_number",
-        reasons(
-            flag(F.coalesce("customer_id", F.lit("")) == "", "a customer must have an id"),
-            unread("registration_date", since, "must be a date, YYYY-MM-DD"),
-        ).alias("_reasons"),
     )
+    judged = typed.withColumn(
+        "_reasons",
+        reasons(
+            missing("customer_id", "a customer must have an id"),
+            unread("_told", "registered_on", "registration_date must be a date, YYYY-MM-DD"),
+        ),
+    )
+    return judged.drop("_told")

@@ -9,7 +9,9 @@ from strata.columns import add_reasons, content_hash, flag, reasons
 from strata.feeds.commerce.customers import customer_id_of_sale
 from strata.feeds.commerce.records import FOLDS, keep_latest, resolve
 from strata.feeds.commerce.values import (
+    MONEY,
     empty_to_null,
+    missing,
     parse_date,
     parse_money,
     parse_timestamp,
@@ -53,23 +55,26 @@ def commerce_orders(raw: DataFrame, sales: DataFrame, customers: DataFrame) -> D
 
 
 def _typed_orders(raw: DataFrame) -> DataFrame:
-    ordered, updated = parse_date("order_date"), parse_timestamp("updated_at")
-    status = F.lower(empty_to_null("status"))
-    return raw.select(
+    typed = raw.select(
         empty_to_null("order_id").alias("order_id"),
         empty_to_null("customer_id").alias("customer_id"),
-        ordered.alias("order_date"),
-        status.alias("status"),
-        F.struct(updated.alias("updated_at"), F.col("_delivery_date").alias("delivered_on")).alias("_order"),
+        parse_date("order_date").alias("order_date"),
+        F.lower(empty_to_null("status")).alias("status"),
+        F.struct(parse_timestamp("updated_at").alias("updated_at"), F.col("_delivery_date").alias("delivered_on")).alias("_order"),
+        empty_to_null("updated_at").alias("_told"),
         "_file_sha256",
         "_record_number",
-        reasons(
-            flag(F.coalesce("order_id", F.lit("")) == "", "an order must have an id"),
-            flag(ordered.isNull(), "order_date must be a date, YYYY-MM-DD"),
-            unread("updated_at", updated, "must be a date and time"),
-            flag(~F.coalesce(status.isin(*STATUSES), F.lit(False)), f"status must be one of {', '.join(STATUSES)}"),
-        ).alias("_reasons"),
     )
+    judged = typed.withColumn(
+        "_reasons",
+        reasons(
+            missing("order_id", "an order must have an id"),
+            flag(F.col("order_date").isNull(), "order_date must be a date, YYYY-MM-DD"),
+            unread("_told", "_order.updated_at", "updated_at must be a date and time"),
+            flag(~F.coalesce(F.col("status").isin(*STATUSES), F.lit(False)), f"status must be one of {', '.join(STATUSES)}"),
+        ),
+    )
+    return judged.drop("_told")
 
 
 def _from_sales(sales: DataFrame) -> DataFrame:
@@ -131,54 +136,64 @@ def commerce_order_lines(items: DataFrame, sales: DataFrame, orders: DataFrame, 
 
 
 def _typed_items(items: DataFrame) -> DataFrame:
-    quantity, price, discount = parse_units("quantity"), parse_money("unit_price"), parse_money("discount")
-    return items.select(
+    # The values in a step of their own: each reason names one, and would parse its text anew.
+    typed = items.select(
         empty_to_null("order_item_id").alias("order_item_id"),
         empty_to_null("order_id").alias("order_id"),
         empty_to_null("product_id").alias("product_id"),
-        quantity.alias("quantity"),
-        price.alias("unit_price"),
-        F.when(F.coalesce("discount", F.lit("")) == "", F.lit(0)).otherwise(discount).cast("decimal(12,4)").alias("discount"),
+        parse_units("quantity").alias("quantity"),
+        parse_money("unit_price").alias("unit_price"),
+        parse_money("discount").alias("discount"),
+        empty_to_null("discount").alias("_told"),
         F.col("_delivery_date").alias("_order"),
         "_file_sha256",
         "_record_number",
-        reasons(
-            *_reasons_of_line(quantity, price),
-            flag(F.coalesce("order_item_id", F.lit("")) == "", "a line must have an id"),
-            flag(quantity < 1, "quantity must be at least 1"),
-            unread("discount", discount, "must be a plain number with at most four decimals"),
-            flag(discount < 0, "discount must not be negative"),
-        ).alias("_reasons"),
     )
+    judged = typed.withColumn(
+        "_reasons",
+        reasons(
+            *_reasons_of_line(),
+            missing("order_item_id", "a line must have an id"),
+            flag(F.col("quantity") < 1, "quantity must be at least 1"),
+            unread("_told", "discount", "discount must be a plain number with at most four decimals"),
+            flag(F.col("discount") < 0, "discount must not be negative"),
+        ),
+    )
+    none = F.lit(0).cast(MONEY)
+    return judged.withColumn("discount", F.when(F.col("_told").isNull(), none).otherwise(F.col("discount"))).drop("_told")
 
 
 def _typed_sales(sales: DataFrame) -> DataFrame:
     """Lines of a shop's sales. They have no ids: a line is known by its content, so an equal one is the same line told twice."""
-    quantity, price = parse_units("quantity"), parse_money("unit_price")
     content = ("order_id", "product_id", "product_name", "quantity", "sold_at", "unit_price", "customer", "country")
-    is_credit = F.col("order_id").startswith(CREDIT)
-    return sales.select(
+    typed = sales.select(
         F.concat(F.lit("content:"), F.substring(content_hash(*[F.col(name) for name in content]), 1, 32)).alias("order_item_id"),
         empty_to_null("order_id").alias("order_id"),
         empty_to_null("product_id").alias("product_id"),
-        quantity.alias("quantity"),
-        price.alias("unit_price"),
-        F.lit(0).cast("decimal(12,4)").alias("discount"),
+        parse_units("quantity").alias("quantity"),
+        parse_money("unit_price").alias("unit_price"),
+        F.lit(0).cast(MONEY).alias("discount"),
         F.lit(None).cast("date").alias("_order"),
         "_file_sha256",
         "_record_number",
+    )
+    quantity, is_credit = F.col("quantity"), F.col("order_id").startswith(CREDIT)
+    return typed.withColumn(
+        "_reasons",
         reasons(
-            *_reasons_of_line(quantity, price),
+            *_reasons_of_line(),
             flag((quantity < 0) & ~is_credit, "a negative quantity must stand in a credit note: it corrects the stock, and sells nothing"),
             flag((quantity > 0) & is_credit, "a credit note must take back, by a negative quantity"),
-        ).alias("_reasons"),
+        ),
     )
 
 
-def _reasons_of_line(quantity: Column, price: Column) -> tuple[Column, ...]:
+def _reasons_of_line() -> tuple[Column, ...]:
+    """Of a typed line."""
+    quantity, price = F.col("quantity"), F.col("unit_price")
     return (
-        flag(F.coalesce("order_id", F.lit("")) == "", "a line must tell its order"),
-        flag(F.coalesce("product_id", F.lit("")) == "", "a line must tell its product"),
+        missing("order_id", "a line must tell its order"),
+        missing("product_id", "a line must tell its product"),
         flag(quantity.isNull(), "quantity must be a whole number of at most 100,000"),
         flag(quantity == 0, "quantity must not be 0"),
         flag(price.isNull(), "unit_price must be a plain number below 100,000,000 with at most four decimals"),

@@ -14,7 +14,6 @@ REPEATED = "same as another record"
 FOLDS = (SUPERSEDED, REPEATED)
 _CONFLICT = "the records of its {what} differ, and no order is stated: put each delivery in a folder delivery=YYYY-MM-DD"
 
-
 _MOST_SHARED = 1_000_000
 """More shared keys are not sent to every task; all rows are then taken for rows that may share theirs."""
 
@@ -23,14 +22,18 @@ def split_shared(rows: DataFrame, key: tuple[str, ...]) -> tuple[DataFrame, Data
     """The rows that have their key to themselves, and those that may share it: the first need no sorting, and are most.
 
     Keys are told apart by their 64-bit hash: two that collide are taken for shared, which costs time and no more.
+    The keys are counted here and now: where none is shared, as in most files, nothing of the second part is planned.
     """
     hashed = rows.withColumn("_hash", F.xxhash64(*key))
     shared = hashed.groupBy("_hash").agg(F.count(F.lit(1)).alias("_n")).where("_n > 1").select("_hash")
-    too_many = shared.agg((F.count(F.lit(1)) > _MOST_SHARED).alias("_too_many"))
-    known = shared.limit(_MOST_SHARED).withColumn("_is_shared", F.lit(True))
-    marked = hashed.join(F.broadcast(known), on="_hash", how="left").crossJoin(F.broadcast(too_many))
-    may_share = F.coalesce("_is_shared", "_too_many")
-    return tuple(marked.where(part).drop("_hash", "_is_shared", "_too_many") for part in (~may_share, may_share))  # type: ignore[return-value]
+    found = shared.limit(_MOST_SHARED + 1).toArrow()
+    if found.num_rows == 0:
+        return rows, rows.limit(0)
+    if found.num_rows > _MOST_SHARED:
+        return rows.limit(0), rows
+    known = rows.sparkSession.createDataFrame(found)
+    alone, several = (hashed.join(F.broadcast(known), on="_hash", how=how).drop("_hash") for how in ("left_anti", "left_semi"))
+    return alone, several
 
 
 def resolve(raw: DataFrame, key: tuple[str, ...], content: tuple[str, ...], what: str, read: Callable[[DataFrame], DataFrame]) -> DataFrame:
@@ -68,12 +71,7 @@ def keep_latest(records: DataFrame, key: tuple[str, ...], content: tuple[str, ..
     is_conflict = latest & ~F.col("_least").eqNullSafe(F.col("_most"))
     return judged.withColumns(
         {
-            "_reasons": add_reasons(
-                flag(
-                    is_conflict,
-                    f"the records of its {what} differ, and no order is stated: put each delivery in a folder delivery=YYYY-MM-DD",
-                )
-            ),
+            "_reasons": add_reasons(flag(is_conflict, _CONFLICT.format(what=what))),
             "_fold": F.when(F.col("_is_sound") & ~latest, SUPERSEDED).when(latest & ~is_conflict & (own != F.col("_first")), REPEATED),
         }
     ).drop("_is_sound", "_is_latest", "_least", "_most", "_first")

@@ -85,17 +85,18 @@ def commerce_trends(orders: DataFrame) -> DataFrame:
     periods = sold.groupBy("_part.period", "_part.period_start").agg(
         F.sum("units").alias("units"), F.sum("_cents").alias("_cents"), F.sum("orders").alias("orders")
     )
-    before = Window.partitionBy("period").orderBy("period_start")
-    follows = F.add_months("period_start", -1) == F.lag("period_start").over(before)
-    is_next = F.when(F.col("period") == "month", follows).otherwise(F.date_sub("period_start", 7) == F.lag("period_start").over(before))
-    told = periods.select(
+    order = Window.partitionBy("period").orderBy("period_start")
+    just_before = F.when(F.col("period") == "month", F.add_months("period_start", -1)).otherwise(F.date_sub("period_start", 7))
+    is_next = F.lag("period_start").over(order) == just_before
+    compared = periods.withColumns({"_is_next": is_next, "_before": F.lag("_cents").over(order)})
+    told = compared.select(
         "period",
         "period_start",
         "orders",
         "units",
         money("_cents").alias("revenue"),
         # Where no order counts in the period before, there is nothing to compare with.
-        F.when(is_next, money("_cents - lag(_cents) over (partition by period order by period_start)")).alias("revenue_change"),
+        F.when(F.col("_is_next"), money("_cents - _before")).alias("revenue_change"),
         F.when(F.col("period") == "month", F.col("orders")).otherwise(0).cast("bigint").alias("_rows"),
         F.lit(None).cast("string").alias("_fold"),
     )

@@ -28,23 +28,18 @@ def commerce_customer_value(orders: DataFrame) -> DataFrame:
         F.max(F.when(is_counted, F.col("order_date"))).alias("last_order_date"),
         F.count(F.lit(1)).alias("_rows"),
     )
-    half = F.expr("(2 * _cents + if(_cents < 0, -orders, orders)) div nullif(2 * orders, 0)")
-    return (
-        grouped.crossJoin(F.broadcast(newest))
-        .select(
-            "customer_id",
-            money("_cents").alias("lifetime_value"),
-            "orders",
-            "cancelled_orders",
-            "returned_orders",
-            "first_order_date",
-            "last_order_date",
-            # Rounded half away from zero, as a line's revenue is.
-            half.alias("_average"),
-            F.date_diff("_newest", "last_order_date").alias("recency_days"),
-            "_rows",
-            F.when(F.col("customer_id").isNull(), GUEST).alias("_fold"),
-        )
-        .withColumn("average_order_value", money("_average"))
-        .drop("_average")
+    # Rounded half away from zero, as a line's revenue is.
+    average = money("(2 * _cents + if(_cents < 0, -orders, orders)) div nullif(2 * orders, 0)")
+    return grouped.crossJoin(F.broadcast(newest)).select(
+        "customer_id",
+        money("_cents").alias("lifetime_value"),
+        "orders",
+        "cancelled_orders",
+        "returned_orders",
+        "first_order_date",
+        "last_order_date",
+        average.alias("average_order_value"),
+        F.date_diff("_newest", "last_order_date").alias("recency_days"),
+        "_rows",
+        F.when(F.col("customer_id").isNull(), GUEST).alias("_fold"),
     )

@@ -5,13 +5,15 @@ from __future__ import annotations
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
+from strata.columns import flag
+
 MONEY = "decimal(12,4)"
 """A price or a discount: less than 100 million, with at most four decimals."""
 MOST_UNITS = 100_000
 """More of one product in one line is taken for an error; with it a line's revenue in 1/10,000 fits a bigint."""
 
 _MONEY = r"^-?[0-9]{1,8}([.][0-9]{1,4}0*)?\z"
-_WHOLE = r"^-?[0-9]{1,9}\z"
+_UNITS = r"^-?0{0,3}(100000|[0-9]{1,5})\z"
 _DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6})?)?Z?)?\z"
 
 
@@ -27,8 +29,7 @@ def parse_money(name: str) -> Column:
 
 def parse_units(name: str) -> Column:
     """An int from an optional minus and ASCII digits; null for anything else, and for more than `MOST_UNITS`."""
-    units = F.when(F.col(name).rlike(_WHOLE), F.col(name)).try_cast("int")
-    return F.when(units.between(-MOST_UNITS, MOST_UNITS), units)
+    return F.when(F.col(name).rlike(_UNITS), F.col(name)).try_cast("int")
 
 
 def parse_date(name: str) -> Column:
@@ -41,9 +42,17 @@ def parse_timestamp(name: str) -> Column:
     return F.when(F.col(name).rlike(_DATE), F.col(name)).try_cast("timestamp")
 
 
-def unread(name: str, parsed: Column, sentence: str) -> Column:
-    """The reason of a value that is told and cannot be read."""
-    return F.when((F.col(name) != "") & parsed.isNull(), F.lit(f"{name} {sentence}"))
+# The reasons below name columns: where a value is parsed in the same step, Spark would parse it anew for each reason.
+
+
+def missing(name: str, sentence: str) -> Column:
+    """The reason of a typed value that is not told."""
+    return flag(F.col(name).isNull(), sentence)
+
+
+def unread(told: str, typed: str, sentence: str) -> Column:
+    """The reason of a value that is told (in `told`, null where it is not) and cannot be read (`typed` is null)."""
+    return flag(F.col(told).isNotNull() & F.col(typed).isNull(), sentence)
 
 
 def revenue_of(quantity: str, unit_price: str, discount: str) -> Column:
