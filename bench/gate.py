@@ -94,7 +94,9 @@ def _gated(frame: DataFrame, target: str) -> int:
     rules = gate.row_rules(frame, _suite())
     judged = judging.judge(frame, rules, Rows.ONE_TO_ONE)
     observation = Observation("gate")
-    counted = judged.observe(observation, *judging.tally_columns(judged, rules, ()))
+    wanted = judging.counted_columns(rules) | set(frame.columns)
+    narrow = judged.select(*[name for name in judged.columns if name in wanted])
+    counted = narrow.observe(observation, *judging.tally_columns(judged, rules, ()))
     counted.where(judging.is_accepted()).select(*frame.columns).write.format("delta").save(target)
     written: int = observation.get["rows_written"]
     return written

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import parquet
 
-from strata import files, protect, reader
+from strata import files, protect, reader, scan
 from strata.contract import Contract
 from strata.formats.archive import Archives
 from strata.formats.chunks import RAW_RECORD
@@ -82,6 +82,14 @@ def write(spark: SparkSession, records: Records, contract: Contract, folder: str
 def written(told: DataFrame) -> list[DataFile]:
     """The files that `write` wrote."""
     return [DataFile(**json.loads(row[0])) for row in told.where(told[WRITTEN].isNotNull()).select(WRITTEN).collect()]
+
+
+def remove(folder: str, added: Sequence[DataFile]) -> None:
+    """Removes files that no commit is to name."""
+    for file in added:
+        files.remove(f"{folder}/{file.name}")
+        if files.is_local(folder):
+            files.remove(f"{folder}/.{file.name}.crc")
 
 
 def _file_schema(contract: Contract) -> pa.Schema:
@@ -225,6 +233,8 @@ class _Writer:
         self._parquet.close()
         self._stream.close()
         rows = self._footer[0].num_rows
+        if files.is_local(self._uri):
+            scan.write_checksums(self._uri)
         found = files.stat_input(self._uri)
         now_ms = int(datetime.now(timezone.utc).timestamp() * 1000)
         return DataFile(self._name, found.size, rows, now_ms, self._statistics(rows))

@@ -309,6 +309,10 @@ def write_bytes(uri: str, content: bytes) -> None:
         os.replace(target, path)
 
 
+def is_local(uri: str) -> bool:
+    return not _S3.match(uri)
+
+
 def open_output(uri: str) -> Any:
     """A new file's stream, to be closed; its folder must be there. OSError if it cannot be written."""
     store, path = _store(uri)

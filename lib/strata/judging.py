@@ -172,6 +172,11 @@ def tally_columns(judged: DataFrame, rules: list[Rule], folds: tuple[str, ...]) 
     return columns
 
 
+def counted_columns(rules: list[Rule]) -> set[str]:
+    """The columns of judged rows that `tally_columns` and `marks_of_rejected` read."""
+    return {"_verdict", "_fold", "_rows", "_identity", *broken_columns(rules)}
+
+
 def marks_of_rejected() -> Column:
     """A further aggregate for `tally_columns`: which of `_MARKS` marks, dealt out by the rows' ids, the rejected rows have."""
     from pyspark.sql import functions as F

@@ -187,6 +187,8 @@ def _rotl(value: int, by: int) -> int:
 
 # --- Hadoop's checksums ----------------------------------------------------------------------------
 
+_CHECKSUM_BLOCK = 512  # bytes; Hadoop's own default
+
 
 def fits_checksum(uri: str, checksum_uri: str) -> bool:
     """Whether a file's bytes are those that Hadoop wrote: CRC-32 of each block, in the `.crc` file beside it.
@@ -198,10 +200,19 @@ def fits_checksum(uri: str, checksum_uri: str) -> bool:
     if sums[:4] != b"crc\0" or len(sums) < 8:
         return False
     (block,) = struct.unpack(">i", sums[4:8])
-    if block <= 0:
-        return False
+    return block > 0 and _checksums(uri, block) == sums[8:]
+
+
+def write_checksums(uri: str) -> None:
+    """Writes the `.crc` file that Hadoop would have written beside a file on a local disk, and that it asks when it reads."""
+    folder, _, name = uri.rpartition("/")
+    with files.open_output(f"{folder}/.{name}.crc") as stream:
+        stream.write(b"crc\0" + struct.pack(">i", _CHECKSUM_BLOCK) + _checksums(uri, _CHECKSUM_BLOCK))
+
+
+def _checksums(uri: str, block: int) -> bytes:
     found = bytearray()
     with files.open_input(uri) as stream:
         while data := stream.read(block * max(1, _CHUNK // block)):
             found += b"".join(struct.pack(">I", zlib.crc32(data[at : at + block])) for at in range(0, len(data), block))
-    return bytes(found) == sums[8:]
+    return bytes(found)

@@ -23,10 +23,13 @@ from strata.errors import BadFile, CommitUnknown, Damaged, StrataError, TornComm
 if TYPE_CHECKING:
     import pyarrow as pa
     from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql.types import StructType
 
     from strata.bronze import DataFile
 
 REASONS = Field("_reasons", "array<string>", "Every rule that the row breaks", is_provenance=True)
+
+_MOST_PLAIN_FILES = 200
 
 # Published versions stay readable this long after newer ones: a rollback needs their files.
 RETENTION = {
@@ -229,6 +232,28 @@ def _delta_table(warehouse: Warehouse, table: str, version: int) -> Any:
         raise Damaged(f"a published version can be read; version {version} of {table} cannot ({why}): see `strata doctor`") from None
 
 
+def _plain_files(warehouse: Warehouse, table: str, version: int) -> tuple[StructType, list[str]] | None:
+    """The columns and files of a version whose rows are those of its Parquet files and nothing else; None for any other.
+
+    Not so with partitions, whose columns stand in no file, nor with what a reader of Delta's first protocol does not know,
+    as deletion vectors; nor for many files, of which Delta leaves out by their statistics those that a query needs not.
+    """
+    from deltalake import DeltaTable
+    from deltalake.exceptions import DeltaError
+    from pyspark.sql.types import StructType
+
+    path = re.sub(r"^s3a://", "s3://", warehouse.path(table))
+    try:
+        delta = DeltaTable(path, version=version, storage_options=files.object_store_options(path))
+        is_plain = delta.protocol().min_reader_version == 1 and not delta.metadata().partition_columns
+        names = [unquote(uri) for uri in delta.get_add_actions(flatten=True).column("path").to_pylist()] if is_plain else []
+    except DeltaError:
+        return None  # Spark tells what is wrong with it.
+    if not is_plain or len(names) > _MOST_PLAIN_FILES:
+        return None
+    return StructType.fromJson(json.loads(delta.schema().to_json())), names
+
+
 def _data_files(warehouse: Warehouse, table: str, version: int) -> Iterator[tuple[str, dict[str, Any]]]:
     """Each data file of the version, with the values of its partition columns."""
     import pyarrow as pa
@@ -250,9 +275,22 @@ class Store:
     run_id: str
 
     def read(self, table: str, version: int) -> DataFrame:
+        """A version's rows. A table of few files is read without Delta, which plans several jobs of its own to list them."""
         assert_whole(self.warehouse, table, version)
         path = self.warehouse.spark_path(table)
-        return self.spark.read.format("delta").option("versionAsOf", version).load(path)
+        plain = _plain_files(self.warehouse, table, version)
+        if plain is None:
+            return self.spark.read.format("delta").option("versionAsOf", version).load(path)
+        schema, names = plain
+        return self._read_parquet(table, names, schema)
+
+    def _read_parquet(self, table: str, names: Sequence[str], schema: StructType) -> DataFrame:
+        folder = self.warehouse.spark_path(table)
+        if not names:
+            return self.spark.createDataFrame([], schema)
+        # Spark takes paths for patterns otherwise.
+        reader = self.spark.read.schema(schema).option("__globPaths__", "false")
+        return reader.parquet(*(f"{folder}/{name}" for name in names))
 
     def open_for_write(self, contract: Contract, published: int | None) -> int:
         """Brings the table to its published version before a candidate is built on it.
@@ -290,9 +328,7 @@ class Store:
 
     def read_files(self, contract: Contract, added: Sequence[DataFile]) -> DataFrame:
         """The rows of files that lie in the table's folder, whether a commit names them or not."""
-        folder = self.warehouse.spark_path(contract.table)
-        schema = struct_type(contract.fields, enforce_required=False)
-        return self.spark.read.schema(schema).parquet(*(f"{folder}/{file.name}" for file in added))
+        return self._read_parquet(contract.table, [file.name for file in added], struct_type(contract.fields, enforce_required=False))
 
     def append_files(self, contract: Contract, added: Sequence[DataFile]) -> Commit:
         """Adds files that lie in the table's folder already, in one commit."""

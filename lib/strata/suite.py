@@ -59,6 +59,10 @@ class Suite:
     max_rejected_share: float
     """Largest share of rejected rows, of all rows that the table and its quarantine hold."""
 
+    def names(self, table: str) -> bool:
+        """Whether a query of the suite reads that table."""
+        return any("{" + table + "}" in str(e.kwargs.get("unexpected_rows_query")) for e in self.expectations)
+
     @property
     def text(self) -> str:
         return json.dumps([self.max_rejected_share, [expectation.text for expectation in self.expectations]])

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import Observation
 from pyspark.sql import functions as F
 
-from strata import __version__, bronze, failpoint, files, gate, integrity, judging, ledger, storage
+from strata import __version__, bronze, failpoint, gate, integrity, judging, ledger, storage
 from strata.candidate import Candidate, Change, add_reader_verdict, bronze_candidate, count_and_identity, table_candidate
 from strata.contract import Contract, split_name
 from strata.errors import CommitUnknown, GateFailed, StrataError
@@ -89,7 +89,9 @@ class Work:
             observation = Observation(f"gate of {contract.table}")
             counts = judging.tally_columns(judged, rules, candidate.folds)
             has_ids = "_identity" in judged.columns
-            observed = judged.observe(observation, *counts, *([judging.marks_of_rejected()] if has_ids else []))
+            # Spark would make every column below the count, the rejected rows' reasons for each row too.
+            narrow = judged.select(*[name for name in judged.columns if name in contract.columns or name in judging.counted_columns(rules)])
+            observed = narrow.observe(observation, *counts, *([judging.marks_of_rejected()] if has_ids else []))
             commit = write(contract, conform(observed.where(judging.is_accepted()), contract))
             measured = observation.get
             candidate.judged = judging.marked(judged, measured["marks"]) if has_ids else judged
@@ -119,8 +121,7 @@ class Work:
             frame = self.store.read_files(contract, added)
             rows, identity, broken = judging.count_written(frame, gate.row_rules(frame, suite))
         if any(n and rule.expectation.severity == "critical" for n, rule in zip(broken, rules, strict=True)):
-            for file in added:
-                files.remove(f"{folder}/{file.name}")
+            bronze.remove(folder, added)
             return None
         if rows != sum(file.rows for file in added):
             raise CommitUnknown(
@@ -191,7 +192,7 @@ class Work:
         previous = self.states.get(table)
         total_rows, identity = self._totals(candidate, tally, whole, previous)
         outcomes = gate.row_outcomes(rules, tally)
-        outcomes += gate.audit(whole, suite, contract, self._views(table, whole))
+        outcomes += gate.audit(whole, suite, contract, self._views(suite, whole))
         discarded = self._discarded(table, quarantine)
         verdict = gate.verdict(contract, suite, tally, outcomes, total_rows, max(0, quarantine.rejected - discarded), started)
         overridden_by = self._override(verdict)
@@ -263,8 +264,10 @@ class Work:
             with suppress(Exception):
                 frame.unpersist()
 
-    def _views(self, table: str, whole: DataFrame) -> dict[str, DataFrame]:
-        return {name: self.store.read(name, state.version) for name, state in self.states.items() if name != table} | {table: whole}
+    def _views(self, suite: Suite, whole: DataFrame) -> dict[str, DataFrame]:
+        """The tables that the suite's queries name, as this run has them."""
+        named = [name for name in self.states if name != suite.table and suite.names(name)]
+        return {suite.table: whole} | {name: self.store.read(name, self.states[name].version) for name in named}
 
     def _discarded(self, table: str, quarantine: TableState) -> int:
         """Rows in the quarantine that somebody has decided to discard."""
