@@ -202,6 +202,22 @@ def test_a_fixed_rule_gives_what_it_would_have_given_from_the_start(shop: Shop, 
     assert shop.gate("silver.toy_sales") == (7, 3, 3, 1)
 
 
+def test_a_rule_of_bronze_takes_out_records_that_were_written_already(shop: Shop, toy_project: Path) -> None:
+    suite = toy_project / "expectations" / "bronze" / "toy_sales.yaml"
+    suite.write_text(suite.read_text().replace("severity: warning", "severity: critical"))
+    forget_declarations()
+    shop.sales("b.csv", "a7,s1,2024-01-03,", "a8,s1,2024-01-03,2")
+    shop.run(layer="bronze")
+
+    assert shop.gate("bronze.toy_sales") == (10, 8, 2, 0)
+    assert sorted(map(sorted, shop.rejected("bronze.toy_sales").values())) == [["an amount is missing"], ["an amount is missing", UNPARSED]]
+    folder = Path(shop.warehouse.path("bronze.toy_sales"))
+    state = shop.published().state("bronze.toy_sales")
+    assert state is not None
+    held = {path for path, _ in storage._data_files(shop.warehouse, state.table, state.version)}
+    assert {str(path) for path in folder.glob("*.parquet")} == held, "what was written first is gone"
+
+
 def test_new_parameters_add_a_slice_and_new_rows_recompute_every_slice(shop: Shop) -> None:
     shop.run(threshold=5)
     shop.run(threshold=10)
