@@ -94,8 +94,7 @@ def _gated(frame: DataFrame, target: str) -> int:
     rules = gate.row_rules(frame, _suite())
     judged = judging.judge(frame, rules, Rows.ONE_TO_ONE)
     observation = Observation("gate")
-    wanted = judging.counted_columns(rules) | set(frame.columns)
-    narrow = judged.select(*[name for name in judged.columns if name in wanted])
+    narrow = judging.narrow(judged, frame.columns, rules)
     counted = narrow.observe(observation, *judging.tally_columns(judged, rules, ()))
     counted.where(judging.is_accepted()).select(*frame.columns).write.format("delta").save(target)
     written: int = observation.get["rows_written"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timezone
 from typing import TYPE_CHECKING, Any
@@ -75,8 +75,12 @@ def write(spark: SparkSession, records: Records, contract: Contract, folder: str
     tasks = reader.plan_tasks(records.looks, records.layouts, business, records.suppressed)
     told = reader.bronze_schema(business, bool(records.suppressed)).append(pa.field(WRITTEN, pa.string()))
     sink = _Sink(folder, _file_schema(contract), dict(records.of_run), tuple(with_statistics))
-    one_a_task = spark.range(0, len(tasks), 1, max(1, len(tasks)))
-    return one_a_task.mapInArrow(_write_tasks(tasks, business, records.suppressed, sink, told), reader.ddl(told))
+    suppressed = records.suppressed
+
+    def write_task(parts: Sequence[Part], archives: Archives) -> Iterator[pa.RecordBatch]:
+        return _write_task(parts, business, archives, suppressed, sink, told)
+
+    return reader.run_tasks(spark, tasks, write_task, told)
 
 
 def written(told: DataFrame) -> list[DataFile]:
@@ -112,18 +116,6 @@ class _Sink:
     schema: pa.Schema
     of_run: dict[str, Any]
     with_statistics: tuple[str, ...]
-
-
-def _write_tasks(
-    tasks: Sequence[Sequence[Part]], business: Sequence[str], suppressed: frozenset[str], sink: _Sink, told: pa.Schema
-) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        with Archives() as archives:
-            for batch in batches:
-                for task in batch.column(0).to_pylist():
-                    yield from _write_task(tasks[task], business, archives, suppressed, sink, told)
-
-    return run
 
 
 def _write_task(

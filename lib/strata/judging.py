@@ -5,6 +5,7 @@ A row that breaks rules has them as bits of a number, so that it is judged once,
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import or_
@@ -172,9 +173,19 @@ def tally_columns(judged: DataFrame, rules: list[Rule], folds: tuple[str, ...]) 
     return columns
 
 
-def counted_columns(rules: list[Rule]) -> set[str]:
-    """The columns of judged rows that `tally_columns` and `marks_of_rejected` read."""
-    return {"_verdict", "_fold", "_rows", "_identity", *broken_columns(rules)}
+def narrow(judged: DataFrame, columns: Sequence[str], rules: list[Rule]) -> DataFrame:
+    """These columns of judged rows, and those that `tally_columns` and `marks_of_rejected` read.
+
+    Spark would make every column below a count, the rejected rows' reasons for each row too.
+    """
+    wanted = {*columns, "_verdict", "_fold", "_rows", "_identity", *broken_columns(rules)}
+    return judged.select(*[name for name in judged.columns if name in wanted])
+
+
+def count(judged: DataFrame, rules: list[Rule], folds: tuple[str, ...]) -> dict[str, Any]:
+    """The answers of `tally_columns`, by a pass of their own over rows that are kept."""
+    answers: dict[str, Any] = judged.agg(*tally_columns(judged, rules, folds)).collect()[0].asDict()
+    return answers
 
 
 def marks_of_rejected() -> Column:

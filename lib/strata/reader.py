@@ -60,15 +60,25 @@ def bronze_frame(
     business = tuple(name for name in contract_columns if not name.startswith("_"))
     schema = bronze_schema(business, bool(suppressed))
     tasks = plan_tasks(looks, layouts, business, suppressed)
+
+    def read(parts: Sequence[Part], archives: Archives) -> Iterator[pa.RecordBatch]:
+        for part in parts:
+            yield from read_part(part, business, archives, suppressed)
+
+    return run_tasks(spark, tasks, read, schema)
+
+
+def run_tasks(
+    spark: SparkSession,
+    tasks: Sequence[Sequence[Part]],
+    do: Callable[[Sequence[Part], Archives], Iterator[pa.RecordBatch]],
+    schema: pa.Schema,
+) -> DataFrame:
+    """What `do` gives of each task's parts, with these columns; an archive stays open from part to part."""
+    ddl = ", ".join(f"`{f.name}` {_SPARK_TYPES[f.type]}" for f in schema)
     if not tasks:
-        return spark.createDataFrame([], ddl(schema))
-    one_a_task = spark.range(0, len(tasks), 1, len(tasks))
-    return one_a_task.mapInArrow(_read_tasks(tasks, business, suppressed), ddl(schema))
-
-
-def ddl(schema: pa.Schema) -> str:
-    """The same columns as Spark writes a schema."""
-    return ", ".join(f"`{f.name}` {_SPARK_TYPES[f.type]}" for f in schema)
+        return spark.createDataFrame([], ddl)
+    return spark.range(0, len(tasks), 1, len(tasks)).mapInArrow(_each_task(tasks, do), ddl)
 
 
 def plan_tasks(
@@ -122,17 +132,16 @@ def _tasks(parts: Sequence[Part]) -> tuple[tuple[Part, ...], ...]:
     return tuple(map(tuple, tasks))
 
 
-def _read_tasks(
-    tasks: Sequence[Sequence[Part]], business: Sequence[str], suppressed: frozenset[str]
+def _each_task(
+    tasks: Sequence[Sequence[Part]], do: Callable[[Sequence[Part], Archives], Iterator[pa.RecordBatch]]
 ) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    def read(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         with Archives() as archives:
             for batch in batches:
                 for task in batch.column(0).to_pylist():
-                    for part in tasks[task]:
-                        yield from read_part(part, business, archives, suppressed)
+                    yield from do(tasks[task], archives)
 
-    return read
+    return run
 
 
 # --- in the executors -------------------------------------------------------------------------

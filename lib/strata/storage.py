@@ -218,13 +218,18 @@ def _arrow_schema(schema: Any) -> pa.Schema:
     return pa.schema([pa.field(f.name, pa.null()) if pa.types.is_nested(f.type) else f for f in schema])
 
 
-def _delta_table(warehouse: Warehouse, table: str, version: int) -> Any:
+def _opened(warehouse: Warehouse, table: str, version: int) -> Any:
     from deltalake import DeltaTable
-    from deltalake.exceptions import DeltaError
 
     path = re.sub(r"^s3a://", "s3://", warehouse.path(table))
+    return DeltaTable(path, version=version, storage_options=files.object_store_options(path))
+
+
+def _delta_table(warehouse: Warehouse, table: str, version: int) -> Any:
+    from deltalake.exceptions import DeltaError
+
     try:
-        return DeltaTable(path, version=version, storage_options=files.object_store_options(path))
+        return _opened(warehouse, table, version)
     except DeltaError as error:
         if "Generic S3 error" in str(error):
             raise
@@ -238,13 +243,11 @@ def _plain_files(warehouse: Warehouse, table: str, version: int) -> tuple[Struct
     Not so with partitions, whose columns stand in no file, nor with what a reader of Delta's first protocol does not know,
     as deletion vectors; nor for many files, of which Delta leaves out by their statistics those that a query needs not.
     """
-    from deltalake import DeltaTable
     from deltalake.exceptions import DeltaError
     from pyspark.sql.types import StructType
 
-    path = re.sub(r"^s3a://", "s3://", warehouse.path(table))
     try:
-        delta = DeltaTable(path, version=version, storage_options=files.object_store_options(path))
+        delta = _opened(warehouse, table, version)
         is_plain = delta.protocol().min_reader_version == 1 and not delta.metadata().partition_columns
         names = [unquote(uri) for uri in delta.get_add_actions(flatten=True).column("path").to_pylist()] if is_plain else []
     except DeltaError:

@@ -81,7 +81,7 @@ class Work:
         if candidate.touched is not None:
             # A MERGE reads its source twice; without this its rows would be computed, and counted, twice.
             candidate.judged = judged = self.keep(judged)
-            measured = judged.agg(*judging.tally_columns(judged, rules, candidate.folds)).collect()[0].asDict()
+            measured = judging.count(judged, rules, candidate.folds)
             accepted = conform(judged.where(judging.is_accepted()), contract)
             commit = self.store.replace_groups(contract, accepted, candidate.touched, candidate.group)
         else:
@@ -89,8 +89,7 @@ class Work:
             observation = Observation(f"gate of {contract.table}")
             counts = judging.tally_columns(judged, rules, candidate.folds)
             has_ids = "_identity" in judged.columns
-            # Spark would make every column below the count, the rejected rows' reasons for each row too.
-            narrow = judged.select(*[name for name in judged.columns if name in contract.columns or name in judging.counted_columns(rules)])
+            narrow = judging.narrow(judged, contract.columns, rules)
             observed = narrow.observe(observation, *counts, *([judging.marks_of_rejected()] if has_ids else []))
             commit = write(contract, conform(observed.where(judging.is_accepted()), contract))
             measured = observation.get
@@ -129,7 +128,7 @@ class Work:
                 f"they hold {rows}: run again"
             )
         candidate.judged = judging.judge(rest, rules, candidate.rows)
-        measured = candidate.judged.agg(*judging.tally_columns(candidate.judged, rules, candidate.folds)).collect()[0].asDict()
+        measured = judging.count(candidate.judged, rules, candidate.folds)
         tally = judging.read_tally(measured, candidate.rows_in, rules, candidate.folds)
         judging.add_written(tally, rows, identity, broken)
         commit = self.store.append_files(contract, added)
