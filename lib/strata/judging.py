@@ -23,6 +23,7 @@ _ROW_ID = ("_file_sha256", "_record_number")
 _RULES_A_WORD = 62
 _ACCEPTED, _FOLDED, _REJECTED = 0, 1, 2
 _MARKS = 1 << 18
+_FEW_MARKS = 200
 
 
 @dataclass(frozen=True)
@@ -204,11 +205,15 @@ def marked(judged: DataFrame, marks: str) -> DataFrame:
     """
     from pyspark.sql import functions as F
 
+    found = [int(mark) for mark in marks.split(",") if mark]
+    mark = F.pmod("_identity", F.lit(_MARKS))
+    if len(found) <= _FEW_MARKS:
+        return judged.where(mark.isin(found))
+    # Looking a mark up in a table costs the same however many there are; but the table stands in the plan, as text too.
     table = bytearray(_MARKS)
-    for mark in filter(None, marks.split(",")):
-        table[int(mark)] = 1
-    has_mark = F.substring(F.lit(bytes(table)), F.pmod("_identity", F.lit(_MARKS)).cast("int") + 1, F.lit(1)) == F.lit(b"\1")
-    return judged.where(has_mark)
+    for number in found:
+        table[number] = 1
+    return judged.where(F.substring(F.lit(bytes(table)), mark.cast("int") + 1, F.lit(1)) == F.lit(b"\1"))
 
 
 def read_tally(observed: dict[str, Any], rows_in: int, rules: list[Rule], folds: tuple[str, ...]) -> Tally:

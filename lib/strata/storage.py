@@ -338,8 +338,7 @@ class Store:
         before = self._latest(contract.table)
         if not added:
             return Commit(before, self.run_id, 0, "NONE")
-        actions: list[dict[str, Any]] = [{"txn": {"appId": f"{self.run_id}/{contract.table}/{before}", "version": 0}}]
-        actions += [
+        actions = [
             {
                 "add": {
                     "path": file.name,
@@ -384,7 +383,8 @@ class Store:
         source = frame.withColumn("_gone", F.lit(False)).unionByName(gone.withColumn("_gone", F.lit(True)), allowMissingColumns=True)
         condition = " AND ".join(f"t.`{name}` = s.`{name}`" for name in key)
         values = {f"`{name}`": f"s.`{name}`" for name in contract.columns}
-        with self._commit_marks(contract.table), self._sent("commit", contract.table, before):
+        # A MERGE takes its mark from the session only.
+        with self._settings({"commitInfo.userMetadata": self.run_id}), self._sent("commit", contract.table, before):
             (
                 self._delta(contract.table)
                 .alias("t")
@@ -439,14 +439,7 @@ class Store:
 
     def _write(self, contract: Contract, frame: DataFrame, mode: str) -> Commit:
         before = self._latest(contract.table)
-        writer = (
-            frame.write.format("delta")
-            .mode(mode)
-            .option("userMetadata", self.run_id)
-            # Unique to this attempt: it only makes a lost response harmless, it is no identity.
-            .option("txnAppId", f"{self.run_id}/{contract.table}/{before}")
-            .option("txnVersion", 0)
-        )
+        writer = frame.write.format("delta").mode(mode).option("userMetadata", self.run_id)
         held = [(f.name, f.dataType) for f in self.read(contract.table, before).schema]
         if held != [(f.name, f.dataType) for f in frame.schema]:
             # The contract's columns have changed. Only then: with it, Delta forgets NOT NULL and comments.
@@ -489,16 +482,6 @@ class Store:
         return commit
 
     @contextmanager
-    def _commit_marks(self, table: str) -> Iterator[None]:
-        """Sets the commit's marks for one MERGE, which takes them from the session only.
-
-        Left on the session, txnAppId would silently skip the next table's write.
-        """
-        marks = {"commitInfo.userMetadata": self.run_id, "write.txnAppId": f"{self.run_id}/{table}", "write.txnVersion": "0"}
-        with self._settings(marks):
-            yield
-
-    @contextmanager
     def _settings(self, settings: dict[str, str]) -> Iterator[None]:
         """Delta's settings for one operation; each is unset behind it."""
         prefix = "spark.databricks.delta."
@@ -511,8 +494,7 @@ class Store:
                 self.spark.conf.unset(prefix + key)
 
     def _restore(self, table: str, version: int) -> None:
-        with self._commit_marks(table):
-            self.spark.conf.set("spark.databricks.delta.commitInfo.userMetadata", f"restore {version} {self.run_id}")
+        with self._settings({"commitInfo.userMetadata": f"restore {version} {self.run_id}"}):
             delta = self._delta(table)
             with self._sent("restore", table, self._latest(table)):
                 delta.restoreToVersion(version)

@@ -118,11 +118,13 @@ def commerce_order_lines(items: DataFrame, sales: DataFrame, orders: DataFrame, 
     known = orders.select("order_id", F.col("order_date").alias("sale_date"), "customer_id", "status", "is_counted")
     catalogue = products.select("product_id", "category_id", F.lit(True).alias("_is_listed"))
 
-    def read(lines: DataFrame) -> DataFrame:
-        found = lines.join(catalogue, on="product_id", how="left").join(known, on="order_id", how="left")
+    def place(lines: DataFrame, *flags: Column) -> DataFrame:
+        # Lines are sorted by their order to be joined with it: whatever can be told of them afterwards is not carried along.
+        found = lines.join(known, on="order_id", how="left").join(catalogue, on="product_id", how="left")
         return found.withColumns(
             {
-                "_reasons": add_reasons(
+                "_reasons": reasons(
+                    *flags,
                     flag(F.col("sale_date").isNull(), "its order is unknown"),
                     flag(F.col("product_id").isNotNull() & F.col("_is_listed").isNull(), "its product is unknown"),
                 ),
@@ -130,13 +132,12 @@ def commerce_order_lines(items: DataFrame, sales: DataFrame, orders: DataFrame, 
             }
         ).drop("_is_listed")
 
-    latest = resolve(items, _LINE_KEY, _LINE, "line", lambda lines: read(_typed_items(lines)))
-    sold = keep_latest(read(_typed_sales(sales)), _LINE_KEY, _LINE, "line")
-    return latest.unionByName(sold).drop("_order")
+    latest = resolve(items, _LINE_KEY, _LINE, "line", lambda lines: place(_typed_items(lines), *_reasons_of_item()))
+    sold = keep_latest(place(_typed_sales(sales), *_reasons_of_sale()), _LINE_KEY, _LINE, "line")
+    return latest.drop("_is_unread").unionByName(sold).drop("_order")
 
 
 def _typed_items(items: DataFrame) -> DataFrame:
-    # The values in a step of their own: each reason names one, and would parse its text anew.
     typed = items.select(
         empty_to_null("order_item_id").alias("order_item_id"),
         empty_to_null("order_id").alias("order_id"),
@@ -149,24 +150,31 @@ def _typed_items(items: DataFrame) -> DataFrame:
         "_file_sha256",
         "_record_number",
     )
-    judged = typed.withColumn(
-        "_reasons",
-        reasons(
-            *_reasons_of_line(),
-            missing("order_item_id", "a line must have an id"),
-            flag(F.col("quantity") < 1, "quantity must be at least 1"),
-            unread("_told", "discount", "discount must be a plain number with at most four decimals"),
-            flag(F.col("discount") < 0, "discount must not be negative"),
-        ),
+    # In a step of its own, for an expression that parses would be computed anew for each value that names it.
+    is_told, none = F.col("_told").isNotNull(), F.lit(0).cast(MONEY)
+    return typed.withColumns(
+        {
+            "_is_unread": is_told & F.col("discount").isNull(),
+            "discount": F.when(is_told, F.col("discount")).otherwise(none),
+        }
+    ).drop("_told")
+
+
+def _reasons_of_item() -> tuple[Column, ...]:
+    """Of a typed line of a file of lines."""
+    return (
+        *_reasons_of_line(),
+        missing("order_item_id", "a line must have an id"),
+        flag(F.col("quantity") < 1, "quantity must be at least 1"),
+        flag(F.col("_is_unread"), "discount must be a plain number with at most four decimals"),
+        flag(F.col("discount") < 0, "discount must not be negative"),
     )
-    none = F.lit(0).cast(MONEY)
-    return judged.withColumn("discount", F.when(F.col("_told").isNull(), none).otherwise(F.col("discount"))).drop("_told")
 
 
 def _typed_sales(sales: DataFrame) -> DataFrame:
     """Lines of a shop's sales. They have no ids: a line is known by its content, so an equal one is the same line told twice."""
     content = ("order_id", "product_id", "product_name", "quantity", "sold_at", "unit_price", "customer", "country")
-    typed = sales.select(
+    return sales.select(
         F.concat(F.lit("content:"), F.substring(content_hash(*[F.col(name) for name in content]), 1, 32)).alias("order_item_id"),
         empty_to_null("order_id").alias("order_id"),
         empty_to_null("product_id").alias("product_id"),
@@ -177,14 +185,15 @@ def _typed_sales(sales: DataFrame) -> DataFrame:
         "_file_sha256",
         "_record_number",
     )
+
+
+def _reasons_of_sale() -> tuple[Column, ...]:
+    """Of a typed line of a shop's sales."""
     quantity, is_credit = F.col("quantity"), F.col("order_id").startswith(CREDIT)
-    return typed.withColumn(
-        "_reasons",
-        reasons(
-            *_reasons_of_line(),
-            flag((quantity < 0) & ~is_credit, "a negative quantity must stand in a credit note: it corrects the stock, and sells nothing"),
-            flag((quantity > 0) & is_credit, "a credit note must take back, by a negative quantity"),
-        ),
+    return (
+        *_reasons_of_line(),
+        flag((quantity < 0) & ~is_credit, "a negative quantity must stand in a credit note: it corrects the stock, and sells nothing"),
+        flag((quantity > 0) & is_credit, "a credit note must take back, by a negative quantity"),
     )
 
 
