@@ -95,7 +95,7 @@ def _gated(frame: DataFrame, target: str) -> int:
     judged = judging.judge(frame, rules, Rows.ONE_TO_ONE)
     observation = Observation("gate")
     narrow = judging.narrow(judged, frame.columns, rules)
-    counted = narrow.observe(observation, *judging.tally_columns(judged, rules, ()))
+    counted = narrow.observe(observation, *judging.tally_columns(judged, rules, ()), judging.marks_of_rejected())
     counted.where(judging.is_accepted()).select(*frame.columns).write.format("delta").save(target)
     written: int = observation.get["rows_written"]
     return written

@@ -201,11 +201,15 @@ class Child:
 class Nursery:
     """Keeps one child warm ahead of need."""
 
-    def __init__(self, classes: Path, scratch: Path) -> None:
-        self.classes, self.scratch, self.next = classes, scratch, Child(classes, scratch)
+    def __init__(self, classes: Path, scratch: Path, environment: dict[str, str] | None = None) -> None:
+        self.classes, self.scratch, self.environment = classes, scratch, environment or {}
+        self.next = self._child()
+
+    def _child(self) -> Child:
+        return Child(self.classes, self.scratch, self.environment)
 
     def take(self) -> Child:
-        child, self.next = self.next, Child(self.classes, self.scratch)
+        child, self.next = self.next, self._child()
         child.wait_until_ready()
         return child
 
@@ -241,11 +245,12 @@ def kill_and_rerun(spark: SparkSession, stage: Stage, scenario: str, kills: Sequ
     feed, raw = stage.case.feed, stage.raw[scenario]
     warehouse = stage.start(scenario, folder)
     final = 1 if scenario == "first" else 2
+    argv = ["run", feed, "--raw", str(raw), "--quiet", *(["--full"] if scenario == "full" else [])]
     fired = 0
     with Reader(warehouse, feed, stage.expected) as reader:
         for number, kill in enumerate(kills):
             told = f"kill {number + 1}; {replay_line(feed, scenario, kills)}"
-            _kill_once(stage, scenario, kill, nursery.take(), warehouse, told)
+            kill_once(argv, kill, nursery.take(), warehouse, told)
             fired += 1
             between = published(warehouse, feed)
             assert between in (stage.expected[final], stage.expected.get(final - 1, {})), f"a half run is published: {told}"
@@ -261,13 +266,13 @@ def kill_and_rerun(spark: SparkSession, stage: Stage, scenario: str, kills: Sequ
     return fired
 
 
-def _kill_once(stage: Stage, scenario: str, kill: str, child: Child, warehouse: Warehouse, told: str) -> None:
+def kill_once(argv: list[str], kill: str, child: Child, warehouse: Warehouse, told: str) -> None:
+    """Lets the child do what `argv` says until the kill; an AssertionError where that never fires."""
     log = Path(warehouse.root).with_suffix(".fired")
     log.write_text("")
     if kill.startswith("file:"):
         _watch(Path(warehouse.root), kill.removeprefix("file:"), child, log)
-    full = ["--full"] if scenario == "full" else []
-    child.tell(["run", stage.case.feed, "--raw", str(stage.raw[scenario]), "--warehouse", warehouse.root, "--quiet", *full], kill, log)
+    child.tell([*argv, "--warehouse", warehouse.root], kill, log)
     code, said = child.end()
     proof = [line for line in log.read_text().splitlines() if line.startswith("fired ")]
     assert proof, f"the kill never fired (exit {code}, {said[-500:]}): {told}"
@@ -304,4 +309,4 @@ def chains(stage: Stage, kills: int, seed: int, scenarios: Sequence[str] = SCENA
         left -= length
 
 
-__all__ = ["CASES", "Child", "Nursery", "Stage", "chains", "kill_and_rerun", "replay_line", "run_here"]
+__all__ = ["CASES", "Child", "Nursery", "Stage", "chains", "kill_and_rerun", "kill_once", "replay_line", "run_here"]
