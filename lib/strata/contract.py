@@ -230,19 +230,27 @@ def _check_fields(fields: tuple[Field, ...], layer: str, findings: list[str]) ->
 
 def struct_type(fields: tuple[Field, ...], enforce_required: bool = True) -> Any:
     """The Spark StructType of `fields`, with descriptions as column comments."""
-    from pyspark.sql.types import StructField, StructType, _parse_datatype_string
+    from pyspark.sql.types import StructField, StructType
 
     return StructType(
         [
             StructField(
                 field.name,
-                _parse_datatype_string(field.type),
+                _spark_type(field.type),
                 nullable=not (enforce_required and field.required),
                 metadata={"comment": _comment(field)},
             )
             for field in fields
         ]
     )
+
+
+@cache
+def _spark_type(text: str) -> Any:
+    """Kept, for the JVM parses it: of a small run's calls to the JVM, one in sixteen asked for a type that was known."""
+    from pyspark.sql.types import _parse_datatype_string
+
+    return _parse_datatype_string(text)
 
 
 def _comment(field: Field) -> str:

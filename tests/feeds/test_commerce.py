@@ -17,6 +17,8 @@ from strata.feeds.commerce.params import Params
 from strata.feeds.commerce.records import REPEATED, SUPERSEDED, keep_latest, split_shared
 from strata.feeds.commerce.values import parse_date, parse_money, parse_units, revenue_of
 
+from tests.frames import local_frame
+
 pytestmark = pytest.mark.spark
 
 
@@ -24,7 +26,7 @@ def bronze(spark: SparkSession, source: str, *rows: dict[str, Any]) -> DataFrame
     """Bronze records as told, the rest null; numbered from 1 in a file of their own."""
     fields = tuple(f for f in load_contract(f"bronze.commerce_{source}").fields if f.name not in ("_run_id", "_ingested_at"))
     full = [{"_file_sha256": "f", "_record_number": n} | row for n, row in enumerate(rows, 1)]
-    return spark.createDataFrame([tuple(row.get(f.name) for f in fields) for row in full], struct_type(fields, enforce_required=False))
+    return local_frame(spark, ([row.get(f.name) for f in fields] for row in full), struct_type(fields, enforce_required=False))
 
 
 def test_a_lines_revenue_is_exact_and_rounds_half_away_from_zero(spark: SparkSession) -> None:

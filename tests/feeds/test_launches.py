@@ -33,6 +33,8 @@ from strata.source import load_layouts
 from strata.suite import load_suite
 from strata.table import Rows
 
+from tests.frames import local_frame
+
 SAMPLE = Path(__file__).parents[2] / "samples" / "launches" / "launches" / "spacex_launches_v5.json"
 BRONZE = "bronze.launches_launches"
 FLIGHTS, CORE_FLIGHTS = "silver.launches_flights", "silver.launches_core_flights"
@@ -54,7 +56,7 @@ def bronze(spark: SparkSession, *rows: dict[str, Any]) -> DataFrame:
     fields = tuple(field for field in load_contract(BRONZE).fields if field.name not in ENGINE_ONLY)
     full = [{"_file_sha256": "f", "_record_number": n} | row for n, row in enumerate(rows, 1)]
     schema = struct_type(fields, enforce_required=False)
-    return spark.createDataFrame([tuple(row.get(field.name) for field in fields) for row in full], schema)
+    return local_frame(spark, ([row.get(field.name) for field in fields] for row in full), schema)
 
 
 def judge(frame: DataFrame, table: str) -> DataFrame:

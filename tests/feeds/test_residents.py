@@ -18,6 +18,7 @@ from strata.feeds.residents.people import residents_people
 from strata.feeds.residents.postcodes import residents_postcodes
 
 from tests.feeds import oracle_residents as oracle
+from tests.frames import local_frame
 
 pytestmark = pytest.mark.spark
 
@@ -35,7 +36,7 @@ def frame(spark: SparkSession, table: str, rows: list[Row]) -> DataFrame:
     fields = tuple(field for field in load_contract(table).fields if field.name not in ("_run_id", "_ingested_at"))
     full = [{"_file_sha256": "f", "_record_number": n} | row for n, row in enumerate(rows, 1)]
     schema = struct_type(fields, enforce_required=False)
-    return spark.createDataFrame([tuple(row.get(field.name) for field in fields) for row in full], schema)
+    return local_frame(spark, ([row.get(field.name) for field in fields] for row in full), schema)
 
 
 def said(person: str, postcode: str | None = "y1", day: dt.date | None = JANUARY, **more: Any) -> Row:

@@ -33,6 +33,7 @@ from strata.suite import load_suite
 from strata.table import Rows
 
 from tests.feeds import oracle_soil as oracle
+from tests.frames import local_frame
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 BOUNDARIES = SAMPLES / "soil" / "boundaries" / "natural_earth_10m_europe.geojson"
@@ -47,7 +48,7 @@ def bronze(spark: SparkSession, table: str, *rows: dict[str, Any], source: str =
     fields = tuple(field for field in load_contract(table).fields if field.name not in ENGINE_ONLY)
     full = [{"source": source, "_file_sha256": "f", "_record_number": n} | row for n, row in enumerate(rows, 1)]
     schema = struct_type(fields, enforce_required=False)
-    return spark.createDataFrame([tuple(row.get(field.name) for field in fields) for row in full], schema)
+    return local_frame(spark, ([row.get(field.name) for field in fields] for row in full), schema)
 
 
 def samples(spark: SparkSession, *rows: dict[str, Any], source: str = "points") -> DataFrame:
