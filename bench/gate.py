@@ -94,8 +94,7 @@ def _gated(frame: DataFrame, target: str) -> int:
     rules = gate.row_rules(frame, _suite())
     judged = judging.judge(frame, rules, Rows.ONE_TO_ONE)
     observation = Observation("gate")
-    narrow = judging.narrow(judged, frame.columns, rules)
-    counted = narrow.observe(observation, *judging.tally_columns(judged, rules, ()), judging.marks_of_rejected())
+    counted = judging.observed(judged, observation, frame.columns, rules, ())
     counted.where(judging.is_accepted()).select(*frame.columns).write.format("delta").save(target)
     written: int = observation.get["rows_written"]
     return written

@@ -11,7 +11,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 from strata import gate, judging
 from strata.contract import Contract, Field, load_contract, split_name, struct_type
@@ -20,6 +20,7 @@ from strata.suite import Expectation, Suite, load_suite
 from strata.table import Rows
 
 from tests import mutants
+from tests.frames import local_frame
 from tests.mutants import Row
 
 TABLES = mutants.table_names()
@@ -27,7 +28,7 @@ TABLES = mutants.table_names()
 
 def frame_of(spark: SparkSession, contract: Contract, rows: list[Row]) -> DataFrame:
     """The rows with the contract's types; NULL is let in everywhere, as it is before the gate."""
-    return spark.createDataFrame(mutants.complete(contract, rows), struct_type(contract.fields, enforce_required=False)).coalesce(1)
+    return local_frame(spark, mutants.complete(contract, rows), struct_type(contract.fields, enforce_required=False)).coalesce(1)
 
 
 def count_by_gate(frame: DataFrame, suite: Suite) -> dict[str, int]:
@@ -76,7 +77,7 @@ def test_counts_equal_those_of_great_expectations(spark: SparkSession, table: st
     frame = frame_of(spark, contract, rows)
     rules = [e for e in suite.expectations if e.is_uniqueness or gate.is_row_expectation(e)]
 
-    ours = count_by_gate(frame, suite) | {e.text: gate._unique(frame, e).unexpected for e in rules if e.is_uniqueness}
+    ours = count_by_gate(frame, suite) | {e.text: gate._unique(frame, len(rows), e).unexpected for e in rules if e.is_uniqueness}
     theirs = count_by_library(frame, rules)
 
     assert {e.description: ours[e.text] for e in rules} == {e.description: n for e, n in zip(rules, theirs, strict=True)}
@@ -158,7 +159,8 @@ def test_every_type_of_row_expectation_counts_as_great_expectations_does(spark: 
     suite = suite_of(*EVERY_TYPE)
     frame = frame_of(spark, MIXED, MIXED_ROWS)
 
-    ours = count_by_gate(frame, suite) | {e.text: gate._unique(frame, e).unexpected for e in suite.expectations if e.is_uniqueness}
+    unique = [e for e in suite.expectations if e.is_uniqueness]
+    ours = count_by_gate(frame, suite) | {e.text: gate._unique(frame, len(MIXED_ROWS), e).unexpected for e in unique}
     theirs = count_by_library(frame, list(suite.expectations))
 
     told = [(e.type, e.kwargs) for e in suite.expectations]
@@ -191,7 +193,7 @@ def killed_by_row(spark: SparkSession, table: str) -> dict[str, str]:
     numbers = Field("_number", "int", "")
     rows = [*bases, *(mutant.row for mutant in made)]
     numbered = [(*cells, n) for n, cells in enumerate(mutants.complete(contract, rows))]
-    frame = spark.createDataFrame(numbered, struct_type((*contract.fields, numbers), enforce_required=False)).coalesce(1)
+    frame = local_frame(spark, numbered, struct_type((*contract.fields, numbers), enforce_required=False)).coalesce(1)
     rules = gate.row_rules(frame, suite)
     judged = judging.judge(frame, rules, Rows.ONE_TO_ONE)
     broken = F.array(*(rule.breaks for rule in rules)) if rules else F.array().cast("array<boolean>")
@@ -223,7 +225,7 @@ def audit(spark: SparkSession, table: str, whole: mutants.Whole) -> gate.Verdict
     contract, suite = load_contract(table), load_suite(table)
     frame = frame_of(spark, contract, whole.rows)
     views = {name: frame_of(spark, load_contract(name), rows) for name, rows in whole.views.items()}
-    outcomes = gate.audit(frame, suite, contract, views)
+    outcomes = gate.audit(frame, len(whole.rows), suite, contract, views)
     return gate.verdict(contract, suite, judging.Tally(), outcomes, len(whole.rows), 0, time.monotonic())
 
 
@@ -297,9 +299,26 @@ def tally_of(
 ) -> judging.Tally:
     rules = gate.row_rules(frame, suite)
     judged = judging.judge(frame, rules, rows)
-    tally = judging.read_tally(judged.agg(*judging.tally_columns(judged, rules, folds)).first().asDict(), rows_in, rules, folds)
+    tally = judging.read_tally(judging.count(judged, rules, folds), rows_in, rules, folds)
     judging.count_broken(tally, judged.where(judging.is_rejected()), rules)
     return tally
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize("every", [100, 3])
+def test_the_rejected_rows_are_found_again_by_their_marks_be_they_few_or_many(spark: SparkSession, every: int) -> None:
+    numbered = spark.range(1500).select(F.lit("f").alias("_file_sha256"), F.col("id").alias("_record_number"))
+    frame = numbered.withColumn("_reasons", F.when(F.col("_record_number") % every == 0, F.array(F.lit("no"))))
+    judged, observation = judging.judge(frame, [], Rows.ONE_TO_ONE), Observation()
+    judging.observed(judged, observation, ["_record_number"], [], ()).write.format("noop").mode("overwrite").save()
+
+    found = judging.marked(judged, observation.get["marks"])
+
+    rejected = {row["_record_number"] for row in found.where(judging.is_rejected()).collect()}
+    assert rejected == set(range(0, 1500, every))
+    assert observation.get["rows_rejected"] == len(rejected)
+    # Few others are computed again.
+    assert found.count() < len(rejected) + 30
 
 
 @pytest.fixture(scope="module")
@@ -451,7 +470,7 @@ def test_a_failed_warning_stops_nothing_and_row_rules_stop_nothing() -> None:
 def test_a_table_expectation_that_cannot_answer_fails_the_gate(spark: SparkSession) -> None:
     suite = suite_of(("unexpected_rows_expectation", {"unexpected_rows_query": "SELECT nothing FROM {batch}"}))
     with pytest.raises(GateFailed, match="an expectation must be able to answer; unexpected_rows_expectation could not"):
-        gate.audit(words(spark, ("b", 0)), suite, PAIRS, {})
+        gate.audit(words(spark, ("b", 0)), 1, suite, PAIRS, {})
 
 
 @pytest.mark.spark
@@ -459,6 +478,6 @@ def test_what_a_personal_column_holds_is_not_told(spark: SparkSession) -> None:
     rules = [("expect_column_max_to_be_between", {"column": name, "max_value": 0}) for name in ("name", "size")]
     contract = Contract("silver.toy_people", "", "", (Field("name", "double", "", is_personal=True), Field("size", "double", "")))
     frame = spark.createDataFrame([(424242.0, 7.0)], "name double, size double")
-    outcomes = gate.audit(frame, suite_of(*rules), contract, {})
+    outcomes = gate.audit(frame, 1, suite_of(*rules), contract, {})
     told = {o.expectation.kwargs["column"]: (o.success, o.observed) for o in outcomes}
     assert told == {"name": (False, None), "size": (False, "7.0")}

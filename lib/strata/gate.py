@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from strata.contract import Contract
 from strata.errors import DeclarationError, GateFailed
 from strata.judging import Rule, Tally
+from strata.keys import shared_hashes
 from strata.suite import Expectation, Suite
 
 if TYPE_CHECKING:
@@ -222,27 +223,27 @@ def row_outcomes(rules: list[Rule], tally: Tally) -> list[Outcome]:
     return [Outcome(rule.expectation, count == 0, count) for rule, count in zip(rules, tally.broken, strict=True)]
 
 
-def audit(candidate: DataFrame, suite: Suite, contract: Contract, views: dict[str, DataFrame]) -> list[Outcome]:
-    """Runs the suite's table expectations and uniqueness on the whole candidate.
+def audit(candidate: DataFrame, rows: int, suite: Suite, contract: Contract, views: dict[str, DataFrame]) -> list[Outcome]:
+    """Runs the suite's table expectations and uniqueness on the whole candidate, which has `rows` rows.
 
     `{silver.other_table}` in a query names another table as this run sees it.
     """
-    outcomes = [_unique(candidate, e) for e in suite.expectations if e.is_uniqueness]
+    outcomes = [_unique(candidate, rows, e) for e in suite.expectations if e.is_uniqueness]
     rest = [e for e in suite.expectations if not e.is_uniqueness and not is_row_expectation(e)]
     return outcomes + (_validate(candidate, rest, contract, views) if rest else [])
 
 
-def _unique(candidate: DataFrame, expectation: Expectation) -> Outcome:
+def _unique(candidate: DataFrame, rows: int, expectation: Expectation) -> Outcome:
     """Counts every row whose key another row shares, as Great Expectations does.
 
     Rows whose key is NULL in every column are ignored, or as `ignore_row_if` says.
     """
     from pyspark.sql import functions as F
 
-    keys = [F.col(name) for name in expectation.columns]
+    keys = tuple(map(F.col, expectation.columns))
     known = candidate.select(*keys).where(~_is_ignored(expectation, expectation.kwargs.get("ignore_row_if", "all_values_are_missing")))
-    # Equal keys have equal hashes, which are grouped several times quicker than texts; only where hashes agree are the keys asked.
-    if known.select(F.xxhash64(*keys).alias("hash")).groupBy("hash").count().where("count > 1").isEmpty():
+    # Equal keys have equal hashes; only where hashes agree are the keys asked.
+    if shared_hashes(known, keys, rows, most=1).num_rows == 0:
         return Outcome(expectation, True, 0)
     shared = known.groupBy(*keys).count().where("count > 1").agg(F.coalesce(F.sum("count"), F.lit(0)).alias("n"))
     count = int(shared.first()["n"])  # type: ignore[index]

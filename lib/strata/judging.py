@@ -16,13 +16,14 @@ from strata.suite import Expectation
 from strata.table import Rows
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame
+    from pyspark.sql import Column, DataFrame, Observation
 
 _ROW_ID = ("_file_sha256", "_record_number")
 # The bits of one bigint; a suite of more row rules takes another column.
 _RULES_A_WORD = 62
 _ACCEPTED, _FOLDED, _REJECTED = 0, 1, 2
 _MARKS = 1 << 18
+# Looking a mark up in a table costs the same however many there are; but the table stands in the plan, as text too.
 _FEW_MARKS = 200
 
 
@@ -174,13 +175,16 @@ def tally_columns(judged: DataFrame, rules: list[Rule], folds: tuple[str, ...]) 
     return columns
 
 
-def narrow(judged: DataFrame, columns: Sequence[str], rules: list[Rule]) -> DataFrame:
-    """These columns of judged rows, and those that `tally_columns` and `marks_of_rejected` read.
+def observed(judged: DataFrame, observation: Observation, columns: Sequence[str], rules: list[Rule], folds: tuple[str, ...]) -> DataFrame:
+    """Judged rows with these columns and `_verdict`, which are counted on their way into `observation`.
 
-    Spark would make every column below a count, the rejected rows' reasons for each row too.
+    It answers as `count` does, and where rows have ids, with the `marks` of the rejected ones for `marked`. Other columns are
+    left out: Spark would make every column below a count, the rejected rows' reasons for each row too.
     """
     wanted = {*columns, "_verdict", "_fold", "_rows", "_identity", *broken_columns(rules)}
-    return judged.select(*[name for name in judged.columns if name in wanted])
+    narrow = judged.select(*[name for name in judged.columns if name in wanted])
+    marks = [_marks_of_rejected()] if "_identity" in judged.columns else []
+    return narrow.observe(observation, *tally_columns(judged, rules, folds), *marks)
 
 
 def count(judged: DataFrame, rules: list[Rule], folds: tuple[str, ...]) -> dict[str, Any]:
@@ -189,7 +193,7 @@ def count(judged: DataFrame, rules: list[Rule], folds: tuple[str, ...]) -> dict[
     return answers
 
 
-def marks_of_rejected() -> Column:
+def _marks_of_rejected() -> Column:
     """A further aggregate for `tally_columns`: which of `_MARKS` marks, dealt out by the rows' ids, the rejected rows have."""
     from pyspark.sql import functions as F
 
@@ -209,7 +213,6 @@ def marked(judged: DataFrame, marks: str) -> DataFrame:
     mark = F.pmod("_identity", F.lit(_MARKS))
     if len(found) <= _FEW_MARKS:
         return judged.where(mark.isin(found))
-    # Looking a mark up in a table costs the same however many there are; but the table stands in the plan, as text too.
     table = bytearray(_MARKS)
     for number in found:
         table[number] = 1

@@ -87,13 +87,10 @@ class Work:
         else:
             # The filter stands above the count, where Spark leaves it.
             observation = Observation(f"gate of {contract.table}")
-            counts = judging.tally_columns(judged, rules, candidate.folds)
-            has_ids = "_identity" in judged.columns
-            narrow = judging.narrow(judged, contract.columns, rules)
-            observed = narrow.observe(observation, *counts, *([judging.marks_of_rejected()] if has_ids else []))
+            observed = judging.observed(judged, observation, contract.columns, rules, candidate.folds)
             commit = write(contract, conform(observed.where(judging.is_accepted()), contract))
             measured = observation.get
-            candidate.judged = judging.marked(judged, measured["marks"]) if has_ids else judged
+            candidate.judged = judging.marked(judged, measured["marks"]) if "marks" in measured else judged
         self.written[contract.table] = commit.version
         tally = judging.read_tally(measured, candidate.rows_in, rules, candidate.folds)
         if candidate.touched is None and commit.rows_written is not None and commit.rows_written != tally.rows_written:
@@ -191,7 +188,7 @@ class Work:
         previous = self.states.get(table)
         total_rows, identity = self._totals(candidate, tally, whole, previous)
         outcomes = gate.row_outcomes(rules, tally)
-        outcomes += gate.audit(whole, suite, contract, self._views(suite, whole))
+        outcomes += gate.audit(whole, total_rows, suite, contract, self._views(suite, whole))
         discarded = self._discarded(table, quarantine)
         verdict = gate.verdict(contract, suite, tally, outcomes, total_rows, max(0, quarantine.rejected - discarded), started)
         overridden_by = self._override(verdict)

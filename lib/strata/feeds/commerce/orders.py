@@ -130,11 +130,11 @@ def commerce_order_lines(items: DataFrame, sales: DataFrame, orders: DataFrame, 
                 ),
                 "revenue": revenue_of("quantity", "unit_price", "discount"),
             }
-        ).drop("_is_listed")
+        ).drop("_is_listed", "_is_unread")
 
     latest = resolve(items, _LINE_KEY, _LINE, "line", lambda lines: place(_typed_items(lines), *_reasons_of_item()))
     sold = keep_latest(place(_typed_sales(sales), *_reasons_of_sale()), _LINE_KEY, _LINE, "line")
-    return latest.drop("_is_unread").unionByName(sold).drop("_order")
+    return latest.unionByName(sold).drop("_order")
 
 
 def _typed_items(items: DataFrame) -> DataFrame:

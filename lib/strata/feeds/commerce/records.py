@@ -8,6 +8,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from strata.columns import add_reasons, flag
+from strata.keys import shared_hashes
 
 SUPERSEDED = "superseded by a later delivery"
 REPEATED = "same as another record"
@@ -21,16 +22,15 @@ _MOST_SHARED = 1_000_000
 def split_shared(rows: DataFrame, key: tuple[str, ...]) -> tuple[DataFrame, DataFrame]:
     """The rows that have their key to themselves, and those that may share it: the first need no sorting, and are most.
 
-    Keys are told apart by their 64-bit hash: two that collide are taken for shared, which costs time and no more.
+    Two keys whose hashes collide are taken for shared, which costs time and no more.
     The keys are counted here and now: where none is shared, as in most files, nothing of the second part is planned.
     """
-    hashed = rows.withColumn("_hash", F.xxhash64(*key))
-    shared = hashed.groupBy("_hash").agg(F.count(F.lit(1)).alias("_n")).where("_n > 1").select("_hash")
-    found = shared.limit(_MOST_SHARED + 1).toArrow()
+    found = shared_hashes(rows, tuple(map(F.col, key)), rows.count(), _MOST_SHARED + 1)
     if found.num_rows == 0:
         return rows, rows.limit(0)
     if found.num_rows > _MOST_SHARED:
         return rows.limit(0), rows
+    hashed = rows.withColumn("_hash", F.xxhash64(*key))
     known = rows.sparkSession.createDataFrame(found)
     alone, several = (hashed.join(F.broadcast(known), on="_hash", how=how).drop("_hash") for how in ("left_anti", "left_semi"))
     return alone, several
