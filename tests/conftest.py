@@ -54,6 +54,13 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     session_.stop()
 
 
+def people_project(folder: Path) -> Path:
+    """The toy project with the feed of persons laid over it, in a new folder."""
+    shutil.copytree(TOY, folder)
+    shutil.copytree(TOY.parent / "people_project", folder, dirs_exist_ok=True)
+    return folder
+
+
 @pytest.fixture
 def toy_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A copy of the toy project whose contracts and suites a test may change."""

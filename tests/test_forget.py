@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ from strata.plan import Options, make_plan
 from strata.run import Report, rollback, run_feed
 from strata.storage import Warehouse, read_arrow
 
-from tests.conftest import TOY, forget_declarations
+from tests.conftest import TOY, forget_declarations, people_project
 
 ANN, BOB = "Ann@Example.org", "bob@example.org"
 HEADER = "email,name,town,since"
@@ -30,9 +29,7 @@ HEADER = "email,name,town,since"
 @pytest.fixture(scope="module")
 def feed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Feed]:
     """The feed of persons, laid over a copy of the toy project."""
-    project = tmp_path_factory.mktemp("project") / "own"
-    shutil.copytree(TOY, project)
-    shutil.copytree(TOY.parent / "people_project", project, dirs_exist_ok=True)
+    project = people_project(tmp_path_factory.mktemp("project") / "own")
     os.environ["STRATA_PROJECT"] = str(project)
     strata.feeds.__path__.append(str(project / "feeds"))
     forget_declarations()

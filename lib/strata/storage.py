@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 REASONS = Field("_reasons", "array<string>", "Every rule that the row breaks", is_provenance=True)
 
 _MOST_PLAIN_FILES = 200
+_WAITS = (0.05, 0.2, 1.0)
+"""Seconds between looks at a log of which a file is being written."""
+_CUT_OFF = "Requested range"
+"""What delta-rs says of a file that is shorter than it was told."""
 
 # Published versions stay readable this long after newer ones: a rollback needs their files.
 RETENTION = {
@@ -167,7 +171,8 @@ def _forget_cached(spark: SparkSession, warehouse: Warehouse, table: str) -> Non
 def has_version(warehouse: Warehouse, table: str, version: int) -> bool:
     """Whether the files of that version are still all there."""
     try:
-        return all(files.exists(uri) for uri, _ in _data_files(warehouse, table, version))
+        _, added = _snapshot(warehouse, table, version)
+        return all(files.exists(uri) for uri, _ in _data_files(warehouse, table, added))
     except Exception:  # delta-rs has one error class for a missing version and a missing table
         return False
 
@@ -182,10 +187,10 @@ def read_arrow(warehouse: Warehouse, table: str, version: int, columns: list[str
     from pyarrow import parquet
 
     assert_whole(warehouse, table, version)
-    delta = _delta_table(warehouse, table, version)
+    delta, added = _readable_snapshot(warehouse, table, version)
     schema = pa.schema(delta.schema().to_arrow())
     parts = [_arrow_schema(schema).empty_table()]
-    for uri, partition in _data_files(warehouse, table, version):
+    for uri, partition in _data_files(warehouse, table, added):
         with _readable(table, uri), files.open_input(uri) as stream:
             part = parquet.read_table(stream, page_checksum_verification=True)
         strange = sorted(set(part.column_names) - set(schema.names))
@@ -218,22 +223,34 @@ def _arrow_schema(schema: Any) -> pa.Schema:
     return pa.schema([pa.field(f.name, pa.null()) if pa.types.is_nested(f.type) else f for f in schema])
 
 
-def _opened(warehouse: Warehouse, table: str, version: int) -> Any:
+def _snapshot(warehouse: Warehouse, table: str, version: int) -> tuple[Any, pa.Table]:
+    """The table at that version, by delta-rs, and a row for each of its data files."""
+    import pyarrow as pa
     from deltalake import DeltaTable
 
     path = re.sub(r"^s3a://", "s3://", warehouse.path(table))
-    return DeltaTable(path, version=version, storage_options=files.object_store_options(path))
+    waits = iter(_WAITS)
+    while True:
+        try:
+            delta = DeltaTable(path, version=version, storage_options=files.object_store_options(path))
+            return delta, pa.table(delta.get_add_actions(flatten=True))
+        except OSError as error:
+            # A run beside this reader writes a file of the log, which on a local disk is seen while it is still empty.
+            wait = next(waits, None)
+            if wait is None or _CUT_OFF not in str(error):
+                raise
+            time.sleep(wait)
 
 
-def _delta_table(warehouse: Warehouse, table: str, version: int) -> Any:
+def _readable_snapshot(warehouse: Warehouse, table: str, version: int) -> tuple[Any, pa.Table]:
     from deltalake.exceptions import DeltaError
 
     try:
-        return _opened(warehouse, table, version)
-    except DeltaError as error:
-        if "Generic S3 error" in str(error):
+        return _snapshot(warehouse, table, version)
+    except (DeltaError, OSError) as error:
+        if "Generic S3 error" in str(error) or (isinstance(error, OSError) and _CUT_OFF not in str(error)):
             raise
-        why = str(error).partition("\n")[0][:200]
+        why = " ".join(str(error).split())[:200]
         raise Damaged(f"a published version can be read; version {version} of {table} cannot ({why}): see `strata doctor`") from None
 
 
@@ -247,21 +264,19 @@ def _plain_files(warehouse: Warehouse, table: str, version: int) -> tuple[Struct
     from pyspark.sql.types import StructType
 
     try:
-        delta = _opened(warehouse, table, version)
+        delta, added = _snapshot(warehouse, table, version)
         is_plain = delta.protocol().min_reader_version == 1 and not delta.metadata().partition_columns
-        names = [unquote(uri) for uri in delta.get_add_actions(flatten=True).column("path").to_pylist()] if is_plain else []
-    except DeltaError:
+        names = [unquote(uri) for uri in added.column("path").to_pylist()] if is_plain else []
+    except (DeltaError, OSError):
         return None  # Spark tells what is wrong with it.
     if not is_plain or len(names) > _MOST_PLAIN_FILES:
         return None
     return StructType.fromJson(json.loads(delta.schema().to_json())), names
 
 
-def _data_files(warehouse: Warehouse, table: str, version: int) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each data file of the version, with the values of its partition columns."""
-    import pyarrow as pa
-
-    for action in pa.table(_delta_table(warehouse, table, version).get_add_actions(flatten=True)).to_pylist():
+def _data_files(warehouse: Warehouse, table: str, added: pa.Table) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each data file of a snapshot, with the values of its partition columns."""
+    for action in added.to_pylist():
         partition = {k.removeprefix("partition."): v for k, v in action.items() if k.startswith("partition.")}
         yield f"{warehouse.path(table)}/{unquote(action['path'])}", partition
 
@@ -288,9 +303,12 @@ class Store:
         return self._read_parquet(table, names, schema)
 
     def _read_parquet(self, table: str, names: Sequence[str], schema: StructType) -> DataFrame:
+        from pyspark.sql.pandas.types import to_arrow_schema
+
         folder = self.warehouse.spark_path(table)
         if not names:
-            return self.spark.createDataFrame([], schema)
+            # By Arrow: of a Python list, were it empty, Spark makes an RDD that Python workers serve.
+            return self.spark.createDataFrame(to_arrow_schema(schema).empty_table(), schema)
         # Spark takes paths for patterns otherwise.
         reader = self.spark.read.schema(schema).option("__globPaths__", "false")
         return reader.parquet(*(f"{folder}/{name}" for name in names))

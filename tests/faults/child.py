@@ -1,7 +1,8 @@
-"""A process that starts Spark, waits to be told what to do, and does it as the command line would.
+"""A process that starts Spark, waits to be told what to do, and does it as the command line would, until its input ends.
 
 Starting Spark takes longer than a small run, so the harness keeps the next child warm while it works.
-One line of JSON on standard input: `argv` for `strata`, and the fault: a failpoint, or one of the log store.
+One line of JSON on standard input for each thing to do: `argv` for `strata`, and the fault: a failpoint, or one of the log
+store. One line on standard output when it is done: `done` and the exit code, which is the process's own in the end.
 """
 
 from __future__ import annotations
@@ -19,14 +20,17 @@ def main(settings: str, scratch: str) -> int:
     gate.library()
     spark.range(1).collect()
     print("ready", flush=True)
-    told: dict[str, Any] = json.loads(sys.stdin.readline())
-    if told["failpoint"]:
-        failpoint.armed = failpoint.parse(told["failpoint"], told["log"])
     jvm: Any = spark._jvm
-    jvm.java.lang.System.setProperty("strata.fault.group", str(os.getpgid(0)))
-    jvm.java.lang.System.setProperty("strata.fault.log", told["log"])
-    jvm.java.lang.System.setProperty("strata.fault", told["fault"])
-    code = cli.main(told["argv"])
+    code = 0
+    for line in sys.stdin:
+        told: dict[str, Any] = json.loads(line)
+        if told["failpoint"]:
+            failpoint.armed = failpoint.parse(told["failpoint"], told["log"])
+        jvm.java.lang.System.setProperty("strata.fault.group", str(os.getpgid(0)))
+        jvm.java.lang.System.setProperty("strata.fault.log", told["log"])
+        jvm.java.lang.System.setProperty("strata.fault", told["fault"])
+        code = cli.main(told["argv"])
+        print(f"done {code}", flush=True)
     spark.stop()
     return code
 

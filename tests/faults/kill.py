@@ -179,6 +179,16 @@ class Child:
         self.process.stdin.write(line + "\n")
         self.process.stdin.flush()
 
+    def do(self, argv: list[str], seconds: float = 600) -> None:
+        """Does what `argv` says, and waits for the next; an AssertionError where that is no success."""
+        self.tell(argv)
+        assert self.process.stdout is not None
+        too_long = threading.Timer(seconds, self.kill)
+        too_long.start()
+        done = next((line for line in self.process.stdout if line.startswith("done ")), "killed: too long, or by itself")
+        too_long.cancel()
+        assert done == "done 0\n", f"{' '.join(argv)}: {done}: {self.end()[1][-2000:]}"
+
     def end(self, seconds: float = 300) -> tuple[int, str]:
         """Its exit code and what it told; only when its whole group is gone."""
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
@@ -111,6 +112,7 @@ class Reader(threading.Thread):
     def run(self) -> None:
         pinned: Publication | None = None
         while not self.done.is_set():
+            started = time.monotonic()
             try:
                 latest = ledger.newest(ledger.read(self.warehouse, self.feed))
                 for publication in {p.publication: p for p in (pinned, latest) if p}.values():
@@ -121,7 +123,8 @@ class Reader(threading.Thread):
             except Exception as error:
                 self.wrong.append(f"could not read: {error!r}")
             self.looks += 1
-            self.done.wait(0.2)  # Leave the processor to the run.
+            # Leave the processor to the run.
+            self.done.wait(0.2 + 3 * (time.monotonic() - started))
 
     def __enter__(self) -> Reader:
         self.start()

@@ -5,7 +5,6 @@ tests/test_maintain.py and tests/test_forget.py stop them at other places, withi
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from strata import doctor, erasure, ledger
 from strata.maintain import maintain
 from strata.storage import Warehouse
 
-from tests.conftest import TOY
+from tests.conftest import people_project
 from tests.faults.cases import CASES
 from tests.faults.kill import Nursery, kill_once, run_here
 from tests.faults.oracle import Reader, assert_conserved, published
@@ -51,9 +50,7 @@ def test_a_maintenance_killed_twice_shows_the_same_rows_throughout_and_then_ends
 
 
 def test_an_erasure_killed_twice_is_told_as_unfinished_and_then_ends(fault_classes: Path, tmp_path: Path) -> None:
-    project, warehouse = tmp_path / "project", Warehouse(str(tmp_path / "warehouse"))
-    shutil.copytree(TOY, project)
-    shutil.copytree(TOY.parent / "people_project", project, dirs_exist_ok=True)
+    project, warehouse = people_project(tmp_path / "project"), Warehouse(str(tmp_path / "warehouse"))
     users = tmp_path / "raw" / "people" / "users"
     users.mkdir(parents=True)
     (users / "a.csv").write_text(f"email,name,town,since\n{ANN},Ann,Leith,2024-01-01\n{BOB},Bob,Leith,2024-01-01\n")
@@ -61,17 +58,14 @@ def test_an_erasure_killed_twice_is_told_as_unfinished_and_then_ends(fault_class
     nursery = Nursery(fault_classes, tmp_path / "children", {"STRATA_PROJECT": str(project)})
     try:
         child = nursery.take()
-        child.tell(["run", "people", "--raw", str(tmp_path / "raw"), "--quiet", "--warehouse", warehouse.root])
-        code, told = child.end()
-        assert code == 0, told
+        child.do(["run", "people", "--raw", str(tmp_path / "raw"), "--quiet", "--warehouse", warehouse.root])
         for kill, publications in (("point:publication.before@people", 1), ("point:vacuum.before", 2)):
-            kill_once(forget, kill, nursery.take(), warehouse, kill)
+            kill_once(forget, kill, child, warehouse, kill)
             assert len(ledger.read(warehouse, "people")) == publications
             assert len(erasure.pending(warehouse, "people")) == 1
-        child = nursery.take()
-        child.tell([*forget, "--warehouse", warehouse.root])
-        code, told = child.end()
-        assert code == 0, told
+            child = nursery.take()
+        child.do([*forget, "--warehouse", warehouse.root])
+        child.end()
     finally:
         nursery.close()
     assert erasure.pending(warehouse, "people") == []
