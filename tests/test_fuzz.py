@@ -1,4 +1,4 @@
-"""Ten thousand damaged files through the look: each is refused, or every record that was counted is read.
+"""Ten thousand damaged files through the look: each is refused, or every record that was counted is read. And 200 through Spark.
 
 `STRATA_FUZZ_INPUTS` and `STRATA_FUZZ_SEED` make it longer or another one. A failure names the seed and number
 of its input; `damaged(seed, number)` makes that input again.
@@ -7,6 +7,7 @@ of its input; `damaged(seed, number)` makes that input again.
 from __future__ import annotations
 
 import dataclasses
+import operator
 import os
 import random
 import signal
@@ -16,10 +17,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from pyspark.sql import SparkSession
 from strata.files import RawFile
 from strata.formats.archive import Archives
-from strata.look import Found, look_all
-from strata.reader import Part, read_part
+from strata.look import Found, Look, look_all
+from strata.reader import Part, bronze_frame, read_part
 
 from tests.corpus.archives import packed, tarred, zipped
 from tests.corpus.cases import AB, AT_RECORDS, CODES, JSON_AB, LINES_A
@@ -133,3 +135,23 @@ def check(found: Found) -> str:
             ]
             assert numbers == list(range(1, seen.records + 1))
     return "taken" if found.looks else "refused"
+
+
+@pytest.mark.spark
+def test_two_hundred_damaged_files_give_through_spark_what_they_give_without(spark: SparkSession, tmp_path: Path) -> None:
+    looks: list[Look] = []
+    for number in range(200):
+        path = tmp_path / str(number)
+        path.write_bytes(damaged(SEED, INPUTS + number)[1])
+        looks += look_all(RawFile(str(number), str(path), path.stat().st_size), LAYOUTS, chunk_bytes=100).looks
+    assert len(looks) > 50
+    columns = sorted({column for known in LAYOUTS for column in known.columns})
+
+    frame = bronze_frame(spark, looks, LAYOUTS, columns)
+
+    with Archives() as archives:
+        parts = [Part(seen, chunk, OF_NAME[seen.layout]) for seen in looks for chunk in seen.chunks]
+        expected = [row for part in parts for batch in read_part(part, columns, archives) for row in batch.to_pylist()]
+    assert len(expected) == sum(seen.records for seen in looks)
+    place = operator.itemgetter("_source_file", "_record_number")
+    assert sorted((row.asDict() for row in frame.collect()), key=place) == sorted(expected, key=place)
