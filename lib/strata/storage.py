@@ -171,8 +171,8 @@ def _forget_cached(spark: SparkSession, warehouse: Warehouse, table: str) -> Non
 def has_version(warehouse: Warehouse, table: str, version: int) -> bool:
     """Whether the files of that version are still all there."""
     try:
-        _, added = _snapshot(warehouse, table, version)
-        return all(files.exists(uri) for uri, _ in _data_files(warehouse, table, added))
+        _, held = _snapshot(warehouse, table, version)
+        return all(files.exists(f"{warehouse.path(table)}/{name}") for name, _ in held)
     except Exception:  # delta-rs has one error class for a missing version and a missing table
         return False
 
@@ -187,18 +187,19 @@ def read_arrow(warehouse: Warehouse, table: str, version: int, columns: list[str
     from pyarrow import parquet
 
     assert_whole(warehouse, table, version)
-    delta, added = _readable_snapshot(warehouse, table, version)
+    delta, held = _readable_snapshot(warehouse, table, version)
     schema = pa.schema(delta.schema().to_arrow())
     parts = [_arrow_schema(schema).empty_table()]
-    for uri, partition in _data_files(warehouse, table, added):
+    for name, partition in held:
+        uri = f"{warehouse.path(table)}/{name}"
         with _readable(table, uri), files.open_input(uri) as stream:
             part = parquet.read_table(stream, page_checksum_verification=True)
         strange = sorted(set(part.column_names) - set(schema.names))
         if strange:
             # Read on, and the table's own column would be NULL throughout.
             raise Damaged(f"a file has its table's columns; {uri} has {strange[0]!r}, which {table} lacks: see `strata doctor`", file=uri)
-        for name, value in partition.items():
-            part = part.append_column(name, pa.repeat(pa.scalar(value), part.num_rows))
+        for column, value in partition.items():
+            part = part.append_column(column, pa.repeat(pa.scalar(value), part.num_rows))
         parts.append(part)
     whole = pa.concat_tables(parts, promote_options="permissive")
     return whole.select(columns or schema.names)
@@ -223,8 +224,8 @@ def _arrow_schema(schema: Any) -> pa.Schema:
     return pa.schema([pa.field(f.name, pa.null()) if pa.types.is_nested(f.type) else f for f in schema])
 
 
-def _snapshot(warehouse: Warehouse, table: str, version: int) -> tuple[Any, pa.Table]:
-    """The table at that version, by delta-rs, and a row for each of its data files."""
+def _snapshot(warehouse: Warehouse, table: str, version: int) -> tuple[Any, list[tuple[str, dict[str, Any]]]]:
+    """The table at that version, by delta-rs, and each of its data files, with the values of its partition columns."""
     import pyarrow as pa
     from deltalake import DeltaTable
 
@@ -233,7 +234,7 @@ def _snapshot(warehouse: Warehouse, table: str, version: int) -> tuple[Any, pa.T
     while True:
         try:
             delta = DeltaTable(path, version=version, storage_options=files.object_store_options(path))
-            return delta, pa.table(delta.get_add_actions(flatten=True))
+            return delta, _data_files(pa.table(delta.get_add_actions(flatten=True)))
         except OSError as error:
             # A run beside this reader writes a file of the log, which on a local disk is seen while it is still empty.
             wait = next(waits, None)
@@ -242,7 +243,12 @@ def _snapshot(warehouse: Warehouse, table: str, version: int) -> tuple[Any, pa.T
             time.sleep(wait)
 
 
-def _readable_snapshot(warehouse: Warehouse, table: str, version: int) -> tuple[Any, pa.Table]:
+def _data_files(added: pa.Table) -> list[tuple[str, dict[str, Any]]]:
+    kept = added.select([name for name in added.column_names if name == "path" or name.startswith("partition.")])
+    return [(unquote(action.pop("path")), {k.removeprefix("partition."): v for k, v in action.items()}) for action in kept.to_pylist()]
+
+
+def _readable_snapshot(warehouse: Warehouse, table: str, version: int) -> tuple[Any, list[tuple[str, dict[str, Any]]]]:
     from deltalake.exceptions import DeltaError
 
     try:
@@ -264,21 +270,13 @@ def _plain_files(warehouse: Warehouse, table: str, version: int) -> tuple[Struct
     from pyspark.sql.types import StructType
 
     try:
-        delta, added = _snapshot(warehouse, table, version)
+        delta, held = _snapshot(warehouse, table, version)
         is_plain = delta.protocol().min_reader_version == 1 and not delta.metadata().partition_columns
-        names = [unquote(uri) for uri in added.column("path").to_pylist()] if is_plain else []
     except (DeltaError, OSError):
         return None  # Spark tells what is wrong with it.
-    if not is_plain or len(names) > _MOST_PLAIN_FILES:
+    if not is_plain or len(held) > _MOST_PLAIN_FILES:
         return None
-    return StructType.fromJson(json.loads(delta.schema().to_json())), names
-
-
-def _data_files(warehouse: Warehouse, table: str, added: pa.Table) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each data file of a snapshot, with the values of its partition columns."""
-    for action in added.to_pylist():
-        partition = {k.removeprefix("partition."): v for k, v in action.items() if k.startswith("partition.")}
-        yield f"{warehouse.path(table)}/{unquote(action['path'])}", partition
+    return StructType.fromJson(json.loads(delta.schema().to_json())), [name for name, _ in held]
 
 
 # --- reading and writing with Spark --------------------------------------------------------------
@@ -303,10 +301,10 @@ class Store:
         return self._read_parquet(table, names, schema)
 
     def _read_parquet(self, table: str, names: Sequence[str], schema: StructType) -> DataFrame:
-        from pyspark.sql.pandas.types import to_arrow_schema
-
         folder = self.warehouse.spark_path(table)
         if not names:
+            from pyspark.sql.pandas.types import to_arrow_schema
+
             # By Arrow: of a Python list, were it empty, Spark makes an RDD that Python workers serve.
             return self.spark.createDataFrame(to_arrow_schema(schema).empty_table(), schema)
         # Spark takes paths for patterns otherwise.

@@ -214,8 +214,7 @@ def test_a_rule_of_bronze_takes_out_records_that_were_written_already(shop: Shop
     folder = Path(shop.warehouse.path("bronze.toy_sales"))
     state = shop.published().state("bronze.toy_sales")
     assert state is not None
-    _, added = storage._snapshot(shop.warehouse, state.table, state.version)
-    held = {path for path, _ in storage._data_files(shop.warehouse, state.table, added)}
+    held = {f"{folder}/{name}" for name, _ in storage._snapshot(shop.warehouse, state.table, state.version)[1]}
     assert {str(path) for path in folder.glob("*.parquet")} == held, "what was written first is gone"
 
 

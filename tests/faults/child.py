@@ -21,12 +21,11 @@ def main(settings: str, scratch: str) -> int:
     spark.range(1).collect()
     print("ready", flush=True)
     jvm: Any = spark._jvm
+    jvm.java.lang.System.setProperty("strata.fault.group", str(os.getpgid(0)))
     code = 0
     for line in sys.stdin:
         told: dict[str, Any] = json.loads(line)
-        if told["failpoint"]:
-            failpoint.armed = failpoint.parse(told["failpoint"], told["log"])
-        jvm.java.lang.System.setProperty("strata.fault.group", str(os.getpgid(0)))
+        failpoint.armed = failpoint.parse(told["failpoint"], told["log"]) if told["failpoint"] else None
         jvm.java.lang.System.setProperty("strata.fault.log", told["log"])
         jvm.java.lang.System.setProperty("strata.fault", told["fault"])
         code = cli.main(told["argv"])

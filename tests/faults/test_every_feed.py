@@ -79,8 +79,7 @@ def elsewhere(fault_classes: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     child = Child(fault_classes, tmp_path_factory.mktemp("elsewhere"), environment, JVM_ELSEWHERE, settings)
     child.wait_until_ready()
     yield child
-    child.kill()
-    child.process.communicate()
+    child.end()
 
 
 def test_neither_time_zone_nor_locale_nor_hash_seed_nor_partitions_nor_increments_matter(
