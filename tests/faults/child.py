@@ -1,6 +1,5 @@
 """A process that starts Spark, waits to be told what to do, and does it as the command line would, until its input ends.
 
-Starting Spark takes longer than a small run, so the harness keeps the next child warm while it works.
 One line of JSON on standard input for each thing to do: `argv` for `strata`, and the fault: a failpoint, or one of the log
 store. One line on standard output when it is done: `done` and the exit code, which is the process's own in the end.
 """

@@ -5,7 +5,8 @@ A kill is told as a line, which also replays it:
 - `point:commit.after@gold.toy_days#1`: at a named point of the engine (see `strata.failpoint`);
 - `log:kill-torn@silver/toy_sales#1`: inside Delta's commit, in the JVM: before, after, or half-way through
   writing the nth log entry of a table;
-- `file:gold/toy_days/*.parquet`: as soon as a new file of that pattern appears.
+- `file:gold/toy_days/*.parquet`: as soon as a new file of that pattern appears;
+- `image:` before one of the first two: the run goes on from what a kill would have left there (`tests.faults.images`).
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -34,6 +36,7 @@ from strata.run import Report, run_feed
 from strata.storage import Warehouse
 
 from tests.conftest import SETTINGS, TOY
+from tests.faults import images
 from tests.faults.cases import CASES, Case
 from tests.faults.oracle import Content, Reader, assert_conserved, published
 
@@ -127,7 +130,7 @@ class Stage:
 
 @dataclass
 class Child:
-    """A warm process with a Spark of its own, which leads its process group."""
+    """A process with a Spark of its own, which leads its process group; made, it is ready."""
 
     classes: Path
     scratch: Path
@@ -142,8 +145,7 @@ class Child:
             **os.environ,
             "STRATA_PROJECT": str(TOY),
             "PYTHONPATH": os.pathsep.join([str(TOY.parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]),
-            # One compiler tier and one collector thread: a child lives for seconds.
-            "JDK_JAVA_OPTIONS": f"-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto {self.java}",
+            "SPARK_SUBMIT_OPTS": f"{os.environ['SPARK_SUBMIT_OPTS']} {self.java}",
             **self.environment,
         }
         settings = SETTINGS | {
@@ -158,8 +160,9 @@ class Child:
             [sys.executable, "-m", "tests.faults.child", json.dumps(settings), str(self.scratch)],
             env=environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
         )  # fmt: skip
+        self._wait_until_ready()
 
-    def wait_until_ready(self) -> None:
+    def _wait_until_ready(self) -> None:
         assert self.process.stdout is not None
         for line in self.process.stdout:
             if line == "ready\n":
@@ -208,26 +211,6 @@ class Child:
             os.killpg(self.process.pid, signal.SIGKILL)
 
 
-class Nursery:
-    """Keeps one child warm ahead of need."""
-
-    def __init__(self, classes: Path, scratch: Path, environment: dict[str, str] | None = None) -> None:
-        self.classes, self.scratch, self.environment = classes, scratch, environment or {}
-        self.next = self._child()
-
-    def _child(self) -> Child:
-        return Child(self.classes, self.scratch, self.environment)
-
-    def take(self) -> Child:
-        child, self.next = self.next, self._child()
-        child.wait_until_ready()
-        return child
-
-    def close(self) -> None:
-        self.next.kill()
-        self.next.process.communicate()
-
-
 def _watch(warehouse: Path, pattern: str, child: Child, log: Path) -> threading.Thread:
     """Kills the child's group when a new file of the pattern appears."""
     before = set(warehouse.glob(pattern))
@@ -246,21 +229,25 @@ def _watch(warehouse: Path, pattern: str, child: Child, log: Path) -> threading.
     return thread
 
 
-def kill_and_rerun(spark: SparkSession, stage: Stage, scenario: str, kills: Sequence[str], nursery: Nursery, folder: Path) -> int:
+def kill_and_rerun(spark: SparkSession, stage: Stage, scenario: str, kills: Sequence[str], child: Callable[[], Child], folder: Path) -> int:
     """Kills one run after the other on one warehouse, then lets a run end; returns how many kills fired.
 
     An AssertionError where what is published is at any time not what an undisturbed run publishes. A kill
-    after the publication ends the chain: there is nothing left to run.
+    after the publication ends the chain: there is nothing left to run. Needs `logstore.install` for images.
     """
     feed, raw = stage.case.feed, stage.raw[scenario]
     warehouse = stage.start(scenario, folder)
     final = 1 if scenario == "first" else 2
     argv = ["run", feed, "--raw", str(raw), "--quiet", *(["--full"] if scenario == "full" else [])]
+    again = partial(run_here, spark, feed, raw, full=scenario == "full")
     fired = 0
     with Reader(warehouse, feed, stage.expected) as reader:
         for number, kill in enumerate(kills):
             told = f"kill {number + 1}; {replay_line(feed, scenario, kills)}"
-            kill_once(argv, kill, nursery.take(), warehouse, told)
+            if kill.startswith(images.PREFIX):
+                images.crash(spark, warehouse, kill, again, reader.resting)
+            else:
+                kill_once(argv, kill, child(), warehouse, told)
             fired += 1
             between = published(warehouse, feed)
             assert between in (stage.expected[final], stage.expected.get(final - 1, {})), f"a half run is published: {told}"
@@ -298,8 +285,13 @@ LAST = ("publication.after", "publication.confirmed", "attempt.", "lease.release
 """Kills behind the publication: nothing is left to do after them."""
 
 
-def chains(stage: Stage, kills: int, seed: int, scenarios: Sequence[str] = SCENARIOS, length: int = 3) -> Iterator[tuple[str, list[str]]]:
-    """Chains of kills, `kills` in all: anywhere; then, where the first left candidates, while they are taken back; then anywhere."""
+def chains(
+    stage: Stage, kills: int, seed: int, scenarios: Sequence[str] = SCENARIOS, length: int = 3, killed: int = 1
+) -> Iterator[tuple[str, list[str]]]:
+    """Chains of kills, `kills` in all: anywhere; then, where the first left candidates, while they are taken back; then anywhere.
+
+    `killed` of a chain are SIGKILL to a process of its own, and so are all at files; the others are images.
+    """
     chance = Random(f"{seed}/{stage.case.feed}")
     left = kills
     while left > 0:
@@ -315,8 +307,12 @@ def chains(stage: Stage, kills: int, seed: int, scenarios: Sequence[str] = SCENA
             chain.append(f"point:restore.{chance.choice(['before', 'after'])}@{chance.choice(written)}#1")
         while len(chain) < length:
             chain.append(chance.choice(every if len(chain) == length - 1 else early))
-        yield scenario, chain[:left]
-        left -= length
+        chain = chain[:left]
+        left -= len(chain)
+        at_files = [place for place, kill in enumerate(chain) if kill.startswith("file:")]
+        others = [place for place in range(len(chain)) if place not in at_files]
+        real = at_files + chance.sample(others, min(len(others), max(0, killed - len(at_files))))
+        yield scenario, [kill if place in real else images.PREFIX + kill for place, kill in enumerate(chain)]
 
 
-__all__ = ["CASES", "Child", "Nursery", "Stage", "chains", "kill_and_rerun", "kill_once", "replay_line", "run_here"]
+__all__ = ["CASES", "Child", "Stage", "chains", "kill_and_rerun", "kill_once", "replay_line", "run_here"]

@@ -60,9 +60,14 @@ class Faults:
     def _system(self) -> Any:
         return self.spark._jvm.java.lang.System  # type: ignore[union-attr]
 
-    def arm(self, mode: str, table: str = "", nth: int = 1, keep: int = 500) -> None:
-        """The nth write from now of a log entry of a table whose path holds `table` goes wrong."""
+    def arm(self, mode: str, table: str = "", nth: int = 1, keep: int = 500, root: str = "", image: str = "") -> None:
+        """The nth write from now of a log entry of a table whose path holds `table` goes wrong.
+
+        A mode `image-…` first copies the folder `root` to `image`.
+        """
         self._system.setProperty("strata.fault.fired", "")
+        self._system.setProperty("strata.fault.root", root)
+        self._system.setProperty("strata.fault.image", image)
         self._system.setProperty("strata.fault", f"{mode} {nth} {keep} .*{table}/_delta_log/\\d+\\.json")
 
     def disarm(self) -> None:

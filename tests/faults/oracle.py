@@ -103,6 +103,8 @@ class Reader(threading.Thread):
     looks: int = 0
     wrong: list[str] = field(default_factory=list)
     done: threading.Event = field(default_factory=threading.Event)
+    resting: threading.Lock = field(default_factory=threading.Lock)
+    """Held while it looks; who holds it may put another folder in the warehouse's place."""
 
     def __post_init__(self) -> None:
         super().__init__(daemon=True)
@@ -114,17 +116,21 @@ class Reader(threading.Thread):
         while not self.done.is_set():
             started = time.monotonic()
             try:
-                latest = ledger.newest(ledger.read(self.warehouse, self.feed))
-                for publication in {p.publication: p for p in (pinned, latest) if p}.values():
-                    seen = content_of(self.warehouse, publication)
-                    if seen != self.expected[publication.publication]:
-                        self.wrong.append(f"publication {publication.publication} showed {seen}")
-                pinned = latest
+                with self.resting:
+                    pinned = self._look(pinned)
             except Exception as error:
                 self.wrong.append(f"could not read: {error!r}")
             self.looks += 1
             # Leave the processor to the run.
             self.done.wait(0.2 + 3 * (time.monotonic() - started))
+
+    def _look(self, pinned: Publication | None) -> Publication | None:
+        latest = ledger.newest(ledger.read(self.warehouse, self.feed))
+        for publication in {p.publication: p for p in (pinned, latest) if p}.values():
+            seen = content_of(self.warehouse, publication)
+            if seen != self.expected[publication.publication]:
+                self.wrong.append(f"publication {publication.publication} showed {seen}")
+        return latest
 
     def __enter__(self) -> Reader:
         self.start()

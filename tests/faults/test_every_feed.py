@@ -1,7 +1,7 @@
 """Every feed is held to the promises: killed anywhere, in any order, in any environment, the same published tables.
 
-A feed joins by its line in `cases.CASES`. Kills are SIGKILL to a run's Python and JVM, in chains: while it
-writes, while the next run takes that back, and once more; `make torture` runs many more.
+A feed joins by its line in `cases.CASES`. Kills are SIGKILL to a run's Python and JVM, or crash images of it, in chains:
+while it writes, while the next run takes that back, and once more; `make torture` runs many more.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -17,24 +18,18 @@ from pyspark.sql import SparkSession
 from strata.errors import GateFailed
 from strata.storage import Warehouse
 
-from tests.faults.kill import CASES, Child, Nursery, Stage, chains, kill_and_rerun, run_here
+from tests.faults.kill import CASES, Child, Stage, chains, kill_and_rerun, run_here
+from tests.faults.logstore import Faults
 from tests.faults.oracle import answers_of, assert_conserved, published
 
 pytestmark = pytest.mark.spark
 
 SEED = 11
-KILLS = {"toy": int(os.environ.get("STRATA_TOY_KILLS", "4")), "commerce": int(os.environ.get("STRATA_COMMERCE_KILLS", "1"))}
-"""Else three; each costs a new JVM half a minute of CPU time, and commerce's eighteen tables more."""
+KILLS = {"toy": int(os.environ.get("STRATA_TOY_KILLS", "12"))}
+"""Else three: a chain, of which one is SIGKILL and two are crash images."""
 ELSEWHERE = {"TZ": "America/St_Johns", "LC_ALL": "tr_TR.UTF-8", "PYTHONHASHSEED": "7"}
 """Half an hour off every other zone, an i without a dot, and sets in another order."""
 JVM_ELSEWHERE = "-Duser.language=tr -Duser.country=TR -Duser.timezone=America/St_Johns"
-
-
-@pytest.fixture(scope="module")
-def nursery(fault_classes: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
-    made = Nursery(fault_classes, tmp_path_factory.mktemp("children"))
-    yield made
-    made.close()
 
 
 @pytest.fixture(scope="module", params=sorted(CASES))
@@ -44,11 +39,12 @@ def stage(request: pytest.FixtureRequest, spark: SparkSession, tmp_path_factory:
 
 
 def test_killed_anywhere_and_run_again_the_tables_are_those_of_an_undisturbed_run(
-    spark: SparkSession, nursery: Nursery, stage: Stage, tmp_path: Path
+    spark: SparkSession, faults: Faults, fault_classes: Path, stage: Stage, tmp_path: Path
 ) -> None:
+    child = partial(Child, fault_classes, tmp_path / "children")
     kills = KILLS.get(stage.case.feed, 3)
     fired = sum(
-        kill_and_rerun(spark, stage, scenario, chain, nursery, tmp_path / f"chain-{number}")
+        kill_and_rerun(spark, stage, scenario, chain, child, tmp_path / f"chain-{number}")
         for number, (scenario, chain) in enumerate(chains(stage, kills, SEED, ("next",)))
     )
     assert fired == kills
@@ -77,7 +73,6 @@ def elsewhere(fault_classes: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     settings = {"spark.master": "local[3]", "spark.sql.shuffle.partitions": "7", "spark.sql.adaptive.enabled": "true"}
     environment = {**ELSEWHERE, "LANG": ELSEWHERE["LC_ALL"]}
     child = Child(fault_classes, tmp_path_factory.mktemp("elsewhere"), environment, JVM_ELSEWHERE, settings)
-    child.wait_until_ready()
     yield child
     child.end()
 

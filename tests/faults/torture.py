@@ -12,13 +12,14 @@ import shutil
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 from strata import session
 
 from tests.conftest import SETTINGS
 from tests.faults import logstore
-from tests.faults.kill import CASES, SCENARIOS, Nursery, Stage, chains, kill_and_rerun, replay_line
+from tests.faults.kill import CASES, SCENARIOS, Child, Stage, chains, kill_and_rerun, replay_line
 
 
 def main() -> int:
@@ -26,6 +27,7 @@ def main() -> int:
     parser.add_argument("--feed", action="append", choices=sorted(CASES), help="default: every feed, in turn")
     parser.add_argument("--kills", type=int, default=200, help="in all")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--killed", type=int, default=1, help="how many of a chain's three are SIGKILL; the others are crash images")
     parser.add_argument("--minutes", type=float, default=240, help="start no further kill after this time")
     parser.add_argument("--scenario", choices=SCENARIOS, default="next")
     parser.add_argument("--kill", action="append", help="one chain of kills, as a replay line tells it")
@@ -35,7 +37,8 @@ def main() -> int:
     spark = session.build(settings=SETTINGS | {"spark.local.dir": str(root)}, log_file=str(root / "spark.log"))
     (root / "classes").mkdir()
     logstore.compile_classes(spark, root / "classes")
-    nursery = Nursery(root / "classes", root / "children")
+    logstore.install(spark, root / "classes")
+    child = partial(Child, root / "classes", root / "children")
     feeds = arguments.feed or list(CASES)
     failed = done = 0
     started = time.monotonic()
@@ -45,14 +48,16 @@ def main() -> int:
             scenarios = ["first", *{arguments.scenario} - {"first"}] if arguments.kill else SCENARIOS
             stage = Stage(CASES[feed], root / feed).prepare(spark, scenarios)
             share = arguments.kills // len(feeds)
-            plan = [(arguments.scenario, arguments.kill)] if arguments.kill else chains(stage, share, arguments.seed)
+            plan = (
+                [(arguments.scenario, arguments.kill)] if arguments.kill else chains(stage, share, arguments.seed, killed=arguments.killed)
+            )
             for number, (scenario, kills) in enumerate(plan):
                 if time.monotonic() - started > 60 * arguments.minutes:
                     break
                 began = time.monotonic()
                 outcome, fired = "as undisturbed", 0
                 try:
-                    fired = kill_and_rerun(spark, stage, scenario, kills, nursery, root / feed / f"chain-{number}")
+                    fired = kill_and_rerun(spark, stage, scenario, kills, child, root / feed / f"chain-{number}")
                 except Exception as error:  # The next chain is tried whatever this one found.
                     outcome, failed = f"{type(error).__name__}: {error}", failed + 1
                     print(f"{outcome}\n  {replay_line(feed, scenario, kills)}", file=sys.stderr, flush=True)
@@ -64,7 +69,6 @@ def main() -> int:
                     with arguments.out.open("a") as out:
                         out.write(json.dumps(row | {"outcome": outcome}) + "\n")
     finally:
-        nursery.close()
         spark.stop()
         if not failed:
             shutil.rmtree(root, ignore_errors=True)

@@ -15,7 +15,8 @@ import org.apache.hadoop.fs.Path;
  *
  * The system property strata.fault holds `MODE NTH KEEP REGEX`: the NTH write from now on of a log entry
  * whose path matches REGEX goes wrong in MODE; KEEP is how many thousandths of the bytes a torn write leaves.
- * When it has, strata.fault.fired holds MODE and the path.
+ * When it has, strata.fault.fired holds MODE and the path. The modes kill-* end the process group; image-* copy the folder
+ * strata.fault.root to strata.fault.image, which is what a process killed there would have left.
  */
 public class FaultLogStore extends io.delta.storage.HDFSLogStore {
     public FaultLogStore(Configuration conf) {
@@ -41,10 +42,10 @@ public class FaultLogStore extends io.delta.storage.HDFSLogStore {
             super.write(path, actions, overwrite, conf);
             return;
         }
-        if (mode.equals("kill-before")) {
-            kill();
+        if (mode.endsWith("-before")) {
+            end(mode);
         }
-        if (mode.equals("torn") || mode.equals("empty") || mode.equals("kill-torn")) {
+        if (mode.endsWith("torn") || mode.equals("empty")) {
             byte[] whole = bytes(actions);
             int kept = mode.equals("empty") ? 0 : (int) ((long) whole.length * Integer.parseInt(plan[2]) / 1000L);
             FileOutputStream out = new FileOutputStream(new File(path.toUri().getPath()));
@@ -53,14 +54,14 @@ public class FaultLogStore extends io.delta.storage.HDFSLogStore {
             } finally {
                 out.close();
             }
-            if (mode.equals("kill-torn")) {
-                kill();
+            if (mode.endsWith("-torn")) {
+                end(mode);
             }
             throw new IOException("fault: " + kept + " of " + whole.length + " bytes were written");
         }
         super.write(path, actions, overwrite, conf);
-        if (mode.equals("kill-after")) {
-            kill();
+        if (mode.endsWith("-after")) {
+            end(mode);
         }
         if (mode.equals("exists")) {
             throw new FileAlreadyExistsException(path.toString());
@@ -99,6 +100,26 @@ public class FaultLogStore extends io.delta.storage.HDFSLogStore {
             out.write((((String) actions.next()) + "\n").getBytes("UTF-8"));
         }
         return out.toByteArray();
+    }
+
+    private static void end(String mode) throws IOException {
+        if (mode.startsWith("kill-")) {
+            kill();
+        }
+        copy(new File(System.getProperty("strata.fault.root")), new File(System.getProperty("strata.fault.image")));
+        throw new IOException("fault: the files were copied as they stood");
+    }
+
+    private static void copy(File from, File to) throws IOException {
+        if (from.isDirectory()) {
+            to.mkdirs();
+            File[] inside = from.listFiles();
+            for (int place = 0; place < inside.length; place++) {
+                copy(inside[place], new File(to, inside[place].getName()));
+            }
+            return;
+        }
+        java.nio.file.Files.copy(from.toPath(), to.toPath(), new java.nio.file.CopyOption[0]);
     }
 
     /** SIGKILL for the process group that strata.fault.group names: a child of the tests and its JVM. */

@@ -1,0 +1,43 @@
+"""A crash image is what SIGKILL leaves: the same tables, log entries and files, whatever names chance gave them."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from functools import partial
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+from strata.storage import Warehouse
+
+from tests.faults import images
+from tests.faults.cases import CASES
+from tests.faults.kill import Child, kill_once, run_here
+from tests.faults.logstore import Faults
+
+pytestmark = pytest.mark.spark
+
+_BY_CHANCE = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}|\d{8}T\d{6}Z-[0-9a-f]{6}")
+"""The uuid of a data file; the id of a run."""
+
+
+def tree(warehouse: Warehouse) -> Counter[str]:
+    """How many files of each name, without the checksums that one of the two file systems keeps beside each file."""
+    root = Path(warehouse.root)
+    files = [path for path in root.rglob("*") if path.is_file() and not (path.name.startswith(".") and path.suffix == ".crc")]
+    return Counter(_BY_CHANCE.sub("…", str(path.relative_to(root))) for path in files)
+
+
+@pytest.mark.parametrize("place", ["point:commit.after@silver.toy_sales#1", "log:kill-torn@gold/toy_days#1"])
+def test_an_image_has_the_files_that_a_kill_at_its_place_leaves(
+    spark: SparkSession, faults: Faults, fault_classes: Path, tmp_path: Path, place: str
+) -> None:
+    raw = tmp_path / "raw"
+    CASES["toy"].deliver(raw, CASES["toy"].files())
+    killed, imaged = Warehouse(str(tmp_path / "killed")), Warehouse(str(tmp_path / "imaged"))
+    argv = ["run", "toy", "--raw", str(raw), "--quiet"]
+    kill_once(argv, place, Child(fault_classes, tmp_path / "child"), killed, place)
+    images.crash(spark, imaged, place, partial(run_here, spark, "toy", raw))
+    assert tree(imaged) == tree(killed)
+    assert tree(imaged)["silver/toy_sales/_delta_log/00000000000000000001.json"] == 1
