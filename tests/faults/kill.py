@@ -290,29 +290,35 @@ def chains(
 ) -> Iterator[tuple[str, list[str]]]:
     """Chains of kills, `kills` in all: anywhere; then, where the first left candidates, while they are taken back; then anywhere.
 
-    `killed` of a chain are SIGKILL to a process of its own, and so are all at files; the others are images.
+    `killed` of a chain are SIGKILL to a process of its own, those at files first, for of a file there is no image.
     """
     chance = Random(f"{seed}/{stage.case.feed}")
     left = kills
     while left > 0:
         scenario = chance.choice(scenarios)
         every = stage.kills(scenario)
-        early = [kill for kill in every if not any(part in kill for part in LAST)]
         # As many kills inside Delta's commit and at its files as at the engine's own points.
         kind = chance.choice(["point:", "log:", "file:"])
-        first = chance.choice([kill for kill in early if kill.startswith(kind)])
-        chain = [first]
-        written = stage.written_before(scenario, first)
+        chain = [chance.choice([kill for kill in every if kill.startswith(kind) and _is_early(kill)])]
+        written = stage.written_before(scenario, chain[0])
         if written:
             chain.append(f"point:restore.{chance.choice(['before', 'after'])}@{chance.choice(written)}#1")
         while len(chain) < length:
-            chain.append(chance.choice(every if len(chain) == length - 1 else early))
+            is_last, is_full = len(chain) == length - 1, sum(map(_is_at_file, chain)) >= killed
+            chain.append(chance.choice([k for k in every if (is_last or _is_early(k)) and not (is_full and _is_at_file(k))]))
         chain = chain[:left]
         left -= len(chain)
-        at_files = [place for place, kill in enumerate(chain) if kill.startswith("file:")]
-        others = [place for place in range(len(chain)) if place not in at_files]
-        real = at_files + chance.sample(others, min(len(others), max(0, killed - len(at_files))))
+        by_chance = sorted(range(len(chain)), key=lambda place: (not _is_at_file(chain[place]), chance.random()))
+        real = by_chance[:killed]
         yield scenario, [kill if place in real else images.PREFIX + kill for place, kill in enumerate(chain)]
+
+
+def _is_early(kill: str) -> bool:
+    return not any(part in kill for part in LAST)
+
+
+def _is_at_file(kill: str) -> bool:
+    return kill.startswith("file:")
 
 
 __all__ = ["CASES", "Child", "Stage", "chains", "kill_and_rerun", "kill_once", "replay_line", "run_here"]

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -38,10 +37,33 @@ def stage(request: pytest.FixtureRequest, spark: SparkSession, tmp_path_factory:
     return Stage(CASES[request.param], tmp_path_factory.mktemp(request.param)).prepare(spark, ("first", "next"))
 
 
-def test_killed_anywhere_and_run_again_the_tables_are_those_of_an_undisturbed_run(
-    spark: SparkSession, faults: Faults, fault_classes: Path, stage: Stage, tmp_path: Path
+@pytest.fixture(scope="module")
+def elsewhere(stage: Stage, fault_classes: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Child]]:
+    """A process in another zone, locale, hash seed and number of partitions, until a test takes it away."""
+    settings = {"spark.master": "local[3]", "spark.sql.shuffle.partitions": "7", "spark.sql.adaptive.enabled": "true"}
+    environment = {**ELSEWHERE, "LANG": ELSEWHERE["LC_ALL"]}
+    left = [Child(fault_classes, tmp_path_factory.mktemp("elsewhere"), environment, JVM_ELSEWHERE, settings)]
+    yield left
+    for child in left:
+        child.end()
+
+
+def test_neither_time_zone_nor_locale_nor_hash_seed_nor_partitions_nor_increments_matter(
+    stage: Stage, elsewhere: list[Child], tmp_path: Path
 ) -> None:
-    child = partial(Child, fault_classes, tmp_path / "children")
+    """All files in one run; `stage` took them in two."""
+    feed, warehouse = stage.case.feed, Warehouse(str(tmp_path / "warehouse"))
+    elsewhere[0].do(["run", feed, "--raw", str(stage.raw["next"]), "--warehouse", warehouse.root, "--quiet"])
+    assert published(warehouse, feed) == stage.expected[2]
+
+
+def test_killed_anywhere_and_run_again_the_tables_are_those_of_an_undisturbed_run(
+    spark: SparkSession, faults: Faults, fault_classes: Path, stage: Stage, elsewhere: list[Child], tmp_path: Path
+) -> None:
+    def child() -> Child:
+        """The process from elsewhere, which has warmed up already; then new ones."""
+        return elsewhere.pop() if elsewhere else Child(fault_classes, tmp_path / "children")
+
     kills = KILLS.get(stage.case.feed, 3)
     fired = sum(
         kill_and_rerun(spark, stage, scenario, chain, child, tmp_path / f"chain-{number}")
@@ -65,22 +87,3 @@ def test_shuffled_parted_repeated_and_late_the_same_records_give_the_same_tables
         # What `--full` does is the engine's; that a feed's tables built whole are those of its increments, `elsewhere` tells.
         run_here(spark, feed, raw, warehouse, full=True)
         assert answers_of(warehouse, feed) == expected, f"--full; seed {SEED}/{feed}"
-
-
-@pytest.fixture(scope="module")
-def elsewhere(fault_classes: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Child]:
-    """A process in another zone, locale, hash seed and number of partitions."""
-    settings = {"spark.master": "local[3]", "spark.sql.shuffle.partitions": "7", "spark.sql.adaptive.enabled": "true"}
-    environment = {**ELSEWHERE, "LANG": ELSEWHERE["LC_ALL"]}
-    child = Child(fault_classes, tmp_path_factory.mktemp("elsewhere"), environment, JVM_ELSEWHERE, settings)
-    yield child
-    child.end()
-
-
-def test_neither_time_zone_nor_locale_nor_hash_seed_nor_partitions_nor_increments_matter(
-    stage: Stage, elsewhere: Child, tmp_path: Path
-) -> None:
-    """All files in one run; `stage` took them in two."""
-    feed = stage.case.feed
-    elsewhere.do(["run", feed, "--raw", str(stage.raw["next"]), "--warehouse", str(tmp_path / "warehouse"), "--quiet"])
-    assert published(Warehouse(str(tmp_path / "warehouse")), feed) == stage.expected[2]
