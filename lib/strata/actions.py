@@ -44,13 +44,13 @@ def _settings(arguments: argparse.Namespace) -> Settings:
     return config.load(getattr(arguments, "profile", None), **given)
 
 
-def _start_spark(settings: Settings, master: str | None = None, rows: int | None = None) -> SparkSession:
+def _start_spark(settings: Settings, master: str | None = None) -> SparkSession:
     """Starts the JVM while Great Expectations loads: each takes seconds, and neither needs the other."""
     from strata import gate
 
     loading = threading.Thread(target=gate.library, daemon=True)
     loading.start()
-    spark = session.build(master, settings.spark, _LOG_FILE, rows)
+    spark = session.build(master, settings.spark, _LOG_FILE)
     loading.join()
     return spark
 
@@ -140,7 +140,7 @@ def _run_all(
     if not able:
         return codes
     say("starting Spark")
-    spark = _start_spark(settings, arguments.master, sum(plan.rows_at_hand for plan in able))
+    spark = _start_spark(settings, arguments.master)
     for plan in able:
         with _told(plan, codes):
             report = run_feed(spark, warehouse, plan, _for_feed(options, plan.feed), say)

@@ -110,12 +110,6 @@ class Plan:
         return tuple({(s.source, s.sha256): s for s in (*again, *self.looked.new) if s.table == step.table}.values())
 
     @property
-    def rows_at_hand(self) -> int:
-        """Records of the files, and rows of the published tables: no table of the run is made from more."""
-        published = self.base.tables if self.base else ()
-        return sum(seen.records for seen in (*self.looked.known, *self.looked.new)) + sum(state.rows for state in published)
-
-    @property
     def needs_key(self) -> bool:
         """Whether a step reads files of a source of whose personal fields pseudonyms are kept."""
         personal = {layout.table for layout in self.feed.layouts if protect.needs_key(layout.personal)}

@@ -68,15 +68,8 @@ LOCAL = {
 }
 
 
-SMALL_ROWS = 500_000
-"""Up to so many rows, a run is over before a JVM's optimised code has paid for its making."""
-_SMALL_JVM = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m -XX:+UseSerialGC"
-
-
-def build(
-    master: str | None = None, settings: dict[str, str] | None = None, log_file: str | None = None, rows: int | None = None
-) -> SparkSession:
-    """The process's session, for work on so many rows where that is known; a JVM that cannot start is one clear sentence."""
+def build(master: str | None = None, settings: dict[str, str] | None = None, log_file: str | None = None) -> SparkSession:
+    """The process's session; a JVM that cannot start is one clear sentence."""
     from pyspark import SparkConf
     from pyspark.errors import PySparkException
     from pyspark.sql import SparkSession
@@ -89,7 +82,7 @@ def build(
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
     conf = SparkConf()
     is_local = (master or conf.get("spark.master") or "local").startswith("local")
-    own = {**LOCAL, **_local_sizes(rows is not None and rows <= SMALL_ROWS), **_local_workers()} if is_local else {}
+    own = {**LOCAL, **_local_sizes(), **_local_workers()} if is_local else {}
     for key, value in {**own, **_s3_settings(), **(settings or {})}.items():
         conf.setIfMissing(key, value)
     for key, value in REQUIRED.items():
@@ -128,17 +121,17 @@ def _with_sedona(given: str, ours: str) -> str:
     return ",".join(parts + [part for part in ours.split(",") if part not in parts])
 
 
-def _local_sizes(is_small: bool) -> dict[str, str]:
+def _local_sizes() -> dict[str, str]:
     """Sizes for one machine: half of the memory for the driver's heap, at most 8 GiB; a few shuffle partitions."""
     cores = os.cpu_count() or 2
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 4 << 30
     heap_gib = max(1, min(8, memory // (2 << 30)))
-    log4j = resources.folder("conf") / "spark" / "log4j2.properties"
     return {
         "spark.driver.memory": f"{heap_gib}g",
         # 200 partitions of a small table are 200 tasks of nothing; adaptive execution splits what is large.
         "spark.sql.shuffle.partitions": str(max(4, 2 * cores)),
-        "spark.driver.extraJavaOptions": " ".join([f"-Dlog4j2.configurationFile={log4j.as_uri()}", *([_SMALL_JVM] if is_small else [])]),
+        "spark.driver.extraJavaOptions": "-Dlog4j2.configurationFile="
+        + (resources.folder("conf") / "spark" / "log4j2.properties").as_uri(),
     }
 
 
