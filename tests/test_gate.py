@@ -300,7 +300,7 @@ def tally_of(
     rules = gate.row_rules(frame, suite)
     judged = judging.judge(frame, rules, rows)
     tally = judging.read_tally(judging.count(judged, rules, folds), rows_in, rules, folds)
-    judging.count_broken(tally, judged.where(judging.is_rejected()), rules)
+    judging.count_rejected(tally, judged.where(judging.is_rejected()), rules)
     return tally
 
 

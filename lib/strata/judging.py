@@ -5,6 +5,7 @@ A row that breaks rules has them as bits of a number, so that it is judged once,
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import reduce
@@ -149,7 +150,7 @@ def tally_columns(judged: DataFrame, rules: list[Rule], folds: tuple[str, ...]) 
     """The aggregates over judged rows that make a Tally, to be observed in the pass that writes the rows.
 
     Each aggregate costs something for every row, so that what follows from others is left out: a row that stands
-    for itself needs no weight, and the rows that break a critical rule are the rejected ones, which `count_broken` counts.
+    for itself needs no weight, and the rows that break a critical rule are the rejected ones, which `count_rejected` counts.
     """
     from pyspark.sql import functions as F
 
@@ -220,7 +221,7 @@ def marked(judged: DataFrame, marks: str) -> DataFrame:
 
 
 def read_tally(observed: dict[str, Any], rows_in: int, rules: list[Rule], folds: tuple[str, ...]) -> Tally:
-    """The Tally of `tally_columns`' answers; complete when no row was rejected, else `count_broken` completes it."""
+    """The Tally of `tally_columns`' answers; complete when no row was rejected, else `count_rejected` completes it."""
     return Tally(
         rows_in=rows_in,
         accepted=observed.get("accepted", observed["rows_written"]),
@@ -254,21 +255,24 @@ def add_written(tally: Tally, rows: int, identity: int, broken: list[int]) -> No
     tally.broken = [one + other for one, other in zip(tally.broken, broken, strict=True)]
 
 
-def count_broken(tally: Tally, rejected: DataFrame, rules: list[Rule]) -> None:
-    """Adds the rows that break each critical rule, counted among the rejected rows: whoever breaks one is rejected."""
-    from pyspark.sql import functions as F
+def count_rejected(tally: Tally, rejected: DataFrame, rules: list[Rule]) -> dict[str, int]:
+    """Rejected rows by reason; adds to the tally the rows that break each critical rule: whoever breaks one is rejected.
 
-    critical = [n for n, rule in enumerate(rules) if rule.expectation.severity == "critical"]
-    if not critical:
-        return
-    breaks = _breaks(rules)
-    counted = rejected.agg(*(F.expr(f"count_if({breaks[n]}) as broken_{n}") for n in critical)).collect()[0]
-    for n in critical:
-        tally.broken[n] = counted[f"broken_{n}"]
+    One pass for both: rows differ in few ways by what is wrong with them, so that those are counted and told apart here.
+    """
+    reasons: Counter[str] = Counter()
+    names = broken_columns(rules)
+    for row in rejected.groupBy("_reasons", *names).count().collect():
+        for reason in row["_reasons"]:
+            reasons[reason] += row["count"]
+        for n, rule in enumerate(rules):
+            if rule.expectation.severity == "critical" and row[names[n // _RULES_A_WORD]] >> n % _RULES_A_WORD & 1:
+                tally.broken[n] += row["count"]
+    return dict(reasons)
 
 
 def broken_columns(rules: list[Rule]) -> list[str]:
-    """The columns of a judged row that `count_broken` reads."""
+    """The columns of a judged row that `count_rejected` reads."""
     return [name for name, _ in _words(rules)]
 
 

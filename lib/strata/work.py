@@ -15,7 +15,6 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pyspark.sql import Observation
-from pyspark.sql import functions as F
 
 from strata import __version__, bronze, failpoint, gate, integrity, judging, ledger, storage
 from strata.candidate import Candidate, Change, add_reader_verdict, bronze_candidate, count_and_identity, table_candidate
@@ -144,12 +143,8 @@ class Work:
         if tally.rows_rejected == 0 and (held == 0 or candidate.appends):
             return unchanged, {}
         marked = self.keep(candidate.judged.where(judging.is_rejected()).select(*own.columns, *judging.broken_columns(rules)))
-        judging.count_broken(tally, marked, rules)
+        reasons = judging.count_rejected(tally, marked, rules)
         rejected = marked.select(*own.columns)
-        reasons = {
-            row["reason"]: row["count"]
-            for row in rejected.select(F.explode("_reasons").alias("reason")).groupBy("reason").count().collect()
-        }
         self.store.open_for_write(own, version)
         total = tally.rows_rejected
         if candidate.appends and version is not None:

@@ -29,11 +29,10 @@ def tree(warehouse: Warehouse) -> Counter[str]:
     return Counter(_BY_CHANCE.sub("…", str(path.relative_to(root))) for path in files)
 
 
-@pytest.mark.parametrize("place", ["point:commit.after@silver.toy_sales#1", "log:kill-torn@gold/toy_days#1"])
 def test_an_image_has_the_files_that_a_kill_at_its_place_leaves(
-    spark: SparkSession, faults: Faults, fault_classes: Path, tmp_path: Path, place: str
+    spark: SparkSession, faults: Faults, fault_classes: Path, tmp_path: Path
 ) -> None:
-    raw = tmp_path / "raw"
+    place, raw = "log:kill-torn@gold/toy_days#1", tmp_path / "raw"
     CASES["toy"].deliver(raw, CASES["toy"].files())
     killed, imaged = Warehouse(str(tmp_path / "killed")), Warehouse(str(tmp_path / "imaged"))
     argv = ["run", "toy", "--raw", str(raw), "--quiet"]
