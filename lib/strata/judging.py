@@ -266,7 +266,8 @@ def count_rejected(tally: Tally, rejected: DataFrame, rules: list[Rule]) -> dict
         for reason in row["_reasons"]:
             reasons[reason] += row["count"]
         for n, rule in enumerate(rules):
-            if rule.expectation.severity == "critical" and row[names[n // _RULES_A_WORD]] >> n % _RULES_A_WORD & 1:
+            word, bit = divmod(n, _RULES_A_WORD)
+            if rule.expectation.severity == "critical" and (row[names[word]] >> bit) & 1:
                 tally.broken[n] += row["count"]
     return dict(reasons)
 

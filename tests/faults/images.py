@@ -2,7 +2,7 @@
 
 What the kernel was given before SIGKILL it keeps, and nothing else; so a copy of the folder, taken while the run stands
 still at a place, is what a killed run leaves there: locks are free, temporary files lie about, nobody has cleaned up.
-It runs in this process's warm session, where a kill costs a new JVM a minute of CPU time.
+It costs a run in the warm session of the tests, where a kill costs a new JVM and its first run.
 `test_images.py` compares images with what real kills leave.
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,13 +59,15 @@ def crash(
         match = re.fullmatch(r"kill-(before|torn|after)@([^#]+)#(\d+)", where)
         assert match, f"no image is taken at {place}"
         faults.arm(f"image-{match[1]}", match[2], int(match[3]), root=str(root), image=str(image))
+    told: BaseException | None = None
     try:
-        with suppress(failpoint.Crash, Exception):
-            work(FaultWarehouse(warehouse.root))
+        work(FaultWarehouse(warehouse.root))
+    except (failpoint.Crash, Exception) as error:
+        told = error
     finally:
         failpoint.armed = None
         faults.disarm()
-    assert image.is_dir(), f"{place} was never reached"
+    assert image.is_dir(), f"{place} was never reached; the work told {told!r}"
     with resting:
         shutil.rmtree(root)
         image.rename(root)
