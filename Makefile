@@ -25,7 +25,8 @@ lint: .venv/.ready
 bench: .venv/.ready
 	@.venv/bin/python -m bench
 
-# KILLS=200 SEED=1: SIGKILL in the midst of runs, in chains, each followed by a run that must end as if undisturbed.
+# KILLS=200 SEED=1: kills in the midst of runs, in chains, a third of them SIGKILL and the rest crash images; each chain is
+# followed by a run that must end as if undisturbed.
 torture: .venv/.ready
 	@.venv/bin/python -m tests.faults.torture --kills $(or $(KILLS),200) --seed $(or $(SEED),1)
 

@@ -42,6 +42,7 @@ def crash(
     place: str,
     work: Callable[[Warehouse], object],
     resting: AbstractContextManager[object] = nullcontext(),  # noqa: B008
+    replay: str = "",
 ) -> None:
     """Does `work` until `place`, a kill's name, and leaves the warehouse's folder as a kill would there.
 
@@ -67,7 +68,7 @@ def crash(
     finally:
         failpoint.armed = None
         faults.disarm()
-    assert image.is_dir(), f"{place} was never reached; the work told {told!r}"
+    assert image.is_dir(), f"{place} was never reached; the work told {told!r}; {replay}"
     with resting:
         shutil.rmtree(root)
         image.rename(root)

@@ -245,7 +245,7 @@ def kill_and_rerun(spark: SparkSession, stage: Stage, scenario: str, kills: Sequ
         for number, kill in enumerate(kills):
             told = f"kill {number + 1}; {replay_line(feed, scenario, kills)}"
             if kill.startswith(images.PREFIX):
-                images.crash(spark, warehouse, kill, again, reader.resting)
+                images.crash(spark, warehouse, kill, again, reader.resting, told)
             else:
                 kill_once(argv, kill, child(), warehouse, told)
             fired += 1

@@ -27,7 +27,9 @@ def main() -> int:
     parser.add_argument("--feed", action="append", choices=sorted(CASES), help="default: every feed, in turn")
     parser.add_argument("--kills", type=int, default=200, help="in all")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--killed", type=int, default=1, help="how many of a chain's three are SIGKILL; the others are crash images")
+    parser.add_argument(
+        "--killed", type=int, default=1, choices=(1, 2, 3), help="how many of a chain's three are SIGKILL; the others are crash images"
+    )
     parser.add_argument("--minutes", type=float, default=240, help="start no further kill after this time")
     parser.add_argument("--scenario", choices=SCENARIOS, default="next")
     parser.add_argument("--kill", action="append", help="one chain of kills, as a replay line tells it")
@@ -48,9 +50,8 @@ def main() -> int:
             scenarios = ["first", *{arguments.scenario} - {"first"}] if arguments.kill else SCENARIOS
             stage = Stage(CASES[feed], root / feed).prepare(spark, scenarios)
             share = arguments.kills // len(feeds)
-            plan = (
-                [(arguments.scenario, arguments.kill)] if arguments.kill else chains(stage, share, arguments.seed, killed=arguments.killed)
-            )
+            drawn = chains(stage, share, arguments.seed, killed=arguments.killed)
+            plan = [(arguments.scenario, arguments.kill)] if arguments.kill else drawn
             for number, (scenario, kills) in enumerate(plan):
                 if time.monotonic() - started > 60 * arguments.minutes:
                     break
