@@ -17,7 +17,7 @@ from strata import doctor, integrity, ledger, scan, views
 from strata.cli import main
 from strata.delta_log import TableLog
 from strata.errors import Damaged, StrataError
-from strata.storage import Warehouse, read_arrow
+from strata.versions import Warehouse, read_arrow
 
 from tests.engine.shop import Shop
 

@@ -18,7 +18,7 @@ from strata.feed import Feed, load_feed
 from strata.forget import Forgotten, Person, forget, identify, prove
 from strata.plan import Options, make_plan
 from strata.run import Report, rollback, run_feed
-from strata.storage import Warehouse, read_arrow
+from strata.versions import Warehouse, read_arrow
 
 from tests.conftest import TOY, forget_declarations, people_project
 from tests.faults import images

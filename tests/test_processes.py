@@ -16,7 +16,7 @@ import pytest
 from pyspark.sql import SparkSession
 from strata import lease, ledger
 from strata.errors import LeaseHeld
-from strata.storage import Warehouse
+from strata.versions import Warehouse
 
 from tests.conftest import TOY
 

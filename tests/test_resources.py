@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
-from strata import doctor, storage
+from strata import doctor
+from strata.contract import quarantine_name
 from strata.errors import ResourceMissing
 from strata.resource_trouble import explain
 
@@ -154,7 +155,7 @@ def file_size_limit(spark: SparkSession, limit: int) -> Iterator[None]:
 FAULTS: dict[str, tuple[Callable[[Shop, Path], Any], str, str]] = {
     "disk full: data": (lambda _, folder: full_disk(folder), SALES, "room on the disk"),
     "disk full: log": (lambda _, folder: full_disk(folder / "_delta_log"), SALES, "room on the disk"),
-    "disk full: quarantine": (lambda _, folder: full_disk(folder), storage.quarantine_name(SALES), "room on the disk"),
+    "disk full: quarantine": (lambda _, folder: full_disk(folder), quarantine_name(SALES), "room on the disk"),
     "disk full: ledger": (lambda _, folder: full_disk(folder), "ops.publications/toy", "room on the disk"),
     "no permission": (lambda _, folder: forbidden(folder / "_delta_log"), "bronze.toy_sales", "permission to read or write there"),
     "file-size limit": (lambda shop, _: file_size_limit(shop.spark, 1500), "bronze.toy_sales", "leave to write a file of this size"),

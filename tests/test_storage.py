@@ -8,9 +8,9 @@ from typing import Any
 import deltalake
 import pyarrow as pa
 import pytest
-from strata import storage
+from strata import versions
 from strata.errors import Damaged
-from strata.storage import Warehouse, read_arrow
+from strata.versions import Warehouse, read_arrow
 
 CUT_OFF = "Kernel error -> Generic LocalFileSystem error: Requested range was invalid: object was only 0 bytes long"
 
@@ -18,7 +18,7 @@ CUT_OFF = "Kernel error -> Generic LocalFileSystem error: Requested range was in
 @pytest.fixture
 def warehouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
     deltalake.write_deltalake(str(tmp_path / "silver" / "toy_numbers"), pa.table({"n": [1, 2]}))
-    monkeypatch.setattr(storage, "_WAITS", (0.0, 0.0))
+    monkeypatch.setattr(versions, "_WAITS", (0.0, 0.0))
     return Warehouse(str(tmp_path))
 
 

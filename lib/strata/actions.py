@@ -21,8 +21,8 @@ from strata.feed import Feed
 from strata.ledger import Publication
 from strata.output import Progress
 from strata.plan import Options, Plan, make_plan
-from strata.storage import Warehouse
 from strata.table import Answer
+from strata.versions import Warehouse
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -205,7 +205,7 @@ def _print_answers(warehouse: Warehouse, feed: Feed) -> None:
     latest = ledger.newest(ledger.read(warehouse, feed.name))
     if latest is None:
         return
-    from strata.storage import read_arrow
+    from strata.versions import read_arrow
 
     answers = feed.answers or tuple(Answer(table.name, table.name) for table in feed.tables if table.name.startswith("gold."))
     for answer in answers:

@@ -208,6 +208,8 @@ class _Writer:
                 self._sink.schema,
                 compression="zstd",
                 write_page_checksum=True,
+                # By which a reader leaves out the pages that lie outside the bounds it asks for.
+                write_page_index=True,
                 # Else Arrow's readers would take the columns of one value for dictionaries, and no other reader would.
                 store_schema=False,
                 metadata_collector=self._footer,

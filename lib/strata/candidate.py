@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
-from strata import bronze, erasure, protect, storage
-from strata.contract import Contract
+from strata import bronze, erasure, groups, keys, protect, storage
+from strata.contract import Contract, quarantine_name
+from strata.groups import Groups
 from strata.ledger import TableState
 from strata.plan import Step
 from strata.reader import bronze_frame
-from strata.storage import quarantine_name
 from strata.table import Reference, Rows, Table
 
 if TYPE_CHECKING:
@@ -34,9 +34,8 @@ class Change:
     after: int
     new_files: tuple[str, ...] | None = None
     """Bronze: the files whose rows were added."""
-    touched: DataFrame | None = None
-    """The groups whose rows were replaced, one row a group."""
-    group: tuple[str, ...] = ()
+    touched: Groups | None = None
+    """The groups whose rows were replaced."""
 
     @property
     def is_whole(self) -> bool:
@@ -54,8 +53,7 @@ class Candidate:
     folds: tuple[str, ...] = ()
     appends: bool = False
     """Its rows are added to those published; else they replace them all, or those of the touched groups."""
-    touched: DataFrame | None = None
-    group: tuple[str, ...] = ()
+    touched: Groups | None = None
     slices: tuple[str, ...] = ()
     new_files: tuple[str, ...] | None = None
     folded_records: int = 0
@@ -63,6 +61,8 @@ class Candidate:
     built_from: dict[str, int] = field(default_factory=dict)
     records: bronze.Records | None = None
     """Bronze: what `frame` reads, if it is nothing but records of raw files."""
+    exchange: storage.Exchange | None = None
+    """What was put in the place of the touched groups' rows, once they are written."""
     judged: DataFrame = None  # type: ignore[assignment]
 
     @property
@@ -162,7 +162,6 @@ def table_candidate(work: Work, step: Step) -> Candidate:
         folds=table.folds,
         appends=step.adds_slices,
         touched=touched,
-        group=table.group,
         slices=(*held, *step.slices),
         built_from=built_from,
     )
@@ -191,8 +190,8 @@ def _as_read(table: Table, name: str, frame: DataFrame) -> DataFrame:
     return frame if reference is None else frame.where(reference.where).select(*reference.columns)
 
 
-def _touched(work: Work, table: Table, inputs: dict[str, DataFrame]) -> DataFrame | None:
-    """The groups that this run's changes touch, one row a group; None when the table must be whole.
+def _touched(work: Work, table: Table, inputs: dict[str, DataFrame]) -> Groups | None:
+    """The groups that this run's changes touch; None when the table must be whole.
 
     A row that moves from one group to another touches both, so the rows before and after count.
     """
@@ -205,17 +204,19 @@ def _touched(work: Work, table: Table, inputs: dict[str, DataFrame]) -> DataFram
             continue
         if change.is_whole or not (_has_group(table, name, frame) or name in table.via):
             return None
+        if change.touched is not None and change.touched.columns == table.group and name not in table.via:
+            # The input was replaced by the same groups: no need to look for them in its rows.
+            parts.append(change.touched.frame)
+            continue
         rows = [_changed_rows(frame, change)]
         if change.touched is not None and change.before is not None:
             rows.append(_changed_rows(work.store.read(name, change.before), change))
         if name in table.via:
             parts += _referring(table, inputs, table.via[name], rows)
         else:
-            parts += [_with_group(table, name, part).select(*table.group) for part in rows]
-    touched = parts[0]
-    for part in parts[1:]:
-        touched = touched.unionByName(part)
-    return work.keep(touched.distinct())
+            parts += [_with_group(table, name, part) for part in rows]
+    personal = {field.name for field in work.plan.feed.contract(table.name).fields if field.is_personal}
+    return groups.groups_of(parts, table.group, personal, work.keep)
 
 
 def _referring(table: Table, inputs: dict[str, DataFrame], reference: Reference, rows: list[DataFrame]) -> list[DataFrame]:
@@ -230,12 +231,12 @@ def _referring(table: Table, inputs: dict[str, DataFrame], reference: Reference,
     keys = changed.select(*reference.by).distinct()
     grouped = {name: _with_group(table, name, inputs[name]) for name in table.driving_inputs}
     refer = [frame for frame in grouped.values() if set(reference.by) <= set(frame.columns)]
-    return [storage.semi_join(frame, keys, reference.by).select(*table.group) for frame in refer]
+    return [groups.semi_join(frame, keys, reference.by).select(*table.group) for frame in refer]
 
 
 def _changed_rows(frame: DataFrame, change: Change) -> DataFrame:
     if change.touched is not None:
-        return storage.semi_join(frame, change.touched, change.group)
+        return change.touched.rows_of(frame)
     return frame.where(frame["_file_sha256"].isin(list(change.new_files or ())))
 
 
@@ -249,11 +250,11 @@ def _with_group(table: Table, name: str, frame: DataFrame) -> DataFrame:
     return table.add_group(frame)
 
 
-def _restrict(table: Table, name: str, frame: DataFrame, touched: DataFrame) -> DataFrame:
+def _restrict(table: Table, name: str, frame: DataFrame, touched: Groups) -> DataFrame:
     """The input's rows in the touched groups; an input without groups stays whole."""
     if not _has_group(table, name, frame):
         return frame
-    return storage.semi_join(_with_group(table, name, frame), touched, table.group).select(*frame.columns)
+    return touched.rows_of(_with_group(table, name, frame)).select(*frame.columns)
 
 
 def _input_balance(work: Work, table: Table, inputs: dict[str, DataFrame], partial: bool) -> tuple[int, int | None]:
@@ -273,7 +274,5 @@ def _input_balance(work: Work, table: Table, inputs: dict[str, DataFrame], parti
 
 
 def count_and_identity(frame: DataFrame) -> tuple[int, int]:
-    has_ids = {"_file_sha256", "_record_number"} <= set(frame.columns)
-    ids = F.xxhash64("_file_sha256", "_record_number") if has_ids else F.lit(0).cast("bigint")
-    row = frame.agg(F.count(F.lit(1)).alias("n"), F.coalesce(F.bit_xor(ids), F.lit(0).cast("bigint")).alias("ids")).collect()[0]
-    return row["n"], row["ids"]
+    row = frame.agg(F.count(F.lit(1)), keys.identity(frame)).collect()[0]
+    return row[0], row[1]

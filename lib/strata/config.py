@@ -14,7 +14,7 @@ from typing import Any
 from strata import resources
 from strata.contract import read_yaml
 from strata.errors import DeclarationError, UsageError
-from strata.storage import Warehouse
+from strata.versions import Warehouse
 
 PROFILES = ("local", "emr", "databricks")
 

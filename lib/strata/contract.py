@@ -66,6 +66,8 @@ class Contract:
     fields: tuple[Field, ...]
     allow_empty: bool = False
     """Whether the table may be published without a single row."""
+    order_by: tuple[str, ...] = ()
+    """Each of its files holds a stretch of this order, as far as the rows of one task make one: who asks for some days reads few."""
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -172,10 +174,15 @@ def parse_contract(table: str, document: dict[str, Any], path: Path) -> Contract
         fields += BRONZE_PROVENANCE
     _check_fields(fields, layer, findings)
     options = custom_properties(schema)
-    findings += [f"unknown custom property {key}" for key in sorted(options.keys() - {"allowEmpty"})]
+    findings += [f"unknown custom property {key}" for key in sorted(options.keys() - {"allowEmpty", "orderBy"})]
     allow_empty = options.get("allowEmpty", False)
     if not isinstance(allow_empty, bool):
         findings.append(f"allowEmpty must be true or false; found {allow_empty!r}")
+    order_by = options.get("orderBy", [])
+    # Their bounds stand in the log, for which a personal value is not.
+    orderable = [field.name for field in fields if not field.is_personal and field.type in ("date", "timestamp", "string", "int", "bigint")]
+    if not isinstance(order_by, list) or not set(order_by) <= set(orderable):
+        findings.append(f"orderBy must list columns of dates, text or whole numbers, none of them personal; found {order_by!r}")
     if findings:
         raise DeclarationError(f"{path}: " + "; ".join(findings), findings=findings)
     return Contract(
@@ -184,6 +191,7 @@ def parse_contract(table: str, document: dict[str, Any], path: Path) -> Contract
         grain=grain,
         fields=fields,
         allow_empty=allow_empty,
+        order_by=tuple(order_by),
     )
 
 
@@ -255,3 +263,25 @@ def _spark_type(text: str) -> Any:
 
 def _comment(field: Field) -> str:
     return f"{field.description} [{field.unit}]" if field.unit else field.description
+
+
+REASONS = Field("_reasons", "array<string>", "Every rule that the row breaks", is_provenance=True)
+
+
+def quarantine_name(table: str) -> str:
+    """`silver.soil_sites` → `quarantine.silver_soil_sites`."""
+    return "quarantine." + table.replace(".", "_")
+
+
+def quarantine_contract(contract: Contract) -> Contract:
+    """The table's columns, all of them nullable, and the reasons: a rejected row whole."""
+    nullable = tuple(
+        Field(f.name, f.type, f.description, unit=f.unit, is_personal=f.is_personal, is_provenance=f.is_provenance) for f in contract.fields
+    )
+    return Contract(
+        table=quarantine_name(contract.table),
+        purpose=f"Rows that {contract.table} rejected, each once.",
+        grain="one row per rejected row",
+        fields=(*nullable, REASONS),
+        allow_empty=True,
+    )

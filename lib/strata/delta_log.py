@@ -20,7 +20,7 @@ from urllib.parse import unquote
 
 from strata import files
 from strata.errors import Damaged
-from strata.storage import Warehouse
+from strata.versions import Warehouse
 
 COMMIT = re.compile(r"(\d{20})\.json")
 CHECKPOINT = re.compile(r"(\d{20})\.checkpoint(?:\.\d{10}\.(\d{10}))?\.parquet")

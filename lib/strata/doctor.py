@@ -22,7 +22,7 @@ from strata.errors import Damaged, StrataError
 from strata.ledger import Publication, TableState
 from strata.log_statistics import wrong_statistics
 from strata.scan import Scan, fits_checksum, scan
-from strata.storage import Warehouse, is_restore_of
+from strata.versions import Warehouse, is_restore_of
 
 BACKUP = "restore it from a backup"
 

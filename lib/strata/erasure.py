@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 
 from strata import files
 from strata.errors import Damaged
-from strata.storage import Warehouse
+from strata.versions import Warehouse
 
 FOLDED = "the person asked to be forgotten"
 """Why bronze folds such a record: it is counted, and nothing of it is written."""

@@ -31,8 +31,9 @@ from strata.plan import Erase, Looked, Options, make_plan
 from strata.reader import Part, read_part
 from strata.run import new_run_id, run_feed
 from strata.source import Layout
-from strata.storage import Store, Warehouse
+from strata.storage import Store
 from strata.vacuum import Freed
+from strata.versions import Warehouse
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from strata.contract import quarantine_name
 from strata.delta_log import TableLog
 from strata.errors import Damaged
 from strata.ledger import TableState
-from strata.storage import Warehouse, quarantine_name
+from strata.versions import Warehouse
 
 
 def parts(state: TableState) -> Iterator[tuple[str, int, str]]:

@@ -12,6 +12,7 @@ from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING, Any
 
+from strata import keys
 from strata.errors import ConservationError
 from strata.suite import Expectation
 from strata.table import Rows
@@ -19,7 +20,6 @@ from strata.table import Rows
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, Observation
 
-_ROW_ID = ("_file_sha256", "_record_number")
 # The bits of one bigint; a suite of more row rules takes another column.
 _RULES_A_WORD = 62
 _ACCEPTED, _FOLDED, _REJECTED = 0, 1, 2
@@ -58,9 +58,9 @@ def judge(frame: DataFrame, rules: list[Rule], rows: Rows) -> DataFrame:
         told["_fold"] = F.when(F.size(own) == 0, F.col("_fold"))
     if rows is not Rows.ONE_TO_ONE:
         told["_rows"] = F.col("_rows").cast("bigint")
-    if set(_ROW_ID) <= set(given):
+    if keys.has_identity(frame):
         # Made here once, in the generated code of the whole stage; each aggregate would make it anew.
-        told["_identity"] = F.xxhash64(*_ROW_ID)
+        told["_identity"] = F.xxhash64(*keys.ROW_ID)
     is_judged = told["_fold"].isNull() if "_fold" in told else F.lit(True)
     judged = frame.withColumns(told | {name: _bits(part, is_judged) for name, part in _words(rules)})
     is_rejected = [F.expr("size(_reasons) > 0")] if has_own else []
@@ -240,9 +240,8 @@ def count_written(written: DataFrame, rules: list[Rule]) -> tuple[int, int, list
     """Of rows that stand for themselves: how many, the order-free hash of their ids, and for each rule how many break it."""
     from pyspark.sql import functions as F
 
-    ids = F.bit_xor(F.xxhash64(*_ROW_ID))
     broken = [F.count_if(rule.breaks) for rule in rules]
-    rows, identity, *counts = written.agg(F.count(F.lit(1)), F.coalesce(ids, F.lit(0).cast("bigint")), *broken).collect()[0]
+    rows, identity, *counts = written.agg(F.count(F.lit(1)), keys.identity(written), *broken).collect()[0]
     return rows, identity, counts
 
 

@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 
 from strata import failpoint
 from strata.errors import CommitUnknown, LeaseHeld
-from strata.storage import Warehouse
+from strata.versions import Warehouse
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 from strata import failpoint, files, resource_trouble
 from strata.errors import CommitUnknown, Damaged, LeaseHeld, StrataError, TornCommit, UsageError
-from strata.storage import Warehouse, is_whole, latest_version, read_arrow, set_torn_aside
+from strata.storage import set_torn_aside
+from strata.versions import Warehouse, is_whole, latest_version, read_arrow
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

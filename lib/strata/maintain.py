@@ -12,22 +12,24 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
-from strata import __version__, failpoint, integrity, lease, ledger, storage
+from strata import __version__, failpoint, integrity, lease, ledger, versions
 from strata import feed as feeds
+from strata.contract import quarantine_contract
 from strata.delta_log import TableLog
 from strata.errors import ConservationError, UsageError
 from strata.ledger import Publication, TableState
 from strata.run import new_run_id
-from strata.storage import Store, Warehouse, quarantine_contract
+from strata.storage import Store
 from strata.vacuum import Freed, vacuum
+from strata.versions import Warehouse
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from strata.contract import Contract
 
-SMALL_BYTES = 64 << 20
-"""A file below this is small; two of them in one partition are worth a compaction."""
+_FILES_A_TABLE = 32
+_LEAST_BYTES, _MOST_BYTES = 8 << 20, 256 << 20
 LONGEST_DAYS = 60
 """No publication but the newest is kept longer: a table's log, by which it is read, is kept 90 days."""
 
@@ -79,7 +81,7 @@ def restore_all(store: Store, feed: feeds.Feed, published: Publication) -> None:
     for state in published.tables:
         integrity.assert_intact(store.warehouse, state)
     for contract, standing in _physical(feed, published):
-        if storage.latest_version(store.warehouse, contract.table) is not None:
+        if versions.latest_version(store.warehouse, contract.table) is not None:
             store.open_for_write(contract, standing)
 
 
@@ -93,7 +95,7 @@ def vacuum_all(warehouse: Warehouse, feed: feeds.Feed, every: tuple[Publication,
                     kept.setdefault(table, set()).add(version)
     freed = Freed()
     for contract, published in _physical(feed, every[-1]):
-        if storage.latest_version(warehouse, contract.table) is not None:
+        if versions.latest_version(warehouse, contract.table) is not None:
             freed += vacuum(warehouse, contract.table, published or 0, kept.get(contract.table, ()))
     return freed
 
@@ -150,9 +152,10 @@ def _compact_one(store: Store, contract: Contract, published: int, done: Maintai
     """The version after compaction: another one, with the same rows, if there were small files."""
     table = contract.table
     before = TableLog(store.warehouse, table).snapshot(published).adds
-    if not _has_small_files(before):
+    wanted = _wanted_bytes(before)
+    if not _has_small_files(before, wanted // 4):
         return published
-    version = store.compact(table, SMALL_BYTES)
+    version = store.compact(contract, wanted // 4, wanted)
     if version == published:
         return published
     rows, rows_after = store.content(table, published), store.content(table, version)
@@ -164,10 +167,17 @@ def _compact_one(store: Store, contract: Contract, published: int, done: Maintai
     return version
 
 
-def _has_small_files(adds: dict[str, dict[str, object]]) -> bool:
+def _wanted_bytes(adds: dict[str, dict[str, object]]) -> int:
+    """Of a file. An increment writes whole files anew and a reader leaves out whole files, so a table has several, unless it is small."""
+    whole = sum(int(str(add["size"])) for add in adds.values())
+    return min(_MOST_BYTES, max(_LEAST_BYTES, whole // _FILES_A_TABLE))
+
+
+def _has_small_files(adds: dict[str, dict[str, object]], small_bytes: int) -> bool:
+    """Whether some partition has two files below this size: then a compaction is worth it."""
     small: dict[str, int] = {}
     for add in adds.values():
-        if int(str(add["size"])) < SMALL_BYTES:
+        if int(str(add["size"])) < small_bytes:
             partition = str(add["partitionValues"])
             small[partition] = small.get(partition, 0) + 1
     return any(count > 1 for count in small.values())

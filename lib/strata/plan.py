@@ -17,8 +17,8 @@ from strata.feed import Feed
 from strata.ledger import FileEntry, Publication, TableState
 from strata.look import Found, Look, look_all
 from strata.places import Place
-from strata.storage import Warehouse
 from strata.table import Source
+from strata.versions import Warehouse
 
 FOLDED_FILE = "same bytes as a file already taken"
 _MOST_NAMES = 20

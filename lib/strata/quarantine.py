@@ -13,9 +13,10 @@ from typing import Any
 
 from strata import feed as feeds
 from strata import integrity, ledger
+from strata.contract import quarantine_name
 from strata.errors import UsageError
 from strata.ledger import Decision, Publication
-from strata.storage import Warehouse, quarantine_name, read_arrow
+from strata.versions import Warehouse, read_arrow
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from strata import __version__, integrity, lease, ledger, storage
+from strata import __version__, integrity, lease, ledger, storage, versions
+from strata.contract import quarantine_name
 from strata.errors import GateFailed, StrataError, UsageError
 from strata.ledger import Attempt, GateEntry, Publication
 from strata.plan import Options, Plan, make_plan
-from strata.storage import Store, Warehouse
+from strata.storage import Store
+from strata.versions import Warehouse
 from strata.work import Say, Work
 
 if TYPE_CHECKING:
@@ -87,7 +89,7 @@ def _set_torn_aside(spark: SparkSession, warehouse: Warehouse, base: Publication
     for state in base.tables if base else ():
         storage.set_torn_aside(spark, warehouse, state.table, state.version)
         if state.quarantine_version is not None:
-            storage.set_torn_aside(spark, warehouse, storage.quarantine_name(state.table), state.quarantine_version)
+            storage.set_torn_aside(spark, warehouse, quarantine_name(state.table), state.quarantine_version)
 
 
 def _again(plan: Plan, warehouse: Warehouse, options: Options) -> Any:
@@ -116,7 +118,7 @@ def rollback(spark: SparkSession, warehouse: Warehouse, feed: str, number: int) 
                 f"a rollback needs a publication that is still kept; publication {number} of {feed} has ended, and its files may be gone: "
                 f"choose one after {ledger.ended(every)}"
             )
-        missing = [s.table for s in old.tables if not storage.has_version(warehouse, s.table, s.version)]
+        missing = [s.table for s in old.tables if not versions.has_version(warehouse, s.table, s.version)]
         if missing:
             raise StrataError(
                 f"a rollback needs the files of that publication; {', '.join(missing)} no longer has them: choose a newer publication"

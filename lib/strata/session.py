@@ -59,6 +59,8 @@ LOCAL = {
     "spark.delta.logStore.file.impl": "io.delta.storage.LocalLogStore",
     # A tenth quicker to write than snappy, and smaller.
     "spark.sql.parquet.compression.codec": "zstd",
+    # An increment writes whole files anew: that of 5 million order lines took 22.8 s with 3 files, 7.3 s with some ten.
+    "spark.sql.files.maxRecordsPerFile": "250000",
     # VACUUM lists with 10,000 tasks by default.
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
     "spark.sql.execution.arrow.pyspark.enabled": "true",

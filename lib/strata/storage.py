@@ -1,4 +1,4 @@
-"""Where tables lie, and the only module that knows Delta: candidates, restore, reading a version.
+"""Where Spark meets the warehouse's tables, and the only module that knows Delta's API: candidates, restore, reading a version.
 
 A physical table is a path, `<warehouse>/<layer>/<feed>_<noun>`. Version 0 is the empty table made
 from its contract; every later version is some run's candidate, and bears that run's id as its commit's
@@ -8,138 +8,34 @@ user metadata. Which version readers see is the ledger's business, not this modu
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import reduce
+from operator import xor
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
 
-from strata import failpoint, files
+from strata import failpoint, files, keys, transaction
 from strata.contract import Contract, Field, struct_type
-from strata.errors import BadFile, CommitUnknown, Damaged, StrataError, TornCommit
+from strata.errors import CommitUnknown, StrataError
+from strata.versions import Commit, Warehouse, assert_whole, is_restore_of, is_whole, latest_version, plain_files, read_commit
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import Column, DataFrame, SparkSession
     from pyspark.sql.types import StructType
 
     from strata.bronze import DataFile
+    from strata.groups import Groups
 
-REASONS = Field("_reasons", "array<string>", "Every rule that the row breaks", is_provenance=True)
-
-_MOST_PLAIN_FILES = 200
-_WAITS = (0.05, 0.2, 1.0)
-"""Seconds between looks at a log of which a file is being written."""
-_CUT_OFF = "Requested range"
-"""What delta-rs says of a file that is shorter than it was told."""
+_ROWS_A_FILE = 1_000_000
+"""Of the rows that an increment brings: a file for each task would leave many small ones, day by day."""
 
 # Published versions stay readable this long after newer ones: a rollback needs their files.
 RETENTION = {
     "delta.logRetentionDuration": "interval 90 days",
     "delta.deletedFileRetentionDuration": "interval 90 days",
 }
-
-
-@dataclass(frozen=True)
-class Warehouse:
-    """The root folder of all tables: a local path, or an `s3://` or `s3a://` address."""
-
-    root: str
-
-    def path(self, table: str) -> str:
-        """`silver.soil_sites` → `<root>/silver/soil_sites`."""
-        layer, noun = table.split(".", 1)
-        return f"{self.root}/{layer}/{noun}"
-
-    def spark_path(self, table: str) -> str:
-        return re.sub(r"^s3://", "s3a://", self.path(table))
-
-
-@dataclass(frozen=True)
-class Commit:
-    """One Delta commit: its version, the run that wrote it, and Delta's own count of rows written."""
-
-    version: int
-    run_id: str | None
-    rows_written: int | None
-    operation: str
-
-
-def quarantine_name(table: str) -> str:
-    """`silver.soil_sites` → `quarantine.silver_soil_sites`."""
-    return "quarantine." + table.replace(".", "_")
-
-
-def quarantine_contract(contract: Contract) -> Contract:
-    """The table's columns, all of them nullable, and the reasons: a rejected row whole."""
-    nullable = tuple(
-        Field(f.name, f.type, f.description, unit=f.unit, is_personal=f.is_personal, is_provenance=f.is_provenance) for f in contract.fields
-    )
-    return Contract(
-        table=quarantine_name(contract.table),
-        purpose=f"Rows that {contract.table} rejected, each once.",
-        grain="one row per rejected row",
-        fields=(*nullable, REASONS),
-        allow_empty=True,
-    )
-
-
-# --- the log, read without Spark -----------------------------------------------------------------
-
-
-def latest_version(warehouse: Warehouse, table: str) -> int | None:
-    """The newest version in the table's log; None where there is no table yet."""
-    names = files.list_names(f"{warehouse.path(table)}/_delta_log")
-    versions = [int(name[:20]) for name in names if re.fullmatch(r"\d{20}\.json", name)]
-    return max(versions, default=None)
-
-
-def read_commit(warehouse: Warehouse, table: str, version: int) -> Commit:
-    """The commit's own information; a torn or empty commit file is an error that names it."""
-    uri = _commit_file(warehouse, table, version)
-    try:
-        with files.open_input(uri) as stream:
-            actions = [json.loads(line) for line in stream.read().decode("utf-8").splitlines()]
-        info = next(action["commitInfo"] for action in actions if "commitInfo" in action)
-        rows = info.get("operationMetrics", {}).get("numOutputRows")
-        added = [action["add"].get("stats") for action in actions if "add" in action]
-        is_counted = info.get("operation") == "WRITE" and rows is not None and all(added)
-        begins = version > 0 or all(any(key in action for action in actions) for key in ("protocol", "metaData"))
-        if not begins or (is_counted and int(rows) != sum(json.loads(stats)["numRecords"] for stats in added)):
-            raise ValueError("cut between two actions")
-    except (StopIteration, ValueError):
-        raise TornCommit(f"every commit of a table tells who wrote it; {uri} is empty or torn: restore that file from a backup") from None
-    return Commit(version, info.get("userMetadata"), None if rows is None else int(rows), info.get("operation", ""))
-
-
-def _commit_file(warehouse: Warehouse, table: str, version: int) -> str:
-    return f"{warehouse.path(table)}/_delta_log/{version:020d}.json"
-
-
-def is_restore_of(warehouse: Warehouse, table: str, version: int, wanted: int) -> bool:
-    """Whether that version holds what version `wanted` holds, because a run took back what stood between them."""
-    commit = read_commit(warehouse, table, version)
-    return commit.operation == "RESTORE" and (commit.run_id or "").startswith(f"restore {wanted} ")
-
-
-def is_whole(warehouse: Warehouse, table: str, version: int) -> bool:
-    """Whether the commit file is there and can be believed. Delta reads a file without a byte as a commit without an action."""
-    try:
-        read_commit(warehouse, table, version)
-    except (TornCommit, BadFile):
-        return False
-    return True
-
-
-def assert_whole(warehouse: Warehouse, table: str, version: int) -> None:
-    """Refuses a version whose own commit is torn: Delta would show the version before it, and say nothing.
-
-    A commit file that has expired is Delta's business: a checkpoint stands for it.
-    """
-    if files.exists(_commit_file(warehouse, table, version)):
-        read_commit(warehouse, table, version)
 
 
 def set_torn_aside(spark: SparkSession, warehouse: Warehouse, table: str, published: int | None) -> None:
@@ -156,130 +52,21 @@ def set_torn_aside(spark: SparkSession, warehouse: Warehouse, table: str, publis
             # Hadoop's checksum and Delta's would not fit the commit that takes this one's place.
             if files.exists(f"{log}/{path}"):
                 files.move(f"{log}/{path}", f"{log}/_torn_{time.time_ns()}_{aside}")
-        _forget_cached(spark, warehouse, table)
+        transaction.forget_cached(spark, warehouse.spark_path(table))
         latest = latest_version(warehouse, table)
 
 
-def _forget_cached(spark: SparkSession, warehouse: Warehouse, table: str) -> None:
-    """Delta must read the table's log anew: files have moved behind its back."""
-    jvm: Any = spark._jvm
-    jvm.org.apache.spark.sql.delta.DeltaLog.invalidateCache(
-        spark._jsparkSession, jvm.org.apache.hadoop.fs.Path(warehouse.spark_path(table))
-    )
+@dataclass(frozen=True)
+class Exchange:
+    """What one commit put in the place of some groups' rows."""
 
-
-def has_version(warehouse: Warehouse, table: str, version: int) -> bool:
-    """Whether the files of that version are still all there."""
-    try:
-        _, held = _snapshot(warehouse, table, version)
-        return all(files.exists(f"{warehouse.path(table)}/{name}") for name, _ in held)
-    except Exception:  # delta-rs has one error class for a missing version and a missing table
-        return False
-
-
-def read_arrow(warehouse: Warehouse, table: str, version: int, columns: list[str] | None = None) -> pa.Table:
-    """A version's rows without Spark: for the ledger and for looking at a table.
-
-    The log is read by delta-rs and the files by Arrow itself: delta-rs hands Arrow a file system written
-    in Python, whose threads abort the interpreter at exit one time in five.
-    """
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    assert_whole(warehouse, table, version)
-    delta, held = _readable_snapshot(warehouse, table, version)
-    schema = pa.schema(delta.schema().to_arrow())
-    parts = [_arrow_schema(schema).empty_table()]
-    for name, partition in held:
-        uri = f"{warehouse.path(table)}/{name}"
-        with _readable(table, uri), files.open_input(uri) as stream:
-            part = parquet.read_table(stream, page_checksum_verification=True)
-        strange = sorted(set(part.column_names) - set(schema.names))
-        if strange:
-            # Read on, and the table's own column would be NULL throughout.
-            raise Damaged(f"a file has its table's columns; {uri} has {strange[0]!r}, which {table} lacks: see `strata doctor`", file=uri)
-        for column, value in partition.items():
-            part = part.append_column(column, pa.repeat(pa.scalar(value), part.num_rows))
-        parts.append(part)
-    whole = pa.concat_tables(parts, promote_options="permissive")
-    return whole.select(columns or schema.names)
-
-
-@contextmanager
-def _readable(table: str, uri: str) -> Iterator[None]:
-    """A published file that is gone or cannot be decoded is damage; a store that does not answer is not."""
-    try:
-        yield
-    except (BadFile, OSError, ValueError) as error:
-        if getattr(error, "errno", None) or "AWS Error" in str(error):
-            raise
-        why = str(error).partition("\n")[0][:200]
-        raise Damaged(f"a published file can be read; {uri} of {table} cannot ({why}): see `strata doctor`", file=uri) from None
-
-
-def _arrow_schema(schema: Any) -> pa.Schema:
-    """The table's schema with Parquet's plain types, so that no file's column is renamed or dropped."""
-    import pyarrow as pa
-
-    return pa.schema([pa.field(f.name, pa.null()) if pa.types.is_nested(f.type) else f for f in schema])
-
-
-def _snapshot(warehouse: Warehouse, table: str, version: int) -> tuple[Any, list[tuple[str, dict[str, Any]]]]:
-    """The table at that version, by delta-rs, and each of its data files, with the values of its partition columns."""
-    import pyarrow as pa
-    from deltalake import DeltaTable
-
-    path = re.sub(r"^s3a://", "s3://", warehouse.path(table))
-    waits = iter(_WAITS)
-    while True:
-        try:
-            delta = DeltaTable(path, version=version, storage_options=files.object_store_options(path))
-            return delta, _data_files(pa.table(delta.get_add_actions(flatten=True)))
-        except OSError as error:
-            # A run beside this reader writes a file of the log, which on a local disk is seen while it is still empty.
-            wait = next(waits, None)
-            if wait is None or _CUT_OFF not in str(error):
-                raise
-            time.sleep(wait)
-
-
-def _data_files(added: pa.Table) -> list[tuple[str, dict[str, Any]]]:
-    kept = added.select([name for name in added.column_names if name == "path" or name.startswith("partition.")])
-    return [(unquote(action.pop("path")), {k.removeprefix("partition."): v for k, v in action.items()}) for action in kept.to_pylist()]
-
-
-def _readable_snapshot(warehouse: Warehouse, table: str, version: int) -> tuple[Any, list[tuple[str, dict[str, Any]]]]:
-    from deltalake.exceptions import DeltaError
-
-    try:
-        return _snapshot(warehouse, table, version)
-    except (DeltaError, OSError) as error:
-        if "Generic S3 error" in str(error) or (isinstance(error, OSError) and _CUT_OFF not in str(error)):
-            raise
-        why = " ".join(str(error).split())[:200]
-        raise Damaged(f"a published version can be read; version {version} of {table} cannot ({why}): see `strata doctor`") from None
-
-
-def _plain_files(warehouse: Warehouse, table: str, version: int) -> tuple[StructType, list[str]] | None:
-    """The columns and files of a version whose rows are those of its Parquet files and nothing else; None for any other.
-
-    Not so with partitions, whose columns stand in no file, nor with what a reader of Delta's first protocol does not know,
-    as deletion vectors; nor for many files, of which Delta leaves out by their statistics those that a query needs not.
-    """
-    from deltalake.exceptions import DeltaError
-    from pyspark.sql.types import StructType
-
-    try:
-        delta, held = _snapshot(warehouse, table, version)
-        is_plain = delta.protocol().min_reader_version == 1 and not delta.metadata().partition_columns
-    except (DeltaError, OSError):
-        return None  # Spark tells what is wrong with it.
-    if not is_plain or len(held) > _MOST_PLAIN_FILES:
-        return None
-    return StructType.fromJson(json.loads(delta.schema().to_json())), [name for name, _ in held]
-
-
-# --- reading and writing with Spark --------------------------------------------------------------
+    commit: Commit
+    rows_gone: int
+    """Rows that the groups had."""
+    identity_gone: int
+    """The order-free hash of those rows' ids."""
+    rows_kept: int
+    """Rows of other groups that had to be written anew, for they shared a file with those."""
 
 
 @dataclass(frozen=True)
@@ -294,7 +81,7 @@ class Store:
         """A version's rows. A table of few files is read without Delta, which plans several jobs of its own to list them."""
         assert_whole(self.warehouse, table, version)
         path = self.warehouse.spark_path(table)
-        plain = _plain_files(self.warehouse, table, version)
+        plain = plain_files(self.warehouse, table, version)
         if plain is None:
             return self.spark.read.format("delta").option("versionAsOf", version).load(path)
         schema, names = plain
@@ -368,60 +155,56 @@ class Store:
             for file in added
         ]
         with self._sent("commit", contract.table, before):
-            self._commit(contract.table, actions)
+            transaction.add_files(self.spark, self.warehouse.spark_path(contract.table), actions, self.run_id)
         return self._confirm(contract.table, before)
 
-    def _commit(self, table: str, actions: Sequence[dict[str, Any]]) -> None:
-        """By Delta's own transaction, for it alone knows how this store's log is written."""
-        jvm: Any = self.spark._jvm
-        delta, none = jvm.org.apache.spark.sql.delta, jvm.scala.Option.empty()
-        made = jvm.java.util.ArrayList()
-        for action in actions:
-            made.add(delta.actions.Action.fromJson(json.dumps(action)))
-        operation = getattr(delta, "DeltaOperations$Write")(
-            jvm.org.apache.spark.sql.SaveMode.Append, none, none, jvm.scala.Option.apply(self.run_id)
-        )
-        log = delta.DeltaLog.forTable(self.spark._jsparkSession, self.warehouse.spark_path(table))
-        log.startTransaction().commit(jvm.org.apache.spark.api.python.PythonUtils.toSeq(made), operation)
+    def replace_groups(self, contract: Contract, frame: DataFrame, rows: int, touched: Groups) -> Exchange:
+        """Replaces the rows of the touched groups by `frame`, in one commit.
 
-    def replace_groups(self, contract: Contract, frame: DataFrame, touched: DataFrame, group: tuple[str, ...]) -> Commit:
-        """Replaces the rows of the touched groups by `frame`, in one commit, by the contract's key.
-
-        `frame` holds every row that the touched groups should have, one per key; a row of theirs
-        that it lacks is deleted. Keys are compared column by column.
+        `frame` holds every row that the touched groups should have, `rows` of them. Only files with a row of theirs are written anew,
+        without those rows; what `frame` holds goes into files of its own. A MERGE reads and joins every column of
+        every file, twice.
         """
+        table, before = contract.table, self._latest(contract.table)
+        old = self.read(table, before)
+        # An empty table is read from no file, and has no column that tells one.
+        hit = self._files_with(old, touched) if old.inputFiles() else {}
+        new = _in_order(frame.coalesce(1 + rows // _ROWS_A_FILE), contract)
+        if hit:
+            kept = touched.rows_without(old.where(_file_name().isin(list(hit))))
+            new = kept.select(*contract.columns).unionByName(new)
+        with self._sent("commit", table, before):
+            held = transaction.exchange_files(self.spark, self.warehouse.spark_path(table), set(hit), new, self.run_id)
+        gone, identity = sum(count for count, _ in hit.values()), reduce(xor, (ids for _, ids in hit.values()), 0)
+        return Exchange(self._confirm(table, before), gone, identity, held - gone)
+
+    def _files_with(self, old: DataFrame, touched: Groups) -> dict[str, tuple[int, int]]:
+        """Each file that holds rows of the touched groups, with how many, and the order-free hash of their ids."""
         from pyspark.sql import functions as F
 
-        before = self._latest(contract.table)
-        key = list(contract.key)
-        old = self.read(contract.table, before)
-        gone = semi_join(old, touched, group).select(*key).join(frame.select(*key), on=key, how="left_anti")
-        source = frame.withColumn("_gone", F.lit(False)).unionByName(gone.withColumn("_gone", F.lit(True)), allowMissingColumns=True)
-        condition = " AND ".join(f"t.`{name}` = s.`{name}`" for name in key)
-        values = {f"`{name}`": f"s.`{name}`" for name in contract.columns}
-        # A MERGE takes its mark from the session only.
-        with self._settings({"commitInfo.userMetadata": self.run_id}), self._sent("commit", contract.table, before):
-            (
-                self._delta(contract.table)
-                .alias("t")
-                .merge(source.alias("s"), condition)
-                .whenMatchedDelete("s._gone")
-                .whenMatchedUpdate(set=values)
-                .whenNotMatchedInsert("NOT s._gone", values=values)
-                .execute()
-            )
-        return self._confirm(contract.table, before)
+        wanted = (*touched.columns, *keys.ROW_ID) if keys.has_identity(old) else touched.columns
+        rows = touched.rows_of(old.select(*dict.fromkeys(wanted), _file_name().alias("_file")))
+        counted = rows.groupBy("_file").agg(F.count(F.lit(1)), keys.identity(rows))
+        return {name: (count, ids) for name, count, ids in counted.collect()}
 
-    def compact(self, table: str, small_bytes: int) -> int:
-        """Rewrites small files as larger ones (OPTIMIZE), and gives the version that stands then; no row changes."""
+    def compact(self, contract: Contract, small_bytes: int, wanted_bytes: int) -> int:
+        """Rewrites small files as larger ones (OPTIMIZE), and gives the version that stands then; no row changes.
+
+        A table that has an order is put into it as a whole, so that each file holds a stretch of it.
+        """
+        table = contract.table
         marks = {
             "commitInfo.userMetadata": f"optimize {self.run_id}",
             "optimize.minFileSize": str(small_bytes),
-            "optimize.maxFileSize": str(4 * small_bytes),
+            "optimize.maxFileSize": str(wanted_bytes),
         }
         failpoint.reach("optimize.before", table)
         with self._settings(marks):
-            self._delta(table).optimize().executeCompaction()
+            optimize = self._delta(table).optimize()
+            if contract.order_by:
+                optimize.executeZOrderBy(*contract.order_by)
+            else:
+                optimize.executeCompaction()
         failpoint.reach("optimize.after", table)
         return self._latest(table)
 
@@ -439,7 +222,7 @@ class Store:
         """A creation that died leaves a folder without a commit; Delta takes any folder with something in it for a table."""
         layer, noun = table.split(".", 1)
         files.move_folder(self.warehouse.path(table), f"{self.warehouse.root}/{layer}/_torn_{time.time_ns()}_{noun}")
-        _forget_cached(self.spark, self.warehouse, table)
+        transaction.forget_cached(self.spark, self.warehouse.spark_path(table))
 
     def _create(self, contract: Contract) -> None:
         from delta.tables import DeltaTable
@@ -455,7 +238,7 @@ class Store:
 
     def _write(self, contract: Contract, frame: DataFrame, mode: str) -> Commit:
         before = self._latest(contract.table)
-        writer = frame.write.format("delta").mode(mode).option("userMetadata", self.run_id)
+        writer = _in_order(frame, contract).write.format("delta").mode(mode).option("userMetadata", self.run_id)
         held = [(f.name, f.dataType) for f in self.read(contract.table, before).schema]
         if held != [(f.name, f.dataType) for f in frame.schema]:
             # The contract's columns have changed. Only then: with it, Delta forgets NOT NULL and comments.
@@ -487,7 +270,7 @@ class Store:
         """Reads the commit back: exactly one new version, and ours."""
         after = self._latest(table)
         if after == before:
-            # A MERGE or append that changes nothing may leave no commit: the candidate is what stood before.
+            # What changes nothing may leave no commit: the candidate is what stood before.
             return Commit(before, self.run_id, 0, "NONE")
         commit = read_commit(self.warehouse, table, after)
         if after != before + 1 or commit.run_id != self.run_id:
@@ -542,27 +325,19 @@ def _statistics(contract: Contract) -> dict[str, str]:
 
 
 def _has_order(field: Field) -> bool:
-    # Delta refuses to be asked for statistics of these types.
-    return not field.is_personal and not field.type.startswith(("array", "map", "struct", "boolean", "binary"))
+    # Delta refuses to be asked for statistics of partitions, whose values stand in the log anyway, and of these types.
+    return not field.is_personal and not field.is_partition and not field.type.startswith(("array", "map", "struct", "boolean", "binary"))
 
 
-def semi_join(frame: DataFrame, touched: DataFrame, group: tuple[str, ...]) -> DataFrame:
-    """The rows of `frame` whose group is among `touched`; a NULL group is a group like any other."""
-    return _join(frame, touched, group, "left_semi")
+def _in_order(frame: DataFrame, contract: Contract) -> DataFrame:
+    """Within each task, of which files of so many rows are cut (`spark.sql.files.maxRecordsPerFile`)."""
+    return frame.sortWithinPartitions(*contract.order_by) if contract.order_by else frame
 
 
-def anti_join(frame: DataFrame, touched: DataFrame, group: tuple[str, ...]) -> DataFrame:
-    """The rows of `frame` whose group is not among `touched`."""
-    return _join(frame, touched, group, "left_anti")
+def _file_name() -> Column:
+    from pyspark.sql import functions as F
 
-
-def _join(frame: DataFrame, touched: DataFrame, group: tuple[str, ...], how: str) -> DataFrame:
-    renamed = touched.select(*[touched[name].alias(f"_touched_{name}") for name in group])
-    condition = None
-    for name in group:
-        same = frame[name].eqNullSafe(renamed[f"_touched_{name}"])
-        condition = same if condition is None else condition & same
-    return frame.join(renamed, condition, how)
+    return F.col("_metadata.file_name")
 
 
 def conform(frame: DataFrame, contract: Contract) -> DataFrame:

@@ -15,7 +15,7 @@ from urllib.parse import unquote
 from strata import failpoint, files
 from strata.delta_log import TableLog
 from strata.errors import CommitUnknown
-from strata.storage import Warehouse
+from strata.versions import Warehouse
 
 
 @dataclass(frozen=True)

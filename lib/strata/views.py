@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from strata import failpoint, ledger
 from strata import feed as feeds
+from strata.contract import quarantine_name
 from strata.errors import UsageError
-from strata.storage import Warehouse, assert_whole, quarantine_name
+from strata.versions import Warehouse, assert_whole
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -63,7 +64,7 @@ def read_table(warehouse: Warehouse, name: str) -> pa.Table:
     """A published table, quarantine table or `ops` view as Arrow, without Spark."""
     if name in OPS:
         return _ops_arrow(warehouse, name)
-    from strata.storage import read_arrow
+    from strata.versions import read_arrow
 
     names = published_names(warehouse)
     if name not in names:
@@ -189,7 +190,7 @@ def _ops_sql(warehouse: Warehouse, name: str) -> str:
 def _ops_arrow(warehouse: Warehouse, name: str) -> pa.Table:
     import pyarrow as pa
 
-    from strata.storage import read_arrow
+    from strata.versions import read_arrow
 
     parts = []
     for feed in feeds.feed_names():

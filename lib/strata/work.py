@@ -16,19 +16,22 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import Observation
 
-from strata import __version__, bronze, failpoint, gate, integrity, judging, ledger, storage
-from strata.candidate import Candidate, Change, add_reader_verdict, bronze_candidate, count_and_identity, table_candidate
-from strata.contract import Contract, split_name
+from strata import __version__, bronze, failpoint, gate, integrity, judging, ledger, storage, versions
+from strata.candidate import Candidate, Change, add_reader_verdict, bronze_candidate, table_candidate
+from strata.contract import Contract, quarantine_contract, quarantine_name, split_name
 from strata.errors import CommitUnknown, GateFailed, StrataError
 from strata.gate import Verdict
 from strata.judging import Tally
 from strata.ledger import GateEntry, Publication, TableState
 from strata.plan import FOLDED_FILE, Options, Plan, Step, published_state
-from strata.storage import Commit, Store, conform, quarantine_contract
+from strata.storage import Store, conform
 from strata.suite import Suite
+from strata.versions import Commit
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
+
+    from strata.groups import Groups
 
 Say = Callable[[str], None]
 
@@ -75,29 +78,33 @@ class Work:
                 return done
         rules = gate.row_rules(candidate.frame, suite)
         judged = judging.judge(candidate.frame, rules, candidate.rows)
+        if candidate.touched is not None:
+            return self._write_groups(candidate, judged, rules, contract, candidate.touched)
         # Nothing to replace in a table that is still empty: appending is several times quicker.
         write = self.store.append if candidate.appends or previous is None else self.store.overwrite
-        if candidate.touched is not None:
-            # A MERGE reads its source twice; without this its rows would be computed, and counted, twice.
-            candidate.judged = judged = self.keep(judged)
-            measured = judging.count(judged, rules, candidate.folds)
-            accepted = conform(judged.where(judging.is_accepted()), contract)
-            commit = self.store.replace_groups(contract, accepted, candidate.touched, candidate.group)
-        else:
-            # The filter stands above the count, where Spark leaves it.
-            observation = Observation(f"gate of {contract.table}")
-            observed = judging.observed(judged, observation, contract.columns, rules, candidate.folds)
-            commit = write(contract, conform(observed.where(judging.is_accepted()), contract))
-            measured = observation.get
-            candidate.judged = judging.marked(judged, measured["marks"]) if "marks" in measured else judged
+        # The filter stands above the count, where Spark leaves it.
+        observation = Observation(f"gate of {contract.table}")
+        observed = judging.observed(judged, observation, contract.columns, rules, candidate.folds)
+        commit = write(contract, conform(observed.where(judging.is_accepted()), contract))
+        measured = observation.get
+        candidate.judged = judging.marked(judged, measured["marks"]) if "marks" in measured else judged
         self.written[contract.table] = commit.version
         tally = judging.read_tally(measured, candidate.rows_in, rules, candidate.folds)
-        if candidate.touched is None and commit.rows_written is not None and commit.rows_written != tally.rows_written:
-            raise CommitUnknown(
-                f"{contract.table}: Delta must write what the gate accepted; the gate counted {tally.rows_written} rows, "
-                f"Delta wrote {commit.rows_written}: run again"
-            )
+        _assert_written(contract.table, tally.rows_written, commit)
         return tally, rules, commit
+
+    def _write_groups(
+        self, candidate: Candidate, judged: DataFrame, rules: list[judging.Rule], contract: Contract, touched: Groups
+    ) -> tuple[Tally, list[judging.Rule], Commit]:
+        """Puts the accepted rows in the place of those that the touched groups had."""
+        # Counted first, for the count tells how many files they need.
+        candidate.judged = judged = self.keep(judged)
+        tally = judging.read_tally(judging.count(judged, rules, candidate.folds), candidate.rows_in, rules, candidate.folds)
+        accepted = conform(judged.where(judging.is_accepted()), contract)
+        candidate.exchange = exchange = self.store.replace_groups(contract, accepted, tally.rows_written, touched)
+        self.written[contract.table] = exchange.commit.version
+        _assert_written(contract.table, tally.rows_written + exchange.rows_kept, exchange.commit)
+        return tally, rules, exchange.commit
 
     def _write_records(
         self, candidate: Candidate, records: bronze.Records, contract: Contract, suite: Suite
@@ -146,22 +153,18 @@ class Work:
         reasons = judging.count_rejected(tally, marked, rules)
         rejected = marked.select(*own.columns)
         self.store.open_for_write(own, version)
-        total = tally.rows_rejected
+        added, total, rewritten = tally.rows_rejected, tally.rows_rejected, 0
         if candidate.appends and version is not None:
             commit = self.store.append(own, rejected)
             total += held
         elif candidate.touched is not None and version is not None:
-            old = storage.anti_join(self.store.read(own.table, version), candidate.touched, candidate.group)
-            kept = self.keep(old.select(*own.columns))
-            total += kept.count()
-            commit = self.store.overwrite(own, kept.unionByName(rejected))
+            exchange = self.store.replace_groups(own, rejected, added, candidate.touched)
+            commit, rewritten = exchange.commit, exchange.rows_kept
+            total += held - exchange.rows_gone
         else:
             commit = self.store.overwrite(own, rejected)
         self.written[own.table] = commit.version
-        if commit.rows_written is not None and commit.rows_written != (total - held if candidate.appends else total):
-            raise CommitUnknown(
-                f"{own.table}: every rejected row is kept once; {total} were counted, {commit.rows_written} written: run again"
-            )
+        _assert_written(own.table, added + rewritten, commit)
         return replace(unchanged, quarantine_version=commit.version, rejected=total), reasons
 
     def _judge(
@@ -181,7 +184,7 @@ class Work:
         table = contract.table
         whole = self.store.read(table, commit.version)
         previous = self.states.get(table)
-        total_rows, identity = self._totals(candidate, tally, whole, previous)
+        total_rows, identity = _totals(candidate, tally, previous)
         outcomes = gate.row_outcomes(rules, tally)
         outcomes += gate.audit(whole, total_rows, suite, contract, self._views(suite, whole))
         discarded = self._discarded(table, quarantine)
@@ -197,19 +200,9 @@ class Work:
             slices=candidate.slices,
             built_from=candidate.built_from,
         )
-        self.changes[table] = Change(
-            previous.version if previous else None, commit.version, candidate.new_files, candidate.touched, candidate.group
-        )
+        self.changes[table] = Change(previous.version if previous else None, commit.version, candidate.new_files, candidate.touched)
         self.say(_line(self.gates[-1]))
         failpoint.reach("gate.passed", table)
-
-    def _totals(self, candidate: Candidate, tally: Tally, whole: DataFrame, previous: TableState | None) -> tuple[int, int]:
-        """Rows in the whole candidate, and the order-free hash of their ids."""
-        if candidate.touched is not None:
-            return count_and_identity(whole)
-        if candidate.appends and previous:
-            return previous.rows + tally.rows_written, previous.identity ^ tally.written_identity
-        return tally.rows_written, tally.written_identity
 
     def _override(self, verdict: Verdict) -> str | None:
         if verdict.passed:
@@ -266,7 +259,7 @@ class Work:
         if not chosen or quarantine.quarantine_version is None:
             return 0
         ids = ["_file_sha256", "_record_number"]
-        held = storage.read_arrow(self.store.warehouse, storage.quarantine_name(table), quarantine.quarantine_version, ids)
+        held = versions.read_arrow(self.store.warehouse, quarantine_name(table), quarantine.quarantine_version, ids)
         return sum(tuple(row.values()) in chosen for row in held.to_pylist())
 
     def _decisions(self) -> tuple[ledger.Decision, ...]:
@@ -277,7 +270,7 @@ class Work:
     def assert_untouched(self) -> None:
         """Publishes the versions that were audited, never "the latest": nobody may have written since."""
         for table, version in self.written.items():
-            latest = storage.latest_version(self.store.warehouse, table)
+            latest = versions.latest_version(self.store.warehouse, table)
             if latest != version:
                 raise CommitUnknown(
                     f"a run publishes the versions it audited; {table} was audited at version {version} and stands at "
@@ -304,6 +297,23 @@ class Work:
             tables=tuple(self._sealed(name) for name in self.plan.feed.table_names if name in self.states),
             files=self.plan.looked.entries,
             gates=tuple(self.gates),
+        )
+
+
+def _totals(candidate: Candidate, tally: Tally, previous: TableState | None) -> tuple[int, int]:
+    """Rows in the whole candidate, and the order-free hash of their ids."""
+    rows, identity = tally.rows_written, tally.written_identity
+    if previous and (candidate.appends or candidate.exchange):
+        rows, identity = previous.rows + rows, previous.identity ^ identity
+    if candidate.exchange:
+        rows, identity = rows - candidate.exchange.rows_gone, identity ^ candidate.exchange.identity_gone
+    return rows, identity
+
+
+def _assert_written(table: str, counted: int, commit: Commit) -> None:
+    if commit.rows_written is not None and commit.rows_written != counted:
+        raise CommitUnknown(
+            f"{table}: Delta must write what the gate counted; {counted} rows were counted, {commit.rows_written} written: run again"
         )
 
 

@@ -8,12 +8,12 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 from strata import ledger
-from strata.contract import load_contract
+from strata.contract import load_contract, quarantine_name
 from strata.feed import load_feed
 from strata.ledger import Publication
 from strata.plan import Options, Plan, make_plan
 from strata.run import Report, run_feed
-from strata.storage import Warehouse, quarantine_name, read_arrow
+from strata.versions import Warehouse, read_arrow
 
 TABLES = ("silver.toy_shops", "silver.toy_sales", "gold.toy_days")
 

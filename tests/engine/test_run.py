@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
-from strata import lease, ledger, storage
+from strata import lease, ledger, versions
 from strata.candidate import UNPARSED
 from strata.contract import load_contract
 from strata.errors import GateFailed, LeaseHeld
@@ -93,14 +93,14 @@ def test_records_counted_outside_spark_equal_what_the_ledger_accounts_for(shop: 
 
 
 def test_a_second_run_with_nothing_new_publishes_nothing(open_shop: Shop) -> None:
-    versions = {table: storage.latest_version(open_shop.warehouse, table) for table in TABLES}
+    before = {table: versions.latest_version(open_shop.warehouse, table) for table in TABLES}
 
     report = open_shop.run()
 
     assert report.publication is None
     assert report.plan.is_empty
     assert open_shop.publications() == 1
-    assert {table: storage.latest_version(open_shop.warehouse, table) for table in TABLES} == versions
+    assert {table: versions.latest_version(open_shop.warehouse, table) for table in TABLES} == before
 
 
 def test_new_files_touch_only_their_groups_and_give_what_one_full_run_gives(open_shop: Shop, spark: SparkSession, tmp_path: Path) -> None:
@@ -214,7 +214,7 @@ def test_a_rule_of_bronze_takes_out_records_that_were_written_already(shop: Shop
     folder = Path(shop.warehouse.path("bronze.toy_sales"))
     state = shop.published().state("bronze.toy_sales")
     assert state is not None
-    held = {f"{folder}/{name}" for name, _ in storage._snapshot(shop.warehouse, state.table, state.version)[1]}
+    held = {f"{folder}/{name}" for name, _ in versions._snapshot(shop.warehouse, state.table, state.version)[1]}
     assert {str(path) for path in folder.glob("*.parquet")} == held, "what was written first is gone"
 
 

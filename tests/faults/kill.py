@@ -33,7 +33,7 @@ from strata import failpoint, ledger
 from strata.feed import load_feed
 from strata.plan import Options, make_plan
 from strata.run import Report, run_feed
-from strata.storage import Warehouse
+from strata.versions import Warehouse
 
 from tests.conftest import SETTINGS, TOY
 from tests.faults import images

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from strata import ledger
-from strata.contract import load_contract
+from strata.contract import load_contract, quarantine_name
 from strata.ledger import Publication
-from strata.storage import Warehouse, quarantine_name, read_arrow
+from strata.versions import Warehouse, read_arrow
 
 Content = dict[str, tuple[int, str]]
 """Of each table, and of each quarantine: its rows, counted, and a hash of them as a multiset."""

@@ -22,7 +22,7 @@ from pyspark.sql import SparkSession
 from strata import lease, ledger
 from strata.errors import LeaseHeld
 from strata.ledger import Publication
-from strata.storage import Warehouse
+from strata.versions import Warehouse
 from werkzeug.serving import make_server
 
 from tests.faults.kill import CASES, Child, run_here

@@ -17,11 +17,13 @@ from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
-from strata import ledger, storage
+from strata import ledger, storage, versions
 from strata.contract import Contract, Field
 from strata.errors import CommitUnknown, StrataError, TornCommit
+from strata.groups import Groups
 from strata.ledger import Publication, TableState
-from strata.storage import Commit, Store
+from strata.storage import Store
+from strata.versions import Commit
 
 from tests.engine.shop import Shop
 from tests.faults.cases import CASES
@@ -37,7 +39,7 @@ TABLE = Contract(
     (Field("id", "bigint", "Id.", is_key=True, required=True), Field("amount", "bigint", "Amount.")),
     allow_empty=True,
 )
-WRITES = ("append", "overwrite", "merge")
+WRITES = ("append", "overwrite", "replace")
 CHAINS = int(os.environ.get("STRATA_FAULT_CHAINS", "2"))
 """Half as many chains of 9 faults in whole runs, and as many of 24 in the ledger alone."""
 
@@ -63,7 +65,7 @@ class Bank:
         latest = self.published()
         if latest is None:
             return Counter()
-        table = storage.read_arrow(self.warehouse, TABLE.table, latest.tables[0].version)
+        table = versions.read_arrow(self.warehouse, TABLE.table, latest.tables[0].version)
         return Counter((row["id"], row["amount"]) for row in table.to_pylist())
 
     def run(self, how: str, wanted: list[tuple[int, int]]) -> Publication:
@@ -80,8 +82,8 @@ class Bank:
 
     def _write(self, store: Store, how: str, wanted: list[tuple[int, int]]) -> Commit:
         frame = storage.conform(self.spark.createDataFrame(wanted, "id bigint, amount bigint").coalesce(1), TABLE)
-        if how == "merge":
-            return store.replace_groups(TABLE, frame, frame.select("id").distinct(), ("id",))
+        if how == "replace":
+            return store.replace_groups(TABLE, frame, len(wanted), Groups(frame.select("id").distinct(), ("id",))).commit
         return (store.append if how == "append" else store.overwrite)(TABLE, frame)
 
     def expect(self, how: str, wanted: list[tuple[int, int]]) -> Counter[tuple[int, int]]:
@@ -177,7 +179,7 @@ def test_after_any_fault_in_the_ledger_each_publication_stands_once(spark: Spark
 
 def test_a_commit_cut_at_any_byte_is_recognised(bank: Bank) -> None:
     """Every length of every kind of commit. Where whole actions are missing, only the rows of a WRITE tell."""
-    for how, first in (("append", 0), ("overwrite", 2), ("merge", 4)):
+    for how, first in (("append", 0), ("overwrite", 2), ("replace", 4)):
         bank.run(how, rows(range(first, first + 4), first))
     bank.expected = bank.visible()
     store = Store(bank.spark, bank.warehouse, "candidate")
@@ -190,14 +192,14 @@ def test_a_commit_cut_at_any_byte_is_recognised(bank: Bank) -> None:
             whole, version = path.read_bytes(), int(path.stem)
             operation = json.loads(whole.splitlines()[0])["commitInfo"]["operation"]
             kinds.add(operation)
-            assert storage.is_whole(bank.warehouse, table, version)
+            assert versions.is_whole(bank.warehouse, table, version)
             for kept in range(len(whole) - 1):
                 path.write_bytes(whole[:kept])
-                if storage.is_whole(bank.warehouse, table, version):
+                if versions.is_whole(bank.warehouse, table, version):
                     missed[operation] += 1
                     assert whole[kept : kept + 1] == b"\n" or whole[kept - 1 : kept] == b"\n", f"{operation} cut at {kept}"
             path.write_bytes(whole)
-    assert kinds == {"CREATE TABLE", "WRITE", "MERGE", "RESTORE"}
+    assert kinds == {"CREATE TABLE", "WRITE", "RESTORE"}
     # An overwrite's last actions are removals, which change no count; a torn one is restored like any candidate.
     assert missed["WRITE"] <= 4
     assert bank.visible() == bank.expected
@@ -214,7 +216,7 @@ def test_a_published_commit_that_is_torn_is_refused_and_never_read_over(bank: Ba
 
     store = Store(bank.spark, bank.warehouse, "reader")
     readings: tuple[Callable[[], Any], ...] = (
-        lambda: storage.read_arrow(bank.warehouse, TABLE.table, version),
+        lambda: versions.read_arrow(bank.warehouse, TABLE.table, version),
         lambda: store.read(TABLE.table, version),
         lambda: store.open_for_write(TABLE, version),
     )

@@ -11,7 +11,7 @@ import pytest
 from pyspark.sql import SparkSession
 from strata import doctor, ledger
 from strata.maintain import Maintained, maintain
-from strata.storage import Warehouse
+from strata.versions import Warehouse
 
 from tests.faults import images
 from tests.faults.cases import CASES

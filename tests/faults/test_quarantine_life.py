@@ -9,7 +9,7 @@ import pytest
 from pyspark.sql import SparkSession
 from strata import cli, failpoint, ledger
 from strata.failpoint import Crash
-from strata.storage import Warehouse
+from strata.versions import Warehouse
 
 from tests.conftest import forget_declarations
 from tests.faults.cases import CASES

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 from strata import ledger
-from strata.contract import load_contract
+from strata.contract import load_contract, quarantine_name
 from strata.feed import load_feed
 from strata.ledger import GateEntry, Publication
 from strata.plan import Options, make_plan
 from strata.run import run_feed
-from strata.storage import Warehouse, quarantine_name, read_arrow
+from strata.versions import Warehouse, read_arrow
 
 from bench import commerce_data, commerce_duckdb
 

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 from strata import ledger, views
-from strata.contract import load_contract
+from strata.contract import load_contract, quarantine_name
 from strata.feed import load_feed
 from strata.ledger import Publication, TableState
 from strata.plan import Options, make_plan
 from strata.run import Report, run_feed
-from strata.storage import Warehouse, quarantine_name, read_arrow
+from strata.versions import Warehouse, read_arrow
 
 from tests.feeds import oracle_launches as oracle
 

@@ -29,7 +29,7 @@ from strata.feed import load_feed
 from strata.ledger import Publication
 from strata.plan import Options, make_plan
 from strata.run import run_feed
-from strata.storage import Warehouse, read_arrow
+from strata.versions import Warehouse, read_arrow
 
 from tests.feeds import oracle_residents as oracle
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from strata import ledger
-from strata.storage import Warehouse, read_arrow
+from strata.versions import Warehouse, read_arrow
 
 from tests.feeds import oracle_soil as oracle
 

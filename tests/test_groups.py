@@ -1,0 +1,253 @@
+"""The exchange of touched groups: the same rows as plain Python gives, and no file written anew that need not be."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+import json
+import random
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+from strata import storage, versions
+from strata.contract import Contract, Field, struct_type
+from strata.delta_log import TableLog
+from strata.errors import StrataError
+from strata.groups import Groups, groups_of
+from strata.storage import Store
+from strata.versions import Warehouse
+
+from tests.frames import local_frame
+
+pytestmark = pytest.mark.spark
+
+SALES = Contract(
+    "silver.shop_sales",
+    "Sales.",
+    "one row per sale",
+    (
+        Field("sale_date", "date", "Day."),
+        Field("shop", "string", "Shop."),
+        Field("sale_id", "bigint", "Id.", required=True, is_key=True),
+        Field("_file_sha256", "string", "File.", is_provenance=True),
+        Field("_record_number", "bigint", "Record.", is_provenance=True),
+    ),
+    allow_empty=True,
+    order_by=("sale_date",),
+)
+FIRST = dt.date(2024, 1, 1)
+Row = tuple[dt.date | None, str | None, int, str, int]
+
+
+def row(day: int | None, shop: str | None, number: int, file: str = "f") -> Row:
+    return (None if day is None else FIRST + dt.timedelta(day), shop, number, file, number)
+
+
+class Table:
+    """A table with one file for each batch of rows."""
+
+    def __init__(self, spark: SparkSession, folder: Path, contract: Contract = SALES) -> None:
+        self.spark, self.contract = spark, contract
+        self.warehouse = Warehouse(str(folder))
+        self.store = Store(spark, self.warehouse, "run")
+        self.store.open_for_write(contract, None)
+        self.version = 0
+
+    def frame(self, rows: list[Row]) -> DataFrame:
+        return local_frame(self.spark, rows, struct_type(self.contract.fields, enforce_required=False))
+
+    def append(self, *rows: Row) -> None:
+        self.version = self.store.append(self.contract, self.frame(list(rows)).coalesce(1)).version
+
+    def touched(self, columns: tuple[str, ...], *rows: Row) -> Groups:
+        return groups_of([self.frame(list(rows))], columns, (), lambda frame: frame)
+
+    def replace(self, touched: Groups, *rows: Row) -> storage.Exchange:
+        exchange = self.store.replace_groups(self.contract, self.frame(list(rows)), len(rows), touched)
+        self.version = exchange.commit.version
+        return exchange
+
+    def rows(self) -> Counter[tuple[Any, ...]]:
+        held = versions.read_arrow(self.warehouse, self.contract.table, self.version)
+        return Counter(tuple(row.values()) for row in held.to_pylist())
+
+    def files(self) -> set[str]:
+        return set(TableLog(self.warehouse, self.contract.table).snapshot(self.version).adds)
+
+
+@pytest.fixture
+def table(spark: SparkSession, tmp_path: Path) -> Table:
+    return Table(spark, tmp_path)
+
+
+def test_only_files_that_hold_a_touched_group_are_written_anew(table: Table) -> None:
+    table.append(row(1, "a", 1), row(1, "b", 2))
+    table.append(row(2, "a", 3), row(3, "a", 4), row(3, "b", 5))
+    table.append(row(9, "c", 6))
+    before = table.files()
+
+    exchange = table.replace(table.touched(("sale_date",), row(3, "x", 0), row(4, "x", 0)), row(3, "a", 7), row(4, "a", 8), row(4, "b", 9))
+
+    assert table.rows() == Counter(
+        [row(1, "a", 1), row(1, "b", 2), row(2, "a", 3), row(3, "a", 7), row(4, "a", 8), row(4, "b", 9), row(9, "c", 6)]
+    )
+    assert len(before & table.files()) == 2
+    assert (exchange.rows_gone, exchange.rows_kept, exchange.commit.rows_written) == (2, 1, 4)
+
+
+def test_what_is_gone_is_told_by_the_hash_of_its_ids(table: Table) -> None:
+    table.append(row(1, "a", 1), row(2, "a", 2), row(2, "b", 3))
+
+    exchange = table.replace(table.touched(("sale_date",), row(2, "", 0)))
+
+    gone = table.frame([row(2, "a", 2), row(2, "b", 3)]).selectExpr("bit_xor(xxhash64(_file_sha256, _record_number))").collect()[0][0]
+    assert exchange.identity_gone == gone != 0
+    assert table.rows() == Counter([row(1, "a", 1)])
+
+
+def test_a_null_group_is_a_group_like_any_other(table: Table) -> None:
+    table.append(row(None, "a", 1), row(None, None, 2), row(1, None, 3), row(1, "a", 4))
+
+    table.replace(table.touched(("sale_date", "shop"), row(None, None, 0), row(1, "a", 0)), row(None, None, 5))
+
+    assert table.rows() == Counter([row(None, "a", 1), row(None, None, 5), row(1, None, 3)])
+
+
+def test_an_exchange_of_nothing_for_nothing_leaves_no_commit(table: Table) -> None:
+    table.append(row(1, "a", 1))
+    before = table.version
+
+    exchange = table.replace(table.touched(("sale_date",), row(5, "", 0)))
+
+    assert (exchange.commit.version, exchange.rows_gone, exchange.rows_kept) == (before, 0, 0)
+    assert table.rows() == Counter([row(1, "a", 1)])
+
+
+def test_an_empty_table_is_filled(table: Table) -> None:
+    assert table.replace(table.touched(("sale_date",), row(1, "", 0)), row(1, "a", 1)).commit.rows_written == 1
+    assert table.rows() == Counter([row(1, "a", 1)])
+
+
+def test_a_required_column_stays_required(table: Table) -> None:
+    """Delta's own constraint, behind the gate."""
+    table.append(row(1, "a", 1))
+    broken = table.frame([row(1, "a", 1)]).selectExpr(
+        "sale_date", "shop", "cast(null as bigint) as sale_id", "_file_sha256", "_record_number"
+    )
+
+    with pytest.raises(Exception, match="NOT NULL"):
+        table.store.replace_groups(SALES, broken, 1, table.touched(("sale_date",), row(1, "", 0)))
+
+    assert versions.latest_version(table.warehouse, SALES.table) == table.version
+
+
+@pytest.mark.parametrize("partitioned", [False, True])
+def test_a_table_that_only_delta_can_read_is_exchanged_alike(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, partitioned: bool
+) -> None:
+    """One with partitions, and one of more files than are read without Delta."""
+    fields = tuple(replace(field, is_partition=partitioned and field.name == "sale_date") for field in SALES.fields)
+    table = Table(spark, tmp_path, replace(SALES, fields=fields, order_by=()))
+    monkeypatch.setattr(versions, "_MOST_PLAIN_FILES", 0)
+    table.append(row(1, "a", 1), row(2, "a", 2))
+    table.append(row(3, "ä/?%", 3), row(3, "b", 4))
+    held = table.files()
+
+    table.replace(table.touched(("sale_date",), row(3, "", 0)), row(3, "ä/?%", 5))
+
+    read = table.store.read(table.contract.table, table.version).select(*table.contract.columns).collect()
+    assert Counter(map(tuple, read)) == Counter([row(1, "a", 1), row(2, "a", 2), row(3, "ä/?%", 5)])
+    assert len(held - table.files()) == 1
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_chain_of_exchanges_gives_what_plain_python_gives(table: Table, seed: int) -> None:
+    chance = random.Random(seed)
+    held: list[Row] = []
+    for step in range(5):
+        columns = chance.choice([("sale_date",), ("shop",), ("shop", "sale_date")])
+        new = [row(chance.choice([None, *range(6)]), chance.choice([None, "a", "b"]), 100 * step + n) for n in range(chance.randrange(6))]
+        more = [row(chance.choice([None, *range(6)]), chance.choice([None, "a", "b"]), 0) for _ in range(2)]
+        places = [SALES.columns.index(name) for name in columns]
+
+        def group(of: Row, places: list[int] = places) -> tuple[Any, ...]:
+            return tuple(of[place] for place in places)
+
+        wanted = {group(one) for one in (*new, *more)}
+        gone = [one for one in held if group(one) in wanted]
+        exchange = table.replace(table.touched(columns, *new, *more), *new)
+        held = [one for one in held if group(one) not in wanted] + new
+        assert table.rows() == Counter(held), f"seed {seed}, step {step}, by {columns}"
+        assert exchange.rows_gone == len(gone)
+
+
+def test_files_that_the_log_does_not_count_are_refused_before_anything_is_written(spark: SparkSession, table: Table) -> None:
+    spark.conf.set("spark.databricks.delta.stats.collect", "false")
+    try:
+        table.append(row(1, "a", 1))
+    finally:
+        spark.conf.unset("spark.databricks.delta.stats.collect")
+
+    with pytest.raises(StrataError, match=r"counts their rows.*--full"):
+        table.replace(table.touched(("sale_date",), row(1, "", 0)), row(1, "a", 2))
+
+    assert table.rows() == Counter([row(1, "a", 1)])
+
+
+# --- bounds --------------------------------------------------------------------------------------
+
+
+def test_bounds_are_told_of_ordered_columns_without_null_that_are_not_personal(table: Table) -> None:
+    rows = [row(3, "b", 5), row(1, "a", 4), row(2, None, 9)]
+    made = groups_of([table.frame(rows)], ("sale_date", "shop", "sale_id"), {"sale_id"}, lambda frame: frame)
+
+    assert made.bounds == (("sale_date", FIRST + dt.timedelta(1), FIRST + dt.timedelta(3)),)
+    assert groups_of([table.frame([])], ("sale_date",), (), lambda frame: frame).bounds == ()
+
+
+def test_bounds_leave_out_what_lies_outside_of_them_when_the_files_are_read(table: Table, capsys: pytest.CaptureFixture[str]) -> None:
+    for day in range(4):
+        table.append(row(day, "a", day))
+    touched = table.touched(("sale_date",), row(2, "", 0))
+
+    touched.rows_of(table.store.read(SALES.table, table.version)).explain(mode="formatted")
+
+    plan = capsys.readouterr().out
+    assert "GreaterThanOrEqual(sale_date,2024-01-03)" in plan
+    assert "LessThanOrEqual(sale_date,2024-01-03)" in plan
+
+
+def test_files_hold_stretches_of_the_order(spark: SparkSession, table: Table) -> None:
+    rows = [row(number * 37 % 100, "a", number) for number in range(100)]
+    spark.conf.set("spark.sql.files.maxRecordsPerFile", "25")
+    try:
+        table.append(*rows)
+    finally:
+        spark.conf.unset("spark.sql.files.maxRecordsPerFile")
+
+    assert_in_stretches(table, 4)
+
+
+def test_a_compaction_puts_the_whole_table_into_its_order(table: Table) -> None:
+    rows = [row(number * 37 % 400, "a", number) for number in range(400)]
+    for start in range(0, 400, 50):
+        table.append(*rows[start : start + 50])
+    sizes = [add["size"] for add in TableLog(table.warehouse, SALES.table).snapshot(table.version).adds.values()]
+
+    table.version = table.store.compact(SALES, sum(sizes), sum(sizes) // 3)
+
+    assert table.rows() == Counter(rows)
+    assert_in_stretches(table, 3)
+
+
+def assert_in_stretches(table: Table, count: int) -> None:
+    """So many files, of which none holds days that lie between those of another."""
+    adds = TableLog(table.warehouse, SALES.table).snapshot(table.version).adds.values()
+    told = [json.loads(add["stats"]) for add in adds]
+    bounds = sorted((stats["minValues"]["sale_date"], stats["maxValues"]["sale_date"]) for stats in told)
+    assert len(bounds) == count
+    assert all(one[1] <= other[0] for one, other in itertools.pairwise(bounds))
