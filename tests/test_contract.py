@@ -159,6 +159,25 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         with_object(customProperties=[{"property": "allowEmpty", "value": "no"}]),
         "allowEmpty must be true or false; found 'no'",
     ),
+    "an order by a column that is not there": (
+        with_object(customProperties=[{"property": "orderBy", "value": ["pair"]}]),
+        "orderBy must list columns of dates, text or whole numbers, neither personal nor partitions; found ['pair']",
+    ),
+    "an order by something that is no name": (
+        with_object(customProperties=[{"property": "orderBy", "value": [["pair_id"]]}]),
+        "orderBy must list columns of dates, text or whole numbers, neither personal nor partitions; found [['pair_id']]",
+    ),
+    "an order that is no list": (
+        with_object(customProperties=[{"property": "orderBy", "value": "pair_id"}]),
+        "orderBy must list columns of dates, text or whole numbers, neither personal nor partitions; found 'pair_id'",
+    ),
+    "an order by a partition": (
+        with_object(
+            properties=[{**KEY, "partitioned": True, "partitionKeyPosition": 1}, SIZE],
+            customProperties=[{"property": "orderBy", "value": ["pair_id"]}],
+        ),
+        "orderBy must list columns of dates, text or whole numbers, neither personal nor partitions; found ['pair_id']",
+    ),
     "column twice": (with_object(properties=[KEY, SIZE, SIZE]), "column size stands twice"),
     "no key": (with_object(properties=[SIZE]), "a silver or gold table has a primary key; none is marked"),
     "key that may be null": (with_object(properties=[{**KEY, "required": False}, SIZE]), "pair_id: a key must be required"),
@@ -171,6 +190,9 @@ def test_the_contract_from_which_the_refused_ones_are_made_holds() -> None:
     assert contract.columns == ("pair_id", "size")
     assert contract.key == ("pair_id",)
     assert not contract.allow_empty
+    assert contract.order_by == ()
+    ordered = with_object(customProperties=[{"property": "orderBy", "value": ["pair_id"]}])
+    assert parse_contract("silver.toy_pairs", ordered, Path("toy_pairs.yaml")).order_by == ("pair_id",)
 
 
 @pytest.mark.parametrize("what", REFUSED)

@@ -13,11 +13,12 @@ from typing import Any
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
-from strata import storage, versions
+from strata import integrity, storage, versions, work
 from strata.contract import Contract, Field, struct_type
 from strata.delta_log import TableLog
-from strata.errors import StrataError
+from strata.errors import ConservationError, StrataError
 from strata.groups import Groups, groups_of
+from strata.ledger import TableState
 from strata.storage import Store
 from strata.versions import Warehouse
 
@@ -152,7 +153,11 @@ def test_a_table_that_only_delta_can_read_is_exchanged_alike(
     """One with partitions, and one of more files than are read without Delta."""
     fields = tuple(replace(field, is_partition=partitioned and field.name == "sale_date") for field in SALES.fields)
     table = Table(spark, tmp_path, replace(SALES, fields=fields, order_by=()))
-    monkeypatch.setattr(versions, "_MOST_PLAIN_FILES", 0)
+
+    def of_few_files(warehouse: Warehouse, name: str, version: int, most: int | None = 0) -> Any:
+        return versions.plain_files(warehouse, name, version, most=most)
+
+    monkeypatch.setattr(storage, "plain_files", of_few_files)
     table.append(row(1, "a", 1), row(2, "a", 2))
     table.append(row(3, "ä/?%", 3), row(3, "b", 4))
     held = table.files()
@@ -198,6 +203,23 @@ def test_files_that_the_log_does_not_count_are_refused_before_anything_is_writte
     assert table.rows() == Counter([row(1, "a", 1)])
 
 
+def test_a_row_of_a_group_that_is_not_touched_stops_the_run(table: Table) -> None:
+    touched = table.touched(("shop",), row(1, " a", 0), row(1, None, 0))
+
+    work._assert_touched(SALES.table, table.frame([row(1, " a", 1), row(1, None, 2)]), touched)
+    with pytest.raises(StrataError, match=r"silver.shop_sales gives rows of others.*shop.*add_group"):
+        work._assert_touched(SALES.table, table.frame([row(1, "a", 1)]), touched)
+
+
+def test_what_was_counted_must_be_what_the_log_holds(table: Table) -> None:
+    table.append(row(1, "a", 1), row(2, "a", 2))
+    table.replace(table.touched(("sale_date",), row(2, "", 0)), row(2, "b", 3), row(2, "c", 4))
+
+    assert integrity.seal(table.warehouse, TableState(SALES.table, table.version, rows=3), None).manifest
+    with pytest.raises(ConservationError, match="should have 4, its log names 3"):
+        integrity.seal(table.warehouse, TableState(SALES.table, table.version, rows=4), None)
+
+
 # --- bounds --------------------------------------------------------------------------------------
 
 
@@ -205,8 +227,32 @@ def test_bounds_are_told_of_ordered_columns_without_null_that_are_not_personal(t
     rows = [row(3, "b", 5), row(1, "a", 4), row(2, None, 9)]
     made = groups_of([table.frame(rows)], ("sale_date", "shop", "sale_id"), {"sale_id"}, lambda frame: frame)
 
-    assert made.bounds == (("sale_date", FIRST + dt.timedelta(1), FIRST + dt.timedelta(3)),)
+    assert made.bounds == (("sale_date", "date", "2024-01-02", "2024-01-04"),)
     assert groups_of([table.frame([])], ("sale_date",), (), lambda frame: frame).bounds == ()
+
+
+def test_bounds_are_not_asked_of_a_column_of_another_type(spark: SparkSession, table: Table) -> None:
+    """As text, "10" comes before "9"."""
+    table.append(row(1, "a", 9), row(1, "a", 10), row(1, "a", 11))
+    texts = groups_of([spark.createDataFrame([("9",), ("10",)], "sale_id string")], ("sale_id",), (), lambda frame: frame)
+
+    assert texts.bounds == (("sale_id", "string", "10", "9"),)
+    assert {kept.sale_id for kept in texts.rows_of(table.store.read(SALES.table, table.version)).collect()} == {9, 10}
+
+
+def test_bounds_hold_for_days_that_python_does_not_know(spark: SparkSession, table: Table) -> None:
+    old = spark.sql("select date'0024-05-01' as sale_date union all select date'-0003-01-01'")
+    touched = groups_of([old], ("sale_date",), (), lambda frame: frame)
+
+    assert touched.rows_of(old.unionByName(spark.sql("select date'2024-05-01' as sale_date"))).count() == 2
+
+
+def test_another_set_of_columns_is_refused(table: Table) -> None:
+    table.append(row(1, "a", 1))
+    wider = replace(SALES, fields=(*SALES.fields, Field("note", "string", "Note.")))
+
+    with pytest.raises(StrataError, match=r"contract's columns.*--full"):
+        table.store.replace_groups(wider, table.frame([]), 0, table.touched(("sale_date",), row(1, "", 0)))
 
 
 def test_bounds_leave_out_what_lies_outside_of_them_when_the_files_are_read(table: Table, capsys: pytest.CaptureFixture[str]) -> None:
@@ -242,6 +288,31 @@ def test_a_compaction_puts_the_whole_table_into_its_order(table: Table) -> None:
 
     assert table.rows() == Counter(rows)
     assert_in_stretches(table, 3)
+
+
+def test_files_that_a_compaction_makes_are_not_cut_as_those_of_a_run(spark: SparkSession, table: Table) -> None:
+    for number in range(6):
+        table.append(row(number, "a", number))
+    spark.conf.set("spark.sql.files.maxRecordsPerFile", "2")
+    try:
+        table.version = table.store.compact(SALES, 1 << 20, 1 << 22)
+        assert spark.conf.get("spark.sql.files.maxRecordsPerFile") == "2"
+    finally:
+        spark.conf.unset("spark.sql.files.maxRecordsPerFile")
+
+    assert_in_stretches(table, 1)
+
+
+def test_a_table_made_before_it_had_an_order_is_compacted_without(spark: SparkSession, tmp_path: Path) -> None:
+    """Delta keeps the bounds that it was asked for when the table was made."""
+    table = Table(spark, tmp_path, replace(SALES, order_by=()))
+    table.append(row(1, "a", 1))
+    table.append(row(2, "b", 2))
+
+    table.version = table.store.compact(replace(SALES, order_by=("shop",)), 1 << 20, 1 << 22)
+
+    assert len(table.files()) == 1
+    assert table.rows() == Counter([row(1, "a", 1), row(2, "b", 2)])
 
 
 def assert_in_stretches(table: Table, count: int) -> None:

@@ -180,9 +180,15 @@ def parse_contract(table: str, document: dict[str, Any], path: Path) -> Contract
         findings.append(f"allowEmpty must be true or false; found {allow_empty!r}")
     order_by = options.get("orderBy", [])
     # Their bounds stand in the log, for which a personal value is not.
-    orderable = [field.name for field in fields if not field.is_personal and field.type in ("date", "timestamp", "string", "int", "bigint")]
-    if not isinstance(order_by, list) or not set(order_by) <= set(orderable):
-        findings.append(f"orderBy must list columns of dates, text or whole numbers, none of them personal; found {order_by!r}")
+    orderable = [
+        field.name
+        for field in fields
+        if not field.is_personal and not field.is_partition and field.type in ("date", "timestamp", "string", "int", "bigint")
+    ]
+    if order_by and layer == "bronze":
+        findings.append("orderBy is for silver and gold; a bronze table has the order of its raw files")
+    if not isinstance(order_by, list) or not all(isinstance(name, str) and name in orderable for name in order_by):
+        findings.append(f"orderBy must list columns of dates, text or whole numbers, neither personal nor partitions; found {order_by!r}")
     if findings:
         raise DeclarationError(f"{path}: " + "; ".join(findings), findings=findings)
     return Contract(

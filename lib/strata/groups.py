@@ -6,13 +6,13 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import reduce
 from operator import and_
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
 _ORDERED = ("string", "date", "int", "bigint")
-"""Types whose bounds say the same in Python, in Spark and in a Parquet file's statistics."""
+"""Types by whose bounds Spark leaves out files and pages, and whose values come back from text as they were."""
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,8 @@ class Groups:
     frame: DataFrame
     """One row a group, of `columns`; kept in memory."""
     columns: tuple[str, ...]
-    bounds: tuple[tuple[str, Any, Any], ...] = ()
-    """Of some columns the least and the greatest value of all groups, where none is NULL."""
+    bounds: tuple[tuple[str, str, str, str], ...] = ()
+    """Of some columns the type, and the least and the greatest value of all groups as text, where none is NULL."""
 
     def rows_of(self, frame: DataFrame) -> DataFrame:
         """The rows that belong to these groups.
@@ -32,8 +32,11 @@ class Groups:
         """
         from pyspark.sql import functions as F
 
-        for name, least, greatest in self.bounds:
-            frame = frame.where(F.col(name).between(F.lit(least), F.lit(greatest)))
+        types = dict(frame.dtypes)
+        for name, kind, least, greatest in self.bounds:
+            # Text has another order than the number that it tells.
+            if types[name] == kind:
+                frame = frame.where(F.col(name).between(F.lit(least).cast(kind), F.lit(greatest).cast(kind)))
         return semi_join(frame, self.frame, self.columns)
 
     def rows_without(self, frame: DataFrame) -> DataFrame:
@@ -47,17 +50,19 @@ def groups_of(
     """The groups that the rows of these frames belong to. No bounds are told of personal columns: they stand in plans as text."""
     whole = reduce(lambda one, other: one.unionByName(other), (frame.select(*columns) for frame in frames))
     frame = keep(whole.distinct())
-    return Groups(frame, columns, _bounds(frame, [name for name, kind in frame.dtypes if kind in _ORDERED and name not in personal]))
+    bounded = [(name, kind) for name, kind in frame.dtypes if kind in _ORDERED and name not in personal]
+    return Groups(frame, columns, _bounds(frame, bounded))
 
 
-def _bounds(frame: DataFrame, names: list[str]) -> tuple[tuple[str, Any, Any], ...]:
+def _bounds(frame: DataFrame, bounded: list[tuple[str, str]]) -> tuple[tuple[str, str, str, str], ...]:
     from pyspark.sql import functions as F
 
-    if not names:
+    if not bounded:
         return ()
-    asked = [F.struct(F.min(name), F.max(name), F.count_if(F.col(name).isNull())) for name in names]
-    told = zip(names, frame.agg(*asked).collect()[0], strict=True)
-    return tuple((name, least, greatest) for name, (least, greatest, nulls) in told if least is not None and not nulls)
+    # As text, for Python knows fewer dates than Spark.
+    asked = [F.struct(F.min(name).cast("string"), F.max(name).cast("string"), F.count_if(F.col(name).isNull())) for name, _ in bounded]
+    told = zip(bounded, frame.agg(*asked).collect()[0], strict=True)
+    return tuple((*column, least, greatest) for column, (least, greatest, nulls) in told if least is not None and not nulls)
 
 
 def semi_join(frame: DataFrame, wanted: DataFrame, columns: tuple[str, ...]) -> DataFrame:

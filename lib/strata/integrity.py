@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from strata.contract import quarantine_name
-from strata.delta_log import TableLog
-from strata.errors import Damaged
+from strata.delta_log import Snapshot, TableLog, statistics
+from strata.errors import ConservationError, Damaged
 from strata.ledger import TableState
 from strata.versions import Warehouse
 
@@ -28,8 +28,23 @@ def seal(warehouse: Warehouse, state: TableState, before: TableState | None) -> 
     manifests = []
     for table, version, _ in parts(state):
         stood, manifest = published.get(table, (None, ""))
-        manifests.append(manifest if stood == version else TableLog(warehouse, table).snapshot(version).digest)
+        if stood != version:
+            snapshot = TableLog(warehouse, table).snapshot(version)
+            _assert_counted(table, snapshot, state.rows if table == state.table else state.rejected)
+            manifest = snapshot.digest
+        manifests.append(manifest)
     return replace(state, manifest=manifests[0], quarantine_manifest="".join(manifests[1:]))
+
+
+def _assert_counted(table: str, snapshot: Snapshot, rows: int) -> None:
+    """What a run has counted, or reckoned from what it replaced, is what the log says that the files hold."""
+    told = [statistics(add) for add in snapshot.adds.values()]
+    held = sum(int(stated.get("numRecords", 0)) for stated in told)
+    if all("numRecords" in stated for stated in told) and held != rows:
+        raise ConservationError(
+            f"a table has the rows that were counted; {table} should have {rows}, its log names {held}: nothing was published",
+            table=table,
+        )
 
 
 def assert_intact(warehouse: Warehouse, state: TableState) -> None:

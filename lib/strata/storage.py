@@ -19,7 +19,17 @@ from typing import TYPE_CHECKING, Any
 from strata import failpoint, files, keys, transaction
 from strata.contract import Contract, Field, struct_type
 from strata.errors import CommitUnknown, StrataError
-from strata.versions import Commit, Warehouse, assert_whole, is_restore_of, is_whole, latest_version, plain_files, read_commit
+from strata.versions import (
+    Commit,
+    Warehouse,
+    assert_whole,
+    columns_of_statistics,
+    is_restore_of,
+    is_whole,
+    latest_version,
+    plain_files,
+    read_commit,
+)
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
@@ -28,7 +38,7 @@ if TYPE_CHECKING:
     from strata.bronze import DataFile
     from strata.groups import Groups
 
-_ROWS_A_FILE = 1_000_000
+_ROWS_A_TASK = 1_000_000
 """Of the rows that an increment brings: a file for each task would leave many small ones, day by day."""
 
 # Published versions stay readable this long after newer ones: a rollback needs their files.
@@ -167,16 +177,23 @@ class Store:
         """
         table, before = contract.table, self._latest(contract.table)
         old = self.read(table, before)
+        expected = [(f.name, f.dataType) for f in struct_type(contract.fields, enforce_required=False)]
+        if [(f.name, f.dataType) for f in old.schema] != expected:
+            raise StrataError(f"groups are replaced in a table that has its contract's columns; {table} has others: run with --full")
         # An empty table is read from no file, and has no column that tells one.
         hit = self._files_with(old, touched) if old.inputFiles() else {}
-        new = _in_order(frame.coalesce(1 + rows // _ROWS_A_FILE), contract)
+        new = frame.coalesce(1 + rows // _ROWS_A_TASK)
         if hit:
-            kept = touched.rows_without(old.where(_file_name().isin(list(hit))))
-            new = kept.select(*contract.columns).unionByName(new)
+            new = touched.rows_without(self._rows_in(contract, old, before, list(hit))).select(*contract.columns).unionByName(new)
         with self._sent("commit", table, before):
-            held = transaction.exchange_files(self.spark, self.warehouse.spark_path(table), set(hit), new, self.run_id)
+            held = transaction.exchange_files(self.spark, self.warehouse.spark_path(table), set(hit), _in_order(new, contract), self.run_id)
         gone, identity = sum(count for count, _ in hit.values()), reduce(xor, (ids for _, ids in hit.values()), 0)
         return Exchange(self._confirm(table, before), gone, identity, held - gone)
+
+    def _rows_in(self, contract: Contract, old: DataFrame, version: int, names: list[str]) -> DataFrame:
+        """The rows in these files of a version. Delta itself would read every file, to drop the rows of the others."""
+        plain = None if contract.partition_columns else plain_files(self.warehouse, contract.table, version, most=None)
+        return old.where(_file_name().isin(names)) if plain is None else self._read_parquet(contract.table, names, plain[0])
 
     def _files_with(self, old: DataFrame, touched: Groups) -> dict[str, tuple[int, int]]:
         """Each file that holds rows of the touched groups, with how many, and the order-free hash of their ids."""
@@ -199,9 +216,11 @@ class Store:
             "optimize.maxFileSize": str(wanted_bytes),
         }
         failpoint.reach("optimize.before", table)
-        with self._settings(marks):
+        # Else the files that it makes would be cut as a run's are, and be small again.
+        with self._settings(marks), self._uncut():
             optimize = self._delta(table).optimize()
-            if contract.order_by:
+            # A table made before its contract had an order lacks the statistics that Delta asks for.
+            if contract.order_by and set(contract.order_by) <= columns_of_statistics(self.warehouse, table):
                 optimize.executeZOrderBy(*contract.order_by)
             else:
                 optimize.executeCompaction()
@@ -292,6 +311,16 @@ class Store:
             for key in settings:
                 self.spark.conf.unset(prefix + key)
 
+    @contextmanager
+    def _uncut(self) -> Iterator[None]:
+        name = "spark.sql.files.maxRecordsPerFile"
+        before = self.spark.conf.get(name) or "0"
+        self.spark.conf.set(name, "0")
+        try:
+            yield
+        finally:
+            self.spark.conf.set(name, before)
+
     def _restore(self, table: str, version: int) -> None:
         with self._settings({"commitInfo.userMetadata": f"restore {version} {self.run_id}"}):
             delta = self._delta(table)
@@ -311,12 +340,13 @@ class Store:
 
 
 def columns_with_statistics(contract: Contract) -> list[str]:
-    """The columns by which files are skipped: the key, dates, and the raw file.
+    """The columns by which files are skipped: the key, dates, the order, and the raw file.
 
     Of every column statistics took a quarter of the time of a wide table's write, and a file that holds all of a column's
     values is skipped by none. Minimum and maximum of a personal column would stay in the log, which no later deletion reaches.
     """
-    return [f.name for f in contract.fields if (f.is_key or f.type in ("date", "timestamp") or f.name == "_file_sha256") and _has_order(f)]
+    named = {*contract.order_by, "_file_sha256"}
+    return [f.name for f in contract.fields if (f.is_key or f.type in ("date", "timestamp") or f.name in named) and _has_order(f)]
 
 
 def _statistics(contract: Contract) -> dict[str, str]:
@@ -330,7 +360,7 @@ def _has_order(field: Field) -> bool:
 
 
 def _in_order(frame: DataFrame, contract: Contract) -> DataFrame:
-    """Within each task, of which files of so many rows are cut (`spark.sql.files.maxRecordsPerFile`)."""
+    """Within each task, whose rows are cut into files of so many (`spark.sql.files.maxRecordsPerFile`, which a cluster sets itself)."""
     return frame.sortWithinPartitions(*contract.order_by) if contract.order_by else frame
 
 

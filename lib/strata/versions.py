@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from pyspark.sql.types import StructType
 
-_MOST_PLAIN_FILES = 200
+MOST_PLAIN_FILES = 200
 _WAITS = (0.05, 0.2, 1.0)
 """Seconds between looks at a log of which a file is being written."""
 _CUT_OFF = "Requested range"
@@ -195,11 +195,20 @@ def _readable_snapshot(warehouse: Warehouse, table: str, version: int) -> tuple[
         raise Damaged(f"a published version can be read; version {version} of {table} cannot ({why}): see `strata doctor`") from None
 
 
-def plain_files(warehouse: Warehouse, table: str, version: int) -> tuple[StructType, list[str]] | None:
+def columns_of_statistics(warehouse: Warehouse, table: str) -> set[str]:
+    """The columns of which the table's log holds bounds, as it was asked when the table was made."""
+    from deltalake import DeltaTable
+
+    path = re.sub(r"^s3a://", "s3://", warehouse.path(table))
+    asked = DeltaTable(path, storage_options=files.object_store_options(path)).metadata().configuration
+    return set(asked.get("delta.dataSkippingStatsColumns", "").split(","))
+
+
+def plain_files(warehouse: Warehouse, table: str, version: int, most: int | None = MOST_PLAIN_FILES) -> tuple[StructType, list[str]] | None:
     """The columns and files of a version whose rows are those of its Parquet files and nothing else; None for any other.
 
     Not so with partitions, whose columns stand in no file, nor with what a reader of Delta's first protocol does not know,
-    as deletion vectors; nor for many files, of which Delta leaves out by their statistics those that a query needs not.
+    as deletion vectors; nor for more than `most` files, of which Delta leaves out by their statistics those that a query needs not.
     """
     from deltalake.exceptions import DeltaError
     from pyspark.sql.types import StructType
@@ -209,6 +218,6 @@ def plain_files(warehouse: Warehouse, table: str, version: int) -> tuple[StructT
         is_plain = delta.protocol().min_reader_version == 1 and not delta.metadata().partition_columns
     except (DeltaError, OSError):
         return None  # Spark tells what is wrong with it.
-    if not is_plain or len(held) > _MOST_PLAIN_FILES:
+    if not is_plain or (most is not None and len(held) > most):
         return None
     return StructType.fromJson(json.loads(delta.schema().to_json())), [name for name, _ in held]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import Observation
 
-from strata import __version__, bronze, failpoint, gate, integrity, judging, ledger, storage, versions
+from strata import __version__, bronze, failpoint, gate, integrity, judging, keys, ledger, storage, versions
 from strata.candidate import Candidate, Change, add_reader_verdict, bronze_candidate, table_candidate
 from strata.contract import Contract, quarantine_contract, quarantine_name, split_name
 from strata.errors import CommitUnknown, GateFailed, StrataError
@@ -101,6 +101,7 @@ class Work:
         candidate.judged = judged = self.keep(judged)
         tally = judging.read_tally(judging.count(judged, rules, candidate.folds), candidate.rows_in, rules, candidate.folds)
         accepted = conform(judged.where(judging.is_accepted()), contract)
+        _assert_touched(contract.table, accepted, touched)
         candidate.exchange = exchange = self.store.replace_groups(contract, accepted, tally.rows_written, touched)
         self.written[contract.table] = exchange.commit.version
         _assert_written(contract.table, tally.rows_written + exchange.rows_kept, exchange.commit)
@@ -157,7 +158,7 @@ class Work:
         if candidate.appends and version is not None:
             commit = self.store.append(own, rejected)
             total += held
-        elif candidate.touched is not None and version is not None:
+        elif candidate.touched is not None and held and version is not None:
             exchange = self.store.replace_groups(own, rejected, added, candidate.touched)
             commit, rewritten = exchange.commit, exchange.rows_kept
             total += held - exchange.rows_gone
@@ -184,7 +185,7 @@ class Work:
         table = contract.table
         whole = self.store.read(table, commit.version)
         previous = self.states.get(table)
-        total_rows, identity = _totals(candidate, tally, previous)
+        total_rows, identity = _totals(candidate, contract, tally, previous)
         outcomes = gate.row_outcomes(rules, tally)
         outcomes += gate.audit(whole, total_rows, suite, contract, self._views(suite, whole))
         discarded = self._discarded(table, quarantine)
@@ -300,14 +301,24 @@ class Work:
         )
 
 
-def _totals(candidate: Candidate, tally: Tally, previous: TableState | None) -> tuple[int, int]:
-    """Rows in the whole candidate, and the order-free hash of their ids."""
-    rows, identity = tally.rows_written, tally.written_identity
+def _totals(candidate: Candidate, contract: Contract, tally: Tally, previous: TableState | None) -> tuple[int, int]:
+    """Rows in the whole candidate, and the order-free hash of their ids, if the table keeps them."""
+    rows, identity = tally.rows_written, tally.written_identity if set(keys.ROW_ID) <= set(contract.columns) else 0
     if previous and (candidate.appends or candidate.exchange):
         rows, identity = previous.rows + rows, previous.identity ^ identity
     if candidate.exchange:
         rows, identity = rows - candidate.exchange.rows_gone, identity ^ candidate.exchange.identity_gone
     return rows, identity
+
+
+def _assert_touched(table: str, accepted: DataFrame, touched: Groups) -> None:
+    """A row of another group would stand beside the one that it should replace."""
+    stray = touched.rows_without(accepted).select(*touched.columns).limit(1).count()
+    if stray:
+        raise StrataError(
+            f"the rows of an increment belong to the groups that it touches; {table} gives rows of others, for its transform changes "
+            f"{', '.join(touched.columns)}: tell by the table's `add_group` what a raw record's group is"
+        )
 
 
 def _assert_written(table: str, counted: int, commit: Commit) -> None:
