@@ -22,7 +22,7 @@ from strata.ledger import Publication
 from strata.output import Progress
 from strata.plan import Options, Plan, make_plan
 from strata.table import Answer
-from strata.versions import Warehouse
+from strata.versions import Warehouse, read_arrow
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -205,8 +205,6 @@ def _print_answers(warehouse: Warehouse, feed: Feed) -> None:
     latest = ledger.newest(ledger.read(warehouse, feed.name))
     if latest is None:
         return
-    from strata.versions import read_arrow
-
     answers = feed.answers or tuple(Answer(table.name, table.name) for table in feed.tables if table.name.startswith("gold."))
     for answer in answers:
         state = latest.state(answer.table)

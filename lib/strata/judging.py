@@ -58,7 +58,7 @@ def judge(frame: DataFrame, rules: list[Rule], rows: Rows) -> DataFrame:
         told["_fold"] = F.when(F.size(own) == 0, F.col("_fold"))
     if rows is not Rows.ONE_TO_ONE:
         told["_rows"] = F.col("_rows").cast("bigint")
-    if keys.has_identity(frame):
+    if keys.has_identity(given):
         # Made here once, in the generated code of the whole stage; each aggregate would make it anew.
         told["_identity"] = F.xxhash64(*keys.ROW_ID)
     is_judged = told["_fold"].isNull() if "_fold" in told else F.lit(True)

@@ -2,12 +2,21 @@
 
 Every page's checksum is verified, row groups are read one at a time, and the footer's own statistics are
 compared with the data: a reader that skips by them would otherwise give a wrong answer in silence.
+
+A process of its own decodes them: some damaged footers end the process that reads them (pyarrow lets an
+exception of its C++ library pass through code that cannot throw: "terminate called"), and a length that a
+flipped bit made huge may exhaust its memory. The doctor must outlive what it finds.
 """
 
 from __future__ import annotations
 
+import atexit
+import multiprocessing
+import os
 import struct
 import zlib
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,9 +24,8 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import compute, parquet
 
-from strata import files
+from strata import files, keys
 
-_ROW_ID = ["_file_sha256", "_record_number"]
 _CHUNK = 1 << 22
 
 
@@ -49,6 +57,37 @@ class Scan:
 
 def scan(uri: str) -> Scan:
     """Decodes the whole file; what cannot be read or does not fit stands in `problems`."""
+    global _reader
+    if _reader is None:
+        # Not forked: the parent's threads (Arrow's, the JVM's gateway's) may hold locks that no thread of the child would free.
+        _reader = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"), initializer=_hush)
+    try:
+        return _reader.submit(_scan, uri, dict(os.environ)).result()
+    except BrokenProcessPool:
+        _end_reader()
+        return Scan(problems=["cannot be read: the Parquet reader's process ended on it"])
+
+
+def _hush() -> None:
+    """What a library says as it ends the process is no use to who asked for the doctor; the file is named to them."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+
+
+_reader: ProcessPoolExecutor | None = None
+"""Lives on from file to file, since a new one takes most of a second."""
+
+
+@atexit.register
+def _end_reader() -> None:
+    global _reader
+    if _reader is not None:
+        _reader.shutdown()
+        _reader = None
+
+
+def _scan(uri: str, environment: dict[str, str]) -> Scan:
+    # The store's address and credentials, as they are now and not when the process began.
+    os.environ.update(environment)
     found = Scan()
     try:
         with files.open_input(uri) as stream:
@@ -74,8 +113,8 @@ def _add_group(found: Scan, footer: Any, group: pa.Table) -> None:
         found.columns.setdefault(name, Column()).add(column.low, column.high, column.nulls)
         if stated.get(name) is not None:
             found.problems += [f"its footer's {what} of {name} are not those of its rows" for what in _wrong(stated[name], column)]
-    if set(_ROW_ID) <= set(group.column_names):
-        found.identity ^= identity(group.column(_ROW_ID[0]), group.column(_ROW_ID[1]))
+    if keys.has_identity(group.column_names):
+        found.identity ^= identity(*(group.column(name) for name in keys.ROW_ID))
 
 
 def _summary(values: pa.ChunkedArray) -> Column:

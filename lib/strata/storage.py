@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from strata.bronze import DataFile
     from strata.groups import Groups
 
+_DELTA = "spark.databricks.delta"
 _ROWS_A_TASK = 1_000_000
 """Of the rows that an increment brings: a file for each task would leave many small ones, day by day."""
 
@@ -139,8 +140,7 @@ class Store:
         before = latest_version(self.warehouse, contract.table)
         if before is None:
             return True
-        held = [(f.name, f.dataType) for f in self.read(contract.table, before).schema]
-        return held == [(f.name, f.dataType) for f in struct_type(contract.fields, enforce_required=False)]
+        return _has_columns_of(self.read(contract.table, before), contract)
 
     def read_files(self, contract: Contract, added: Sequence[DataFile]) -> DataFrame:
         """The rows of files that lie in the table's folder, whether a commit names them or not."""
@@ -177,8 +177,7 @@ class Store:
         """
         table, before = contract.table, self._latest(contract.table)
         old = self.read(table, before)
-        expected = [(f.name, f.dataType) for f in struct_type(contract.fields, enforce_required=False)]
-        if [(f.name, f.dataType) for f in old.schema] != expected:
+        if not _has_columns_of(old, contract):
             raise StrataError(f"groups are replaced in a table that has its contract's columns; {table} has others: run with --full")
         # An empty table is read from no file, and has no column that tells one.
         hit = self._files_with(old, touched) if old.inputFiles() else {}
@@ -199,7 +198,7 @@ class Store:
         """Each file that holds rows of the touched groups, with how many, and the order-free hash of their ids."""
         from pyspark.sql import functions as F
 
-        wanted = (*touched.columns, *keys.ROW_ID) if keys.has_identity(old) else touched.columns
+        wanted = (*touched.columns, *keys.ROW_ID) if keys.has_identity(old.columns) else touched.columns
         rows = touched.rows_of(old.select(*dict.fromkeys(wanted), _file_name().alias("_file")))
         counted = rows.groupBy("_file").agg(F.count(F.lit(1)), keys.identity(rows))
         return {name: (count, ids) for name, count, ids in counted.collect()}
@@ -210,14 +209,15 @@ class Store:
         A table that has an order is put into it as a whole, so that each file holds a stretch of it.
         """
         table = contract.table
-        marks = {
-            "commitInfo.userMetadata": f"optimize {self.run_id}",
-            "optimize.minFileSize": str(small_bytes),
-            "optimize.maxFileSize": str(wanted_bytes),
+        settings = {
+            f"{_DELTA}.commitInfo.userMetadata": f"optimize {self.run_id}",
+            f"{_DELTA}.optimize.minFileSize": str(small_bytes),
+            f"{_DELTA}.optimize.maxFileSize": str(wanted_bytes),
+            # Else the files that it makes would be cut as a run's are, and be small again.
+            "spark.sql.files.maxRecordsPerFile": "0",
         }
         failpoint.reach("optimize.before", table)
-        # Else the files that it makes would be cut as a run's are, and be small again.
-        with self._settings(marks), self._uncut():
+        with self._settings(settings):
             optimize = self._delta(table).optimize()
             # A table made before its contract had an order lacks the statistics that Delta asks for.
             if contract.order_by and set(contract.order_by) <= columns_of_statistics(self.warehouse, table):
@@ -301,28 +301,21 @@ class Store:
 
     @contextmanager
     def _settings(self, settings: dict[str, str]) -> Iterator[None]:
-        """Delta's settings for one operation; each is unset behind it."""
-        prefix = "spark.databricks.delta."
+        """Settings of the session for one operation; behind it each is as it was before."""
+        before = {key: self.spark.conf.get(key, None) for key in settings}
         for key, value in settings.items():
-            self.spark.conf.set(prefix + key, value)
+            self.spark.conf.set(key, value)
         try:
             yield
         finally:
-            for key in settings:
-                self.spark.conf.unset(prefix + key)
-
-    @contextmanager
-    def _uncut(self) -> Iterator[None]:
-        name = "spark.sql.files.maxRecordsPerFile"
-        before = self.spark.conf.get(name) or "0"
-        self.spark.conf.set(name, "0")
-        try:
-            yield
-        finally:
-            self.spark.conf.set(name, before)
+            for key, was in before.items():
+                if was is None:
+                    self.spark.conf.unset(key)
+                else:
+                    self.spark.conf.set(key, was)
 
     def _restore(self, table: str, version: int) -> None:
-        with self._settings({"commitInfo.userMetadata": f"restore {version} {self.run_id}"}):
+        with self._settings({f"{_DELTA}.commitInfo.userMetadata": f"restore {version} {self.run_id}"}):
             delta = self._delta(table)
             with self._sent("restore", table, self._latest(table)):
                 delta.restoreToVersion(version)
@@ -357,6 +350,12 @@ def _statistics(contract: Contract) -> dict[str, str]:
 def _has_order(field: Field) -> bool:
     # Delta refuses to be asked for statistics of partitions, whose values stand in the log anyway, and of these types.
     return not field.is_personal and not field.is_partition and not field.type.startswith(("array", "map", "struct", "boolean", "binary"))
+
+
+def _has_columns_of(frame: DataFrame, contract: Contract) -> bool:
+    """Whether it has the contract's columns in their order, with their types."""
+    expected = struct_type(contract.fields, enforce_required=False)
+    return [(f.name, f.dataType) for f in frame.schema] == [(f.name, f.dataType) for f in expected]
 
 
 def _in_order(frame: DataFrame, contract: Contract) -> DataFrame:

@@ -13,7 +13,7 @@ from strata import failpoint, ledger
 from strata import feed as feeds
 from strata.contract import quarantine_name
 from strata.errors import UsageError
-from strata.versions import Warehouse, assert_whole
+from strata.versions import Warehouse, assert_whole, read_arrow
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -64,8 +64,6 @@ def read_table(warehouse: Warehouse, name: str) -> pa.Table:
     """A published table, quarantine table or `ops` view as Arrow, without Spark."""
     if name in OPS:
         return _ops_arrow(warehouse, name)
-    from strata.versions import read_arrow
-
     names = published_names(warehouse)
     if name not in names:
         raise unknown(warehouse, name, names)
@@ -189,8 +187,6 @@ def _ops_sql(warehouse: Warehouse, name: str) -> str:
 
 def _ops_arrow(warehouse: Warehouse, name: str) -> pa.Table:
     import pyarrow as pa
-
-    from strata.versions import read_arrow
 
     parts = []
     for feed in feeds.feed_names():

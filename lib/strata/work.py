@@ -259,8 +259,7 @@ class Work:
         chosen = {(d.file_sha256, d.record_number) for d in self._decisions() if d.table == table}
         if not chosen or quarantine.quarantine_version is None:
             return 0
-        ids = ["_file_sha256", "_record_number"]
-        held = versions.read_arrow(self.store.warehouse, quarantine_name(table), quarantine.quarantine_version, ids)
+        held = versions.read_arrow(self.store.warehouse, quarantine_name(table), quarantine.quarantine_version, list(keys.ROW_ID))
         return sum(tuple(row.values()) in chosen for row in held.to_pylist())
 
     def _decisions(self) -> tuple[ledger.Decision, ...]:
@@ -303,7 +302,7 @@ class Work:
 
 def _totals(candidate: Candidate, contract: Contract, tally: Tally, previous: TableState | None) -> tuple[int, int]:
     """Rows in the whole candidate, and the order-free hash of their ids, if the table keeps them."""
-    rows, identity = tally.rows_written, tally.written_identity if set(keys.ROW_ID) <= set(contract.columns) else 0
+    rows, identity = tally.rows_written, tally.written_identity if keys.has_identity(contract.columns) else 0
     if previous and (candidate.appends or candidate.exchange):
         rows, identity = previous.rows + rows, previous.identity ^ identity
     if candidate.exchange:
