@@ -8,7 +8,6 @@ not parse or their person is forgotten, are given to Spark instead, which judges
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timezone
@@ -18,8 +17,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import parquet
 
-from strata import files, protect, reader, scan
+from strata import data_file, files, protect, reader
 from strata.contract import Contract
+from strata.data_file import DataFile
 from strata.formats.archive import Archives
 from strata.formats.chunks import RAW_RECORD
 from strata.look import Look
@@ -36,18 +36,6 @@ _TYPES = {"string": pa.string(), "bigint": pa.int64(), "date": pa.date32(), "tim
 # Columns that hold one value for a whole file, or for a whole run: written as a dictionary of that value.
 _CONSTANT = ("_file_sha256", "_source_file", "_layout", "_delivery_date", "_run_id", "_ingested_at")
 _ROW_GROUP_BYTES = 64 << 20
-
-
-@dataclass(frozen=True)
-class DataFile:
-    """A Parquet file in a table's folder that no commit names yet."""
-
-    name: str
-    bytes: int
-    rows: int
-    changed_ms: int
-    stats: dict[str, Any]
-    """As Delta's log has them: `numRecords`, and of some columns `minValues`, `maxValues`, `nullCount`."""
 
 
 @dataclass(frozen=True)
@@ -159,8 +147,7 @@ class _Writer:
         self._footer: list[parquet.FileMetaData] = []
         self._bounds: dict[str, tuple[Any, Any]] = {}
         self._nulls = dict.fromkeys(sink.with_statistics, 0)
-        # The name says nothing but that it is one of its own: a task that is tried again writes another file.
-        self._name = f"part-{uuid.uuid4()}.zstd.parquet"
+        self._name = data_file.new_name()
 
     @property
     def _uri(self) -> str:
@@ -203,17 +190,7 @@ class _Writer:
     def _flush(self) -> None:
         if self._parquet is None:
             self._stream = files.open_output(self._uri)
-            self._parquet = parquet.ParquetWriter(
-                self._stream,
-                self._sink.schema,
-                compression="zstd",
-                write_page_checksum=True,
-                # By which a reader leaves out the pages that lie outside the bounds it asks for.
-                write_page_index=True,
-                # Else Arrow's readers would take the columns of one value for dictionaries, and no other reader would.
-                store_schema=False,
-                metadata_collector=self._footer,
-            )
+            self._parquet = data_file.open_writer(self._stream, self._sink.schema, self._footer)
         table = pa.Table.from_batches(self._waiting)
         self._parquet.write_table(table, row_group_size=table.num_rows)
         self._waiting, self._waiting_bytes = [], 0
@@ -226,12 +203,7 @@ class _Writer:
             return None
         self._parquet.close()
         self._stream.close()
-        rows = self._footer[0].num_rows
-        if files.is_local(self._uri):
-            scan.write_checksums(self._uri)
-        found = files.stat_input(self._uri)
-        now_ms = int(datetime.now(timezone.utc).timestamp() * 1000)
-        return DataFile(self._name, found.size, rows, now_ms, self._statistics(rows))
+        return data_file.finish(self._sink.folder, self._name, self._statistics(self._footer[0].num_rows))
 
     def _statistics(self, rows: int) -> dict[str, Any]:
         low = {name: _in_json(bounds[0]) for name, bounds in self._bounds.items()}

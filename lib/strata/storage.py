@@ -7,7 +7,6 @@ user metadata. Which version readers see is the ledger's business, not this modu
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
     from pyspark.sql.types import StructType
 
-    from strata.bronze import DataFile
+    from strata.data_file import DataFile
     from strata.groups import Groups
 
 _DELTA = "spark.databricks.delta"
@@ -151,21 +150,8 @@ class Store:
         before = self._latest(contract.table)
         if not added:
             return Commit(before, self.run_id, 0, "NONE")
-        actions = [
-            {
-                "add": {
-                    "path": file.name,
-                    "partitionValues": {},
-                    "size": file.bytes,
-                    "modificationTime": file.changed_ms,
-                    "dataChange": True,
-                    "stats": json.dumps(file.stats),
-                }
-            }
-            for file in added
-        ]
         with self._sent("commit", contract.table, before):
-            transaction.add_files(self.spark, self.warehouse.spark_path(contract.table), actions, self.run_id)
+            transaction.add_files(self.spark, self.warehouse.spark_path(contract.table), added, self.run_id)
         return self._confirm(contract.table, before)
 
     def replace_groups(self, contract: Contract, frame: DataFrame, rows: int, touched: Groups) -> Exchange:

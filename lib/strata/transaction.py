@@ -7,6 +7,7 @@ by a file that we put into the log.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -16,12 +17,28 @@ from strata.errors import StrataError
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
+    from strata.data_file import DataFile
 
-def add_files(spark: SparkSession, path: str, actions: Sequence[dict[str, Any]], mark: str) -> None:
-    """Commits `add` actions as Delta's log has them, of files that lie in the table's folder already."""
+
+def add_files(spark: SparkSession, path: str, added: Sequence[DataFile], mark: str, once: tuple[str, int] | None = None) -> None:
+    """Commits files that lie in the table's folder already.
+
+    With `once`, a name and a number, nothing is committed where the table has that number of that name or a higher one
+    already, and of two who commit it at one time one fails.
+    """
     jvm: Any = spark._jvm
+    transaction = _begin(spark, path)
+    actions = [file.action() for file in added]
+    if once:
+        name, number = once
+        # Asking is what makes Delta hold the commit to the answer.
+        if transaction.txnVersion(name) >= number:
+            return
+        actions = [{"txn": {"appId": name, "version": number, "lastUpdated": int(time.time() * 1000)}}, *actions]
+    # By the count of rows, a commit that is cut off between two files is known for torn.
+    _measure(spark, transaction, numFiles=len(added), numOutputRows=sum(f.rows for f in added), numOutputBytes=sum(f.bytes for f in added))
     made = [jvm.org.apache.spark.sql.delta.actions.Action.fromJson(json.dumps(action)) for action in actions]
-    _commit(spark, _begin(spark, path), made, "Append", mark)
+    _commit(spark, transaction, made, "Append", mark)
 
 
 def exchange_files(spark: SparkSession, path: str, names: Collection[str], frame: DataFrame, mark: str) -> int:
@@ -63,6 +80,17 @@ def _commit(spark: SparkSession, transaction: Any, actions: Sequence[Any], mode:
     write = getattr(jvm.org.apache.spark.sql.delta, "DeltaOperations$Write")
     operation = write(getattr(jvm.org.apache.spark.sql.SaveMode, mode), none, none, jvm.scala.Option.apply(mark))
     transaction.commit(_as_seq(spark, actions), operation)
+
+
+def _measure(spark: SparkSession, transaction: Any, **metrics: int) -> None:
+    """What the commit tells of itself, as a commit of Spark's writer does."""
+    jvm: Any = spark._jvm
+    made = jvm.java.util.HashMap()
+    for name, value in metrics.items():
+        metric = jvm.org.apache.spark.sql.execution.metric.SQLMetrics.createMetric(spark.sparkContext._jsc.sc(), name)
+        metric.set(value)
+        made.put(name, metric)
+    transaction.registerSQLMetrics(spark._jsparkSession, jvm.org.apache.spark.api.python.PythonUtils.toScalaMap(made))
 
 
 def _as_seq(spark: SparkSession, things: Sequence[Any]) -> Any:
