@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from strata import config, integrity, ledger, output, places, protect, session
+from strata import config, integrity, ledger, look_cache, output, places, protect, session
 from strata import feed as feeds
 from strata import quarantine as waiting_room
 from strata.config import Settings
@@ -81,6 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
     for plan in plans:
         if plan.is_empty:
             say(_nothing_new(plan, settings))
+            look_cache.save(warehouse, plan.feed.name, plan.looked.remembered)
     codes = _run_all(work, arguments, settings, warehouse, options, say) if work else []
     codes += [BadFile.exit_code for plan in plans if plan.looked.rejected]
     if not arguments.quiet:

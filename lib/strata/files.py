@@ -247,6 +247,24 @@ def stat_input(uri: str) -> Stat:
     return Stat(info.size, info.mtime_ns)
 
 
+def signs(uri: str) -> tuple[int, ...]:
+    """By what a file is known for unchanged without reading it: its size, its times of change in nanoseconds, where it lies on the disk.
+
+    On a local disk the second time is the inode's, which no program can set back; an object store tells one time twice. BadFile if it
+    is gone, or if the store does not say.
+    """
+    if is_local(uri):
+        try:
+            told = os.stat(_local_path(uri))
+        except OSError as error:
+            raise BadFile(f"{uri} is gone", uri=uri) from error
+        return told.st_size, told.st_mtime_ns, told.st_ctime_ns, told.st_ino
+    now = stat_input(uri)
+    if now.changed_at_ns is None:
+        raise BadFile(f"the store does not say when {uri} changed", uri=uri)
+    return now.size, now.changed_at_ns, now.changed_at_ns
+
+
 def read_blocks(stream: BinaryIO, block_bytes: int, limit: int | None = None) -> Iterator[bytes]:
     """The stream in blocks of at most `block_bytes`, up to `limit` bytes in all."""
     left = limit

@@ -10,12 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
-from strata import files, ledger, places, protect
+from strata import files, ledger, look_cache, places, protect
 from strata.contract import LAYERS, split_name
 from strata.errors import BadFile, UsageError
 from strata.feed import Feed
 from strata.ledger import FileEntry, Publication, TableState
-from strata.look import Found, Look, look_all
+from strata.look import Found, Look
+from strata.look_cache import Remembered
 from strata.places import Place
 from strata.table import Source
 from strata.versions import Warehouse
@@ -65,6 +66,8 @@ class Looked:
     entries: tuple[FileEntry, ...] = ()
     """One entry for each file that is not in the ledger yet."""
     ignored: tuple[files.Ignored, ...] = ()
+    remembered: look_cache.Cache | None = None
+    """What to keep of this look for the next run's; None where there was no look."""
 
     @property
     def rejected(self) -> tuple[FileEntry, ...]:
@@ -123,13 +126,13 @@ def make_plan(feed: Feed, params: dict[str, Any], warehouse: Warehouse, options:
     unknown = [name for name in options.tables if name not in feed.table_names]
     if unknown:
         raise UsageError(f"--table names a table of {feed.name}: {', '.join(feed.table_names)}; got {', '.join(unknown)}")
+    fingerprints = {name: feed.fingerprint(name, params) for name in feed.table_names}
     if looked is None:
         takes_files = not options.erase and (not options.tables or not set(options.tables).isdisjoint(feed.bronze_tables))
-        looked = look_at_files(feed, options, line) if takes_files else Looked()
+        looked = look_at_files(feed, options, line, _remembered(feed, warehouse, options, base, fingerprints)) if takes_files else Looked()
     if not options.takes_new_files:
         taken = ledger.files_taken(line)
         looked = Looked(known=tuple(seen for seen in looked.known if f"{seen.source}/{seen.sha256}" in taken))
-    fingerprints = {name: feed.fingerprint(name, params) for name in feed.table_names}
     steps = tuple(_steps(feed, params, warehouse, options, base, looked, fingerprints))
     return Plan(feed, params, base, _kept(looked, steps), steps, fingerprints)
 
@@ -144,8 +147,25 @@ def _kept(looked: Looked, steps: tuple[Step, ...]) -> Looked:
 # --- the raw files -------------------------------------------------------------------------------
 
 
-def look_at_files(feed: Feed, options: Options, line: tuple[Publication, ...]) -> Looked:
-    """Looks at every raw file of the feed once, and sorts it by what the ledger knows."""
+def _remembered(
+    feed: Feed, warehouse: Warehouse, options: Options, base: Publication | None, fingerprints: dict[str, str]
+) -> look_cache.Cache:
+    """What is remembered of raw files, but for sources of which some table is made again or has never been made: those are read."""
+
+    def needs_files(table: str) -> bool:
+        state = base.state(table) if base else None
+        is_chosen = not options.tables or table in options.tables
+        return is_chosen and (state is None or bool(_why_whole(table, state, fingerprints[table], options)))
+
+    read = {layout.source for layout in feed.layouts if needs_files(layout.table)}
+    return {key: item for key, item in look_cache.load(warehouse, feed.name).items() if look_cache.source_of(key) not in read}
+
+
+def look_at_files(feed: Feed, options: Options, line: tuple[Publication, ...], remembered: look_cache.Cache | None = None) -> Looked:
+    """Looks at every raw file of the feed once, and sorts it by what the ledger knows.
+
+    Those that are remembered, unchanged and known to the ledger are passed over.
+    """
     taken = ledger.files_taken(line)
     seen = ledger.files_seen(line)
     new: list[Look] = []
@@ -153,11 +173,14 @@ def look_at_files(feed: Feed, options: Options, line: tuple[Publication, ...]) -
     entries: list[FileEntry] = []
     ignored: list[files.Ignored] = []
     missing: list[Source] = []
+    kept: dict[str, Remembered] = {}
     for source in feed.sources:
         layouts = tuple(layout for layout in feed.layouts if layout.source == source.name)
         found, passed_over = places.list_source(options.raw, feed.name, source.name, options.places)
         ignored += passed_over
-        for held in _look_at_all(found, layouts):
+        for file, (held, item) in zip(found, _look_at_all(source.name, found, layouts, seen, remembered or {}), strict=True):
+            if item:
+                kept[look_cache.key(source.name, file)] = item
             ignored += held.ignored
             entries += [_rejected(source.name, file, error) for file, error in held.refused]
             for result in held.looks:
@@ -180,13 +203,21 @@ def look_at_files(feed: Feed, options: Options, line: tuple[Publication, ...]) -
             f"{feed.name} cannot do without files in "
             + " and ".join(f"{options.raw}/{feed.name}/{source.name}; put there {source.needed}" for source in missing)
         )
-    return Looked(tuple(new), tuple(known.values()), tuple(entries), tuple(ignored))
+    return Looked(tuple(new), tuple(known.values()), tuple(entries), tuple(ignored), kept)
 
 
-def _look_at_all(found: list[files.RawFile], layouts: tuple[Any, ...]) -> list[Found]:
-    """Hashing and counting release the interpreter's lock, so threads share the work."""
+def _look_at_all(
+    source: str, found: list[files.RawFile], layouts: tuple[Any, ...], seen: set[tuple[str, str, str]], remembered: look_cache.Cache
+) -> list[tuple[Found, Remembered | None]]:
+    """What each file holds, and what to remember of it. Hashing and counting release the interpreter's lock, so threads share the work."""
+
+    def look_at(file: files.RawFile) -> tuple[Found, Remembered | None]:
+        known = remembered.get(look_cache.key(source, file))
+        recalled = look_cache.recall(known, file, source, seen)
+        return (recalled, known) if recalled else look_cache.look_and_remember(file, layouts)
+
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 2) as pool:
-        return list(pool.map(lambda file: look_all(file, layouts), found))
+        return list(pool.map(look_at, found))
 
 
 def _entry(source: str, seen: Look, status: str, detail: str) -> FileEntry:

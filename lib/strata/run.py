@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from strata import __version__, integrity, lease, ledger, storage, versions
+from strata import __version__, integrity, lease, ledger, look_cache, storage, versions
 from strata.contract import quarantine_name
 from strata.errors import GateFailed, StrataError, UsageError
 from strata.ledger import Attempt, GateEntry, Publication
@@ -67,6 +67,7 @@ def run_feed(spark: SparkSession, warehouse: Warehouse, plan: Plan, options: Opt
             held.assert_held()
             report.publication = ledger.publish(spark, warehouse, work.publication())
             attempt.outcome, attempt.publication = "published", report.publication.publication
+            look_cache.save(warehouse, feed.name, plan.looked.remembered)
         except StrataError as error:
             attempt.outcome = "gate failed" if isinstance(error, GateFailed) else "failed"
             attempt.message = str(error)
