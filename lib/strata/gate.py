@@ -25,6 +25,8 @@ from strata.suite import Expectation, Suite
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
+    from strata.groups import Groups
+
 # Row expectations whose answer for one row depends on the other rows: a gate that used them would
 # give another answer when the input arrives in other batches.
 _NOT_ROW_LOCAL = (
@@ -35,6 +37,8 @@ _NOT_ROW_LOCAL = (
 )
 _RAISES = ("expect_column_values_to_match_json_schema",)
 _EXACT_DIGITS = 15
+_MOST_BROADCAST = 1_000_000
+"""Written rows whose keys are sent to every task, 8 bytes each."""
 
 
 def library() -> Any:
@@ -223,17 +227,33 @@ def row_outcomes(rules: list[Rule], tally: Tally) -> list[Outcome]:
     return [Outcome(rule.expectation, count == 0, count) for rule, count in zip(rules, tally.broken, strict=True)]
 
 
-def audit(candidate: DataFrame, rows: int, suite: Suite, contract: Contract, views: dict[str, DataFrame]) -> list[Outcome]:
+@dataclass(frozen=True)
+class Exchanged:
+    """The rows that an increment wrote, of a table whose other rows an earlier gate found to have single keys."""
+
+    written: DataFrame
+    rows: int
+    touched: Groups
+
+
+def audit(
+    candidate: DataFrame,
+    rows: int,
+    suite: Suite,
+    contract: Contract,
+    views: dict[str, DataFrame],
+    exchanged: Exchanged | None = None,
+) -> list[Outcome]:
     """Runs the suite's table expectations and uniqueness on the whole candidate, which has `rows` rows.
 
     `{silver.other_table}` in a query names another table as this run sees it.
     """
-    outcomes = [_unique(candidate, rows, e) for e in suite.expectations if e.is_uniqueness]
+    outcomes = [_unique(candidate, rows, e, exchanged) for e in suite.expectations if e.is_uniqueness]
     rest = [e for e in suite.expectations if not e.is_uniqueness and not is_row_expectation(e)]
     return outcomes + (_validate(candidate, rest, contract, views) if rest else [])
 
 
-def _unique(candidate: DataFrame, rows: int, expectation: Expectation) -> Outcome:
+def _unique(candidate: DataFrame, rows: int, expectation: Expectation, exchanged: Exchanged | None = None) -> Outcome:
     """Counts every row whose key another row shares, as Great Expectations does.
 
     Rows whose key is NULL in every column are ignored, or as `ignore_row_if` says.
@@ -241,6 +261,8 @@ def _unique(candidate: DataFrame, rows: int, expectation: Expectation) -> Outcom
     from pyspark.sql import functions as F
 
     keys = tuple(map(F.col, expectation.columns))
+    if exchanged is not None and exchanged.rows <= min(_MOST_BROADCAST, rows // 4):
+        candidate = _with_keys_of(candidate, keys, expectation, exchanged)
     known = candidate.select(*keys).where(~_is_ignored(expectation, expectation.kwargs.get("ignore_row_if", "all_values_are_missing")))
     # Equal keys have equal hashes; only where hashes agree are the keys asked.
     if shared_hashes(known, keys, rows, most=1).num_rows == 0:
@@ -248,6 +270,16 @@ def _unique(candidate: DataFrame, rows: int, expectation: Expectation) -> Outcom
     shared = known.groupBy(*keys).count().where("count > 1").agg(F.coalesce(F.sum("count"), F.lit(0)).alias("n"))
     count = int(shared.first()["n"])  # type: ignore[index]
     return Outcome(expectation, count == 0, count)
+
+
+def _with_keys_of(candidate: DataFrame, keys: tuple[Column, ...], expectation: Expectation, exchanged: Exchanged) -> DataFrame:
+    """The candidate's rows whose key a written row may have: of two rows that share one, one at least was written now."""
+    from pyspark.sql import functions as F
+
+    if set(exchanged.touched.columns) <= set(expectation.columns):
+        return exchanged.touched.rows_of(candidate.select(*keys))
+    hashes = exchanged.written.select(F.xxhash64(*keys).alias("_hash")).distinct()
+    return candidate.join(F.broadcast(hashes), F.xxhash64(*keys) == F.col("_hash"), "left_semi")
 
 
 def _validate(candidate: DataFrame, expectations: list[Expectation], contract: Contract, views: dict[str, DataFrame]) -> list[Outcome]:

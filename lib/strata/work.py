@@ -187,7 +187,7 @@ class Work:
         previous = self.states.get(table)
         total_rows, identity = _totals(candidate, contract, tally, previous)
         outcomes = gate.row_outcomes(rules, tally)
-        outcomes += gate.audit(whole, total_rows, suite, contract, self._views(suite, whole))
+        outcomes += gate.audit(whole, total_rows, suite, contract, self._views(suite, whole), self._exchanged(candidate, contract, tally))
         discarded = self._discarded(table, quarantine)
         verdict = gate.verdict(contract, suite, tally, outcomes, total_rows, max(0, quarantine.rejected - discarded), started)
         overridden_by = self._override(verdict)
@@ -204,6 +204,17 @@ class Work:
         self.changes[table] = Change(previous.version if previous else None, commit.version, candidate.new_files, candidate.touched)
         self.say(_line(self.gates[-1]))
         failpoint.reach("gate.passed", table)
+
+    def _exchanged(self, candidate: Candidate, contract: Contract, tally: Tally) -> gate.Exchanged | None:
+        """What was written, if the last gate found all well with what stood before: by the same rules, for else it were made whole."""
+        if candidate.touched is None:
+            return None
+        line = ledger.lineage(ledger.read(self.store.warehouse, self.plan.feed.name))
+        before = next((entry for p in reversed(line) for entry in p.gates if entry.table == contract.table), None)
+        if before is None or before.overridden_by or not all(told["success"] for told in before.expectations):
+            return None
+        written = conform(candidate.judged.where(judging.is_accepted()), contract)
+        return gate.Exchanged(written, tally.rows_written, candidate.touched)
 
     def _override(self, verdict: Verdict) -> str | None:
         if verdict.passed:

@@ -170,6 +170,18 @@ def test_a_gate_may_be_overridden_by_name_and_reason(shop: Shop) -> None:
     assert entry.overridden_by.endswith(": a jubilee sale, told by the shop")
 
 
+def test_after_an_override_the_next_gate_asks_all_keys_again(shop: Shop, toy_project: Path) -> None:
+    """Else it would ask those that it writes, and trust the others."""
+    suite = toy_project / "expectations" / "silver" / "toy_sales.yaml"
+    suite.write_text(suite.read_text().replace("to_be_unique, kwargs: {column: sale_id}", "to_be_unique, kwargs: {column: shop_id}"))
+    forget_declarations()
+    shop.shops("more.csv", "s7,Seven")
+    shop.run(overrides=(("silver.toy_sales", "two sales of one shop"),))
+    shop.sales("b.csv", "b1,s7,2024-01-05,1")
+    with pytest.raises(GateFailed, match=r"one row per sale \(\d rows share a key\)"):
+        shop.run()
+
+
 def test_too_many_rejects_stop_the_run(shop: Shop) -> None:
     shop.sales("b.csv", *[f"n{n},s9,2024-01-04,1" for n in range(40)])
     with pytest.raises(GateFailed, match="43 of 46 were"):
