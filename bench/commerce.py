@@ -14,6 +14,8 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from bench import commerce_data
@@ -29,18 +31,27 @@ def main(scale: float, rounds: int, ways: tuple[str, ...] = WAYS) -> None:
         told: dict[str, list[dict[str, float]]] = {way: [] for way in ways}
         for number in range(rounds):
             for way in ways:
-                if way == "strata one more day":
-                    # On the warehouse that the full load has just left.
-                    shutil.copytree(folder / "raw", folder / "raw-next", dirs_exist_ok=True)
-                    commerce_data.make_next_day(folder / "raw-next", scale, seed=7)
+                # One more day comes on top of the warehouse that the full load has just left.
                 target = folder / f"{number}-strata" if way.startswith("strata") else folder / f"{number}-{way.replace(' ', '-')}"
-                raw = folder / ("raw-next" if way == "strata one more day" else "raw")
-                told[way].append(_in_process(way, raw, target))
+                with _next_day(folder / "raw", scale) if way == "strata one more day" else nullcontext():
+                    told[way].append(_in_process(way, folder / "raw", target))
             for target in folder.glob(f"{number}-*"):
                 shutil.rmtree(target)
         _tell(scale, rounds, told)
     finally:
         shutil.rmtree(folder)
+
+
+@contextmanager
+def _next_day(raw: Path, scale: float) -> Iterator[None]:
+    """With one more day's files beside the others, as it comes to a user; they are taken away for the next way."""
+    before = set(raw.rglob("*.csv"))
+    commerce_data.make_next_day(raw, scale, seed=7)
+    try:
+        yield
+    finally:
+        for file in set(raw.rglob("*.csv")) - before:
+            file.unlink()
 
 
 def _in_process(way: str, raw: Path, target: Path) -> dict[str, float]:

@@ -290,7 +290,8 @@ def chains(
 ) -> Iterator[tuple[str, list[str]]]:
     """Chains of kills, `kills` in all: anywhere; then, where the first left candidates, while they are taken back; then anywhere.
 
-    `killed` of a chain are SIGKILL to a process of its own, those at files first, for of a file there is no image.
+    `killed` of a chain are SIGKILL to a process of its own, those at files first, for of a file there is no image; with none, no chain
+    has one.
     """
     chance = Random(f"{seed}/{stage.case.feed}")
     left = kills
@@ -298,7 +299,7 @@ def chains(
         scenario = chance.choice(scenarios)
         every = stage.kills(scenario)
         # As many kills inside Delta's commit and at its files as at the engine's own points.
-        kind = chance.choice(["point:", "log:", "file:"])
+        kind = chance.choice(["point:", "log:", "file:"][: 3 if killed else 2])
         chain = [chance.choice([kill for kill in every if kill.startswith(kind) and _is_early(kill)])]
         written = stage.written_before(scenario, chain[0])
         if written:

@@ -28,7 +28,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=200, help="in all")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
-        "--killed", type=int, default=1, choices=(1, 2, 3), help="how many of a chain's three are SIGKILL; the others are crash images"
+        "--killed", type=int, default=1, choices=(0, 1, 2, 3), help="how many of a chain's three are SIGKILL; the others are crash images"
     )
     parser.add_argument("--minutes", type=float, default=240, help="start no further kill after this time")
     parser.add_argument("--scenario", choices=SCENARIOS, default="next")
