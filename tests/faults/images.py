@@ -24,6 +24,10 @@ from tests.faults.logstore import Faults, FaultWarehouse
 PREFIX = "image:"
 
 
+class NeverReached(AssertionError):
+    """The work ended before it came to the place: it proves nothing, for or against."""
+
+
 @dataclass
 class Imaging(failpoint.Failpoint):
     """A failpoint that copies a folder, and ends the run."""
@@ -46,8 +50,8 @@ def crash(
 ) -> None:
     """Does `work` until `place`, a kill's name, and leaves the warehouse's folder as a kill would there.
 
-    Whoever reads meanwhile rests for the moment in which the folder is exchanged. Needs `logstore.install`. An
-    AssertionError where the place is never reached.
+    Whoever reads meanwhile rests for the moment in which the folder is exchanged. Needs `logstore.install`.
+    NeverReached where the place is not.
     """
     root = Path(warehouse.root)
     image = root.with_name(f"{root.name}-image")
@@ -68,6 +72,8 @@ def crash(
     finally:
         failpoint.armed = None
         faults.disarm()
+    if not image.is_dir() and told is None:
+        raise NeverReached(f"{place} was never reached: {replay}")
     assert image.is_dir(), f"{place} was never reached; the work told {told!r}; {replay}"
     with resting:
         shutil.rmtree(root)
