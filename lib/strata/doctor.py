@@ -18,10 +18,10 @@ from strata import erasure, files, integrity, ledger
 from strata import feed as feeds
 from strata.contract import split_name
 from strata.delta_log import CHECKPOINT, COMMIT, Snapshot, TableLog, check_path
-from strata.errors import Damaged, StrataError
+from strata.errors import Damaged, ResourceMissing, StrataError
 from strata.ledger import Publication, TableState
 from strata.log_statistics import wrong_statistics
-from strata.scan import Scan, fits_checksum, scan
+from strata.scan import ENDS_READER, Scan, fits_checksum, scan
 from strata.versions import Warehouse, is_restore_of
 
 BACKUP = "restore it from a backup"
@@ -83,6 +83,8 @@ class _Feed:
         book = ledger.table_path(self.name)
         if files.walk(self.warehouse.path(book)):
             self.log_and_files(book, [])
+        if any(ENDS_READER in found.problems for found in self.scans.values()):
+            return  # It is told; to read on would end this process too.
         try:
             self.every = ledger.read(self.warehouse, self.name)
         except StrataError as error:
@@ -155,6 +157,8 @@ class _Feed:
     def log_and_files(self, table: str, named: list[tuple[int, str, TableState]]) -> None:
         try:
             self.examine_table(table, named)
+        except ResourceMissing:
+            raise
         except StrataError as error:
             self.report.damaged(table, str(error.facts.get("file", "")), _what(error))
         except Exception as error:  # A damaged log may hold anything; one table must not hide the others.
@@ -187,6 +191,11 @@ class _Feed:
         for version in missing:
             if version not in log.checkpoints:
                 report.damaged(table, f"_delta_log/{version:020d}.json", "the commit is missing: the table's history has a gap")
+        for names in log.checkpoints.values():
+            for name in names:
+                # Only whether it can be read at all: its own reader, below, judges what it holds.
+                if ENDS_READER in scan(f"{log.folder}/{name}").problems:
+                    raise Damaged(f"checkpoint {name} of {table} {ENDS_READER}", file=f"_delta_log/{name}")
         steps = [(f"{v:020d}.json", v, log.actions) for v in log.commits] + [(n[0], v, log.checkpoint) for v, n in log.checkpoints.items()]
         for name, version, read in steps:
             try:
@@ -279,7 +288,8 @@ class _Feed:
         orphans = sorted(name for name in data if name not in referenced)
         if orphans:
             what = f"{len(orphans)} data files that no commit names, {sum(data[name] for name in orphans):,} bytes"
-            self.report.note(table, orphans[0], what, f"left by a run that was stopped; strata maintain {self.name} removes them")
+            advice = f"strata maintain {self.name} removes them" if not table.startswith("ops.") else "they may be removed"
+            self.report.note(table, orphans[0], what, f"left by a run that was stopped; {advice}")
         pieces = sorted(name for name in lying if name.endswith(".tmp"))
         if pieces:
             what = f"{len(pieces)} temporary files, {sum(lying[name] for name in pieces):,} bytes"

@@ -291,7 +291,8 @@ def publish(spark: SparkSession, warehouse: Warehouse, publication: Publication)
 
 def _has_columns(warehouse: Warehouse, table: str, version: int | None) -> bool:
     plain = None if version is None else plain_files(warehouse, table, version, most=None)
-    return plain is not None and plain[0] == _struct_type()
+    # In any order: columns that were added later stand last.
+    return plain is not None and sorted(map(repr, plain[0])) == sorted(map(repr, _struct_type()))
 
 
 def _struct_type() -> StructType:

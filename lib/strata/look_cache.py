@@ -3,7 +3,8 @@
 `ops/looks/<feed>.json` holds, of each file, by which signs it is known (size, times of change, on a local disk its
 inode) and the SHA-256 of what it holds. It is kept best effort, and decides nothing by itself: a file is passed over
 only where the ledger of the standing publications has every hash that it holds, and where no table is to be made of it
-again. `--full` reads every file; so does a run that finds no cache, or one that it cannot read.
+again. `--full` reads every file; so does a run that finds no cache, or one that it cannot read: to remove the file
+is to have every file read. Mounts that tell other times than a file's own, as some of networks do, are trusted like a disk.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _SETTLED_SECONDS = {True: 2, False: 300}
 """How long ago a file must have changed last for its signs to be trusted, on a local disk and elsewhere.
 
 A file that changes twice within one tick of its clock bears the same time: 2 s is the tick of the coarsest local disk; an
-object store tells whole seconds of a clock that is not ours.
+object store tells whole seconds of a clock that is not ours, and of an upload in parts when it was begun.
 """
 
 
@@ -74,6 +75,8 @@ def look_and_remember(file: RawFile, layouts: Sequence[Layout]) -> tuple[Found, 
     is_settled = max(before[1:3]) / 1e9 < began - _SETTLED_SECONDS[files.is_local(file.uri)]
     if found.refused or not found.looks or not is_settled or not is_same:
         return found, None
+    if found.ignored and any(layout.personal for layout in layouts):
+        return found, None  # Names that stand in no ledger, and may be a person's.
     holds = tuple((seen.path, seen.sha256) for seen in found.looks)
     return found, Remembered(before, holds, tuple((item.path, item.reason) for item in found.ignored))
 
@@ -95,8 +98,9 @@ def save(warehouse: Warehouse, feed: str, cache: Cache | None) -> None:
     """Keeps it for the next run; a failure to do so never fails a run."""
     if not cache:
         return
+    # As it is, not in JSON's escapes: who searches the warehouse for a name must find it here too.
     told = {name: {"signs": item.signs, "holds": item.holds, "ignored": item.ignored} for name, item in sorted(cache.items())}
-    content = json.dumps(told, indent=0).encode()
+    content = json.dumps(told, indent=0, ensure_ascii=False).encode()
     uri = _uri(warehouse, feed)
     try:
         if not files.exists(uri) or files.read_bytes(uri) != content:

@@ -67,7 +67,6 @@ def run_feed(spark: SparkSession, warehouse: Warehouse, plan: Plan, options: Opt
             held.assert_held()
             report.publication = ledger.publish(spark, warehouse, work.publication())
             attempt.outcome, attempt.publication = "published", report.publication.publication
-            look_cache.save(warehouse, feed.name, plan.looked.remembered)
         except StrataError as error:
             attempt.outcome = "gate failed" if isinstance(error, GateFailed) else "failed"
             attempt.message = str(error)
@@ -82,6 +81,7 @@ def run_feed(spark: SparkSession, warehouse: Warehouse, plan: Plan, options: Opt
             attempt.ended_at = _now()
             attempt.counts = {g.table: [g.rows_in, g.accepted, g.quarantined, g.folded] for g in work.gates}
             ledger.note_attempt(warehouse, attempt)
+        look_cache.save(warehouse, feed.name, plan.looked.remembered)
     return report
 
 

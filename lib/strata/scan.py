@@ -2,21 +2,12 @@
 
 Every page's checksum is verified, row groups are read one at a time, and the footer's own statistics are
 compared with the data: a reader that skips by them would otherwise give a wrong answer in silence.
-
-A process of its own decodes them: some damaged footers end the process that reads them (pyarrow lets an
-exception of its C++ library pass through code that cannot throw: "terminate called"), and a length that a
-flipped bit made huge may exhaust its memory. The doctor must outlive what it finds.
 """
 
 from __future__ import annotations
 
-import atexit
-import multiprocessing
-import os
 import struct
 import zlib
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,9 +15,10 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import compute, parquet
 
-from strata import files, keys
+from strata import files, isolated, keys
 
 _CHUNK = 1 << 22
+ENDS_READER = "cannot be read: it ends the process that reads it"
 
 
 @dataclass
@@ -56,38 +48,14 @@ class Scan:
 
 
 def scan(uri: str) -> Scan:
-    """Decodes the whole file; what cannot be read or does not fit stands in `problems`."""
-    global _reader
-    if _reader is None:
-        # Not forked: the parent's threads (Arrow's, the JVM's gateway's) may hold locks that no thread of the child would free.
-        _reader = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"), initializer=_hush)
+    """Decodes the whole file, in a process of its own; what cannot be read or does not fit stands in `problems`."""
     try:
-        return _reader.submit(_scan, uri, dict(os.environ)).result()
-    except BrokenProcessPool:
-        _end_reader()
-        return Scan(problems=["cannot be read: the Parquet reader's process ended on it"])
+        return isolated.call(_scan, uri)
+    except isolated.Ended:
+        return Scan(problems=[ENDS_READER])
 
 
-def _hush() -> None:
-    """What a library says as it ends the process is no use to who asked for the doctor; the file is named to them."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-
-
-_reader: ProcessPoolExecutor | None = None
-"""Lives on from file to file, since a new one takes most of a second."""
-
-
-@atexit.register
-def _end_reader() -> None:
-    global _reader
-    if _reader is not None:
-        _reader.shutdown()
-        _reader = None
-
-
-def _scan(uri: str, environment: dict[str, str]) -> Scan:
-    # The store's address and credentials, as they are now and not when the process began.
-    os.environ.update(environment)
+def _scan(uri: str) -> Scan:
     found = Scan()
     try:
         with files.open_input(uri) as stream:

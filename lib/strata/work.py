@@ -25,7 +25,7 @@ from strata.judging import Tally
 from strata.ledger import GateEntry, Publication, TableState
 from strata.plan import FOLDED_FILE, Options, Plan, Step, published_state
 from strata.storage import Store, conform
-from strata.suite import Suite
+from strata.suite import UNIQUENESS, Suite
 from strata.versions import Commit
 
 if TYPE_CHECKING:
@@ -206,12 +206,12 @@ class Work:
         failpoint.reach("gate.passed", table)
 
     def _exchanged(self, candidate: Candidate, contract: Contract, tally: Tally) -> gate.Exchanged | None:
-        """What was written, if the last gate found all well with what stood before: by the same rules, for else it were made whole."""
+        """What was written, if the last gate found every key of what stood before single (by the same rules, else it were made whole)."""
         if candidate.touched is None:
             return None
         line = ledger.lineage(ledger.read(self.store.warehouse, self.plan.feed.name))
         before = next((entry for p in reversed(line) for entry in p.gates if entry.table == contract.table), None)
-        if before is None or before.overridden_by or not all(told["success"] for told in before.expectations):
+        if before is None or not all(told["success"] for told in before.expectations if told["type"] in UNIQUENESS):
             return None
         written = conform(candidate.judged.where(judging.is_accepted()), contract)
         return gate.Exchanged(written, tally.rows_written, candidate.touched)

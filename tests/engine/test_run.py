@@ -171,11 +171,12 @@ def test_a_gate_may_be_overridden_by_name_and_reason(shop: Shop) -> None:
 
 
 def test_after_an_override_the_next_gate_asks_all_keys_again(shop: Shop, toy_project: Path) -> None:
-    """Else it would ask those that it writes, and trust the others."""
+    """Else it would ask those that it writes, which are single, and trust the others."""
     suite = toy_project / "expectations" / "silver" / "toy_sales.yaml"
     suite.write_text(suite.read_text().replace("to_be_unique, kwargs: {column: sale_id}", "to_be_unique, kwargs: {column: shop_id}"))
     forget_declarations()
-    shop.shops("more.csv", "s7,Seven")
+    shop.shops("more.csv", "s7,Seven", *[f"t{n},T{n}" for n in range(9)])
+    shop.sales("more.csv", *[f"c{n},t{n},2024-01-05,1" for n in range(9)])
     shop.run(overrides=(("silver.toy_sales", "two sales of one shop"),))
     shop.sales("b.csv", "b1,s7,2024-01-05,1")
     with pytest.raises(GateFailed, match=r"one row per sale \(\d rows share a key\)"):
