@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from strata import config, integrity, ledger, look_cache, output, places, protect, session
+from strata import attempts, config, integrity, ledger, look_cache, output, places, protect, session
 from strata import feed as feeds
 from strata import quarantine as waiting_room
 from strata.config import Settings
@@ -319,7 +319,7 @@ def runs(arguments: argparse.Namespace) -> int:
     rows = [
         (a.run_id, a.feed, a.started_at[:19], a.ended_at[:19], a.outcome, a.publication, a.message)
         for name in _chosen(arguments)
-        for a in ledger.read_attempts(warehouse, name)
+        for a in attempts.read(warehouse, name)
     ]
     _print(("run", "feed", "started", "ended", "outcome", "publication", "message"), rows, arguments.format)
     return 0

@@ -14,7 +14,7 @@ from operator import xor
 from typing import Any
 from urllib.parse import unquote
 
-from strata import erasure, files, integrity, ledger
+from strata import attempts, erasure, files, integrity, ledger
 from strata import feed as feeds
 from strata.contract import split_name
 from strata.delta_log import CHECKPOINT, COMMIT, Snapshot, TableLog, check_path
@@ -132,7 +132,7 @@ class _Feed:
             report.note(book, "", what, advice)
         self.bronze_balance(book)
         newest = len(self.every)
-        for attempt in ledger.read_attempts(self.warehouse, self.name):
+        for attempt in attempts.read(self.warehouse, self.name):
             if attempt.outcome == "published" and (attempt.publication or 0) > newest:
                 what = f"the ledger has gone backwards: run {attempt.run_id} published {attempt.publication}, the newest here is {newest}"
                 report.damaged(book, "", what)

@@ -7,19 +7,16 @@ lease: no two feeds ever write one table, so nothing has to be shared between pr
 A publication moves every table of its feed in one commit. It names the one it builds on; with the
 lease, a transaction id, and reading back, that makes it compare-and-set. A file is taken, a gate
 passed, a run done, if and only if the publication stands.
-
-`ops/runs/<feed>/<run>.json` notes attempts, best effort: no decision ever rests on it.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, cast
 
-from strata import data_file, failpoint, files, resource_trouble, transaction
+from strata import attempts, data_file, failpoint, resource_trouble, transaction
 from strata.errors import CommitUnknown, Damaged, LeaseHeld, StrataError, TornCommit, UsageError
 from strata.storage import set_torn_aside
 from strata.versions import Warehouse, is_whole, latest_version, plain_files, read_arrow
@@ -149,7 +146,6 @@ class Publication:
 
 NOTHING = 0
 """The number that a feed's first publication builds on."""
-UNREADABLE = "unreadable"
 
 
 def table_path(feed: str) -> str:
@@ -174,7 +170,7 @@ def version_of(warehouse: Warehouse, feed: str) -> int | None:
     before = version - 1 if version else None
     standing = newest(_read_at(warehouse, feed, before))
     lost = (standing.publication if standing else NOTHING) + 1
-    told = [a.run_id for a in read_attempts(warehouse, feed) if a.outcome == UNREADABLE or (a.publication or 0) >= lost]
+    told = [a.run_id for a in attempts.read(warehouse, feed) if a.outcome == attempts.UNREADABLE or (a.publication or 0) >= lost]
     if told:
         raise TornCommit(
             f"a publication that stands must be readable; publication {lost} of {feed} (run {told[-1]}) is not: version {version} of "
@@ -372,48 +368,3 @@ def _plain(item: dict[str, Any]) -> dict[str, Any]:
         if key in plain:
             plain[key] = plain[key] or ""
     return plain
-
-
-# --- attempts ------------------------------------------------------------------------------------
-
-
-@dataclass
-class Attempt:
-    """One run, as noted when it ends; kept so that a failed run can be looked at."""
-
-    run_id: str
-    feed: str
-    started_at: str
-    ended_at: str = ""
-    outcome: str = "running"
-    """`published`, `nothing new`, `gate failed`, `failed`; `unreadable` where the note itself is damaged."""
-    publication: int | None = None
-    message: str = ""
-    params: dict[str, Any] = field(default_factory=dict)
-    counts: dict[str, Any] = field(default_factory=dict)
-
-
-def note_attempt(warehouse: Warehouse, attempt: Attempt) -> None:
-    """Writes the note; a failure to write it never fails a run."""
-    failpoint.reach("attempt.before", attempt.feed)
-    try:
-        uri = f"{warehouse.root}/ops/runs/{attempt.feed}/{attempt.run_id}.json"
-        files.write_bytes(uri, json.dumps(asdict(attempt), sort_keys=True).encode())
-    except OSError:
-        pass
-    failpoint.reach("attempt.after", attempt.feed)
-
-
-def read_attempts(warehouse: Warehouse, feed: str) -> list[Attempt]:
-    """Every attempt noted for the feed, oldest first."""
-    root = f"{warehouse.root}/ops/runs/{feed}"
-    notes = []
-    for name in files.list_names(root):
-        if name.endswith(".json"):
-            with files.open_input(f"{root}/{name}") as stream:
-                text = stream.read()
-            try:
-                notes.append(Attempt(**json.loads(text)))
-            except ValueError:  # Cut off by a power loss.
-                notes.append(Attempt(name.removesuffix(".json"), feed, "", outcome=UNREADABLE))
-    return sorted(notes, key=lambda attempt: (attempt.started_at, attempt.run_id))

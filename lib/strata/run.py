@@ -14,10 +14,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from strata import __version__, integrity, lease, ledger, look_cache, storage, versions
+from strata import __version__, attempts, integrity, lease, ledger, look_cache, storage, versions
+from strata.attempts import Attempt
 from strata.contract import quarantine_name
 from strata.errors import GateFailed, StrataError, UsageError
-from strata.ledger import Attempt, GateEntry, Publication
+from strata.ledger import GateEntry, Publication
 from strata.plan import Options, Plan, make_plan
 from strata.storage import Store
 from strata.versions import Warehouse
@@ -80,7 +81,7 @@ def run_feed(spark: SparkSession, warehouse: Warehouse, plan: Plan, options: Opt
             report.seconds = time.monotonic() - started
             attempt.ended_at = _now()
             attempt.counts = {g.table: [g.rows_in, g.accepted, g.quarantined, g.folded] for g in work.gates}
-            ledger.note_attempt(warehouse, attempt)
+            attempts.note(warehouse, attempt)
         look_cache.save(warehouse, feed.name, plan.looked.remembered)
     return report
 
@@ -152,5 +153,5 @@ def _publish_alone(
         held.assert_held()
         started = _now()
         published = ledger.publish(spark, warehouse, made)
-        ledger.note_attempt(warehouse, Attempt(run_id, feed, started, _now(), "published", published.publication))
+        attempts.note(warehouse, Attempt(run_id, feed, started, _now(), "published", published.publication))
         return published

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pyspark.sql import Observation
@@ -209,8 +210,7 @@ class Work:
         """What was written, if the last gate found every key of what stood before single (by the same rules, else it were made whole)."""
         if candidate.touched is None:
             return None
-        line = ledger.lineage(ledger.read(self.store.warehouse, self.plan.feed.name))
-        before = next((entry for p in reversed(line) for entry in p.gates if entry.table == contract.table), None)
+        before = next((entry for p in reversed(self.line) for entry in p.gates if entry.table == contract.table), None)
         if before is None or not all(told["success"] for told in before.expectations if told["type"] in UNIQUENESS):
             return None
         written = conform(candidate.judged.where(judging.is_accepted()), contract)
@@ -267,14 +267,16 @@ class Work:
 
     def _discarded(self, table: str, quarantine: TableState) -> int:
         """Rows in the quarantine that somebody has decided to discard."""
-        chosen = {(d.file_sha256, d.record_number) for d in self._decisions() if d.table == table}
+        chosen = {(d.file_sha256, d.record_number) for d in ledger.decisions(self.line) if d.table == table}
         if not chosen or quarantine.quarantine_version is None:
             return 0
         held = versions.read_arrow(self.store.warehouse, quarantine_name(table), quarantine.quarantine_version, list(keys.ROW_ID))
         return sum(tuple(row.values()) in chosen for row in held.to_pylist())
 
-    def _decisions(self) -> tuple[ledger.Decision, ...]:
-        return ledger.decisions(ledger.lineage(ledger.read(self.store.warehouse, self.plan.feed.name)))
+    @cached_property
+    def line(self) -> tuple[Publication, ...]:
+        """What this run builds on; under its lease nobody adds to it."""
+        return ledger.lineage(ledger.read(self.store.warehouse, self.plan.feed.name))
 
     # --- the end ---
 

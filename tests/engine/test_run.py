@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
-from strata import lease, ledger, versions
+from strata import attempts, lease, ledger, versions
 from strata.candidate import UNPARSED
 from strata.contract import load_contract
 from strata.errors import GateFailed, LeaseHeld
@@ -154,7 +154,7 @@ def test_a_failed_gate_publishes_nothing_and_the_next_run_starts_clean(open_shop
     assert "at most 100,000 EUR" in failed.value.failures[0]
     assert open_shop.publications() == 1
     assert {table: open_shop.table(table) for table in TABLES} == before
-    assert ledger.read_attempts(open_shop.warehouse, "toy")[-1].outcome == "gate failed"
+    assert attempts.read(open_shop.warehouse, "toy")[-1].outcome == "gate failed"
     (open_shop.raw / "toy" / "sales" / "huge.csv").unlink()
     open_shop.sales("b.csv", "b1,s1,2024-01-05,1")
     open_shop.run()

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
-from strata import ledger, storage, versions
+from strata import attempts, ledger, storage, versions
 from strata.contract import Contract, Field
 from strata.errors import CommitUnknown, StrataError, TornCommit
 from strata.groups import Groups
@@ -254,7 +254,7 @@ def test_a_table_whose_creation_died_like_a_torn_candidate_is_created_anew(bank:
 def test_a_ledger_that_lost_a_publication_which_a_run_was_told_of_is_refused(bank: Bank) -> None:
     bank.run("append", rows(range(4), 1))
     lost = bank.run("append", rows(range(4, 8), 1))
-    ledger.note_attempt(bank.warehouse, ledger.Attempt(lost.run_id, "bank", "2024", outcome="published", publication=2))
+    attempts.note(bank.warehouse, attempts.Attempt(lost.run_id, "bank", "2024", outcome="published", publication=2))
     log = Path(bank.warehouse.path(ledger.table_path("bank"))) / "_delta_log" / f"{1:020d}.json"
     log.write_bytes(b"")
 
