@@ -1,4 +1,5 @@
-"""Commerce side by side: files to published gold by Strata with its gates, by plain Spark, by that with stock GX, by DuckDB.
+"""Commerce side by side: files to published gold by Strata with its gates, by plain Spark, by that with stock GX, by DuckDB,
+and by adidas/lakehouse-engine where that is installed (`commerce_lakehouse_engine`).
 
 Each way runs in a process of its own, one after the other in alternating rounds, and tells its seconds (without the start
 of Python and Spark) and its peak memory. Revenue must agree to the cent, or the benchmark fails.
@@ -18,13 +19,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
-from bench import commerce_data
+from bench import commerce_data, commerce_lakehouse_engine
 
-WAYS = ("strata", "strata one more day", "plain", "plain and stock GX", "duckdb")
+WAYS = ("strata", "strata one more day", "plain", "plain and stock GX", "duckdb", "lakehouse-engine")
 
 
 def main(scale: float, rounds: int, ways: tuple[str, ...] = WAYS) -> None:
     """Prints the medians of each way, and the ratios to plain Spark."""
+    if "lakehouse-engine" in ways and commerce_lakehouse_engine.FOLDER is None:
+        print("lakehouse-engine: left out; bench/commerce_lakehouse_engine.py tells how to install it", file=sys.stderr)
+        ways = tuple(way for way in ways if way != "lakehouse-engine")
     folder = Path(tempfile.mkdtemp(prefix="strata-bench-"))
     try:
         commerce_data.make(folder / "raw", scale, seed=7)
@@ -57,7 +61,8 @@ def _next_day(raw: Path, scale: float) -> Iterator[None]:
 def _in_process(way: str, raw: Path, target: Path) -> dict[str, float]:
     target.mkdir(exist_ok=True)
     code = f"from pathlib import Path; from bench import commerce; commerce.run_way({way!r}, Path({str(raw)!r}), Path({str(target)!r}))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    environment = commerce_lakehouse_engine.environment() if way == "lakehouse-engine" else None
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(f"{way}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
     answer: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
@@ -106,7 +111,8 @@ def run_way(way: str, raw: Path, target: Path) -> None:
         return
     from bench import commerce_plain
 
-    paths = commerce_plain.build(spark, raw, target)
+    build = commerce_lakehouse_engine.build if way == "lakehouse-engine" else commerce_plain.build
+    paths = build(spark, raw, target)
     if way == "plain and stock GX":
         _validate(spark, paths)
     seconds = time.monotonic() - started
@@ -135,19 +141,13 @@ def _run_strata(spark: object, raw: Path, target: Path) -> tuple[int, float]:
 def _validate(spark: object, paths: dict[str, str]) -> None:
     """The suites' expectations that plain tables can answer, by stock Great Expectations on each written table."""
     from strata import gate
-    from strata.suite import load_suite
 
     gx = gate.library()
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
     for name, path in paths.items():
-        layer, noun = name.split("_", 1)
         frame = spark.read.format("delta").load(path)  # type: ignore[attr-defined]
-        asked = [
-            gate._build(rule)
-            for rule in load_suite(f"{layer}.commerce_{noun}").expectations
-            if rule.columns and set(rule.columns) <= set(frame.columns)
-        ]
+        asked = [gate._build(rule) for rule in commerce_lakehouse_engine.rules(name, frame)]
         batch = context.data_sources.add_spark(name).add_dataframe_asset(name).add_batch_definition_whole_dataframe(name)
         batch.get_batch({"dataframe": frame}).validate(gx.ExpectationSuite(name, expectations=asked), result_format="BOOLEAN_ONLY")
 

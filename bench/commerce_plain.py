@@ -6,6 +6,7 @@ broadcast, distinct orders counted by two groupings in place of `count(distinct)
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from pyspark.sql import DataFrame, SparkSession
@@ -14,13 +15,20 @@ from pyspark.sql import functions as F
 _MONEY = "cast(rint(try_cast({0} as double) * 10000) as bigint)"
 
 
-def build(spark: SparkSession, raw: Path, target: Path) -> dict[str, str]:
-    """Builds bronze, silver and gold below `target`; gives each table's path."""
+Save = Callable[[str, DataFrame], None]
+"""Writes a table, by its name."""
+
+
+def build(spark: SparkSession, raw: Path, target: Path, write: Save | None = None) -> dict[str, str]:
+    """Builds bronze, silver and gold below `target`; gives each table's path. `write` is used in place of Delta's own writer."""
     paths: dict[str, str] = {}
 
     def save(name: str, frame: DataFrame) -> DataFrame:
         paths[name] = str(target / name)
-        frame.write.format("delta").save(paths[name])
+        if write is None:
+            frame.write.format("delta").save(paths[name])
+        else:
+            write(name, frame)
         return spark.read.format("delta").load(paths[name])
 
     bronze = {}

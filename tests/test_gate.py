@@ -467,10 +467,45 @@ def test_a_failed_warning_stops_nothing_and_row_rules_stop_nothing() -> None:
 
 
 @pytest.mark.spark
-def test_a_table_expectation_that_cannot_answer_fails_the_gate(spark: SparkSession) -> None:
-    suite = suite_of(("unexpected_rows_expectation", {"unexpected_rows_query": "SELECT nothing FROM {batch}"}))
+@pytest.mark.parametrize(
+    "query",
+    ["SELECT nothing FROM {batch}", "SELECT * FROM {silver.nobody}", "SELECT 1 / 0 AS n FROM {batch}", "SELECT word, {0} FROM {batch}"],
+)
+def test_a_table_expectation_that_cannot_answer_fails_the_gate(spark: SparkSession, query: str) -> None:
     with pytest.raises(GateFailed, match="an expectation must be able to answer; unexpected_rows_expectation could not"):
-        gate.audit(words(spark, ("b", 0)), 1, suite, PAIRS, {})
+        gate.audit(words(spark, ("b", 0)), 1, suite_of(asked(query)), PAIRS, {})
+
+
+@pytest.mark.spark
+def test_a_query_finds_rows_of_the_candidate_and_of_other_tables(spark: SparkSession) -> None:
+    """Doubled braces stand for one, as Great Expectations has them."""
+    suite = suite_of(
+        asked("SELECT word FROM {batch} WHERE word = '{{}}'"),
+        asked("SELECT * FROM {silver.toy_others} o JOIN {batch} USING (word)"),
+        asked("SELECT word, word FROM {batch} WHERE word > 'c'"),
+    )
+    outcomes = gate.audit(words(spark, ("b", 0), ("{}", 1), ("{}", 2)), 3, suite, PAIRS, {"silver.toy_others": words(spark, ("b", 7))})
+    assert [(o.success, o.observed) for o in outcomes] == [(False, "2"), (False, "1"), (False, "2")]
+
+
+@pytest.mark.spark
+def test_a_query_is_run_once(spark: SparkSession) -> None:
+    evaluated = spark.sparkContext.accumulator(0)
+
+    @F.udf("boolean")
+    def is_odd(number: int) -> bool:
+        evaluated.add(1)
+        return number % 2 == 1
+
+    odd = words(spark, *[("a", n) for n in range(9)]).withColumn("is_odd", is_odd("_record_number"))
+    (outcome,) = gate.audit(odd, 9, suite_of(asked("SELECT word FROM {batch} WHERE is_odd")), PAIRS, {})
+
+    assert (outcome.success, outcome.observed) == (False, "4")
+    assert evaluated.value == 9
+
+
+def asked(query: str) -> tuple[str, dict[str, Any]]:
+    return "unexpected_rows_expectation", {"unexpected_rows_query": query}
 
 
 @pytest.mark.spark

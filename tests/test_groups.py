@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
-from strata import integrity, storage, versions, work
+from strata import data_file, integrity, storage, transaction, versions, work
 from strata.contract import Contract, Field, struct_type
 from strata.delta_log import TableLog
-from strata.errors import ConservationError, StrataError
+from strata.errors import CommitUnknown, ConservationError, StrataError
 from strata.groups import Groups, groups_of
 from strata.ledger import TableState
 from strata.storage import Store
@@ -218,6 +218,58 @@ def test_what_was_counted_must_be_what_the_log_holds(table: Table) -> None:
     assert integrity.seal(table.warehouse, TableState(SALES.table, table.version, rows=3), None).manifest
     with pytest.raises(ConservationError, match="should have 4, its log names 3"):
         integrity.seal(table.warehouse, TableState(SALES.table, table.version, rows=4), None)
+
+
+# --- what the commit stands on ---------------------------------------------------------------------
+
+
+WRITES = {
+    "exchange": lambda table: table.replace(table.touched(("shop",), row(1, "a", 0)), row(1, "a", 2)),
+    "overwrite": lambda table: table.store.overwrite(SALES, table.frame([row(1, "a", 2)])),
+    "files": lambda table: table.store.append_files(SALES, [written(table, row(1, "a", 2))]),
+}
+
+
+def written(table: Table, *rows: Row) -> data_file.DataFile:
+    return data_file.write_table(table.warehouse.path(SALES.table), table.frame(list(rows)).toArrow())
+
+
+@pytest.mark.parametrize("way", sorted(WRITES))
+@pytest.mark.parametrize("moment", ["_begin", "_commit"])
+def test_no_commit_stands_on_a_version_that_its_run_has_not_read(
+    table: Table, monkeypatch: pytest.MonkeyPatch, way: str, moment: str
+) -> None:
+    """Another program adds a row before the transaction begins, or before it commits: both its row and what stood are left."""
+    table.append(row(1, "a", 1))
+    ours = getattr(transaction, moment)
+
+    def others_first(*arguments: Any) -> Any:
+        table.append(row(2, "b", 9))
+        return ours(*arguments)
+
+    monkeypatch.setattr(transaction, moment, others_first)
+    with pytest.raises(CommitUnknown, match=r"silver\.shop_sales went from version 1 to 2"):
+        WRITES[way](table)
+
+    assert versions.latest_version(table.warehouse, SALES.table) == table.version == 2
+    assert table.rows() == Counter([row(1, "a", 1), row(2, "b", 9)])
+
+
+@pytest.mark.parametrize("partitioned", [False, True])
+def test_an_overwrite_takes_out_all_that_stood_behind_a_checkpoint_too(spark: SparkSession, tmp_path: Path, partitioned: bool) -> None:
+    fields = tuple(replace(field, is_partition=partitioned and field.name == "shop") for field in SALES.fields)
+    table = Table(spark, tmp_path, replace(SALES, fields=fields))
+    for number in range(11):
+        table.append(row(1, "ä/?%", number), row(1, None, 100 + number))
+    assert TableLog(table.warehouse, SALES.table).checkpoints
+
+    table.version = table.store.overwrite(table.contract, table.frame([row(2, "b", 5), row(2, None, 6)])).version
+
+    assert Counter(
+        map(tuple, spark.read.format("delta").load(table.warehouse.path(SALES.table)).select(*SALES.columns).collect())
+    ) == Counter([row(2, "b", 5), row(2, None, 6)])
+    assert table.store.overwrite(table.contract, table.frame([])).rows_written == 0
+    assert spark.read.format("delta").load(table.warehouse.path(SALES.table)).count() == 0
 
 
 # --- bounds --------------------------------------------------------------------------------------

@@ -149,7 +149,7 @@ def table_candidate(work: Work, step: Step) -> Candidate:
     built_from = {name: work.input_state(name).version for name in table.inputs}
     touched = None if step.whole or table.slices else _touched(work, table, inputs)
     if touched is not None:
-        inputs = {name: _restrict(table, name, frame, touched) for name, frame in inputs.items()}
+        inputs = {name: _restrict(work, table, name, frame, touched) for name, frame in inputs.items()}
     params = [_as_params(work, table, text) for text in step.slices] if table.slices else [_params(work, table)]
     frame = _transform(table, inputs, params)
     held = work.states[table.name].slices if step.adds_slices else ()
@@ -250,11 +250,13 @@ def _with_group(table: Table, name: str, frame: DataFrame) -> DataFrame:
     return table.add_group(frame)
 
 
-def _restrict(table: Table, name: str, frame: DataFrame, touched: Groups) -> DataFrame:
+def _restrict(work: Work, table: Table, name: str, frame: DataFrame, touched: Groups) -> DataFrame:
     """The input's rows in the touched groups; an input without groups stays whole."""
     if not _has_group(table, name, frame):
         return frame
-    return touched.rows_of(_with_group(table, name, frame)).select(*frame.columns)
+    rows = touched.rows_of(_with_group(table, name, frame)).select(*frame.columns)
+    # These are counted, asked for keys that they share, and transformed; each time they would be sought in the whole input.
+    return work.keep(rows) if name in table.driving_inputs else rows
 
 
 def _input_balance(work: Work, table: Table, inputs: dict[str, DataFrame], partial: bool) -> tuple[int, int | None]:

@@ -15,12 +15,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from strata import files
 from strata.errors import Damaged
 from strata.versions import Warehouse
+
+if TYPE_CHECKING:
+    from pyspark.sql.types import StructType
 
 COMMIT = re.compile(r"(\d{20})\.json")
 CHECKPOINT = re.compile(r"(\d{20})\.checkpoint(?:\.\d{10}\.(\d{10}))?\.parquet")
@@ -41,6 +44,12 @@ class Snapshot:
     metadata: dict[str, Any]
     adds: dict[str, dict[str, Any]]
     """Each data file's `add` action, by its path as the log has it."""
+
+    @property
+    def schema(self) -> StructType:
+        from pyspark.sql.types import StructType
+
+        return StructType.fromJson(json.loads(self.metadata["schemaString"]))
 
     @property
     def digest(self) -> str:

@@ -10,7 +10,9 @@ from __future__ import annotations
 import math
 import os
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import reduce
 from operator import and_, or_
@@ -35,6 +37,7 @@ _NOT_ROW_LOCAL = (
     "expect_column_value_z_scores_to_be_less_than",
     "expect_column_values_to_not_be_outliers",
 )
+_QUERY = "unexpected_rows_query"
 _RAISES = ("expect_column_values_to_match_json_schema",)
 _EXACT_DIGITS = 15
 _MOST_BROADCAST = 1_000_000
@@ -288,19 +291,53 @@ def _validate(candidate: DataFrame, expectations: list[Expectation], contract: C
     context.variables.progress_bars = {"globally": False}
     # Great Expectations would otherwise cache the whole candidate.
     asset = context.data_sources.add_spark("candidate", persist=False).add_dataframe_asset("candidate")
-    batch = asset.add_batch_definition_whole_dataframe("candidate").get_batch({"dataframe": candidate})
+    definition = asset.add_batch_definition_whole_dataframe("candidate")
     personal = {f.name for f in contract.fields if f.is_personal}
-    outcomes = []
+
+    def ask(frame: DataFrame, asked: list[Expectation], is_open: bool) -> list[Any]:
+        built = [_build(expectation) for expectation in asked]
+        suite = gx.ExpectationSuite("candidate", expectations=built)
+        result = definition.get_batch({"dataframe": frame}).validate(suite, result_format="BASIC" if is_open else "BOOLEAN_ONLY")
+        if len(result.results) != len(asked):
+            raise GateFailed(f"{contract.table}: {len(asked)} expectations were asked, {len(result.results)} answered")
+        return _in_order(result, built)
+
+    answers: dict[int, Any] = {}
     for is_open in (True, False):
         part = [e for e in expectations if personal.isdisjoint(e.columns) is is_open]
-        if not part:
-            continue
-        built = [_build(_with_views(e, views)) for e in part]
-        result = batch.validate(gx.ExpectationSuite("candidate", expectations=built), result_format="BASIC" if is_open else "BOOLEAN_ONLY")
-        if len(result.results) != len(part):
-            raise GateFailed(f"{contract.table}: {len(part)} expectations were asked, {len(result.results)} answered")
-        outcomes += [_outcome(e, answer) for e, answer in zip(part, _in_order(result, built), strict=True)]
-    return outcomes
+        for e in part:
+            if _QUERY in e.kwargs:
+                with _found_by(e, candidate, views) as rows:
+                    answers[id(e)] = ask(rows, [replace(e, kwargs={**e.kwargs, _QUERY: "SELECT * FROM {batch}"})], is_open)[0]
+        rest = [e for e in part if _QUERY not in e.kwargs]
+        if rest:
+            answers |= zip(map(id, rest), ask(candidate, rest, is_open), strict=True)
+    return [_outcome(e, answers[id(e)]) for e in expectations]
+
+
+@contextmanager
+def _found_by(expectation: Expectation, candidate: DataFrame, views: dict[str, DataFrame]) -> Iterator[DataFrame]:
+    """The rows that an expectation's query finds, kept meanwhile: Great Expectations asks for them, and again how many there are.
+
+    `{batch}` in the query is the candidate, `{silver.other_table}` another table of `views`.
+    """
+    from pyspark.errors import PySparkException
+
+    query = expectation.kwargs[_QUERY]
+    for name, frame in {"batch": candidate, **views}.items():
+        if "{" + name + "}" in query:
+            view = "strata_" + name.replace(".", "_")
+            frame.createOrReplaceTempView(view)
+            query = query.replace("{" + name + "}", view)
+    try:
+        # What is left of braces is doubled, as the library wants them.
+        rows = candidate.sparkSession.sql(query.format()).persist()
+    except (PySparkException, LookupError, ValueError) as error:
+        raise _cannot_answer(expectation, error) from None
+    try:
+        yield rows
+    finally:
+        rows.unpersist()
 
 
 def _in_order(result: Any, built: list[Any]) -> list[Any]:
@@ -326,26 +363,16 @@ def _outcome(expectation: Expectation, answer: Any) -> Outcome:
     failures = [raised] if "raised_exception" in raised else list(raised.values())
     messages = [f.get("exception_message") for f in failures if f.get("raised_exception")]
     if messages:
-        text = " ".join(str(messages[0]).split())[:300]
-        raise GateFailed(f"an expectation must be able to answer; {expectation.type} could not: {text}")
+        raise _cannot_answer(expectation, messages[0])
     result = answer.result or {}
     observed = result.get("observed_value")
     # `unexpected` stays None: it marks the rules that reject rows, and these stop the run.
     return Outcome(expectation, bool(answer.success), None, None if observed is None else str(observed))
 
 
-def _with_views(expectation: Expectation, views: dict[str, DataFrame]) -> Expectation:
-    query = expectation.kwargs.get("unexpected_rows_query")
-    if not query:
-        return expectation
-    for name, frame in views.items():
-        if "{" + name + "}" in query:
-            view = "strata_" + name.replace(".", "_")
-            frame.createOrReplaceTempView(view)
-            query = query.replace("{" + name + "}", view)
-    return Expectation(
-        expectation.type, {**expectation.kwargs, "unexpected_rows_query": query}, expectation.severity, expectation.description
-    )
+def _cannot_answer(expectation: Expectation, why: object) -> GateFailed:
+    text = " ".join(str(why).split())[:300]
+    return GateFailed(f"an expectation must be able to answer; {expectation.type} could not: {text}")
 
 
 # --- the verdict -----------------------------------------------------------------------------------

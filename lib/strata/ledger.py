@@ -5,7 +5,7 @@ lease: no two feeds ever write one table, so nothing has to be shared between pr
 `ops.publications` is the union of them; `ops.files` and `ops.gates` are views over it.
 
 A publication moves every table of its feed in one commit. It names the one it builds on; with the
-lease, a transaction id, and reading back, that makes it compare-and-set. A file is taken, a gate
+lease, a commit that stands on that one's or not at all, and reading back, that makes it compare-and-set. A file is taken, a gate
 passed, a run done, if and only if the publication stands.
 """
 
@@ -262,8 +262,8 @@ def decisions(line: Iterable[Publication]) -> tuple[Decision, ...]:
 def publish(spark: SparkSession, warehouse: Warehouse, publication: Publication) -> Publication:
     """Appends the row, and reads it back: it stands exactly once, or this raises.
 
-    Two blind appends would both succeed; the transaction id (the number within the feed) refuses the
-    second, in silence, so only reading back tells who won.
+    Two blind appends would both succeed. By Arrow, a commit stands on that of the publication before, so that the second
+    fails; by Spark, the transaction id (the number within the feed) refuses it in silence, so that only reading back tells who won.
     """
     # With its zone: Spark would take a time without one as the machine's own.
     stamped = replace(publication, published_at=datetime.now(timezone.utc))
@@ -272,7 +272,7 @@ def publish(spark: SparkSession, warehouse: Warehouse, publication: Publication)
     set_torn_aside(spark, warehouse, table, before)
     failpoint.reach("publication.before", publication.feed)
     try:
-        if _has_columns(warehouse, table, before):
+        if before is not None and _has_columns(warehouse, table, before):
             _append(spark, warehouse, stamped)
         else:
             _append_by_spark(spark, warehouse, stamped)
@@ -285,8 +285,8 @@ def publish(spark: SparkSession, warehouse: Warehouse, publication: Publication)
     return stamped
 
 
-def _has_columns(warehouse: Warehouse, table: str, version: int | None) -> bool:
-    plain = None if version is None else plain_files(warehouse, table, version, most=None)
+def _has_columns(warehouse: Warehouse, table: str, version: int) -> bool:
+    plain = plain_files(warehouse, table, version, most=None)
     # In any order: columns that were added later stand last.
     return plain is not None and sorted(map(repr, plain[0])) == sorted(map(repr, _struct_type()))
 
@@ -305,7 +305,9 @@ def _append(spark: SparkSession, warehouse: Warehouse, publication: Publication)
     table = table_path(publication.feed)
     row = pa.Table.from_pylist([_to_row(publication)], to_arrow_schema(_struct_type()))
     file = data_file.write_table(warehouse.path(table), row)
-    transaction.add_files(spark, warehouse.spark_path(table), [file], publication.run_id, once=_transaction_id(publication))
+    # Each commit is one publication, and version 0 the first.
+    built_on = publication.publication - 2
+    transaction.add_files(spark, warehouse.spark_path(table), built_on, [file], publication.run_id, _transaction_id(publication))
 
 
 def _append_by_spark(spark: SparkSession, warehouse: Warehouse, publication: Publication) -> None:

@@ -8,15 +8,17 @@ user metadata. Which version readers see is the ledger's business, not this modu
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import reduce
 from operator import xor
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from strata import failpoint, files, keys, transaction
 from strata.contract import Contract, Field, struct_type
+from strata.delta_log import Snapshot, TableLog, statistics
 from strata.errors import CommitUnknown, StrataError
 from strata.versions import (
     Commit,
@@ -132,14 +134,16 @@ class Store:
         return self._write(contract, frame, "append")
 
     def overwrite(self, contract: Contract, frame: DataFrame) -> Commit:
-        return self._write(contract, frame, "overwrite")
+        before = self._snapshot(contract.table)
+        if not _has_columns_of(before.schema, contract):
+            return self._write(contract, frame, "overwrite")
+        self._exchange(contract, before, before.adds.values(), frame)
+        return self._confirm(contract.table, before.version)
 
     def can_add_files(self, contract: Contract) -> bool:
         """Whether the table as it stands takes files that are made by its contract."""
-        before = latest_version(self.warehouse, contract.table)
-        if before is None:
-            return True
-        return _has_columns_of(self.read(contract.table, before), contract)
+        exists = latest_version(self.warehouse, contract.table) is not None
+        return not exists or _has_columns_of(self._snapshot(contract.table).schema, contract)
 
     def read_files(self, contract: Contract, added: Sequence[DataFile]) -> DataFrame:
         """The rows of files that lie in the table's folder, whether a commit names them or not."""
@@ -151,7 +155,7 @@ class Store:
         if not added:
             return Commit(before, self.run_id, 0, "NONE")
         with self._sent("commit", contract.table, before):
-            transaction.add_files(self.spark, self.warehouse.spark_path(contract.table), added, self.run_id)
+            transaction.add_files(self.spark, self.warehouse.spark_path(contract.table), before, added, self.run_id)
         return self._confirm(contract.table, before)
 
     def replace_groups(self, contract: Contract, frame: DataFrame, rows: int, touched: Groups) -> Exchange:
@@ -161,19 +165,31 @@ class Store:
         without those rows; what `frame` holds goes into files of its own. A MERGE reads and joins every column of
         every file, twice.
         """
-        table, before = contract.table, self._latest(contract.table)
-        old = self.read(table, before)
-        if not _has_columns_of(old, contract):
+        table, before = contract.table, self._snapshot(contract.table)
+        if not _has_columns_of(before.schema, contract):
             raise StrataError(f"groups are replaced in a table that has its contract's columns; {table} has others: run with --full")
+        old = self.read(table, before.version)
         # An empty table is read from no file, and has no column that tells one.
-        hit = self._files_with(old, touched) if old.inputFiles() else {}
+        hit = self._files_with(old, touched) if before.adds else {}
+        removed = [add for path, add in before.adds.items() if unquote(path).rpartition("/")[2] in hit]
+        counts = [statistics(add)["numRecords"] for add in removed if "numRecords" in statistics(add)]
+        if len(hit) != len(removed) or len(hit) != len(counts):
+            raise StrataError(
+                f"a table's log names its files and counts their rows; of {len(hit)} files of {table} it names {len(removed)}, and counts "
+                f"{len(counts)}: run with --full"
+            )
         new = frame.coalesce(1 + rows // _ROWS_A_TASK)
         if hit:
-            new = touched.rows_without(self._rows_in(contract, old, before, list(hit))).select(*contract.columns).unionByName(new)
-        with self._sent("commit", table, before):
-            held = transaction.exchange_files(self.spark, self.warehouse.spark_path(table), set(hit), _in_order(new, contract), self.run_id)
+            new = touched.rows_without(self._rows_in(contract, old, before.version, list(hit))).select(*contract.columns).unionByName(new)
+        self._exchange(contract, before, removed, new)
         gone, identity = sum(count for count, _ in hit.values()), reduce(xor, (ids for _, ids in hit.values()), 0)
-        return Exchange(self._confirm(table, before), gone, identity, held - gone)
+        return Exchange(self._confirm(table, before.version), gone, identity, sum(counts) - gone)
+
+    def _exchange(self, contract: Contract, before: Snapshot, removed: Collection[dict[str, Any]], frame: DataFrame) -> None:
+        """Puts the rows of `frame` in the place of these files, in one commit."""
+        path = self.warehouse.spark_path(contract.table)
+        with self._sent("commit", contract.table, before.version):
+            transaction.exchange_files(self.spark, path, before.version, removed, _in_order(frame, contract), self.run_id)
 
     def _rows_in(self, contract: Contract, old: DataFrame, version: int, names: list[str]) -> DataFrame:
         """The rows in these files of a version. Delta itself would read every file, to drop the rows of the others."""
@@ -306,6 +322,9 @@ class Store:
             with self._sent("restore", table, self._latest(table)):
                 delta.restoreToVersion(version)
 
+    def _snapshot(self, table: str) -> Snapshot:
+        return TableLog(self.warehouse, table).snapshot(self._latest(table))
+
     def _latest(self, table: str) -> int:
         latest = latest_version(self.warehouse, table)
         if latest is None:
@@ -338,10 +357,10 @@ def _has_order(field: Field) -> bool:
     return not field.is_personal and not field.is_partition and not field.type.startswith(("array", "map", "struct", "boolean", "binary"))
 
 
-def _has_columns_of(frame: DataFrame, contract: Contract) -> bool:
+def _has_columns_of(schema: StructType, contract: Contract) -> bool:
     """Whether it has the contract's columns in their order, with their types."""
     expected = struct_type(contract.fields, enforce_required=False)
-    return [(f.name, f.dataType) for f in frame.schema] == [(f.name, f.dataType) for f in expected]
+    return [(f.name, f.dataType) for f in schema] == [(f.name, f.dataType) for f in expected]
 
 
 def _in_order(frame: DataFrame, contract: Contract) -> DataFrame:

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
 
-from strata.errors import StrataError
+from strata.errors import CommitUnknown
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -20,47 +19,42 @@ if TYPE_CHECKING:
     from strata.data_file import DataFile
 
 
-def add_files(spark: SparkSession, path: str, added: Sequence[DataFile], mark: str, once: tuple[str, int] | None = None) -> None:
-    """Commits files that lie in the table's folder already.
+def add_files(
+    spark: SparkSession, path: str, version: int, added: Sequence[DataFile], mark: str, numbered: tuple[str, int] | None = None
+) -> None:
+    """Commits files that lie in the folder of a table that stands at this version.
 
-    With `once`, a name and a number, nothing is committed where the table has that number of that name or a higher one
-    already, and of two who commit it at one time one fails.
+    With `numbered`, a name and a number, the commit bears that number: Delta's own writers leave out what has it already.
     """
-    jvm: Any = spark._jvm
-    transaction = _begin(spark, path)
+    transaction = _begin(spark, path, version)
     actions = [file.action() for file in added]
-    if once:
-        name, number = once
-        # Asking is what makes Delta hold the commit to the answer.
-        if transaction.txnVersion(name) >= number:
-            return
+    if numbered:
+        name, number = numbered
         actions = [{"txn": {"appId": name, "version": number, "lastUpdated": int(time.time() * 1000)}}, *actions]
     # By the count of rows, a commit that is cut off between two files is known for torn.
     _measure(spark, transaction, numFiles=len(added), numOutputRows=sum(f.rows for f in added), numOutputBytes=sum(f.bytes for f in added))
-    made = [jvm.org.apache.spark.sql.delta.actions.Action.fromJson(json.dumps(action)) for action in actions]
-    _commit(spark, transaction, made, "Append", mark)
+    _commit(spark, transaction, _made(spark, actions), "Append", mark)
 
 
-def exchange_files(spark: SparkSession, path: str, names: Collection[str], frame: DataFrame, mark: str) -> int:
-    """Writes a frame and takes the files of these names out of the table; gives how many rows those held, as the log tells.
+def exchange_files(spark: SparkSession, path: str, version: int, removed: Collection[dict[str, Any]], frame: DataFrame, mark: str) -> None:
+    """Writes a frame and takes files out of a table that stands at this version, in one commit.
 
+    Of each file `removed` has its `add`, as the log has it: to ask Delta for them costs Spark jobs over the whole log.
     An exchange of nothing for nothing leaves no commit.
     """
-    as_java = spark._jvm.scala.jdk.javaapi.CollectionConverters.asJava  # type: ignore[union-attr]
-    transaction = _begin(spark, path)
-    every = as_java(transaction.filterFiles(_as_seq(spark, ()), True)) if names else ()
-    removed = [file for file in every if _name(file.path()) in names]
-    counts = [file.numLogicalRecords() for file in removed]
-    if len(removed) != len(names) or not all(count.isDefined() for count in counts):
-        raise StrataError(
-            f"a table's log names its files and counts their rows; of {len(names)} files of {path} it names {len(removed)}, and counts "
-            f"{sum(count.isDefined() for count in counts)}: build the table anew by --full, with Delta's statistics on"
-        )
+    transaction = _begin(spark, path, version)
+    now_ms = int(time.time() * 1000)
     # Removals come first, so that of a commit that is torn, what it adds is missing: its own count of rows tells that.
-    actions = [file.remove() for file in removed] + list(as_java(transaction.writeFiles(frame._jdf)))
+    actions = _made(spark, [_removal(add, now_ms) for add in removed])
+    as_java = spark._jvm.scala.jdk.javaapi.CollectionConverters.asJava  # type: ignore[union-attr]
+    actions.extend(as_java(transaction.writeFiles(frame._jdf)))
     if actions:
         _commit(spark, transaction, actions, "Overwrite", mark)
-    return sum(count.get() for count in counts)
+
+
+def _removal(add: dict[str, Any], now_ms: int) -> dict[str, Any]:
+    kept = {key: add[key] for key in ("path", "partitionValues", "size")}
+    return {"remove": {**kept, "deletionTimestamp": now_ms, "dataChange": True, "extendedFileMetadata": True}}
 
 
 def forget_cached(spark: SparkSession, path: str) -> None:
@@ -69,9 +63,24 @@ def forget_cached(spark: SparkSession, path: str) -> None:
     jvm.org.apache.spark.sql.delta.DeltaLog.invalidateCache(spark._jsparkSession, jvm.org.apache.hadoop.fs.Path(path))
 
 
-def _begin(spark: SparkSession, path: str) -> Any:
+def _begin(spark: SparkSession, path: str, version: int) -> Any:
+    """A transaction that fails unless the table stands at this version until it has committed."""
     log: Any = spark._jvm.org.apache.spark.sql.delta.DeltaLog  # type: ignore[union-attr]
-    return log.forTable(spark._jsparkSession, path).startTransaction()
+    transaction = log.forTable(spark._jsparkSession, path).startTransaction()
+    if transaction.readVersion() != version:
+        raise CommitUnknown(
+            f"a commit is built on the version that its run has read; {path} went from version {version} to "
+            f"{transaction.readVersion()}: another program writes this table; stop it and run again"
+        )
+    # Whoever adds files meanwhile makes the commit fail. To ask for one thing, as the last number, would cost jobs over the whole log.
+    transaction.readWholeTable()
+    return transaction
+
+
+def _made(spark: SparkSession, actions: Iterable[dict[str, Any]]) -> list[Any]:
+    """Actions as Delta has them, from how its log writes them."""
+    action: Any = spark._jvm.org.apache.spark.sql.delta.actions.Action  # type: ignore[union-attr]
+    return [action.fromJson(json.dumps(one)) for one in actions]
 
 
 def _commit(spark: SparkSession, transaction: Any, actions: Sequence[Any], mode: str, mark: str) -> None:
@@ -99,8 +108,3 @@ def _as_seq(spark: SparkSession, things: Sequence[Any]) -> Any:
     for thing in things:
         made.add(thing)
     return jvm.org.apache.spark.api.python.PythonUtils.toSeq(made)
-
-
-def _name(path: str) -> str:
-    """A file's own name, of its path as the log has it. Every data file's is its own in the whole table."""
-    return unquote(path).rpartition("/")[2]

@@ -164,7 +164,8 @@ class Work:
             commit, rewritten = exchange.commit, exchange.rows_kept
             total += held - exchange.rows_gone
         else:
-            commit = self.store.overwrite(own, rejected)
+            write = self.store.append if version is None else self.store.overwrite
+            commit = write(own, rejected)
         self.written[own.table] = commit.version
         _assert_written(own.table, added + rewritten, commit)
         return replace(unchanged, quarantine_version=commit.version, rejected=total), reasons
