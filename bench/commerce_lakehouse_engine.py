@@ -1,8 +1,10 @@
 """Commerce by adidas/lakehouse-engine: the transforms of `commerce_plain`, one configuration a table, its rules by the engine's validator.
 
-The engine runs on Strata's Spark and Delta, with the Great Expectations that it asks for:
+The engine runs on Strata's Spark and Delta, with the Great Expectations that it asks for. Its other requirements would put
+an older numpy before the one that Arrow needs, so that it is installed with those only that Strata lacks:
 
-    pip install --target FOLDER lakehouse-engine==1.26.1 great-expectations==1.3.13 tenacity 'setuptools<81'
+    pip install --no-deps --target FOLDER lakehouse-engine==1.26.1 great-expectations==1.3.13 'marshmallow<4' 'posthog<4' \\
+        backoff monotonic distro pendulum==3.0.0 time-machine==2.16.0 tenacity 'setuptools<81'
     LAKEHOUSE_ENGINE=FOLDER python -m bench commerce
 
 A rule that fails is told and stops nothing: the engine can tag rows that break one, but keeps them in the table.
