@@ -48,8 +48,7 @@ def read(warehouse: Warehouse, feed: str) -> list[Attempt]:
     notes = []
     for name in files.list_names(root):
         if name.endswith(".json"):
-            with files.open_input(f"{root}/{name}") as stream:
-                text = stream.read()
+            text = files.read_bytes(f"{root}/{name}")
             try:
                 notes.append(Attempt(**json.loads(text)))
             except ValueError:  # Cut off by a power loss.

@@ -119,8 +119,7 @@ class TableLog:
         return self.read[name]
 
     def _parse(self, name: str) -> list[dict[str, Any]]:
-        with files.open_input(f"{self.folder}/{name}") as stream:
-            content = stream.read()
+        content = files.read_bytes(f"{self.folder}/{name}")
         try:
             actions = [json.loads(line) for line in content.decode("utf-8").splitlines() if line.strip()]
         except ValueError:

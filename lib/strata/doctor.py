@@ -218,8 +218,7 @@ class _Feed:
 
         if "_last_checkpoint" not in log.sizes:
             return
-        with files.open_input(f"{log.folder}/_last_checkpoint") as stream:
-            content = stream.read()
+        content = files.read_bytes(f"{log.folder}/_last_checkpoint")
         try:
             version = json.loads(content)["version"]
         except (ValueError, KeyError, TypeError):

@@ -35,8 +35,7 @@ def read(warehouse: Warehouse, feed: str) -> list[Erasure]:
     found = []
     for name in files.list_names(folder):
         if name.endswith(".json"):
-            with files.open_input(f"{folder}/{name}") as stream:
-                text = stream.read()
+            text = files.read_bytes(f"{folder}/{name}")
             try:
                 told = json.loads(text)
                 found.append(Erasure(**{**told, "entries": tuple(told["entries"])}))

@@ -166,8 +166,7 @@ def prove(warehouse: Warehouse, person: Person, done: Forgotten) -> None:
 
 def _holds(uri: str, needles: tuple[bytes, ...]) -> bool:
     try:
-        with files.open_input(uri) as stream:
-            content = stream.read()
+        content = files.read_bytes(uri)
     except BadFile:
         if files.exists(uri):
             raise

@@ -172,7 +172,7 @@ class Store:
         # An empty table is read from no file, and has no column that tells one.
         hit = self._files_with(old, touched) if before.adds else {}
         removed = [add for path, add in before.adds.items() if unquote(path).rpartition("/")[2] in hit]
-        counts = [statistics(add)["numRecords"] for add in removed if "numRecords" in statistics(add)]
+        counts = [told["numRecords"] for told in map(statistics, removed) if "numRecords" in told]
         if len(hit) != len(removed) or len(hit) != len(counts):
             raise StrataError(
                 f"a table's log names its files and counts their rows; of {len(hit)} files of {table} it names {len(removed)}, and counts "

@@ -61,8 +61,7 @@ def read_commit(warehouse: Warehouse, table: str, version: int) -> Commit:
     """The commit's own information; a torn or empty commit file is an error that names it."""
     uri = _commit_file(warehouse, table, version)
     try:
-        with files.open_input(uri) as stream:
-            actions = [json.loads(line) for line in stream.read().decode("utf-8").splitlines()]
+        actions = [json.loads(line) for line in files.read_bytes(uri).decode("utf-8").splitlines()]
         info = next(action["commitInfo"] for action in actions if "commitInfo" in action)
         rows = info.get("operationMetrics", {}).get("numOutputRows")
         added = [action["add"].get("stats") for action in actions if "add" in action]
