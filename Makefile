@@ -35,11 +35,11 @@ model:
 	@sh tests/model/spin.sh
 
 s3: .venv/.ready
-	@.venv/bin/python lib/strata/install.py --group s3
+	@.venv/bin/python infra/local/install.py --group s3
 
 # Made from the package's own contracts; tests/test_docs.py tells when it is out of date.
 dictionary: .venv/.ready
-	@env -u STRATA_PROJECT .venv/bin/python -m strata.dictionary > docs/DATA_DICTIONARY.md
+	@env -u STRATA_PROJECT .venv/bin/python -m strata.cli.dictionary > docs/DATA_DICTIONARY.md
 
 # Needs uv. Resolves for every Python from 3.10 on, on Linux and macOS, and names no index.
 UV_COMPILE = uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-emit-index-url \
@@ -48,13 +48,13 @@ lock:
 	$(UV_COMPILE) --all-extras --group build --output-file requirements.lock pyproject.toml
 	$(UV_COMPILE) --group pyproject.toml:java --output-file requirements-java.lock
 
-.venv/.ready: pyproject.toml requirements.lock requirements-java.lock conf/jars.lock lib/strata/install.py
+.venv/.ready: pyproject.toml requirements.lock requirements-java.lock conf/jars.lock infra/local/install.py
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' || \
 		{ echo "strata: Python 3.10 to 3.13 is needed; name one, for example: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
 		{ echo "strata: Python's venv module is needed, which Debian and Ubuntu keep in the package python3-venv" >&2; exit 1; }
 	@[ -x .venv/bin/pip ] || $(PYTHON) -m venv .venv
-	@.venv/bin/python lib/strata/install.py --project .
+	@.venv/bin/python infra/local/install.py --project .
 	@touch $@
 
 # Leaves warehouse/ alone: it may hold more than the samples.

@@ -96,7 +96,8 @@ def run_way(way: str, raw: Path, target: Path) -> None:
         found = connection.execute("select cast(sum(revenue) * 100 as bigint) from daily_product_sales").fetchone()
         _print(seconds, _peak("self"), found[0] if found else None)
         return
-    from strata import gate, session
+    from strata.gate import gate
+    from strata.spark import session
 
     if way != "plain":
         # As the command does: the library loads while Spark starts.
@@ -121,10 +122,10 @@ def run_way(way: str, raw: Path, target: Path) -> None:
 
 
 def _run_strata(spark: object, raw: Path, target: Path) -> tuple[int, float]:
-    from strata.feed import load_feed
-    from strata.plan import Options, make_plan
-    from strata.run import run_feed
-    from strata.versions import Warehouse, read_arrow
+    from strata.declare.feed import load_feed
+    from strata.lake.versions import Warehouse, read_arrow
+    from strata.run.plan import Options, make_plan
+    from strata.run.run import run_feed
 
     started = time.monotonic()
     feed, warehouse, options = load_feed("commerce"), Warehouse(str(target)), Options(str(raw))
@@ -140,7 +141,7 @@ def _run_strata(spark: object, raw: Path, target: Path) -> tuple[int, float]:
 
 def _validate(spark: object, paths: dict[str, str]) -> None:
     """The suites' expectations that plain tables can answer, by stock Great Expectations on each written table."""
-    from strata import gate
+    from strata.gate import gate
 
     gx = gate.library()
     context = gx.get_context(mode="ephemeral")

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
-    from strata.suite import Expectation
+    from strata.declare.suite import Expectation
 
 FOLDER = os.environ.get("LAKEHOUSE_ENGINE")
 """Where the engine is installed; None leaves this way out."""
@@ -72,7 +72,7 @@ def configuration(name: str, frame: DataFrame, target: Path) -> dict[str, Any]:
 
 def rules(name: str, frame: DataFrame) -> list[Expectation]:
     """The suite's expectations that the plain table can answer."""
-    from strata.suite import load_suite
+    from strata.declare.suite import load_suite
 
     layer, noun = name.split("_", 1)
     return [e for e in load_suite(f"{layer}.commerce_{noun}").expectations if e.columns and set(e.columns) <= set(frame.columns)]

@@ -16,9 +16,10 @@ from pathlib import Path
 
 from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
-from strata import gate, judging, session
-from strata.suite import NOT_NULL, Expectation, Suite
-from strata.table import Rows
+from strata.declare.suite import NOT_NULL, Expectation, Suite
+from strata.gate import gate, judging
+from strata.kit.table import Rows
+from strata.spark import session
 
 COLUMNS = {
     "order_item_id": "bigint",
@@ -90,7 +91,7 @@ def _plain(frame: DataFrame, target: str) -> None:
 
 
 def _gated(frame: DataFrame, target: str) -> int:
-    """As `strata.work` does it: the rows are judged and counted in the pass that writes the accepted ones."""
+    """As `strata.run.work` does it: the rows are judged and counted in the pass that writes the accepted ones."""
     rules = gate.row_rules(frame, _suite())
     judged = judging.judge(frame, rules, Rows.ONE_TO_ONE)
     observation = Observation("gate")

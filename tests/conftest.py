@@ -44,7 +44,7 @@ SETTINGS = {
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """One session a test run: starting one takes longer than most tests."""
-    from strata import session
+    from strata.spark import session
 
     settings = SETTINGS | {"spark.local.dir": str(tmp_path_factory.mktemp("spark"))}
     session_ = session.build(settings=settings, log_file=str(tmp_path_factory.mktemp("log") / "spark.log"))
@@ -93,7 +93,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 def forget_declarations() -> None:
     """Declarations are read once a process; a test that changes them says so."""
-    from strata import contract, feed, suite
+    from strata.declare import contract, feed, suite
 
     for cached in (contract.load_contract, suite.load_suite, feed.load_feed):
         cached.cache_clear()

@@ -19,9 +19,9 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 
-from strata import feed as feeds
-from strata.contract import Contract, Field, load_contract, split_name
-from strata.suite import NOT_NULL, Expectation, Suite, load_suite
+from strata.declare import feed as feeds
+from strata.declare.contract import Contract, Field, load_contract, split_name
+from strata.declare.suite import NOT_NULL, Expectation, Suite, load_suite
 
 Row = dict[str, Any]
 PAIR = "expect_column_pair_values_a_to_be_greater_than_b"

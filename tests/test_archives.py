@@ -6,11 +6,11 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from strata.files import RawFile
-from strata.formats import archive
-from strata.formats.archive import Archives
-from strata.look import Found, look_all
-from strata.reader import Part, read_part
+from strata.fs.files import RawFile
+from strata.raw.formats import archive
+from strata.raw.formats.archive import Archives
+from strata.raw.look import Found, look_all
+from strata.raw.read import Part, read_part
 
 from tests.corpus.archives import ARCHIVES, ONE, TWO, ArchiveCase, packed, tarred, zipped
 from tests.corpus.cases import AB, MANY, SMALL
@@ -58,7 +58,7 @@ def test_what_comes_of_a_member_says_where_it_lay(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("content", "name"), [(zipped, "x.zip"), (tarred, "x.tar"), (lambda *m: packed(tarred(*m)), "x.tar.gz")])
 def test_members_too_large_to_hold_are_streamed(content: object, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("strata.formats.opening._HELD_BYTES", 0)
+    monkeypatch.setattr("strata.raw.formats.opening._HELD_BYTES", 0)
     inches = b'a,b\n1,5" pipe\n2,x\n'  # looked at twice
     found = found_in(tmp_path, content(("a.csv", MANY), ("b.csv", inches), ("c.csv", SMALL)), name)  # type: ignore[operator]
     assert [(seen.records, len(seen.chunks)) for seen in found.looks] == [(5000, 1), (2, 1), (2, 1)]

@@ -9,10 +9,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from strata import bronze, scan
-from strata.contract import BRONZE_PROVENANCE, Contract, Field
-from strata.look import look
-from strata.reader import bronze_frame
+from strata.declare.contract import BRONZE_PROVENANCE, Contract, Field
+from strata.lake import file_check as scan
+from strata.raw.look import look
+from strata.raw.read import bronze_frame
+from strata.run import bronze
 
 from tests.corpus.readback import layout, raw_file
 

@@ -9,10 +9,11 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from strata import config, output
-from strata.cli import EXIT_CODES, main
+from strata.cli import output
+from strata.cli import settings as config
+from strata.cli.command import EXIT_CODES, main
+from strata.declare.feed import feed_names
 from strata.errors import StrataError, UsageError
-from strata.feed import feed_names
 
 
 def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyspark.sql import Column, SparkSession
 from pyspark.sql import functions as F
-from strata import columns
+from strata.kit import columns
 
 pytestmark = pytest.mark.spark
 

@@ -11,11 +11,13 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
-from strata import config, declarations, resources
-from strata import feed as feeds
-from strata.contract import LAYERS, load_contract, parse_contract, read_yaml, split_name
+from strata.cli import settings as config
+from strata.cli import validate as declarations
+from strata.declare import feed as feeds
+from strata.declare import resources
+from strata.declare.contract import LAYERS, load_contract, parse_contract, read_yaml, split_name
+from strata.declare.layout import load_layouts
 from strata.errors import DeclarationError, UsageError
-from strata.source import load_layouts
 
 from tests.conftest import forget_declarations
 

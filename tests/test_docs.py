@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from strata import cli
+from strata.cli import command as cli
 
 from tests.test_sixth_feed import MODULE, READINGS
 
@@ -30,7 +30,7 @@ def own_package(*command: str, **more: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_data_dictionary_is_current() -> None:
-    made = own_package(sys.executable, "-m", "strata.dictionary")
+    made = own_package(sys.executable, "-m", "strata.cli.dictionary")
     assert made.returncode == 0, made.stderr
     assert (ROOT / "docs" / "DATA_DICTIONARY.md").read_text() == made.stdout, "run `make dictionary`"
 

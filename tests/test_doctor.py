@@ -13,11 +13,15 @@ from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
-from strata import doctor, integrity, ledger, scan, views
 from strata.cli import main
-from strata.delta_log import TableLog
 from strata.errors import Damaged, StrataError
-from strata.versions import Warehouse, read_arrow
+from strata.lake import file_check as scan
+from strata.lake.log import TableLog
+from strata.lake.versions import Warehouse, read_arrow
+from strata.ledger import publication as ledger
+from strata.ledger import seal as integrity
+from strata.serve import query as views
+from strata.upkeep import doctor
 
 from tests.engine.shop import Shop
 

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from strata import addresses, download
-from strata.checksums import Checksum, stated_in_headers, stated_in_url
-from strata.download import Download
 from strata.errors import BadFile, StrataError, UsageError
+from strata.raw.fetch import addresses, download
+from strata.raw.fetch.checksums import Checksum, stated_in_headers, stated_in_url
+from strata.raw.fetch.download import Download
 
 from tests.loopback import Answer, Site, serve
 

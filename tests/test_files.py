@@ -8,10 +8,10 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from strata import files
 from strata.errors import BadFile, UsageError
-from strata.files import Ignored, RawFile
-from strata.look import look
+from strata.fs import files
+from strata.fs.files import Ignored, RawFile
+from strata.raw.look import look
 
 from tests.corpus.readback import layout, rows
 from tests.loopback import serve_s3

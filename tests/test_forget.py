@@ -11,14 +11,17 @@ from typing import Any
 import pytest
 import strata.feeds
 from pyspark.sql import SparkSession
-from strata import doctor, erasure, ledger, protect
 from strata.cli import main
+from strata.declare import protection as protect
+from strata.declare.feed import Feed, load_feed
 from strata.errors import StrataError, UsageError
-from strata.feed import Feed, load_feed
-from strata.forget import Forgotten, Person, forget, identify, prove
-from strata.plan import Options, make_plan
-from strata.run import Report, rollback, run_feed
-from strata.versions import Warehouse, read_arrow
+from strata.lake.versions import Warehouse, read_arrow
+from strata.ledger import erasures as erasure
+from strata.ledger import publication as ledger
+from strata.run.plan import Options, make_plan
+from strata.run.run import Report, rollback, run_feed
+from strata.upkeep import doctor
+from strata.upkeep.forget import Forgotten, Person, forget, identify, prove
 
 from tests.conftest import TOY, forget_declarations, people_project
 from tests.faults import images

@@ -19,10 +19,10 @@ import pytest
 import shapely
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from strata.declare.layout import Layout
 from strata.errors import BadFile
-from strata.files import RawFile
-from strata.look import look
-from strata.source import Layout
+from strata.fs.files import RawFile
+from strata.raw.look import look
 
 from tests.corpus.readback import layout, look_and_read, raw_file, rows
 
@@ -153,9 +153,9 @@ def test_csv_does_not_depend_on_how_the_bytes_come_in(folder: Path, text: str, b
     file = raw_file(folder, f"a,b\n{text}".encode())
     expected = outcome(file, AB)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("strata.formats.opening.BLOCK_BYTES", block_bytes)
-        patch.setattr("strata.reader.BLOCK_BYTES", block_bytes)
-        patch.setattr("strata.formats.csv._MAX_HEADER_BYTES", 5)  # the header alone; the rest comes in blocks
+        patch.setattr("strata.raw.formats.opening.BLOCK_BYTES", block_bytes)
+        patch.setattr("strata.raw.read.BLOCK_BYTES", block_bytes)
+        patch.setattr("strata.raw.formats.csv._MAX_HEADER_BYTES", 5)  # the header alone; the rest comes in blocks
         assert outcome(file, AB) == expected
 
 
@@ -211,8 +211,8 @@ def test_json_does_not_depend_on_how_the_bytes_come_in(folder: Path, records: li
     known = AT_DATA if shape == "path" else A_JSON
     expected = outcome(file, known)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("strata.formats.opening.BLOCK_BYTES", block_bytes)
-        patch.setattr("strata.reader.BLOCK_BYTES", block_bytes)
+        patch.setattr("strata.raw.formats.opening.BLOCK_BYTES", block_bytes)
+        patch.setattr("strata.raw.read.BLOCK_BYTES", block_bytes)
         assert outcome(file, known) == expected
 
 

@@ -18,10 +18,10 @@ from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
-from strata.files import RawFile
-from strata.formats.archive import Archives
-from strata.look import Found, Look, look_all
-from strata.reader import Part, bronze_frame, read_part
+from strata.fs.files import RawFile
+from strata.raw.formats.archive import Archives
+from strata.raw.look import Found, Look, look_all
+from strata.raw.read import Part, bronze_frame, read_part
 
 from tests.corpus.archives import packed, tarred, zipped
 from tests.corpus.cases import AB, AT_RECORDS, CODES, JSON_AB, LINES_A

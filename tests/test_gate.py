@@ -13,11 +13,11 @@ from unittest import mock
 import pytest
 from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
-from strata import gate, judging
-from strata.contract import Contract, Field, load_contract, split_name, struct_type
+from strata.declare.contract import Contract, Field, load_contract, split_name, struct_type
+from strata.declare.suite import Expectation, Suite, load_suite
 from strata.errors import ConservationError, GateFailed
-from strata.suite import Expectation, Suite, load_suite
-from strata.table import Rows
+from strata.gate import gate, judging
+from strata.kit.table import Rows
 
 from tests import mutants
 from tests.frames import local_frame

@@ -7,10 +7,10 @@ from collections import Counter
 
 import pytest
 from pyspark.sql import SparkSession
-from strata import gate
-from strata.contract import Contract, Field
-from strata.groups import Groups
-from strata.suite import Expectation
+from strata.declare.contract import Contract, Field
+from strata.declare.suite import Expectation
+from strata.gate import gate
+from strata.kit.groups import Groups
 
 from tests.test_gate import frame_of
 

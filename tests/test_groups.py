@@ -13,14 +13,18 @@ from typing import Any
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
-from strata import data_file, integrity, storage, transaction, versions, work
-from strata.contract import Contract, Field, struct_type
-from strata.delta_log import TableLog
+from strata.declare.contract import Contract, Field, struct_type
 from strata.errors import CommitUnknown, ConservationError, StrataError
-from strata.groups import Groups, groups_of
-from strata.ledger import TableState
-from strata.storage import Store
-from strata.versions import Warehouse
+from strata.kit.groups import Groups, groups_of
+from strata.lake import commit as transaction
+from strata.lake import data_file, versions
+from strata.lake import store as storage
+from strata.lake.log import TableLog
+from strata.lake.store import Store
+from strata.lake.versions import Warehouse
+from strata.ledger import seal as integrity
+from strata.ledger.publication import TableState
+from strata.run import work
 
 from tests.frames import local_frame
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strata import identifiers
+from strata.declare import identifiers
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
-from strata import keys
+from strata.kit import keys
 
 pytestmark = pytest.mark.spark
 

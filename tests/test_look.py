@@ -9,9 +9,9 @@ import time
 from pathlib import Path
 
 import pytest
-from strata import files
 from strata.errors import BadFile, DeclarationError, UsageError
-from strata.look import look
+from strata.fs import files
+from strata.raw.look import look
 
 from tests.corpus.cases import CASES, MANY, SMALL, Accepted, Case, Refused
 from tests.corpus.readback import layout, look_and_read, raw_file, rows

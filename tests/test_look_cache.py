@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
-from strata import look_cache
-from strata.feed import load_feed
-from strata.files import RawFile
-from strata.ledger import Publication
-from strata.look import Found
-from strata.plan import Looked, Options, look_at_files
-from strata.versions import Warehouse
+from strata.declare.feed import load_feed
+from strata.fs.files import RawFile
+from strata.lake.versions import Warehouse
+from strata.ledger.publication import Publication
+from strata.raw.look import Found
+from strata.run import look_cache
+from strata.run.plan import Looked, Options, look_at_files
 
 from tests.corpus.archives import zipped
 from tests.engine.shop import Shop

@@ -7,14 +7,17 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 from pyspark.sql import SparkSession
-from strata import doctor, failpoint, files, ledger
-from strata.delta_log import TableLog
+from strata import failpoint
 from strata.errors import CommitUnknown, UsageError
-from strata.ledger import Publication, TableState
-from strata.maintain import Maintained, _ends, maintain
-from strata.run import rollback
-from strata.vacuum import vacuum
-from strata.versions import has_version
+from strata.fs import files
+from strata.lake.log import TableLog
+from strata.lake.vacuum import vacuum
+from strata.lake.versions import has_version
+from strata.ledger import publication as ledger
+from strata.ledger.publication import Publication, TableState
+from strata.run.run import rollback
+from strata.upkeep import doctor
+from strata.upkeep.maintain import Maintained, _ends, maintain
 
 from tests.engine.shop import TABLES, Shop
 
@@ -157,7 +160,7 @@ def test_with_one_kept_the_older_ones_end_and_nobody_rolls_back_to_them(story: S
 
 @pytest.mark.parametrize(("keep", "days"), [(0, 1), (1, 61)])
 def test_at_least_one_is_kept_and_none_longer_than_the_log(keep: int, days: int) -> None:
-    from strata.versions import Warehouse
+    from strata.lake.versions import Warehouse
 
     with pytest.raises(UsageError, match="at least one publication is kept"):
         maintain(None, Warehouse("/nowhere"), "toy", keep, days, print)  # type: ignore[arg-type]

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from strata import files, places
 from strata.cli import main
+from strata.declare.feed import load_feed
 from strata.errors import UsageError
-from strata.feed import load_feed
-from strata.places import Place
-from strata.plan import Looked, Options, look_at_files
-from strata.reader import Part, read_part
+from strata.fs import files
+from strata.raw.fetch import places
+from strata.raw.fetch.places import Place
+from strata.raw.read import Part, read_part
+from strata.run.plan import Looked, Options, look_at_files
 
 from tests.corpus.archives import packed, tarred, zipped
 from tests.loopback import Site, serve, serve_s3

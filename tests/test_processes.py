@@ -14,9 +14,10 @@ from pathlib import Path
 import boto3
 import pytest
 from pyspark.sql import SparkSession
-from strata import lease, ledger
 from strata.errors import LeaseHeld
-from strata.versions import Warehouse
+from strata.lake.versions import Warehouse
+from strata.ledger import lease
+from strata.ledger import publication as ledger
 
 from tests.conftest import TOY
 

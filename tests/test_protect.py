@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from strata import protect
+from strata.declare import protection as protect
+from strata.declare.layout import Layout, load_layouts, match_layout
 from strata.errors import BadFile, DeclarationError, UsageError
-from strata.files import list_raw
-from strata.look import look
-from strata.reader import Part, read_part
-from strata.source import Layout, load_layouts, match_layout
+from strata.fs.files import list_raw
+from strata.raw.look import look
+from strata.raw.read import Part, read_part
 
 SECRET = "correct-horse-battery-staple-0123456789"
 CONTRACT = """

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyspark
 import pytest
 from pyspark.sql import SparkSession
-from strata.python_daemon import leave_out_archives
+from strata.spark.daemon import leave_out_archives
 
 
 def test_archives_of_sparks_home_and_no_others_are_left_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from strata.errors import BadFile, ConservationError, DeclarationError
-from strata.look import Look, look, look_all
-from strata.reader import Part, bronze_frame, read_part
+from strata.raw.look import Look, look, look_all
+from strata.raw.read import Part, bronze_frame, read_part
 
 from tests.corpus.archives import packed, tarred, zipped
 from tests.corpus.cases import CASES, Accepted

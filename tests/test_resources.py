@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
-from strata import doctor
-from strata.contract import quarantine_name
+from strata.declare.contract import quarantine_name
 from strata.errors import ResourceMissing
-from strata.resource_trouble import explain
+from strata.fs.trouble import explain
+from strata.upkeep import doctor
 
 from tests.engine.shop import Shop
 

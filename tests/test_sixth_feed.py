@@ -17,7 +17,7 @@ MODULE = '''\
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from strata.table import Rows, Source, Table
+from strata.kit.table import Rows, Source, Table
 
 
 def readings(raw: DataFrame) -> DataFrame:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from strata.declare.layout import Field, load_layouts
 from strata.errors import BadFile, DeclarationError
-from strata.look import look
-from strata.source import Field, load_layouts
+from strata.raw.look import look
 
 from tests.corpus.readback import raw_file
 

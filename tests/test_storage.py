@@ -8,9 +8,9 @@ from typing import Any
 import deltalake
 import pyarrow as pa
 import pytest
-from strata import versions
 from strata.errors import Damaged
-from strata.versions import Warehouse, read_arrow
+from strata.lake import versions
+from strata.lake.versions import Warehouse, read_arrow
 
 CUT_OFF = "Kernel error -> Generic LocalFileSystem error: Requested range was invalid: object was only 0 bytes long"
 

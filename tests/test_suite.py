@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from strata import feed as feeds
-from strata import gate
-from strata.contract import Contract, Field, load_contract
+from strata.declare import feed as feeds
+from strata.declare.contract import Contract, Field, load_contract
+from strata.declare.suite import NOT_NULL, Expectation, Suite, check_against_contract, load_suite, parse_suite
 from strata.errors import DeclarationError
-from strata.suite import NOT_NULL, Expectation, Suite, check_against_contract, load_suite, parse_suite
+from strata.gate import gate
 
 TABLES = tuple(name for feed in feeds.all_feeds() for name in feed.table_names)
 

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from strata.files import RawFile
-from strata.look import Look, look
-from strata.reader import Part, read_part
-from strata.source import Field, Layout
+from strata.declare.layout import Field, Layout
+from strata.fs.files import RawFile
+from strata.raw.look import Look, look
+from strata.raw.read import Part, read_part
 
 FILE_COLUMNS = ("_file_sha256", "_source_file", "_layout", "_delivery_date")
 

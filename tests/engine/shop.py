@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from pyspark.sql import SparkSession
-from strata import ledger
-from strata.contract import load_contract, quarantine_name
-from strata.feed import load_feed
-from strata.ledger import Publication
-from strata.plan import Options, Plan, make_plan
-from strata.run import Report, run_feed
-from strata.versions import Warehouse, read_arrow
+from strata.declare.contract import load_contract, quarantine_name
+from strata.declare.feed import load_feed
+from strata.lake.versions import Warehouse, read_arrow
+from strata.ledger import publication as ledger
+from strata.ledger.publication import Publication
+from strata.run.plan import Options, Plan, make_plan
+from strata.run.run import Report, run_feed
 
 TABLES = ("silver.toy_shops", "silver.toy_sales", "gold.toy_days")
 

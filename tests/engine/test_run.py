@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
-from strata import attempts, lease, ledger, versions
-from strata.candidate import UNPARSED
-from strata.contract import load_contract
+from strata.declare.contract import load_contract
 from strata.errors import GateFailed, LeaseHeld
-from strata.run import record_decisions, rollback
+from strata.lake import versions
+from strata.ledger import attempts, lease
+from strata.ledger import publication as ledger
+from strata.run.candidate import UNPARSED
+from strata.run.run import record_decisions, rollback
 
 from tests.conftest import forget_declarations
 from tests.engine.shop import TABLES, Shop

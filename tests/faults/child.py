@@ -11,7 +11,10 @@ import os
 import sys
 from typing import Any
 
-from strata import cli, failpoint, gate, session
+from strata import failpoint
+from strata.cli import command as cli
+from strata.gate import gate
+from strata.spark import session
 
 
 def main(settings: str, scratch: str) -> int:

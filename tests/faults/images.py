@@ -17,7 +17,7 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 from strata import failpoint
-from strata.versions import Warehouse
+from strata.lake.versions import Warehouse
 
 from tests.faults.logstore import Faults, FaultWarehouse
 

@@ -29,11 +29,12 @@ from random import Random
 from typing import Any
 
 from pyspark.sql import SparkSession
-from strata import failpoint, ledger
-from strata.feed import load_feed
-from strata.plan import Options, make_plan
-from strata.run import Report, run_feed
-from strata.versions import Warehouse
+from strata import failpoint
+from strata.declare.feed import load_feed
+from strata.lake.versions import Warehouse
+from strata.ledger import publication as ledger
+from strata.run.plan import Options, make_plan
+from strata.run.run import Report, run_feed
 
 from tests.conftest import SETTINGS, TOY
 from tests.faults import images

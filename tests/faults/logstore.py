@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pyspark.sql import SparkSession
-from strata.versions import Warehouse
+from strata.lake.versions import Warehouse
 
 SOURCES = sorted((Path(__file__).parent / "java").glob("*.java"))
 MODES = ("before", "lost", "exists", "torn", "empty", "slow")

@@ -9,10 +9,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from strata import ledger
-from strata.contract import load_contract, quarantine_name
-from strata.ledger import Publication
-from strata.versions import Warehouse, read_arrow
+from strata.declare.contract import load_contract, quarantine_name
+from strata.lake.versions import Warehouse, read_arrow
+from strata.ledger import publication as ledger
+from strata.ledger.publication import Publication
 
 Content = dict[str, tuple[int, str]]
 """Of each table, and of each quarantine: its rows, counted, and a hash of them as a multiset."""

@@ -19,10 +19,11 @@ import urllib3
 from moto.server import DomainDispatcherApplication, create_backend_app
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
-from strata import lease, ledger
 from strata.errors import LeaseHeld
-from strata.ledger import Publication
-from strata.versions import Warehouse
+from strata.lake.versions import Warehouse
+from strata.ledger import lease
+from strata.ledger import publication as ledger
+from strata.ledger.publication import Publication
 from werkzeug.serving import make_server
 
 from tests.faults.kill import CASES, Child, run_here

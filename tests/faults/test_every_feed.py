@@ -15,7 +15,7 @@ from random import Random
 import pytest
 from pyspark.sql import SparkSession
 from strata.errors import GateFailed
-from strata.versions import Warehouse
+from strata.lake.versions import Warehouse
 
 from tests.faults.kill import CASES, Child, Stage, chains, kill_and_rerun, run_here
 from tests.faults.logstore import Faults

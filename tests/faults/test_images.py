@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
-from strata.versions import Warehouse
+from strata.lake.versions import Warehouse
 
 from tests.faults import images
 from tests.faults.cases import CASES

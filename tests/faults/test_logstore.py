@@ -17,13 +17,16 @@ from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
-from strata import attempts, ledger, storage, versions
-from strata.contract import Contract, Field
+from strata.declare.contract import Contract, Field
 from strata.errors import CommitUnknown, StrataError, TornCommit
-from strata.groups import Groups
-from strata.ledger import Publication, TableState
-from strata.storage import Store
-from strata.versions import Commit
+from strata.kit.groups import Groups
+from strata.lake import store as storage
+from strata.lake import versions
+from strata.lake.store import Store
+from strata.lake.versions import Commit
+from strata.ledger import attempts
+from strata.ledger import publication as ledger
+from strata.ledger.publication import Publication, TableState
 
 from tests.engine.shop import Shop
 from tests.faults.cases import CASES

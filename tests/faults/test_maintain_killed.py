@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
-from strata import doctor, ledger
-from strata.maintain import Maintained, maintain
-from strata.versions import Warehouse
+from strata.lake.versions import Warehouse
+from strata.ledger import publication as ledger
+from strata.upkeep import doctor
+from strata.upkeep.maintain import Maintained, maintain
 
 from tests.faults import images
 from tests.faults.cases import CASES

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
-from strata.feed import load_feed
+from strata.declare.feed import load_feed
 
 from tests.faults.cases import CASES
 

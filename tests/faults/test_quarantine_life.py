@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
-from strata import cli, failpoint, ledger
+from strata import failpoint
+from strata.cli import command as cli
 from strata.failpoint import Crash
-from strata.versions import Warehouse
+from strata.lake.versions import Warehouse
+from strata.ledger import publication as ledger
 
 from tests.conftest import forget_declarations
 from tests.faults.cases import CASES

@@ -15,7 +15,7 @@ import time
 from functools import partial
 from pathlib import Path
 
-from strata import session
+from strata.spark import session
 
 from tests.conftest import SETTINGS
 from tests.faults import logstore

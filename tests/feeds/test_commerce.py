@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
-from strata.contract import load_contract, struct_type
+from strata.declare.contract import load_contract, struct_type
 from strata.feeds.commerce.calendar import commerce_dates
 from strata.feeds.commerce.catalogue import commerce_categories
 from strata.feeds.commerce.params import Params

@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
-from strata import ledger
-from strata.contract import load_contract, quarantine_name
-from strata.feed import load_feed
-from strata.ledger import GateEntry, Publication
-from strata.plan import Options, make_plan
-from strata.run import run_feed
-from strata.versions import Warehouse, read_arrow
+from strata.declare.contract import load_contract, quarantine_name
+from strata.declare.feed import load_feed
+from strata.lake.versions import Warehouse, read_arrow
+from strata.ledger import publication as ledger
+from strata.ledger.publication import GateEntry, Publication
+from strata.run.plan import Options, make_plan
+from strata.run.run import run_feed
 
 from bench import commerce_data, commerce_duckdb
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
-from strata import gate, judging
-from strata.contract import load_contract, struct_type
+from strata.declare.contract import load_contract, struct_type
+from strata.declare.layout import load_layouts
+from strata.declare.suite import load_suite
 from strata.errors import BadFile
 from strata.feeds import launches
 from strata.feeds.launches.core_flights import NO_CORE, launches_core_flights
@@ -25,13 +26,12 @@ from strata.feeds.launches.reuse import (
     launches_core_turnarounds,
 )
 from strata.feeds.launches.years import NONE_FLOWN, launches_landing_years, launches_turnaround_years
-from strata.files import list_raw
-from strata.look import Look, look
-from strata.plan import _drift
-from strata.reader import bronze_frame
-from strata.source import load_layouts
-from strata.suite import load_suite
-from strata.table import Rows
+from strata.fs.files import list_raw
+from strata.gate import gate, judging
+from strata.kit.table import Rows
+from strata.raw.look import Look, look
+from strata.raw.read import bronze_frame
+from strata.run.plan import _drift
 
 from tests.frames import local_frame
 

@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
-from strata import ledger, views
-from strata.contract import load_contract, quarantine_name
-from strata.feed import load_feed
-from strata.ledger import Publication, TableState
-from strata.plan import Options, make_plan
-from strata.run import Report, run_feed
-from strata.versions import Warehouse, read_arrow
+from strata.declare.contract import load_contract, quarantine_name
+from strata.declare.feed import load_feed
+from strata.lake.versions import Warehouse, read_arrow
+from strata.ledger import publication as ledger
+from strata.ledger.publication import Publication, TableState
+from strata.run.plan import Options, make_plan
+from strata.run.run import Report, run_feed
+from strata.serve import query as views
 
 from tests.feeds import oracle_launches as oracle
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
-from strata.contract import load_contract, struct_type
+from strata.declare.contract import load_contract, struct_type
 from strata.feeds.residents.authorities import residents_by_authority, residents_by_authority_internal, residents_history
 from strata.feeds.residents.moves import residents_moves
 from strata.feeds.residents.params import Params

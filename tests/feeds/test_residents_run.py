@@ -22,14 +22,15 @@ import duckdb
 import pytest
 from pyarrow import parquet
 from pyspark.sql import SparkSession
-from strata import ledger, protect
-from strata.contract import load_contract
+from strata.declare import protection as protect
+from strata.declare.contract import load_contract
+from strata.declare.feed import load_feed
 from strata.errors import GateFailed
-from strata.feed import load_feed
-from strata.ledger import Publication
-from strata.plan import Options, make_plan
-from strata.run import run_feed
-from strata.versions import Warehouse, read_arrow
+from strata.lake.versions import Warehouse, read_arrow
+from strata.ledger import publication as ledger
+from strata.ledger.publication import Publication
+from strata.run.plan import Options, make_plan
+from strata.run.run import run_feed
 
 from tests.feeds import oracle_residents as oracle
 

@@ -17,20 +17,20 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import IntegerType, StructField, StructType
-from strata import gate, judging
-from strata.contract import load_contract, struct_type
+from strata.declare.contract import load_contract, struct_type
+from strata.declare.layout import load_layouts
+from strata.declare.suite import load_suite
 from strata.feeds import soil
 from strata.feeds.soil.countries import soil_countries, soil_site_countries
 from strata.feeds.soil.iso3166 import ALPHA_2
 from strata.feeds.soil.measurements import soil_measurements
 from strata.feeds.soil.sites import add_site_id, soil_sites
 from strata.feeds.soil.stats import Params, soil_country_stats, summarise
-from strata.files import list_raw
-from strata.look import look
-from strata.reader import bronze_frame
-from strata.source import load_layouts
-from strata.suite import load_suite
-from strata.table import Rows
+from strata.fs.files import list_raw
+from strata.gate import gate, judging
+from strata.kit.table import Rows
+from strata.raw.look import look
+from strata.raw.read import bronze_frame
 
 from tests.feeds import oracle_soil as oracle
 from tests.frames import local_frame

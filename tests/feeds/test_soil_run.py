@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from strata import ledger
-from strata.versions import Warehouse, read_arrow
+from strata.lake.versions import Warehouse, read_arrow
+from strata.ledger import publication as ledger
 
 from tests.feeds import oracle_soil as oracle
 

@@ -1,8 +1,9 @@
 """The feeds: each module holds its sources, its transforms, and TABLES."""
 
-from strata import resources
+import os
+from pathlib import Path
 
-_own = resources.project()
-if _own is not None:
+_project = os.environ.get("STRATA_PROJECT")
+if _project:
     # Feeds of one's own stand beside the five, on the driver and in the executors' Python.
-    __path__.append(str(_own / "feeds"))
+    __path__.append(str(Path(_project) / "feeds"))

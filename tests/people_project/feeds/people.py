@@ -2,7 +2,7 @@
 
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
-from strata.table import Rows, Source, Table
+from strata.kit.table import Rows, Source, Table
 
 SUPERSEDED = "a later record of the person"
 

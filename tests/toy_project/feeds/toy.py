@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
-from strata.table import Rows, Source, Table
+from strata.kit.table import Rows, Source, Table
 
 REPEATED = "same sale as an earlier record"
 BELOW = "below the threshold"

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from strata.feeds.commerce import calendar, catalogue, customers, orders, sales, value
 from strata.feeds.commerce.params import Params
-from strata.table import Answer, Reference, Rows, Source, Table
+from strata.kit.table import Answer, Reference, Rows, Source, Table
 
 __all__ = ["ANSWERS", "SOURCES", "TABLES", "Params"]
 

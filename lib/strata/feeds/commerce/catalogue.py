@@ -5,9 +5,9 @@ from __future__ import annotations
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from strata.columns import add_reasons, flag, reasons
 from strata.feeds.commerce.records import FOLDS, REPEATED, SUPERSEDED, keep_latest
 from strata.feeds.commerce.values import MONEY, empty_to_null, missing, parse_date, parse_money, unread
+from strata.kit.columns import add_reasons, flag, reasons
 
 __all__ = ["FOLDS", "PRODUCT_FOLDS", "commerce_categories", "commerce_products"]
 

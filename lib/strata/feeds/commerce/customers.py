@@ -5,9 +5,9 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from strata.columns import reasons
 from strata.feeds.commerce.records import FOLDS, resolve
 from strata.feeds.commerce.values import empty_to_null, missing, parse_date, unread
+from strata.kit.columns import reasons
 
 __all__ = ["FOLDS", "add_customer_id", "commerce_customers"]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from strata.columns import add_reasons, content_hash, flag, reasons
 from strata.feeds.commerce.customers import customer_id_of_sale
 from strata.feeds.commerce.records import FOLDS, keep_latest, resolve
 from strata.feeds.commerce.values import (
@@ -19,6 +18,7 @@ from strata.feeds.commerce.values import (
     revenue_of,
     unread,
 )
+from strata.kit.columns import add_reasons, content_hash, flag, reasons
 
 LINE_FOLDS = FOLDS
 

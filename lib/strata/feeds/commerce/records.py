@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from strata.columns import add_reasons, flag
-from strata.keys import shared_hashes
+from strata.kit.columns import add_reasons, flag
+from strata.kit.keys import shared_hashes
 
 SUPERSEDED = "superseded by a later delivery"
 REPEATED = "same as another record"

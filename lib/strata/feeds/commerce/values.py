@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from strata.columns import flag
+from strata.kit.columns import flag
 
 MONEY = "decimal(12,4)"
 """A price or a discount: less than 100 million, with at most four decimals."""

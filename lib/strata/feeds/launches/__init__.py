@@ -10,7 +10,7 @@ from __future__ import annotations
 import pyarrow.compute as pc
 
 from strata.feeds.launches import core_flights, flights, reuse, years
-from strata.table import Answer, Rows, Source, Table
+from strata.kit.table import Answer, Rows, Source, Table
 
 __all__ = ["ANSWERS", "SOURCES", "TABLES"]
 

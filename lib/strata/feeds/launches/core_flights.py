@@ -5,8 +5,8 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from strata.columns import blank_to_null, flag, parse_bigint, reasons
 from strata.feeds.launches.flights import JSON_CORES, core_id_of, parse_boolean
+from strata.kit.columns import blank_to_null, flag, parse_bigint, reasons
 
 NO_CORE = "the flight tells no core"
 FOLDS = (NO_CORE,)

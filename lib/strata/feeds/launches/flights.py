@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from strata.columns import add_reasons, blank_to_null, content_hash, flag, parse_bigint, reasons
+from strata.kit.columns import add_reasons, blank_to_null, content_hash, flag, parse_bigint, reasons
 
 SAME_FLIGHT = "same flight as another record"
 SUPERSEDED = "superseded by a later delivery"

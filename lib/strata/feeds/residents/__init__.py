@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from strata.feeds.residents import authorities, moves, people, postcodes
 from strata.feeds.residents.params import Params
-from strata.table import Answer, Rows, Source, Table
+from strata.kit.table import Answer, Rows, Source, Table
 
 __all__ = ["ANSWERS", "SOURCES", "TABLES", "Params"]
 

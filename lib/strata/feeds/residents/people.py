@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from strata.columns import add_reasons, flag, reasons
+from strata.kit.columns import add_reasons, flag, reasons
 
 SAME_STATEMENT = "same statement as another record of its person and date"
 UNCHANGED = "nothing has changed since the person's earlier record"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from strata.feeds.soil import countries, measurements, sites, stats
 from strata.feeds.soil.stats import Params
-from strata.table import Answer, Rows, Source, Table
+from strata.kit.table import Answer, Rows, Source, Table
 
 __all__ = ["SOURCES", "TABLES", "Params"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from strata import geo
-from strata.columns import add_reasons, blank_to_null, content_hash, flag, reasons
 from strata.feeds.soil.iso3166 import ALPHA_2, USER_ASSIGNED
 from strata.feeds.soil.sites import SUPERSEDED
+from strata.kit import geo
+from strata.kit.columns import add_reasons, blank_to_null, content_hash, flag, reasons
 
 SAME_BOUNDARY = "same boundary as another record"
 FOLDS = (SAME_BOUNDARY, SUPERSEDED)

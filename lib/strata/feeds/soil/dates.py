@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from strata.columns import blank_to_null, parse_bigint
+from strata.kit.columns import blank_to_null, parse_bigint
 
 _DATE = r"^([0-9]{4})(?:-([0-9]{2}|[?]{2})(?:-([0-9]{2}|[?]{2}))?)?(?:[T ].*)?$"
 

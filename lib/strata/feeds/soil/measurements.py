@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from strata.columns import add_reasons, blank_to_null, content_hash, flag, marker_to_null, parse_double, reasons
 from strata.feeds.soil.dates import add_date
 from strata.feeds.soil.sites import SUPERSEDED, add_site_id
+from strata.kit.columns import add_reasons, blank_to_null, content_hash, flag, marker_to_null, parse_double, reasons
 
 NOT_MEASURED = "no soil property measured"
 REPEATED = "same measurement as another record"

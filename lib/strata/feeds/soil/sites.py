@@ -5,9 +5,9 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from strata import geo
-from strata.columns import add_reasons, blank_to_null, flag, parse_bigint, parse_double, reasons
 from strata.feeds.soil.dates import add_date, parse_year_of_day
+from strata.kit import geo
+from strata.kit.columns import add_reasons, blank_to_null, flag, parse_bigint, parse_double, reasons
 
 SAME_SITE = "same site as another record"
 SUPERSEDED = "superseded by a later delivery"

@@ -1,0 +1,297 @@
+"""Contracts: what each table holds, read from `schemas/` (Open Data Contract Standard v3).
+
+The qualified table name is the path of its contract: `silver.soil_sites` is
+`schemas/silver/soil_sites.yaml`. There is no registry. Reading a contract needs no Spark.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from strata.declare import resources
+from strata.errors import DeclarationError, UsageError
+
+LAYERS = ("bronze", "silver", "gold")
+
+_TYPES = re.compile(
+    r"string|double|float|bigint|int|smallint|boolean|date|timestamp|timestamp_ntz|binary"
+    r"|decimal\(\d{1,2},\d{1,2}\)|array<.+>|struct<.+>|map<.+>"
+)
+_PROPERTY_KEYS = {
+    "name", "physicalName", "logicalType", "physicalType", "required", "unique", "primaryKey",
+    "primaryKeyPosition", "partitioned", "partitionKeyPosition", "classification", "description",
+    "tags", "customProperties", "examples", "logicalTypeOptions", "items", "properties",
+}  # fmt: skip
+_OBJECT_KEYS = {
+    "name", "physicalName", "logicalType", "physicalType", "businessName", "description",
+    "dataGranularityDescription", "properties", "customProperties", "tags", "authoritativeDefinitions",
+}  # fmt: skip
+_TOP_KEYS = {
+    "apiVersion", "kind", "id", "name", "version", "status", "domain", "description",
+    "schema", "customProperties", "tags", "authoritativeDefinitions",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Field:
+    """One column of a contract."""
+
+    name: str
+    type: str
+    """The Spark SQL type, e.g. `double` or `decimal(18,2)`."""
+    description: str
+    required: bool = False
+    """No accepted row may hold NULL here; its suite has a rule for it, and Delta enforces it on the table as made."""
+    unit: str | None = None
+    is_key: bool = False
+    is_personal: bool = False
+    is_provenance: bool = False
+    """Tells where a row came from; left out when two tables are compared."""
+    is_partition: bool = False
+
+
+@dataclass(frozen=True)
+class Contract:
+    """What one table holds."""
+
+    table: str
+    purpose: str
+    grain: str
+    fields: tuple[Field, ...]
+    allow_empty: bool = False
+    """Whether the table may be published without a single row."""
+    order_by: tuple[str, ...] = ()
+    """Each of its files holds a stretch of this order, as far as the rows of one task make one: who asks for some days reads few."""
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        return tuple(field.name for field in self.fields if field.is_key)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return tuple(field.name for field in self.fields)
+
+    @property
+    def business_columns(self) -> tuple[str, ...]:
+        """The columns by which two copies of the table are compared."""
+        return tuple(field.name for field in self.fields if not field.is_provenance)
+
+    @property
+    def partition_columns(self) -> tuple[str, ...]:
+        return tuple(field.name for field in self.fields if field.is_partition)
+
+
+# What the reader and the engine know of every raw record; part of every bronze contract.
+BRONZE_PROVENANCE = (
+    Field("_file_sha256", "string", "SHA-256 of the raw file", True, is_provenance=True),
+    Field("_source_file", "string", "Path of the raw file below <raw>/<feed>", True, is_provenance=True),
+    Field("_record_number", "bigint", "Number of the record in its file, from 1", True, is_provenance=True),
+    Field("_layout", "string", "Source contract by which the file was read", True, is_provenance=True),
+    Field("_delivery_date", "date", "From a `delivery=YYYY-MM-DD` part of the path", is_provenance=True),
+    Field("_extra", "string", "JSON of the fields that the layout does not name", is_provenance=True),
+    Field("_raw_record", "string", "Whole text of a record that did not parse", is_provenance=True),
+    Field("_run_id", "string", "Run that read the record", True, is_provenance=True),
+    Field("_ingested_at", "timestamp", "When that run read it, UTC", True, is_provenance=True),
+)  # fmt: skip
+
+
+def split_name(table: str) -> tuple[str, str, str]:
+    """`silver.soil_sites` → (`silver`, `soil`, `sites`)."""
+    match = re.fullmatch(r"(bronze|silver|gold)\.([a-z0-9]+)_([a-z0-9_]+)", table)
+    if not match:
+        raise UsageError(f"a table is named layer.feed_noun, e.g. silver.soil_sites; got {table!r}")
+    return match[1], match[2], match[3]
+
+
+def contract_path(table: str) -> Path:
+    layer, feed, noun = split_name(table)
+    return resources.find("schemas", f"{layer}/{feed}_{noun}.yaml")
+
+
+@cache
+def load_contract(table: str) -> Contract:
+    """The contract of `table`; a DeclarationError lists every rule that the file breaks."""
+    path = contract_path(table)
+    if not path.is_file():
+        raise DeclarationError(f"every table has a contract; {table} has none at {path}: write it")
+    return parse_contract(table, read_yaml(path), path)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """A YAML mapping; a file that is none, or repeats a key, is a DeclarationError."""
+    try:
+        document = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        detail = " ".join(str(error).split())
+        raise DeclarationError(f"{path} is not valid YAML: {detail}") from None
+    if not isinstance(document, dict):
+        raise DeclarationError(f"{path} must hold a mapping of keys; found {type(document).__name__}")
+    return document
+
+
+# By libyaml, which every wheel of PyYAML has: in plain Python the feeds' declarations took 3.3 s of each command.
+_SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _UniqueKeyLoader(_SafeLoader):
+    """PyYAML keeps the last of two equal keys in silence; a repeated key is a mistake here."""
+
+
+def _construct_unique_mapping(loader: Any, node: yaml.MappingNode, deep: bool = False) -> Any:
+    keys = [loader.construct_object(key, deep=True) for key, _ in node.value]
+    repeated = {str(key) for key in keys if keys.count(key) > 1}
+    if repeated:
+        raise yaml.YAMLError(f"key {', '.join(sorted(repeated))} stands twice {node.start_mark}")
+    return yaml.constructor.SafeConstructor.construct_mapping(loader, node, deep=True)
+
+
+_UniqueKeyLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _construct_unique_mapping)
+
+
+def custom_properties(holder: dict[str, Any]) -> dict[str, Any]:
+    """The standard's `customProperties` list as a mapping."""
+    return {item["property"]: item["value"] for item in holder.get("customProperties", [])}
+
+
+def parse_contract(table: str, document: dict[str, Any], path: Path) -> Contract:
+    layer, _, _ = split_name(table)
+    findings: list[str] = []
+    objects = document.get("schema") or []
+    if document.get("id") != table:
+        findings.append(f"id must be {table}; found {document.get('id')!r}")
+    if len(objects) != 1:
+        raise DeclarationError(f"{path}: schema must hold exactly one object; found {len(objects)}")
+    schema = objects[0]
+    purpose = (document.get("description") or {}).get("purpose", "")
+    grain = schema.get("dataGranularityDescription", "")
+    findings += [f"unknown key {key}" for key in sorted(document.keys() - _TOP_KEYS)]
+    findings += [f"schema: unknown key {key}" for key in sorted(schema.keys() - _OBJECT_KEYS)]
+    findings += [f"{key} is missing" for key, text in (("description.purpose", purpose), ("dataGranularityDescription", grain)) if not text]
+    fields = tuple(_parse_field(item, findings) for item in schema.get("properties", []))
+    if layer == "bronze":
+        fields += BRONZE_PROVENANCE
+    _check_fields(fields, layer, findings)
+    options = custom_properties(schema)
+    findings += [f"unknown custom property {key}" for key in sorted(options.keys() - {"allowEmpty", "orderBy"})]
+    allow_empty = options.get("allowEmpty", False)
+    if not isinstance(allow_empty, bool):
+        findings.append(f"allowEmpty must be true or false; found {allow_empty!r}")
+    order_by = options.get("orderBy", [])
+    # Their bounds stand in the log, for which a personal value is not.
+    orderable = [
+        field.name
+        for field in fields
+        if not field.is_personal and not field.is_partition and field.type in ("date", "timestamp", "string", "int", "bigint")
+    ]
+    if order_by and layer == "bronze":
+        findings.append("orderBy is for silver and gold; a bronze table has the order of its raw files")
+    if not isinstance(order_by, list) or not all(isinstance(name, str) and name in orderable for name in order_by):
+        findings.append(f"orderBy must list columns of dates, text or whole numbers, neither personal nor partitions; found {order_by!r}")
+    if findings:
+        raise DeclarationError(f"{path}: " + "; ".join(findings), findings=findings)
+    return Contract(
+        table=table,
+        purpose=purpose,
+        grain=grain,
+        fields=fields,
+        allow_empty=allow_empty,
+        order_by=tuple(order_by),
+    )
+
+
+def _parse_field(item: dict[str, Any], findings: list[str]) -> Field:
+    name = item.get("name", "?")
+    unknown = sorted(item.keys() - _PROPERTY_KEYS)
+    findings += [f"{name}: unknown key {key}" for key in unknown]
+    for key in ("name", "description", "logicalType"):
+        if not item.get(key):
+            findings.append(f"{name}: {key} is missing")
+    for key in ("required", "primaryKey"):
+        if not isinstance(item.get(key, False), bool):
+            findings.append(f"{name}: {key} must be true or false; found {item[key]!r}")
+    kind = str(item.get("physicalType", item.get("logicalType", "")))
+    if not _TYPES.fullmatch(kind):
+        findings.append(f"{name}: physicalType {kind!r} is not a Spark SQL type")
+    options = custom_properties(item)
+    findings += [f"{name}: unknown custom property {key}" for key in sorted(options.keys() - {"unit"})]
+    return Field(
+        name=name,
+        type=kind,
+        description=item.get("description", ""),
+        required=bool(item.get("required", False)),
+        unit=options.get("unit"),
+        is_key=bool(item.get("primaryKey", False)),
+        is_personal=item.get("classification") == "personal",
+        is_provenance="provenance" in item.get("tags", []),
+        is_partition=bool(item.get("partitioned", False)),
+    )
+
+
+def _check_fields(fields: tuple[Field, ...], layer: str, findings: list[str]) -> None:
+    names = [field.name for field in fields]
+    findings += [f"column {name} stands twice" for name in sorted(set(names)) if names.count(name) > 1]
+    findings += [
+        f"{field.name}: a column that starts with _ must be tagged provenance"
+        for field in fields
+        if field.name.startswith("_") and not field.is_provenance
+    ]
+    findings += [f"{field.name}: a key must be required" for field in fields if field.is_key and not field.required]
+    if layer != "bronze" and not any(field.is_key for field in fields):
+        findings.append("a silver or gold table has a primary key; none is marked")
+
+
+def struct_type(fields: tuple[Field, ...], enforce_required: bool = True) -> Any:
+    """The Spark StructType of `fields`, with descriptions as column comments."""
+    from pyspark.sql.types import StructField, StructType
+
+    return StructType(
+        [
+            StructField(
+                field.name,
+                _spark_type(field.type),
+                nullable=not (enforce_required and field.required),
+                metadata={"comment": _comment(field)},
+            )
+            for field in fields
+        ]
+    )
+
+
+@cache
+def _spark_type(text: str) -> Any:
+    """Kept, for the JVM parses it: of a small run's calls to the JVM, one in sixteen asked for a type that was known."""
+    from pyspark.sql.types import _parse_datatype_string
+
+    return _parse_datatype_string(text)
+
+
+def _comment(field: Field) -> str:
+    return f"{field.description} [{field.unit}]" if field.unit else field.description
+
+
+REASONS = Field("_reasons", "array<string>", "Every rule that the row breaks", is_provenance=True)
+
+
+def quarantine_name(table: str) -> str:
+    """`silver.soil_sites` → `quarantine.silver_soil_sites`."""
+    return "quarantine." + table.replace(".", "_")
+
+
+def quarantine_contract(contract: Contract) -> Contract:
+    """The table's columns, all of them nullable, and the reasons: a rejected row whole."""
+    nullable = tuple(
+        Field(f.name, f.type, f.description, unit=f.unit, is_personal=f.is_personal, is_provenance=f.is_provenance) for f in contract.fields
+    )
+    return Contract(
+        table=quarantine_name(contract.table),
+        purpose=f"Rows that {contract.table} rejected, each once.",
+        grain="one row per rejected row",
+        fields=(*nullable, REASONS),
+        allow_empty=True,
+    )

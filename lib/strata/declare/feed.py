@@ -1,0 +1,188 @@
+"""Feeds, found by name: a module in `strata.feeds`, its source contracts, its tables in order."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import graphlib
+import importlib
+import pkgutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from strata import feeds
+from strata.declare import fingerprint, resources
+from strata.declare.contract import LAYERS, Contract, load_contract, split_name
+from strata.declare.layout import READER, Layout, load_layouts
+from strata.declare.protection import Protection
+from strata.declare.suite import Suite, load_suite
+from strata.errors import DeclarationError, UsageError
+from strata.kit.table import Answer, Source, Table
+
+
+@dataclass(frozen=True)
+class Feed:
+    """One source domain, as declared."""
+
+    name: str
+    sources: tuple[Source, ...]
+    layouts: tuple[Layout, ...]
+    tables: tuple[Table, ...]
+    """Silver and gold, each after its inputs."""
+    params_class: Any = None
+    """A frozen dataclass of the feed's own parameters, or None."""
+    answers: tuple[Answer, ...] = ()
+    """What a run shows when it ends; () = the gold tables whole."""
+
+    @property
+    def bronze_tables(self) -> tuple[str, ...]:
+        """The targets of the source contracts; bronze needs no code."""
+        return tuple(sorted({layout.table for layout in self.layouts}))
+
+    @property
+    def table_names(self) -> tuple[str, ...]:
+        return self.bronze_tables + tuple(table.name for table in self.tables)
+
+    @property
+    def identifying(self) -> tuple[tuple[str, Protection], ...]:
+        """Each bronze table with a column by which persons are known, and that column; empty for most feeds."""
+        return tuple(dict.fromkeys((layout.table, rule) for layout in self.layouts for rule in layout.identifying))
+
+    def table(self, name: str) -> Table:
+        return next(table for table in self.tables if table.name == name)
+
+    def contract(self, name: str) -> Contract:
+        return load_contract(name)
+
+    def suite(self, name: str) -> Suite:
+        return load_suite(name)
+
+    def descendants(self, names: set[str]) -> set[str]:
+        """The named tables and every table computed from them."""
+        found = set(names)
+        for table in self.tables:
+            if found & set(table.inputs):
+                found.add(table.name)
+        return found
+
+    def default_params(self) -> dict[str, Any]:
+        return dataclasses.asdict(self.params_class()) if self.params_class else {}
+
+    def fingerprint(self, name: str, params: dict[str, Any]) -> str:
+        """Changes when anything but its input changes what the table holds."""
+        declared = [fingerprint.of_contract(self.contract(name)), fingerprint.of_suite(self.suite(name))]
+        if name in self.bronze_tables:
+            layouts = [repr(layout) for layout in self.layouts if layout.table == name]
+            return fingerprint.digest(*declared, *layouts, str(READER))
+        table = self.table(name)
+        code = fingerprint.of_code(table.transform)
+        grouping = fingerprint.of_code(table.add_group) if table.add_group else ""
+        own = {} if table.slices else {key: params[key] for key in table.params}
+        shape = repr((table.inputs, table.rows.value, table.driving, table.group, table.slices, table.folds, *sorted(table.via.items())))
+        return fingerprint.digest(*declared, code, grouping, shape, fingerprint.of_params(own))
+
+
+def feed_names() -> tuple[str, ...]:
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(feeds.__path__)))
+
+
+def all_feeds() -> Iterator[Feed]:
+    for name in feed_names():
+        yield load_feed(name)
+
+
+@cache
+def load_feed(name: str) -> Feed:
+    """The feed of that name; a UsageError tells which there are."""
+    if name not in feed_names():
+        raise UsageError(f"a feed is one of {', '.join(feed_names())}; got {name!r}")
+    module = importlib.import_module(f"strata.feeds.{name}")
+    missing = [item for item in ("SOURCES", "TABLES") if not hasattr(module, item)]
+    if missing:
+        raise DeclarationError(f"a feed module holds SOURCES and TABLES; strata.feeds.{name} lacks {' and '.join(missing)}")
+    layouts = load_layouts(name)
+    tables = _in_order(name, module.TABLES)
+    feed = Feed(name, tuple(module.SOURCES), layouts, tables, getattr(module, "Params", None), getattr(module, "ANSWERS", ()))
+    findings = check(feed)
+    if findings:
+        raise DeclarationError(f"feed {name}: " + "; ".join(findings), findings=findings)
+    return feed
+
+
+def _in_order(name: str, tables: tuple[Table, ...]) -> tuple[Table, ...]:
+    by_name = {table.name: table for table in tables}
+    sorter = graphlib.TopologicalSorter({table.name: [i for i in table.inputs if i in by_name] for table in tables})
+    try:
+        return tuple(by_name[item] for item in sorter.static_order())
+    except graphlib.CycleError as error:
+        raise DeclarationError(f"feed {name}: a table cannot depend on itself; found {' → '.join(error.args[1])}") from None
+
+
+def check(feed: Feed) -> list[str]:
+    """What the feed's parts say of each other that does not fit; needs no Spark."""
+    findings = []
+    sources = {source.name for source in feed.sources}
+    findings += [
+        f"layout {layout.name} is of source {layout.source}, which SOURCES lacks" for layout in feed.layouts if layout.source not in sources
+    ]
+    fields = {field.name for field in dataclasses.fields(feed.params_class)} if feed.params_class else set()
+    for table in feed.tables:
+        _, owner, _ = split_name(table.name)
+        if owner != feed.name:
+            findings.append(f"{table.name} is named for another feed")
+        unknown = [name for name in table.inputs if split_name(name)[1] == feed.name and name not in feed.table_names]
+        findings += [f"{table.name} reads {name}, which the feed does not make" for name in unknown]
+        findings += [f"{table.name}: driving input {name} is not among its inputs" for name in table.driving if name not in table.inputs]
+        findings += [f"{table.name}: via names {name}, which is not among its inputs" for name in table.via if name not in table.inputs]
+        findings += [f"{table.name} takes parameter {name}, which Params lacks" for name in table.params if name not in fields]
+    for answer in feed.answers:
+        if answer.table not in feed.table_names:
+            findings.append(f"the answer {answer.question!r} is of {answer.table}, which the feed does not make")
+            continue
+        named = (*answer.columns, *(name for name, _ in answer.order))
+        strange = sorted(set(named) - set(feed.contract(answer.table).columns))
+        findings += [f"the answer {answer.question!r} names {name}, which {answer.table} lacks" for name in strange]
+    return findings
+
+
+def add_params(parser: argparse.ArgumentParser, feed: Feed) -> None:
+    """The feed's own parameters as command-line options."""
+    if feed.params_class is None:
+        return
+    group = parser.add_argument_group(f"parameters of {feed.name}")
+    for field in dataclasses.fields(feed.params_class):
+        kind = type(field.default)
+        option = f"--{field.name.replace('_', '-')}"
+        if option in parser._option_string_actions:
+            continue  # Two feeds may share a name, such as `seed`: the option is then for both.
+        group.add_argument(
+            option,
+            dest=f"param_{field.name}",
+            type=kind,
+            default=None,
+            choices=field.metadata.get("choices"),
+            metavar=None if field.metadata.get("choices") else field.name.upper(),
+            help=f"{field.metadata.get('help', '')} (default: {field.default})",
+        )
+
+
+def params_from(arguments: argparse.Namespace, feed: Feed) -> dict[str, Any]:
+    """The parameters of this run: the defaults, and what the command line says; Params itself checks them."""
+    given = feed.default_params()
+    for key in given:
+        value = getattr(arguments, f"param_{key}", None)
+        if value is not None:
+            given[key] = value
+    if feed.params_class:
+        try:
+            feed.params_class(**given)
+        except ValueError as error:
+            raise UsageError(str(error)) from None
+    return given
+
+
+def declared_tables() -> set[str]:
+    """Every table that has a contract file."""
+    return {f"{layer}.{path.stem}" for layer in LAYERS for path in resources.search("schemas", f"{layer}/*.yaml")}

@@ -1,0 +1,1 @@
+"""Places: files and objects, and what goes wrong with them."""

@@ -1,0 +1,428 @@
+"""Lists and opens raw files: the only module that does so, on local disks and on S3 alike.
+
+Names are taken exactly as they stand. Nothing here globs, percent-decodes or normalises, so a file
+named `a [1]%20.csv` is that file and no other.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import re
+import stat
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import PurePosixPath
+from typing import Any, BinaryIO, cast
+from urllib.parse import urlsplit
+
+from pyarrow import fs
+
+from strata.errors import BadFile, UsageError
+from strata.fs import trouble as resource_trouble
+
+_S3 = re.compile(r"s3[an]?://", re.IGNORECASE)
+_DELIVERY = re.compile(r"delivery=(.*)", re.DOTALL)
+_ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+@dataclass(frozen=True, order=True)
+class RawFile:
+    """One raw file, as listed."""
+
+    path: str  # relative to <raw>/<feed>/<source>, with `/` between its parts
+    uri: str  # where to open it
+    size: int  # bytes, when it was listed
+
+
+@dataclass(frozen=True, order=True)
+class Ignored:
+    """Something that lies among the raw files and is not read."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Stat:
+    """What tells that a file is still the one that was looked at."""
+
+    size: int
+    changed_at_ns: int | None  # None where the store does not say
+
+
+# --- listing ----------------------------------------------------------------------------------
+
+
+def list_raw(raw: str, feed: str = "", source: str = "") -> tuple[list[RawFile], list[Ignored]]:
+    """Every file at any depth under `<raw>/<feed>/<source>`, sorted by path, and what was ignored.
+
+    `raw` must exist, else UsageError; a missing feed or source folder holds no files. Names that
+    start with `_` or `.` are ignored, and so is whatever a link would reach outside the folder.
+    """
+    raw = raw.rstrip("/") or "/"
+    root = "/".join(part for part in (raw, feed, source) if part)
+    files, ignored = (_list_s3 if _S3.match(raw) else _list_local)(raw, root)
+    return sorted(files), sorted(ignored)
+
+
+def list_place(place: str) -> tuple[list[RawFile], list[Ignored]]:
+    """A file or folder anywhere, as if it lay in the folder of a source. UsageError where nothing lies there.
+
+    A `delivery=` folder in the place's own path stays a part of the paths: it is what orders deliveries.
+    """
+    store, path = _store(place)
+    parts = PurePosixPath(path).parts
+    deliveries = [number for number, part in enumerate(parts) if _DELIVERY.fullmatch(part)]
+    kept = "/".join(parts[deliveries[0] :]) if deliveries else ""
+    try:
+        info = store.get_file_info(path)
+    except OSError as error:
+        raise UsageError(f"{place} cannot be reached: {_first_line(error)}", path=place) from error
+    if info.type == fs.FileType.File:
+        scheme = _S3.match(place)
+        return [RawFile(kept or info.base_name, (scheme.group() if scheme else "") + path, info.size)], []
+    if info.type != fs.FileType.Directory:
+        raise UsageError(f"a file or folder must lie where --from says; nothing lies at {place}", path=place)
+    found, ignored = list_raw(place)
+    prefix = f"{kept}/" if kept else ""
+    return [replace(file, path=prefix + file.path) for file in found], [replace(item, path=prefix + item.path) for item in ignored]
+
+
+def is_folder(uri: str) -> bool:
+    """Whether a folder lies there; on S3 every prefix may be one."""
+    store, path = _store(uri)
+    return bool(_S3.match(uri)) or store.get_file_info(path).type == fs.FileType.Directory
+
+
+def _list_local(raw: str, root: str) -> tuple[list[RawFile], list[Ignored]]:
+    raw, root = _local_path(raw), _local_path(root)
+    if not os.path.isdir(raw):
+        raise UsageError(f"the raw folder must exist; {raw} is not a folder", path=raw)
+    files: list[RawFile] = []
+    ignored: list[Ignored] = []
+    if os.path.isdir(root):
+        real = os.path.realpath(root)
+        _walk(real, real, files, ignored)
+    return files, ignored
+
+
+def _walk(folder: str, root: str, files: list[RawFile], ignored: list[Ignored]) -> None:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            path = os.path.relpath(entry.path, root)
+            reason = why_ignored(path) or _why_not_followed(entry, root)
+            if reason:
+                ignored.append(Ignored(_printable(path), reason))
+            elif entry.is_dir(follow_symlinks=False):
+                _walk(entry.path, root, files, ignored)
+            else:
+                files.append(RawFile(path, entry.path, entry.stat().st_size))
+
+
+def why_ignored(path: str) -> str | None:
+    """The reason by the name alone, for every store."""
+    for part in PurePosixPath(path).parts:
+        if part[0] in "_.":
+            return f"names that start with {part[0]} are not read"
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return "its name is not UTF-8"
+    return None
+
+
+def _why_not_followed(entry: os.DirEntry[str], root: str) -> str | None:
+    """The reason by what the entry is: a link out of the root, or neither a file nor a folder."""
+    if entry.is_symlink():
+        target = os.path.realpath(entry.path)
+        if os.path.commonpath([root, target]) != root:
+            return "links to outside the raw folder are not followed"
+        if os.path.isdir(target):
+            return "links to folders are not followed"
+    try:
+        mode = entry.stat().st_mode
+    except OSError:
+        return "it cannot be reached"
+    return None if stat.S_ISREG(mode) or stat.S_ISDIR(mode) else "it is not a regular file"
+
+
+def _list_s3(raw: str, root: str) -> tuple[list[RawFile], list[Ignored]]:
+    store, path = _store(root)
+    selector = fs.FileSelector(path, recursive=True, allow_not_found=True)
+    found = [info for info in _infos(store, selector, root) if info.type == fs.FileType.File]
+    if not found:
+        _check_s3_root(store, raw)
+    files: list[RawFile] = []
+    ignored: list[Ignored] = []
+    scheme = cast("re.Match[str]", _S3.match(root)).group()
+    for info in found:
+        name = info.path[len(path) :].lstrip("/")
+        reason = why_ignored(name)
+        if reason:
+            ignored.append(Ignored(name, reason))
+        else:
+            files.append(RawFile(name, scheme + info.path, info.size))
+    return files, ignored
+
+
+def _infos(store: fs.FileSystem, selector: fs.FileSelector, root: str) -> list[fs.FileInfo]:
+    try:
+        return list(store.get_file_info(selector))
+    except OSError as error:
+        raise resource_trouble.explain(error) or UsageError(f"{root} cannot be listed: {_first_line(error)}", path=root) from error
+
+
+def _check_s3_root(store: fs.FileSystem, raw: str) -> None:
+    """Tells an empty source from a raw folder that is not there at all."""
+    path = _store(raw)[1]
+    selector = fs.FileSelector(path, recursive=False, allow_not_found=True)
+    bucket_only = "/" not in path
+    there = store.get_file_info(path).type == fs.FileType.Directory
+    if not there or not (bucket_only or _infos(store, selector, raw)):
+        raise UsageError(f"the raw folder must exist; nothing lies at {raw}", path=raw)
+
+
+# --- names ------------------------------------------------------------------------------------
+
+
+def delivery_date(path: str) -> date | None:
+    """The date of the folder `delivery=YYYY-MM-DD` in a file's path; None without one.
+
+    BadFile where that date is not a date, or two such folders differ.
+    """
+    stated = [m.group(1) for part in path.split("/")[:-1] if (m := _DELIVERY.fullmatch(part))]
+    dates = {_parse_delivery(text, path) for text in stated}
+    if len(dates) > 1:
+        found = " and ".join(sorted(stated))
+        raise BadFile(f"a file has one delivery date; {path} has {found}", path=path)
+    return dates.pop() if dates else None
+
+
+def _parse_delivery(text: str, path: str) -> date:
+    try:
+        if _ISO_DATE.fullmatch(text):
+            return date.fromisoformat(text)
+    except ValueError:
+        pass
+    raise BadFile(
+        f"a delivery folder is named delivery=YYYY-MM-DD; {path} says delivery={text}",
+        path=path,
+        found=text,
+    )
+
+
+def _printable(path: str) -> str:
+    return path.encode("utf-8", "backslashreplace").decode()
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
+
+
+# --- opening ----------------------------------------------------------------------------------
+
+
+def open_input(uri: str) -> BinaryIO:
+    """A seekable stream of the file's bytes, as they lie in the store. BadFile if it is gone."""
+    store, path = _store(uri)
+    try:
+        return cast(BinaryIO, store.open_input_file(path))
+    except OSError as error:
+        raise BadFile(f"{uri} cannot be opened: {_first_line(error)}", uri=uri) from error
+
+
+def stat_input(uri: str) -> Stat:
+    """The file's size and time of change now. BadFile if it is gone."""
+    store, path = _store(uri)
+    try:
+        info = store.get_file_info(path)
+    except OSError as error:
+        raise BadFile(f"{uri} cannot be reached: {_first_line(error)}", uri=uri) from error
+    if info.type != fs.FileType.File:
+        raise BadFile(f"{uri} is gone", uri=uri)
+    return Stat(info.size, info.mtime_ns)
+
+
+def signs(uri: str) -> tuple[int, ...]:
+    """By what a file is known for unchanged without reading it: its size, its times of change in nanoseconds, where it lies on the disk.
+
+    On a local disk the second time is the inode's, which no program can set back; an object store tells one time twice. BadFile if it
+    is gone, or if the store does not say.
+    """
+    if is_local(uri):
+        try:
+            told = os.stat(_local_path(uri))
+        except OSError as error:
+            raise BadFile(f"{uri} is gone", uri=uri) from error
+        return told.st_size, told.st_mtime_ns, told.st_ctime_ns, told.st_ino
+    now = stat_input(uri)
+    if now.changed_at_ns is None:
+        raise BadFile(f"the store does not say when {uri} changed", uri=uri)
+    return now.size, now.changed_at_ns, now.changed_at_ns
+
+
+def read_blocks(stream: BinaryIO, block_bytes: int, limit: int | None = None) -> Iterator[bytes]:
+    """The stream in blocks of at most `block_bytes`, up to `limit` bytes in all."""
+    left = limit
+    while left is None or left > 0:
+        block = stream.read(block_bytes if left is None else min(block_bytes, left))
+        if not block:
+            return
+        left = None if left is None else left - len(block)
+        yield block
+
+
+def range_blocks(uri: str, start: int, end: int, is_gzip: bool, block_bytes: int) -> Iterator[bytes]:
+    """The bytes [start, end) of the file's text, in blocks; offsets count decompressed bytes."""
+    with open_input(uri) as raw:
+        stream = cast(BinaryIO, gzip.GzipFile(fileobj=raw)) if is_gzip else raw
+        stream.seek(start, io.SEEK_SET)
+        yield from read_blocks(stream, block_bytes, end - start)
+
+
+# --- the engine's own small files -------------------------------------------------------------
+
+
+def list_names(folder: str) -> list[str]:
+    """Names of what lies directly in a folder, sorted; none where there is no such folder."""
+    store, path = _store(folder)
+    found = store.get_file_info(fs.FileSelector(path, recursive=False, allow_not_found=True))
+    return sorted(info.base_name for info in found)
+
+
+def walk(folder: str) -> dict[str, int]:
+    """The size of every file below a folder, by its path there; empty where there is no such folder."""
+    store, path = _store(folder)
+    found = store.get_file_info(fs.FileSelector(path, recursive=True, allow_not_found=True))
+    return {info.path[len(path) :].lstrip("/"): info.size for info in found if info.type == fs.FileType.File}
+
+
+def remove(uri: str) -> None:
+    """Removes a file; one that has gone already is no error."""
+    store, path = _store(uri)
+    with suppress(FileNotFoundError):
+        store.delete_file(path)
+
+
+def exists(uri: str) -> bool:
+    """Whether a file lies there."""
+    store, path = _store(uri)
+    return store.get_file_info(path).type == fs.FileType.File
+
+
+def write_bytes(uri: str, content: bytes) -> None:
+    """Writes a small file, whole or not at all, making its folder where there is need. OSError if it cannot."""
+    store, path = _store(uri)
+    is_local = isinstance(store, fs.LocalFileSystem)
+    if is_local:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+    target = f"{path}.{os.getpid()}.tmp" if is_local else path
+    with store.open_output_stream(target) as stream:
+        stream.write(content)
+    if is_local:
+        os.replace(target, path)
+
+
+def is_local(uri: str) -> bool:
+    return not _S3.match(uri)
+
+
+def open_output(uri: str) -> Any:
+    """A new file's stream, to be closed; its folder must be there. OSError if it cannot be written."""
+    store, path = _store(uri)
+    return store.open_output_stream(path)
+
+
+def move(uri: str, target: str) -> None:
+    """Gives a file another name beside it."""
+    store, path = _store(uri)
+    store.move(path, _store(target)[1])
+
+
+def move_folder(uri: str, target: str) -> None:
+    """Gives a folder another name beside it, if it is there; on S3, whose folders are names only, each of its files."""
+    store, path = _store(uri)
+    if store.get_file_info(path).type != fs.FileType.Directory:
+        return
+    if isinstance(store, fs.LocalFileSystem):
+        store.move(path, _store(target)[1])
+        return
+    for info in store.get_file_info(fs.FileSelector(path, recursive=True)):
+        if info.type == fs.FileType.File:
+            store.move(info.path, f"{_store(target)[1]}/{info.path.removeprefix(path).lstrip('/')}")
+    store.delete_dir(path)
+
+
+def read_bytes(uri: str) -> bytes:
+    """A small file whole. BadFile if it is gone."""
+    with open_input(uri) as stream:
+        return stream.read()
+
+
+def put_file(local: str, uri: str) -> None:
+    """Moves a file of this machine to its place, where it appears whole or not at all."""
+    store, path = _store(uri)
+    if isinstance(store, fs.LocalFileSystem):
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(local, "rb") as stream:
+            os.fsync(stream.fileno())
+        os.replace(local, path)
+        return
+    with open(local, "rb") as source, store.open_output_stream(path) as sink:
+        for block in read_blocks(cast(BinaryIO, source), 8 << 20):
+            sink.write(block)
+    os.unlink(local)
+
+
+def object_store_options(uri: str) -> dict[str, str]:
+    """What delta-rs must be told to reach the same store as `open_input`; nothing on local disks."""
+    endpoint = _endpoint()
+    if not _S3.match(uri) or not endpoint:
+        return {}
+    return {
+        "aws_endpoint_url": endpoint,
+        "aws_region": _region() or "us-east-1",
+        "aws_allow_http": str(endpoint.startswith("http://")).lower(),
+    }
+
+
+# --- stores -----------------------------------------------------------------------------------
+
+
+def _store(uri: str) -> tuple[fs.FileSystem, str]:
+    """The file system and the path in it. Splits by hand: a URI parser would decode `%20`."""
+    scheme = _S3.match(uri)
+    if scheme:
+        return _s3(), uri[scheme.end() :].rstrip("/")
+    return fs.LocalFileSystem(), _local_path(uri)
+
+
+def _local_path(uri: str) -> str:
+    return os.path.abspath(uri[len("file://") :] if uri.startswith("file://") else uri)
+
+
+def _s3() -> fs.S3FileSystem:
+    """S3, or the S3-compatible server that the AWS SDKs' own variables name."""
+    endpoint = _endpoint()
+    if not endpoint:
+        return fs.S3FileSystem(region=_region())
+    parts = urlsplit(endpoint)
+    return fs.S3FileSystem(
+        endpoint_override=parts.netloc + parts.path.rstrip("/"),
+        scheme=parts.scheme,
+        # Such servers take any region, but the SDK refuses to sign without one.
+        region=_region() or "us-east-1",
+    )
+
+
+def _endpoint() -> str | None:
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    return f"https://{endpoint}" if endpoint and "://" not in endpoint else endpoint
+
+
+def _region() -> str | None:
+    return os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")

@@ -1,0 +1,1 @@
+"""The gate: rules as columns, rows split and counted, a verdict."""

@@ -1,0 +1,1 @@
+"""What a feed is written with: tables declared, columns made, everything spatial."""

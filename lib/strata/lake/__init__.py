@@ -1,0 +1,1 @@
+"""All of Delta: versions, logs, candidates, commits."""

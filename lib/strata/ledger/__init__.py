@@ -1,0 +1,1 @@
+"""What is published, who may write, and what was asked to be erased."""

@@ -1,0 +1,57 @@
+"""Attempts: `ops/runs/<feed>/<run>.json` notes each run as it ends, best effort.
+
+What is published never rests on a note; only whether a torn last entry of the ledger is a publication that was lost.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from strata import failpoint
+from strata.fs import files
+from strata.lake.versions import Warehouse
+
+UNREADABLE = "unreadable"
+
+
+@dataclass
+class Attempt:
+    """One run, as noted when it ends; kept so that a failed run can be looked at."""
+
+    run_id: str
+    feed: str
+    started_at: str
+    ended_at: str = ""
+    outcome: str = "running"
+    """`published`, `nothing new`, `gate failed`, `failed`; `unreadable` where the note itself is damaged."""
+    publication: int | None = None
+    message: str = ""
+    params: dict[str, Any] = field(default_factory=dict)
+    counts: dict[str, Any] = field(default_factory=dict)
+
+
+def note(warehouse: Warehouse, attempt: Attempt) -> None:
+    """Writes the note; a failure to write it never fails a run."""
+    failpoint.reach("attempt.before", attempt.feed)
+    try:
+        uri = f"{warehouse.root}/ops/runs/{attempt.feed}/{attempt.run_id}.json"
+        files.write_bytes(uri, json.dumps(asdict(attempt), sort_keys=True).encode())
+    except OSError:
+        pass
+    failpoint.reach("attempt.after", attempt.feed)
+
+
+def read(warehouse: Warehouse, feed: str) -> list[Attempt]:
+    """Every attempt noted for the feed, oldest first."""
+    root = f"{warehouse.root}/ops/runs/{feed}"
+    notes = []
+    for name in files.list_names(root):
+        if name.endswith(".json"):
+            text = files.read_bytes(f"{root}/{name}")
+            try:
+                notes.append(Attempt(**json.loads(text)))
+            except ValueError:  # Cut off by a power loss.
+                notes.append(Attempt(name.removesuffix(".json"), feed, "", outcome=UNREADABLE))
+    return sorted(notes, key=lambda attempt: (attempt.started_at, attempt.run_id))

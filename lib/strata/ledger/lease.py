@@ -1,0 +1,179 @@
+"""The lease: one run of a feed at a time.
+
+On a file system the JVM holds a lock of the operating system's, because the JVM writes the tables and
+may outlive a killed Python by half a second; the kernel frees it with the process, so a lease never
+needs clearing by hand. On S3 a small object is put on condition (`If-None-Match`), renewed by its
+holder, and taken over, again on condition, once it has run out.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from strata import failpoint
+from strata.errors import CommitUnknown, LeaseHeld
+from strata.lake.versions import Warehouse
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+S3_LEASE_SECONDS = 60
+"""An S3 lease whose holder died is free after this long; the holder renews at a third of it."""
+
+
+@dataclass
+class Lease:
+    """A held lease; `assert_held` is asked once more right before a publication."""
+
+    feed: str
+
+    def assert_held(self) -> None:
+        """A lock of the operating system's cannot be lost by a living process."""
+
+
+@contextmanager
+def hold(spark: SparkSession, warehouse: Warehouse, feed: str, run_id: str) -> Iterator[Lease]:
+    """Holds the feed's lease, or raises LeaseHeld, naming the holder, without waiting."""
+    holder = {
+        "run_id": run_id,
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "since": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+    }
+    local = "://" not in warehouse.root
+    with (_hold_file if local else _hold_s3)(spark, warehouse, feed, holder) as lease:
+        failpoint.reach("lease.taken", feed)
+        yield lease
+    failpoint.reach("lease.released", feed)
+
+
+@contextmanager
+def _hold_file(spark: SparkSession, warehouse: Warehouse, feed: str, holder: dict[str, Any]) -> Iterator[Lease]:
+    path = Path(warehouse.root) / "ops" / "leases" / f"{feed}.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    jvm: Any = spark._jvm
+    # Closing any channel of a file frees all locks that its process has on it (POSIX), so a second run
+    # in one JVM must be refused before it opens the file: its close would free the first run's lock.
+    runs_here, name = jvm.java.lang.System.getProperties(), f"strata.lease.{path.resolve()}"
+    if runs_here.putIfAbsent(name, holder["run_id"]) is not None:
+        raise _held(feed, path.read_text(encoding="utf-8", errors="replace"))
+    try:
+        file = jvm.java.io.RandomAccessFile(str(path.resolve()), "rw")
+        try:
+            if file.getChannel().tryLock() is None:
+                raise _held(feed, path.read_text(encoding="utf-8", errors="replace"))
+            file.setLength(0)
+            file.writeBytes(json.dumps(holder))
+            yield Lease(feed)
+        finally:
+            file.close()  # Closing the channel frees the lock.
+    finally:
+        runs_here.remove(name)
+
+
+def _held(feed: str, text: str) -> LeaseHeld:
+    try:
+        holder = json.loads(text)
+        who = f"run {holder['run_id']} (process {holder['pid']} on {holder['host']}, since {holder['since']})"
+    except (ValueError, KeyError):
+        holder, who = {}, "another run, which has just begun"
+    return LeaseHeld(
+        f"one run of a feed works at a time; {feed} is held by {who}: wait for it to end, then run again",
+        feed=feed,
+        holder=holder,
+    )
+
+
+@dataclass
+class S3Lease(Lease):
+    """A lease object on S3, renewed in the background."""
+
+    client: Any = None
+    bucket: str = ""
+    key: str = ""
+    holder: dict[str, Any] = field(default_factory=dict)
+    etag: str = ""
+    expires: float = 0.0
+    stop: threading.Event = field(default_factory=threading.Event)
+    one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
+
+    def take(self) -> None:
+        body = self._object()
+        try:
+            current = self.client.get_object(Bucket=self.bucket, Key=self.key)
+        except self.client.exceptions.NoSuchKey:
+            condition = {"IfNoneMatch": "*"}
+        else:
+            text = current["Body"].read().decode()
+            if json.loads(text).get("expires", 0) > time.time():
+                raise _held(self.feed, text)
+            condition = {"IfMatch": current["ETag"]}
+        self._put(body, condition)
+
+    def renew(self) -> None:
+        while not self.stop.wait(S3_LEASE_SECONDS / 3):
+            try:
+                self.assert_held()
+            except (LeaseHeld, CommitUnknown):
+                return  # assert_held says so, in the run's own thread.
+
+    def assert_held(self) -> None:
+        """Renews on condition: a holder that slept past its time finds another's object and stops."""
+        with self.one_at_a_time:  # The renewing thread swaps the object too.
+            self._put(self._object(), {"IfMatch": self.etag})
+
+    def release(self) -> None:
+        self.stop.set()
+        try:
+            with self.one_at_a_time:
+                self._put(json.dumps({**self.holder, "expires": 0}), {"IfMatch": self.etag})
+        except LeaseHeld:
+            pass  # Another run has it by now; its lease is not ours to touch.
+
+    def _object(self) -> str:
+        return json.dumps({**self.holder, "expires": time.time() + S3_LEASE_SECONDS})
+
+    def _put(self, body: str, condition: dict[str, str]) -> None:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            answer = self.client.put_object(Bucket=self.bucket, Key=self.key, Body=body.encode(), **condition)
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] in (409, 412, 404):
+                raise LeaseHeld(
+                    f"one run of a feed works at a time; another run took the lease of {self.feed} meanwhile: "
+                    "wait for it to end, then run again",
+                    feed=self.feed,
+                ) from None
+            raise
+        except BotoCoreError as error:
+            raise CommitUnknown(f"the lease of {self.feed} must be renewed to go on; S3 did not answer: {error}") from None
+        self.etag = answer["ETag"]
+
+
+@contextmanager
+def _hold_s3(_: SparkSession, warehouse: Warehouse, feed: str, holder: dict[str, Any]) -> Iterator[Lease]:
+    import boto3
+
+    address = urlsplit(warehouse.root)
+    key = f"{address.path.strip('/')}/ops/leases/{feed}.json".lstrip("/")
+    lease = S3Lease(feed, boto3.client("s3"), address.netloc, key, holder)
+    lease.take()
+    thread = threading.Thread(target=lease.renew, daemon=True)
+    thread.start()
+    try:
+        yield lease
+    finally:
+        lease.release()
+        thread.join(timeout=5)

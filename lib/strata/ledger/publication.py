@@ -1,0 +1,376 @@
+"""The ledger: one row a publication, and what is visible is a feed's newest row.
+
+Each feed has a publications table of its own, `<warehouse>/ops/publications/<feed>`, under the feed's
+lease: no two feeds ever write one table, so nothing has to be shared between processes. The SQL name
+`ops.publications` is the union of them; `ops.files` and `ops.gates` are views over it.
+
+A publication moves every table of its feed in one commit. It names the one it builds on; with the
+lease, a commit that stands on that one's or not at all, and reading back, that makes it compare-and-set. A file is taken, a gate
+passed, a run done, if and only if the publication stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, cast
+
+from strata import failpoint
+from strata.errors import CommitUnknown, Damaged, LeaseHeld, StrataError, TornCommit, UsageError
+from strata.fs import trouble as resource_trouble
+from strata.lake import commit as transaction
+from strata.lake import data_file
+from strata.lake.store import set_torn_aside
+from strata.lake.versions import Warehouse, is_whole, latest_version, plain_files, read_arrow
+from strata.ledger import attempts
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+    from pyspark.sql.types import StructType
+
+SCHEMA = """
+feed string, publication bigint, builds_on bigint, restores bigint, run_id string, published_at timestamp,
+strata_version string, params string, kind string, ends bigint, erasures array<string>,
+tables array<struct<table: string, version: bigint, rows: bigint, identity: bigint, quarantine_version: bigint,
+  rejected: bigint, fingerprint: string, slices: array<string>, built_from: map<string,bigint>,
+  manifest: string, quarantine_manifest: string>>,
+files array<struct<source: string, layout: string, table: string, path: string, sha256: string, bytes: bigint,
+  records: bigint, status: string, detail: string, delivery_date: date>>,
+gates array<struct<table: string, mode: string, why: string, rows_in: bigint, accepted: bigint, quarantined: bigint,
+  folded: bigint, folds: map<string,bigint>, reasons: map<string,bigint>, rows_written: bigint, total_rows: bigint,
+  total_rejected: bigint, seconds: double, overridden_by: string,
+  expectations: array<struct<type: string, columns: array<string>, description: string, severity: string,
+    success: boolean, unexpected: bigint, observed: string>>>>,
+decisions array<struct<decision: string, table: string, file_sha256: string, record_number: bigint, by: string, why: string>>
+"""
+LISTS = ("tables", "files", "gates", "decisions", "erasures")
+
+
+@dataclass(frozen=True)
+class TableState:
+    """One table as a publication shows it."""
+
+    table: str
+    version: int
+    rows: int
+    identity: int = 0
+    """Order-free hash of its row ids, against which the next table's input is checked."""
+    quarantine_version: int | None = None
+    """Version of its quarantine; None while nothing was ever rejected."""
+    rejected: int = 0
+    fingerprint: str = ""
+    slices: tuple[str, ...] = ()
+    """For a table that keeps slices: the parameters of each, as JSON."""
+    built_from: dict[str, int] = field(default_factory=dict)
+    """Version of each input, other feeds' tables included, from which it was computed."""
+    manifest: str = ""
+    """Digest of what the table's log says of that version, by which a later reader knows it again."""
+    quarantine_manifest: str = ""
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """One raw file that a run looked at for the first time."""
+
+    source: str
+    path: str
+    sha256: str
+    bytes: int
+    records: int
+    status: str
+    """`taken`, `folded` (the same bytes were taken under another name) or `rejected` (cannot be read safely)."""
+    layout: str = ""
+    table: str = ""
+    detail: str = ""
+    delivery_date: Any = None
+
+
+@dataclass(frozen=True)
+class GateEntry:
+    """One gate that passed, with the counts that must balance."""
+
+    table: str
+    mode: str
+    """`append`, `groups` (only touched groups) or `whole`."""
+    why: str
+    rows_in: int
+    accepted: int
+    quarantined: int
+    folded: int
+    folds: dict[str, int]
+    reasons: dict[str, int]
+    rows_written: int
+    total_rows: int
+    total_rejected: int
+    seconds: float
+    overridden_by: str | None = None
+    expectations: tuple[dict[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A person's word on a quarantined row; only `discard` so far."""
+
+    decision: str
+    table: str
+    file_sha256: str
+    record_number: int
+    by: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Publication:
+    """One row of `ops.publications`."""
+
+    feed: str
+    publication: int
+    builds_on: int
+    run_id: str
+    restores: int | None = None
+    """The older publication that a rollback published anew."""
+    published_at: datetime | None = None
+    strata_version: str = ""
+    params: str = "{}"
+    kind: str = "run"
+    """`run`, `rollback`, `decision`, `maintenance` (the same rows in other files) or `erasure`."""
+    ends: int = 0
+    """Publications up to this number have ended: their files may be gone, and nobody rolls back to them."""
+    erasures: tuple[str, ...] = ()
+    """Erasures that this publication carries out, by their ids; whose, it does not say."""
+    tables: tuple[TableState, ...] = ()
+    files: tuple[FileEntry, ...] = ()
+    gates: tuple[GateEntry, ...] = ()
+    decisions: tuple[Decision, ...] = ()
+
+    def state(self, table: str) -> TableState | None:
+        return next((state for state in self.tables if state.table == table), None)
+
+
+NOTHING = 0
+"""The number that a feed's first publication builds on."""
+
+
+def table_path(feed: str) -> str:
+    return f"ops.publications/{feed}"
+
+
+def read(warehouse: Warehouse, feed: str) -> tuple[Publication, ...]:
+    """Every publication of the feed, oldest first; needs no Spark."""
+    return _read_at(warehouse, feed, version_of(warehouse, feed))
+
+
+def version_of(warehouse: Warehouse, feed: str) -> int | None:
+    """The version at which the feed's ledger is read; None where there is no ledger yet.
+
+    A torn last commit was a publication that never stood, so the version before it is the ledger; but
+    where some run was told that it stands, its loss is damage, and reading on would hide it.
+    """
+    path = table_path(feed)
+    version = latest_version(warehouse, path)
+    if version is None or is_whole(warehouse, path, version):
+        return version
+    before = version - 1 if version else None
+    standing = newest(_read_at(warehouse, feed, before))
+    lost = (standing.publication if standing else NOTHING) + 1
+    told = [a.run_id for a in attempts.read(warehouse, feed) if a.outcome == attempts.UNREADABLE or (a.publication or 0) >= lost]
+    if told:
+        raise TornCommit(
+            f"a publication that stands must be readable; publication {lost} of {feed} (run {told[-1]}) is not: version {version} of "
+            f"{warehouse.path(path)} is empty or torn: restore that file of its _delta_log from a backup"
+        )
+    return before
+
+
+def _read_at(warehouse: Warehouse, feed: str, version: int | None) -> tuple[Publication, ...]:
+    if version is None:
+        return ()
+    rows = read_arrow(warehouse, table_path(feed), version).to_pylist()
+    every = tuple(sorted(map(_from_row, rows), key=lambda publication: publication.publication))
+    _assert_chain(warehouse, feed, version, every)
+    return every
+
+
+def _assert_chain(warehouse: Warehouse, feed: str, version: int, every: tuple[Publication, ...]) -> None:
+    """Each commit of the ledger is one publication, and each builds on the one before: none may be missing.
+
+    A zero-length last commit would read as a ledger without its newest publication.
+    """
+    numbers = [publication.publication for publication in every]
+    chained = all(publication.builds_on == publication.publication - 1 for publication in every)
+    if numbers != list(range(1, version + 2)) or not chained:
+        raise Damaged(
+            f"the ledger of {feed} holds one publication a commit; it has {version + 1} commits and the publications "
+            f"{', '.join(map(str, numbers)) or 'none'}: restore {warehouse.path(table_path(feed))} from a backup",
+            feed=feed,
+        )
+
+
+def newest(publications: tuple[Publication, ...]) -> Publication | None:
+    return publications[-1] if publications else None
+
+
+def find(publications: tuple[Publication, ...], feed: str, number: int) -> Publication:
+    for publication in publications:
+        if publication.publication == number:
+            return publication
+    numbers = ", ".join(str(p.publication) for p in publications) or "none"
+    raise UsageError(f"a publication is named by its number; {feed} has {numbers}, not {number}")
+
+
+def lineage(publications: tuple[Publication, ...]) -> tuple[Publication, ...]:
+    """The publications that the newest one stands on, oldest first; a rollback leaves out what it took back."""
+    by_number = {publication.publication: publication for publication in publications}
+    current, line = newest(publications), []
+    while current is not None:
+        line.append(current)
+        before = current.builds_on if current.restores is None else current.restores
+        current = by_number.get(before)
+    return tuple(reversed(line))
+
+
+def files_taken(line: Iterable[Publication]) -> dict[str, FileEntry]:
+    """Every file taken so far, by (source and) SHA-256."""
+    return {f"{entry.source}/{entry.sha256}": entry for p in line for entry in p.files if entry.status == "taken"}
+
+
+def files_seen(line: Iterable[Publication]) -> set[tuple[str, str, str]]:
+    """(source, path, sha256) of every file that stands in the ledger, taken or folded."""
+    return {(e.source, e.path, e.sha256) for p in line for e in p.files if e.status in ("taken", "folded")}
+
+
+def same_rows(publications: Iterable[Publication], table: str, version: int, other: int) -> bool:
+    """Whether two published versions of a table hold the same rows: no publication but maintenance lies between them."""
+    first: dict[int, int] = {}
+    before = None
+    for publication in publications:
+        state = publication.state(table)
+        if state is None:
+            continue
+        if publication.kind == "maintenance" and before is not None:
+            first.setdefault(state.version, first.get(before, before))
+        before = state.version
+    return first.get(version, version) == first.get(other, other)
+
+
+def ended(publications: Iterable[Publication]) -> int:
+    """The number up to which publications have ended; 0 while all are kept."""
+    return max((publication.ends for publication in publications), default=0)
+
+
+def decisions(line: Iterable[Publication]) -> tuple[Decision, ...]:
+    return tuple(decision for publication in line for decision in publication.decisions)
+
+
+def publish(spark: SparkSession, warehouse: Warehouse, publication: Publication) -> Publication:
+    """Appends the row, and reads it back: it stands exactly once, or this raises.
+
+    Two blind appends would both succeed. By Arrow, a commit stands on that of the publication before, so that the second
+    fails; by Spark, the transaction id (the number within the feed) refuses it in silence, so that only reading back tells who won.
+    """
+    # With its zone: Spark would take a time without one as the machine's own.
+    stamped = replace(publication, published_at=datetime.now(timezone.utc))
+    table = table_path(publication.feed)
+    before = version_of(warehouse, publication.feed)
+    set_torn_aside(spark, warehouse, table, before)
+    failpoint.reach("publication.before", publication.feed)
+    try:
+        if before is not None and _has_columns(warehouse, table, before):
+            _append(spark, warehouse, stamped)
+        else:
+            _append_by_spark(spark, warehouse, stamped)
+    except Exception as error:  # whatever Delta or the store says, the log tells the outcome
+        _confirm(warehouse, stamped, error)
+    else:
+        failpoint.reach("publication.after", publication.feed)
+        _confirm(warehouse, stamped, None)
+    failpoint.reach("publication.confirmed", publication.feed)
+    return stamped
+
+
+def _has_columns(warehouse: Warehouse, table: str, version: int) -> bool:
+    plain = plain_files(warehouse, table, version, most=None)
+    # In any order: columns that were added later stand last.
+    return plain is not None and sorted(map(repr, plain[0])) == sorted(map(repr, _struct_type()))
+
+
+def _struct_type() -> StructType:
+    from pyspark.sql.types import StructType
+
+    return cast(StructType, StructType.fromDDL(SCHEMA))
+
+
+def _append(spark: SparkSession, warehouse: Warehouse, publication: Publication) -> None:
+    """One row by Arrow, named by Delta's own commit: a tenth of the time of a Spark job, and of Delta's reading before one."""
+    import pyarrow as pa
+    from pyspark.sql.pandas.types import to_arrow_schema
+
+    table = table_path(publication.feed)
+    row = pa.Table.from_pylist([_to_row(publication)], to_arrow_schema(_struct_type()))
+    file = data_file.write_table(warehouse.path(table), row)
+    # Each commit is one publication, and version 0 the first.
+    built_on = publication.publication - 2
+    transaction.add_files(spark, warehouse.spark_path(table), built_on, [file], publication.run_id, _transaction_id(publication))
+
+
+def _append_by_spark(spark: SparkSession, warehouse: Warehouse, publication: Publication) -> None:
+    """Makes the ledger with its first publication, and gives one that an older release began the newest columns."""
+    name, number = _transaction_id(publication)
+    writer = spark.createDataFrame([_to_row(publication)], SCHEMA).coalesce(1).write.format("delta").mode("append")
+    writer = writer.option("txnAppId", name).option("txnVersion", number).option("userMetadata", publication.run_id)
+    writer.option("mergeSchema", "true").save(warehouse.spark_path(table_path(publication.feed)))
+
+
+def _transaction_id(publication: Publication) -> tuple[str, int]:
+    return f"strata/publications/{publication.feed}", publication.publication
+
+
+def _confirm(warehouse: Warehouse, publication: Publication, error: Exception | None) -> None:
+    what = f"publication {publication.publication} of {publication.feed}"
+    try:
+        standing = [p for p in read(warehouse, publication.feed) if p.publication == publication.publication]
+    except Exception as unreadable:
+        raise CommitUnknown(
+            f"the outcome of a publication must be read back; {what} was sent and the ledger cannot be read "
+            f"({type(unreadable).__name__}): nothing was cleaned up, run again to find out"
+        ) from error
+    if len(standing) == 1 and standing[0].run_id == publication.run_id:
+        return
+    if standing:
+        raise LeaseHeld(f"one run of a feed publishes at a time; {what} is run {standing[0].run_id}'s: run again")
+    if error is not None:
+        raise resource_trouble.explain(error) or StrataError(
+            f"{what} does not stand, and nothing was published; its commit ended with {' '.join(str(error).split())[:200]}: run again"
+        ) from error
+    raise CommitUnknown(f"{what} was sent and does not stand in the ledger: nothing was published, run again")
+
+
+def _to_row(publication: Publication) -> dict[str, Any]:
+    row = asdict(publication)
+    for name in LISTS:
+        row[name] = list(row[name])
+    return row
+
+
+def _from_row(row: dict[str, Any]) -> Publication:
+    kinds = {"tables": TableState, "files": FileEntry, "gates": GateEntry, "decisions": Decision}
+    # A column that an older release did not write is null, and means its default.
+    told = {name: value for name, value in row.items() if value is not None or name in ("restores", "published_at")}
+    parts = {name: tuple(kind(**_plain(item)) for item in row[name] or ()) for name, kind in kinds.items()}
+    return Publication(**{**told, **parts, "erasures": tuple(row.get("erasures") or ())})
+
+
+def _plain(item: dict[str, Any]) -> dict[str, Any]:
+    """Arrow gives maps as lists of pairs, and lists where the ledger means tuples."""
+    plain = dict(item)
+    for key in ("folds", "reasons", "built_from"):
+        if key in plain:
+            plain[key] = dict(plain[key] or ())
+    for key in ("slices", "expectations"):
+        if key in plain:
+            plain[key] = tuple(plain[key] or ())
+    for key in ("manifest", "quarantine_manifest"):
+        if key in plain:
+            plain[key] = plain[key] or ""
+    return plain

@@ -1,0 +1,1 @@
+"""Raw files: listed, fetched, looked at, read. Needs neither Spark nor pandas."""

@@ -1,0 +1,1 @@
+"""Files from elsewhere: places named by `--from`, and downloads."""

@@ -1,0 +1,1 @@
+"""The writing side: from a plan to a publication."""

@@ -1,0 +1,1 @@
+"""The reading side: published tables and rejected rows."""

@@ -1,0 +1,1 @@
+"""What looks after stored tables: doctor, maintenance, erasure."""

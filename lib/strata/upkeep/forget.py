@@ -1,0 +1,239 @@
+"""Forgets a person: in every layer, quarantine, history and old version, and proves it.
+
+1. The suppression list gets the person's entry, so that no later file brings them back.
+2. Bronze is written anew without their rows, which its gate folds; all that is computed from it follows, and
+   one publication shows the result. With it the older publications end.
+3. What only they referenced is removed.
+4. Every file left in the warehouse is decoded and searched for the person's pseudonyms and address.
+
+Stopped anywhere, it is asked for again and goes on where it was: the list tells what was begun, the ledger
+whether step 2 stands.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+from pyarrow import compute, parquet
+
+from strata import failpoint
+from strata.declare import protection as protect
+from strata.declare.feed import Feed
+from strata.declare.layout import Layout
+from strata.errors import BadFile, StrataError, UsageError
+from strata.fs import files
+from strata.lake.store import Store
+from strata.lake.vacuum import Freed
+from strata.lake.versions import Warehouse
+from strata.ledger import erasures as erasure
+from strata.ledger import lease
+from strata.ledger import publication as ledger
+from strata.ledger.erasures import Erasure
+from strata.raw.look import Look, look_all
+from strata.raw.read import Part, read_part
+from strata.run.plan import Erase, Looked, Options, make_plan
+from strata.run.run import new_run_id, run_feed
+from strata.upkeep.maintain import restore_all, vacuum_all
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+Say = Callable[[str], None]
+SHORTEST_TEXT = 6
+"""An identifier shorter than this is searched for by its pseudonyms only."""
+
+
+@dataclass(frozen=True, repr=False)
+class Person:
+    """Whom to forget, in every form in which they may stand anywhere; its text form shows none."""
+
+    entries: tuple[str, ...]
+    """In the suppression list: one a key, the current key's first."""
+    tokens: tuple[tuple[str, str, str], ...]
+    """(bronze table, column, pseudonym), for every key."""
+    texts: tuple[str, ...]
+    """Their identifier as it was given, and in its canonical form."""
+
+    @property
+    def needles(self) -> tuple[bytes, ...]:
+        """What no file may hold: texts, and pseudonyms without their key's label."""
+        digests = {token.partition(":")[2] for _, _, token in self.tokens}
+        # A few letters stand in many words.
+        return tuple(text.encode() for text in sorted({*[t for t in self.texts if len(t) >= SHORTEST_TEXT], *digests}))
+
+
+@dataclass
+class Forgotten:
+    """What was done, and what was looked through to prove it."""
+
+    erasure: Erasure
+    publication: int | None = None
+    freed: Freed = field(default_factory=Freed)
+    files: int = 0
+    bytes: int = 0
+    still_raw: dict[str, int] = field(default_factory=dict)
+    """Raw files that still hold the person, and in how many records."""
+
+
+def identify(feed: Feed, who: str) -> Person:
+    """The person behind an identifier; a UsageError where the feed knows no persons, or the text is no identifier."""
+    if not feed.identifying:
+        raise UsageError(f"a person is forgotten in a feed whose source contract says what identifies one; {feed.name} has no such field")
+    normal = {protect.normal_form(rule, who) for _, rule in feed.identifying} - {None}
+    if not normal:
+        raise UsageError(f"a person of {feed.name} is named by what identifies them, such as an e-mail address; what was given is none")
+    keys = protect.every_key()
+    return Person(
+        entries=tuple(protect.suppression_entry(key, text or "") for key in keys for text in sorted(map(str, normal))),
+        tokens=tuple(
+            (table, rule.column, token)
+            for key in keys
+            for table, rule in feed.identifying
+            if (token := protect.pseudonym_of(rule, key, who)) is not None
+        ),
+        texts=tuple(sorted({who.strip(), *map(str, normal)})),
+    )
+
+
+def forget(spark: SparkSession, warehouse: Warehouse, feed: Feed, person: Person, options: Options, say: Say) -> Forgotten:
+    """Forgets the person, or finishes where an earlier attempt was stopped; raises where the proof finds them still."""
+    begun = begin(warehouse, feed, person)
+    done = Forgotten(begun)
+    every = ledger.read(warehouse, feed.name)
+    if every and not any(begun.id in publication.erasures for publication in every):
+        done.publication = _purge(spark, warehouse, feed, person, replace(options, erase=Erase(begun.id, person.tokens)), say)
+    with lease.hold(spark, warehouse, feed.name, new_run_id()):
+        every = ledger.read(warehouse, feed.name)
+        if every:
+            restore_all(Store(spark, warehouse, begun.id), feed, every[-1])
+            done.freed = vacuum_all(warehouse, feed, every)
+        say("looking through every file that is left")
+        prove(warehouse, person, done)
+        failpoint.reach("proof.after", feed.name)
+        done.erasure = replace(begun, done_at=begun.done_at or _now())
+        erasure.write(warehouse, feed.name, done.erasure)
+    done.still_raw = still_raw(feed, person, options.raw)
+    return done
+
+
+def begin(warehouse: Warehouse, feed: Feed, person: Person) -> Erasure:
+    """The person's erasure: the one begun before, or a new one, whose entry is written first of all."""
+    known = next((e for e in erasure.read(warehouse, feed.name) if set(e.entries) & set(person.entries)), None)
+    if known is not None:
+        return known
+    label = person.entries[0].partition(":")[0]
+    begun = Erasure(new_run_id(), tuple(entry for entry in person.entries if entry.startswith(f"{label}:")), _now())
+    failpoint.reach("suppress.before", feed.name)
+    erasure.write(warehouse, feed.name, begun)
+    failpoint.reach("suppress.after", feed.name)
+    return begun
+
+
+def _purge(spark: SparkSession, warehouse: Warehouse, feed: Feed, person: Person, options: Options, say: Say) -> int | None:
+    """Recomputes the tables that know the person, and what comes from them, without them; gives the publication."""
+    latest = ledger.read(warehouse, feed.name)[-1]
+    tables = tuple(sorted({table for table, _, _ in person.tokens if latest.state(table)}))
+    options = replace(options, tables=tables)
+    params = {**feed.default_params(), **json.loads(latest.params)}
+    plan = make_plan(feed, params, warehouse, options, Looked())
+    report = run_feed(spark, warehouse, plan, options, say)
+    return report.publication.publication if report.publication else None
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+
+
+# --- the proof -------------------------------------------------------------------------------------
+
+
+def prove(warehouse: Warehouse, person: Person, done: Forgotten) -> None:
+    """Decodes every file of the warehouse and searches it; raises, and names the files, where any holds the person."""
+    failpoint.reach("proof.before", done.erasure.id)
+    found = []
+    for name, size in sorted(files.walk(warehouse.root).items()):
+        uri = f"{warehouse.root}/{name}"
+        done.files, done.bytes = done.files + 1, done.bytes + size
+        if _holds(uri, person.needles):
+            found.append(name)
+    if found:
+        raise StrataError(
+            f"nobody who was forgotten may stand in any file; {len(found)} files still hold the person: {', '.join(found[:5])}: "
+            "remove what no feed makes any more, run the feeds that read these tables, then ask again",
+            files=found,
+        )
+
+
+def _holds(uri: str, needles: tuple[bytes, ...]) -> bool:
+    try:
+        content = files.read_bytes(uri)
+    except BadFile:
+        if files.exists(uri):
+            raise
+        return False  # Another feed's run has taken it back meanwhile.
+    folded = content.lower()
+    if any(needle.lower() in folded for needle in needles):
+        return True
+    # The bytes of a Parquet file are compressed: its values are searched.
+    if not content.startswith(b"PAR1"):
+        return False
+    file = parquet.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
+    groups = (file.read_row_group(number) for number in range(file.metadata.num_row_groups))
+    texts = [needle.decode() for needle in needles]
+    return any(_any_match(column, text) for group in groups for column in group.columns for text in texts)
+
+
+def _any_match(values: pa.ChunkedArray, text: str) -> bool:
+    return any(
+        compute.any(compute.match_substring(leaf, text, ignore_case=True)).as_py()
+        for chunk in values.chunks
+        for leaf in _leaves(chunk)
+        if len(leaf)
+    )
+
+
+def _leaves(values: pa.Array) -> Iterator[pa.Array]:
+    """Every text within an array, however deep; bytes are taken as text too."""
+    kind = values.type
+    if pa.types.is_struct(kind):
+        for part in values.flatten():
+            yield from _leaves(part)
+    elif pa.types.is_map(kind):
+        yield from _leaves(values.keys)
+        yield from _leaves(values.items)
+    elif pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        yield from _leaves(values.flatten())
+    elif pa.types.is_dictionary(kind):
+        yield from _leaves(values.dictionary)
+    elif pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_binary(kind):
+        yield values
+
+
+def still_raw(feed: Feed, person: Person, raw: str) -> dict[str, int]:
+    """The raw files in which the person still stands, with the number of their records: they are the user's to change."""
+    found: dict[str, int] = {}
+    for source in sorted({layout.source for layout in feed.layouts if layout.identifying}):
+        layouts = {layout.name: layout for layout in feed.layouts if layout.source == source}
+        try:
+            listed, _ = files.list_raw(raw, feed.name, source)
+        except UsageError:  # No raw folder here.
+            continue
+        for seen in (seen for file in listed for seen in look_all(file, tuple(layouts.values())).looks):
+            count = _records_of(feed, layouts[seen.layout], seen, person)
+            if count:
+                found[f"{source}/{seen.path}"] = count
+    return found
+
+
+def _records_of(feed: Feed, layout: Layout, seen: Look, person: Person) -> int:
+    if not layout.identifying:
+        return 0
+    entries = frozenset(person.entries)
+    columns = tuple(name for name in feed.contract(layout.table).columns if not name.startswith("_"))
+    batches = (b for chunk in seen.chunks for b in read_part(Part(seen, chunk, layout), columns, suppressed=entries))
+    return sum(compute.sum(batch.column(protect.FORGOTTEN)).as_py() or 0 for batch in batches)
