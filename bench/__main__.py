@@ -13,7 +13,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("name", nargs="?", choices=sorted(BENCHMARKS), help="default: all")
     parser.add_argument("--rows", type=int, default=20_000_000, help="of the gate's table")
-    parser.add_argument("--scale", type=float, default=1.0, help="of commerce: 1 is 20 million order lines")
+    parser.add_argument(
+        "--scale", type=float, default=1.0, help="of commerce: 1 is 20 million order lines"
+    )
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
     if arguments.name in (None, "gate"):

@@ -1,8 +1,10 @@
-"""Commerce side by side: files to published gold by Strata with its gates, by plain Spark, by that with stock GX, by DuckDB,
-and by adidas/lakehouse-engine where that is installed (`commerce_lakehouse_engine`).
+"""Commerce side by side: files to published gold by Strata with its gates, by plain Spark, by that
+with stock GX, by DuckDB, and by adidas/lakehouse-engine where that is installed
+(`commerce_lakehouse_engine`).
 
-Each way runs in a process of its own, one after the other in alternating rounds, and tells its seconds (without the start
-of Python and Spark) and its peak memory. Revenue must agree to the cent, or the benchmark fails.
+Each way runs in a process of its own, one after the other in alternating rounds, and tells its
+seconds (without the start of Python and Spark) and its peak memory. Revenue must agree to the cent,
+or the benchmark fails.
 """
 
 from __future__ import annotations
@@ -21,13 +23,24 @@ from pathlib import Path
 
 from bench import commerce_data, commerce_lakehouse_engine
 
-WAYS = ("strata", "strata one more day", "plain", "plain and stock GX", "duckdb", "lakehouse-engine")
+WAYS = (
+    "strata",
+    "strata one more day",
+    "plain",
+    "plain and stock GX",
+    "duckdb",
+    "lakehouse-engine",
+)
 
 
 def main(scale: float, rounds: int, ways: tuple[str, ...] = WAYS) -> None:
     """Prints the medians of each way, and the ratios to plain Spark."""
     if "lakehouse-engine" in ways and commerce_lakehouse_engine.FOLDER is None:
-        print("lakehouse-engine: left out; bench/commerce_lakehouse_engine.py tells how to install it", file=sys.stderr)
+        print(
+            "lakehouse-engine: left out; bench/commerce_lakehouse_engine.py tells how to "
+            "install it",
+            file=sys.stderr,
+        )
         ways = tuple(way for way in ways if way != "lakehouse-engine")
     folder = Path(tempfile.mkdtemp(prefix="strata-bench-"))
     try:
@@ -36,8 +49,16 @@ def main(scale: float, rounds: int, ways: tuple[str, ...] = WAYS) -> None:
         for number in range(rounds):
             for way in ways:
                 # One more day comes on top of the warehouse that the full load has just left.
-                target = folder / f"{number}-strata" if way.startswith("strata") else folder / f"{number}-{way.replace(' ', '-')}"
-                with _next_day(folder / "raw", scale) if way == "strata one more day" else nullcontext():
+                target = (
+                    folder / f"{number}-strata"
+                    if way.startswith("strata")
+                    else folder / f"{number}-{way.replace(' ', '-')}"
+                )
+                with (
+                    _next_day(folder / "raw", scale)
+                    if way == "strata one more day"
+                    else nullcontext()
+                ):
                     told[way].append(_in_process(way, folder / "raw", target))
             for target in folder.glob(f"{number}-*"):
                 shutil.rmtree(target)
@@ -48,7 +69,9 @@ def main(scale: float, rounds: int, ways: tuple[str, ...] = WAYS) -> None:
 
 @contextmanager
 def _next_day(raw: Path, scale: float) -> Iterator[None]:
-    """With one more day's files beside the others, as it comes to a user; they are taken away for the next way."""
+    """With one more day's files beside the others, as it comes to a user; they are taken away for
+    the next way.
+    """
     before = set(raw.rglob("*.csv"))
     commerce_data.make_next_day(raw, scale, seed=7)
     try:
@@ -60,9 +83,14 @@ def _next_day(raw: Path, scale: float) -> Iterator[None]:
 
 def _in_process(way: str, raw: Path, target: Path) -> dict[str, float]:
     target.mkdir(exist_ok=True)
-    code = f"from pathlib import Path; from bench import commerce; commerce.run_way({way!r}, Path({str(raw)!r}), Path({str(target)!r}))"
+    code = (
+        f"from pathlib import Path; from bench import commerce; commerce.run_way({way!r}, "
+        f"Path({str(raw)!r}), Path({str(target)!r}))"
+    )
     environment = commerce_lakehouse_engine.environment() if way == "lakehouse-engine" else None
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True
+    )
     if done.returncode:
         raise SystemExit(f"{way}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
     answer: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
@@ -71,29 +99,45 @@ def _in_process(way: str, raw: Path, target: Path) -> dict[str, float]:
 
 
 def _tell(scale: float, rounds: int, told: dict[str, list[dict[str, float]]]) -> None:
-    full = {way: {row["cents"] for row in rows} for way, rows in told.items() if way != "strata one more day"}
+    full = {
+        way: {row["cents"] for row in rows}
+        for way, rows in told.items()
+        if way != "strata one more day"
+    }
     if len(set().union(*full.values())) != 1:
         raise SystemExit(f"every way must find the same revenue; found, in cents, {full}")
-    base = statistics.median(row["seconds"] for row in told.get("plain", [{"seconds": float("nan")}]))
+    base = statistics.median(
+        row["seconds"] for row in told.get("plain", [{"seconds": float("nan")}])
+    )
     size = commerce_data.size_of(scale)
-    print(f"{size.lines:,} lines of {size.orders:,} orders, {rounds} rounds; median seconds, ratio to plain, peak memory")
+    print(
+        f"{size.lines:,} lines of {size.orders:,} orders, {rounds} rounds; median seconds, "
+        "ratio to plain, peak memory"
+    )
     for way, rows in told.items():
         seconds = statistics.median(row["seconds"] for row in rows)
-        print(f"{way:22} {seconds:8.1f} s  {seconds / base:5.2f}  {max(row['gib'] for row in rows):5.1f} GiB")
+        print(
+            f"{way:22} {seconds:8.1f} s  {seconds / base:5.2f}  "
+            f"{max(row['gib'] for row in rows):5.1f} GiB"
+        )
 
 
-# --- one way, in its own process -------------------------------------------------------------------
+# --- one way, in its own process -----------------------------------------------------------------
 
 
 def run_way(way: str, raw: Path, target: Path) -> None:
-    """Runs one way and prints its seconds, its peak memory and the counted revenue in cents, as JSON."""
+    """Runs one way and prints its seconds, its peak memory and the counted revenue in cents, as
+    JSON.
+    """
     if way == "duckdb":
         from bench import commerce_duckdb
 
         started = time.monotonic()
         connection = commerce_duckdb.build(raw, target)
         seconds = time.monotonic() - started
-        found = connection.execute("select cast(sum(revenue) * 100 as bigint) from daily_product_sales").fetchone()
+        found = connection.execute(
+            "select cast(sum(revenue) * 100 as bigint) from daily_product_sales"
+        ).fetchone()
         _print(seconds, _peak("self"), found[0] if found else None)
         return
     from strata.gate import gate
@@ -117,7 +161,12 @@ def run_way(way: str, raw: Path, target: Path) -> None:
     if way == "plain and stock GX":
         _validate(spark, paths)
     seconds = time.monotonic() - started
-    total = spark.read.format("delta").load(paths["gold_daily_product_sales"]).selectExpr("sum(cents)").collect()[0][0]
+    total = (
+        spark.read.format("delta")
+        .load(paths["gold_daily_product_sales"])
+        .selectExpr("sum(cents)")
+        .collect()[0][0]
+    )
     _print(seconds, _peak(java), total)
 
 
@@ -130,17 +179,23 @@ def _run_strata(spark: object, raw: Path, target: Path) -> tuple[int, float]:
     started = time.monotonic()
     feed, warehouse, options = load_feed("commerce"), Warehouse(str(target)), Options(str(raw))
     plan = make_plan(feed, feed.default_params(), warehouse, options)
-    published = run_feed(spark, warehouse, plan, options, lambda text: print(text, file=sys.stderr)).publication  # type: ignore[arg-type]
+    published = run_feed(
+        spark, warehouse, plan, options, lambda text: print(text, file=sys.stderr)
+    ).publication  # type: ignore[arg-type]
     seconds = time.monotonic() - started
     if published is None:
         raise SystemExit("the run published nothing")
     state = published.state("gold.commerce_trends")
-    months = read_arrow(warehouse, "gold.commerce_trends", state.version).to_pylist() if state else []
+    months = (
+        read_arrow(warehouse, "gold.commerce_trends", state.version).to_pylist() if state else []
+    )
     return sum(int(row["revenue"] * 100) for row in months if row["period"] == "month"), seconds
 
 
 def _validate(spark: object, paths: dict[str, str]) -> None:
-    """The suites' expectations that plain tables can answer, by stock Great Expectations on each written table."""
+    """The suites' expectations that plain tables can answer, by stock Great Expectations on each
+    written table.
+    """
     from strata.gate import gate
 
     gx = gate.library()
@@ -149,14 +204,23 @@ def _validate(spark: object, paths: dict[str, str]) -> None:
     for name, path in paths.items():
         frame = spark.read.format("delta").load(path)  # type: ignore[attr-defined]
         asked = [gate._build(rule) for rule in commerce_lakehouse_engine.rules(name, frame)]
-        batch = context.data_sources.add_spark(name).add_dataframe_asset(name).add_batch_definition_whole_dataframe(name)
-        batch.get_batch({"dataframe": frame}).validate(gx.ExpectationSuite(name, expectations=asked), result_format="BOOLEAN_ONLY")
+        batch = (
+            context.data_sources.add_spark(name)
+            .add_dataframe_asset(name)
+            .add_batch_definition_whole_dataframe(name)
+        )
+        batch.get_batch({"dataframe": frame}).validate(
+            gx.ExpectationSuite(name, expectations=asked), result_format="BOOLEAN_ONLY"
+        )
 
 
 def _peak(process: str) -> float:
     """The peak of a process's memory, in GiB."""
     status = Path(f"/proc/{process}/status").read_text()
-    return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))) / 2**20
+    return (
+        int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")))
+        / 2**20
+    )
 
 
 def _print(seconds: float, gib: float, cents: object) -> None:

@@ -1,7 +1,9 @@
-"""Made-up raw files of a shop, at any scale, the same for the same seed, with a known number of faults of each kind.
+"""Made-up raw files of a shop, at any scale, the same for the same seed, with a known number of
+faults of each kind.
 
-At scale 1: 500 categories, 100,000 products, 1,000,000 customers, 5,000,000 orders and 20,000,000 lines over a year,
-about 1 GB. A further delivery holds one more day: its orders, and new states of some earlier ones.
+At scale 1: 500 categories, 100,000 products, 1,000,000 customers, 5,000,000 orders and 20,000,000
+lines over a year, about 1 GB. A further delivery holds one more day: its orders, and new states of
+some earlier ones.
 """
 
 from __future__ import annotations
@@ -43,11 +45,18 @@ class Size:
 
 def size_of(scale: float) -> Size:
     """The size at a scale, by which all but the categories grow."""
-    return Size(500, max(20, int(100_000 * scale)), max(50, int(1_000_000 * scale)), max(200, int(5_000_000 * scale)))
+    return Size(
+        500,
+        max(20, int(100_000 * scale)),
+        max(50, int(1_000_000 * scale)),
+        max(200, int(5_000_000 * scale)),
+    )
 
 
 def make(raw: Path, scale: float, seed: int, faults: bool = True) -> dict[str, int]:
-    """Writes the full load below `raw`/commerce/…, as the delivery of the day before the first; counts the faults planted."""
+    """Writes the full load below `raw`/commerce/…, as the delivery of the day before the first;
+    counts the faults planted.
+    """
     size, chance = size_of(scale), np.random.default_rng(seed)
     writer = _Writer(raw, FIRST_DAY + dt.timedelta(DAYS))
     planted: dict[str, int] = {}
@@ -56,12 +65,16 @@ def make(raw: Path, scale: float, seed: int, faults: bool = True) -> dict[str, i
     writer.write("customers", _customers(size, chance))
     writer.write("orders", _orders(size, chance, planted if faults else None))
     writer.write("order_items", _lines(size, chance, planted if faults else None))
-    (raw / "commerce_faults.json").write_text(json.dumps(planted, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    (raw / "commerce_faults.json").write_text(
+        json.dumps(planted, indent=1, sort_keys=True) + "\n", encoding="utf-8"
+    )
     return planted
 
 
 def make_next_day(raw: Path, scale: float, seed: int) -> None:
-    """Adds the delivery of one more day: a day's orders with their lines, new customers, a few late states and corrections."""
+    """Adds the delivery of one more day: a day's orders with their lines, new customers, a few late
+    states and corrections.
+    """
     size, chance = size_of(scale), np.random.default_rng(seed + 1)
     day = DAYS
     writer = _Writer(raw, FIRST_DAY + dt.timedelta(day + 1))
@@ -74,7 +87,12 @@ def make_next_day(raw: Path, scale: float, seed: int) -> None:
         iter(
             [
                 _order_table(new, customers, np.full(orders, day), np.full(orders, "pending")),
-                _order_table(late, _customer_of(late, size), _day_of(late, size), np.full(len(late), "cancelled")),
+                _order_table(
+                    late,
+                    _customer_of(late, size),
+                    _day_of(late, size),
+                    np.full(len(late), "cancelled"),
+                ),
             ]
         ),
     )
@@ -97,7 +115,7 @@ class _Writer:
                 out.write_table(piece)
 
 
-# --- the parts -------------------------------------------------------------------------------------
+# --- the parts -----------------------------------------------------------------------------------
 
 
 def _text(values: np.ndarray) -> pa.Array:
@@ -107,15 +125,25 @@ def _text(values: np.ndarray) -> pa.Array:
 def _money(cents: np.ndarray) -> pa.Array:
     """Cents as text with two decimals."""
     whole, rest = np.divmod(cents, 100)
-    return pa.array(np.char.add(np.char.add(whole.astype("U9"), "."), np.char.zfill(rest.astype("U2"), 2)))
+    return pa.array(
+        np.char.add(np.char.add(whole.astype("U9"), "."), np.char.zfill(rest.astype("U2"), 2))
+    )
 
 
 def _dates(days: np.ndarray) -> pa.Array:
     return pa.array(np.datetime64(FIRST_DAY) + days.astype("timedelta64[D]")).cast(pa.string())
 
 
-def _plant(column: pa.Array, kind: str, value: str | None, chance: np.random.Generator, planted: dict[str, int] | None) -> pa.Array:
-    """The column with some values replaced; counts them under the fault's name. Each row has one fault at most by the caller's care."""
+def _plant(
+    column: pa.Array,
+    kind: str,
+    value: str | None,
+    chance: np.random.Generator,
+    planted: dict[str, int] | None,
+) -> pa.Array:
+    """The column with some values replaced; counts them under the fault's name. Each row has one
+    fault at most by the caller's care.
+    """
     if planted is None:
         return column
     rows = len(column)
@@ -135,7 +163,13 @@ def _plant(column: pa.Array, kind: str, value: str | None, chance: np.random.Gen
 def _categories(size: Size) -> pa.Table:
     ids = np.arange(1, size.categories + 1)
     # Twenty at the top, each with branches of two levels below.
-    parents = pa.array([None if n <= 20 else str((n - 1) % 20 + 1 if n <= 120 else (n - 1) % 100 + 21) for n in ids], pa.string())
+    parents = pa.array(
+        [
+            None if n <= 20 else str((n - 1) % 20 + 1 if n <= 120 else (n - 1) % 100 + 21)
+            for n in ids
+        ],
+        pa.string(),
+    )
     return pa.table(
         {
             "category_id": _text(ids),
@@ -149,7 +183,8 @@ def _categories(size: Size) -> pa.Table:
 def _products(size: Size, chance: np.random.Generator, planted: dict[str, int] | None) -> pa.Table:
     ids = np.arange(1, size.products + 1)
     categories = _text(chance.integers(1, size.categories + 1, size.products))
-    # What refers to such a product is rejected too, so the last ones get the fault, which no line names.
+    # What refers to such a product is rejected too, so the last ones get the fault, which no line
+    # names.
     names = pa.array(np.char.add("Product, no. ", ids.astype("U8")))
     return pa.table(
         {
@@ -180,7 +215,9 @@ def _customers(size: Size, chance: np.random.Generator) -> Iterator[pa.Table]:
 
 
 def _mixed(numbers: np.ndarray, salt: int) -> np.ndarray:
-    """A fixed scattering of whole numbers (the finaliser of MurmurHash3): the same for a number wherever it is used."""
+    """A fixed scattering of whole numbers (the finaliser of MurmurHash3): the same for a number
+    wherever it is used.
+    """
     x = numbers.astype(np.uint64) + np.uint64(salt * 0x9E3779B9)
     x ^= x >> np.uint64(33)
     x *= np.uint64(0xFF51AFD7ED558CCD)
@@ -200,7 +237,9 @@ def _price_of(products: np.ndarray) -> np.ndarray:
     return 99 + _mixed(products, 2) % 20_000
 
 
-def _orders(size: Size, chance: np.random.Generator, planted: dict[str, int] | None) -> Iterator[pa.Table]:
+def _orders(
+    size: Size, chance: np.random.Generator, planted: dict[str, int] | None
+) -> Iterator[pa.Table]:
     for start in range(0, size.orders, _PIECE):
         ids = np.arange(start, min(start + _PIECE, size.orders))
         status = STATUSES[chance.choice(len(STATUSES), len(ids), p=_STATUS_SHARES)]
@@ -210,15 +249,28 @@ def _orders(size: Size, chance: np.random.Generator, planted: dict[str, int] | N
             ("order_date that is no date", "order_date", "2024-13-45"),
             ("status that is none", "status", "lost"),
         ):
-            table = _replace(table, column, _plant(table[column].combine_chunks(), kind, value, chance, planted))
+            table = _replace(
+                table, column, _plant(table[column].combine_chunks(), kind, value, chance, planted)
+            )
         yield table
 
 
-def _order_table(ids: np.ndarray, customers: np.ndarray, days: np.ndarray, status: np.ndarray) -> pa.Table:
-    return pa.table({"order_id": _text(ids), "customer_id": _text(customers), "order_date": _dates(days), "status": pa.array(status)})
+def _order_table(
+    ids: np.ndarray, customers: np.ndarray, days: np.ndarray, status: np.ndarray
+) -> pa.Table:
+    return pa.table(
+        {
+            "order_id": _text(ids),
+            "customer_id": _text(customers),
+            "order_date": _dates(days),
+            "status": pa.array(status),
+        }
+    )
 
 
-def _lines(size: Size, chance: np.random.Generator, planted: dict[str, int] | None) -> Iterator[pa.Table]:
+def _lines(
+    size: Size, chance: np.random.Generator, planted: dict[str, int] | None
+) -> Iterator[pa.Table]:
     for start in range(0, size.lines, _PIECE):
         table = _line_table(np.arange(start, min(start + _PIECE, size.lines)), chance, size)
         for kind, column, value in (
@@ -229,7 +281,9 @@ def _lines(size: Size, chance: np.random.Generator, planted: dict[str, int] | No
             ("unit_price with a comma", "unit_price", "1,99"),
             ("negative discount", "discount", "-0.50"),
         ):
-            table = _replace(table, column, _plant(table[column].combine_chunks(), kind, value, chance, planted))
+            table = _replace(
+                table, column, _plant(table[column].combine_chunks(), kind, value, chance, planted)
+            )
         if planted is not None:
             again = max(1, table.num_rows * _FAULTS_A_MILLION // 1_000_000)
             planted["line told twice"] = planted.get("line told twice", 0) + again

@@ -1,7 +1,9 @@
-"""Commerce by another program: the same raw files to the same tables in DuckDB, without gates, ledger or history.
+"""Commerce by another program: the same raw files to the same tables in DuckDB, without gates,
+ledger or history.
 
-Also the tests' oracle: nothing of the library is used. Later deliveries supersede, equal records fold; records that
-differ without an order, broken values and orphans are left out, as the library rejects them.
+Also the tests' oracle: nothing of the library is used. Later deliveries supersede, equal records
+fold; records that differ without an order, broken values and orphans are left out, as the library
+rejects them.
 """
 
 from __future__ import annotations
@@ -11,7 +13,11 @@ from pathlib import Path
 
 import duckdb
 
-_MONEY, _WHOLE, _DATE = r"-?[0-9]{1,8}([.][0-9]{1,4}0*)?", r"-?[0-9]{1,9}", r"[0-9]{4}-[0-9]{2}-[0-9]{2}([ T].*)?"
+_MONEY, _WHOLE, _DATE = (
+    r"-?[0-9]{1,8}([.][0-9]{1,4}0*)?",
+    r"-?[0-9]{1,9}",
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}([ T].*)?",
+)
 
 # Every source as text, with the day of its delivery.
 _READ = """
@@ -114,15 +120,23 @@ _RESOLVED = """
         and row_number() over (partition by order_id, order_item_id order by delivery desc) = 1"""
 
 
-def build(raw: Path, target: Path | None = None, tell: Callable[[str], None] = lambda _: None) -> duckdb.DuckDBPyConnection:
-    """Builds the tables of `raw`/commerce; with a target also as Parquet files there, sources included."""
+def build(
+    raw: Path, target: Path | None = None, tell: Callable[[str], None] = lambda _: None
+) -> duckdb.DuckDBPyConnection:
+    """Builds the tables of `raw`/commerce; with a target also as Parquet files there, sources
+    included.
+    """
     connection = duckdb.connect(str(target / "work.duckdb") if target else ":memory:")
     for source in ("product_categories", "products", "customers", "orders", "order_items"):
-        connection.execute(_READ.format(kind="table" if target else "view", source=source, folder=raw / "commerce"))
+        connection.execute(
+            _READ.format(kind="table" if target else "view", source=source, folder=raw / "commerce")
+        )
         _keep(connection, f"raw_{source}", target)
         tell(source)
     for name, query in TABLES.items():
-        connection.execute(f"create or replace table {name} as {query.replace('{latest}', _RESOLVED)}")
+        connection.execute(
+            f"create or replace table {name} as {query.replace('{latest}', _RESOLVED)}"
+        )
         _keep(connection, name, target)
         tell(name)
     return connection
@@ -130,4 +144,6 @@ def build(raw: Path, target: Path | None = None, tell: Callable[[str], None] = l
 
 def _keep(connection: duckdb.DuckDBPyConnection, name: str, target: Path | None) -> None:
     if target:
-        connection.execute(f"copy {name} to '{target / name}.parquet' (format parquet, compression zstd)")
+        connection.execute(
+            f"copy {name} to '{target / name}.parquet' (format parquet, compression zstd)"
+        )

@@ -1,13 +1,16 @@
-"""Commerce by adidas/lakehouse-engine: the transforms of `commerce_plain`, one configuration a table, its rules by the engine's validator.
+"""Commerce by adidas/lakehouse-engine: the transforms of `commerce_plain`, one configuration a
+table, its rules by the engine's validator.
 
-The engine runs on Strata's Spark and Delta, with the Great Expectations that it asks for. Its other requirements would put
-an older numpy before the one that Arrow needs, so that it is installed with those only that Strata lacks:
+The engine runs on Strata's Spark and Delta, with the Great Expectations that it asks for. Its other
+requirements would put an older numpy before the one that Arrow needs, so that it is installed with
+those only that Strata lacks:
 
     pip install --no-deps --target FOLDER lakehouse-engine==1.26.1 great-expectations==1.3.13 'marshmallow<4' 'posthog<4' \\
         backoff monotonic distro pendulum==3.0.0 time-machine==2.16.0 tenacity 'setuptools<81'
     LAKEHOUSE_ENGINE=FOLDER python -m bench commerce
 
-A rule that fails is told and stops nothing: the engine can tag rows that break one, but keeps them in the table.
+A rule that fails is told and stops nothing: the engine can tag rows that break one, but keeps them
+in the table.
 """
 
 from __future__ import annotations
@@ -26,7 +29,10 @@ FOLDER = os.environ.get("LAKEHOUSE_ENGINE")
 
 def environment() -> dict[str, str]:
     """Of a process that takes the engine's packages before Strata's; Spark's are not among them."""
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (FOLDER, os.environ.get("PYTHONPATH"))))}
+    return {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(filter(None, (FOLDER, os.environ.get("PYTHONPATH")))),
+    }
 
 
 def build(spark: SparkSession, raw: Path, target: Path) -> dict[str, str]:
@@ -56,7 +62,9 @@ def configuration(name: str, frame: DataFrame, target: Path) -> dict[str, Any]:
         "dq_functions": [{"function": rule.type, "args": rule.kwargs} for rule in asked],
     }
     return {
-        "input_specs": [{"spec_id": "made", "read_type": "batch", "data_format": "dataframe", "df_name": frame}],
+        "input_specs": [
+            {"spec_id": "made", "read_type": "batch", "data_format": "dataframe", "df_name": frame}
+        ],
         "dq_specs": [validation] if asked else [],
         "output_specs": [
             {
@@ -75,4 +83,8 @@ def rules(name: str, frame: DataFrame) -> list[Expectation]:
     from strata.declare.suite import load_suite
 
     layer, noun = name.split("_", 1)
-    return [e for e in load_suite(f"{layer}.commerce_{noun}").expectations if e.columns and set(e.columns) <= set(frame.columns)]
+    return [
+        e
+        for e in load_suite(f"{layer}.commerce_{noun}").expectations
+        if e.columns and set(e.columns) <= set(frame.columns)
+    ]

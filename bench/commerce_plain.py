@@ -1,7 +1,9 @@
-"""Commerce as an expert would write it in plain PySpark and Delta: the same tables, no gate, no ledger, no quarantine.
+"""Commerce as an expert would write it in plain PySpark and Delta: the same tables, no gate, no
+ledger, no quarantine.
 
-Broken rows and orphans are filtered out, lines told twice are dropped by their key. Tuned: money in whole cents, products
-broadcast, distinct orders counted by two groupings in place of `count(distinct)`.
+Broken rows and orphans are filtered out, lines told twice are dropped by their key. Tuned: money in
+whole cents, products broadcast, distinct orders counted by two groupings in place of
+`count(distinct)`.
 """
 
 from __future__ import annotations
@@ -19,8 +21,12 @@ Save = Callable[[str, DataFrame], None]
 """Writes a table, by its name."""
 
 
-def build(spark: SparkSession, raw: Path, target: Path, write: Save | None = None) -> dict[str, str]:
-    """Builds bronze, silver and gold below `target`; gives each table's path. `write` is used in place of Delta's own writer."""
+def build(
+    spark: SparkSession, raw: Path, target: Path, write: Save | None = None
+) -> dict[str, str]:
+    """Builds bronze, silver and gold below `target`; gives each table's path. `write` is used in
+    place of Delta's own writer.
+    """
     paths: dict[str, str] = {}
 
     def save(name: str, frame: DataFrame) -> DataFrame:
@@ -38,17 +44,29 @@ def build(spark: SparkSession, raw: Path, target: Path, write: Save | None = Non
 
     categories = bronze["product_categories"].alias("c")
     for _ in range(3):  # Each step climbs one level; the generator makes three.
-        above = bronze["product_categories"].select(F.col("category_id").alias("_id"), F.col("parent_category_id").alias("_up"))
+        above = bronze["product_categories"].select(
+            F.col("category_id").alias("_id"), F.col("parent_category_id").alias("_up")
+        )
         top = "top" if "top" in categories.columns else "category_id"
         climbed = categories.join(F.broadcast(above), F.col(top) == F.col("_id"), "left")
         categories = climbed.withColumn("top", F.coalesce("_up", top)).drop("_id", "_up")
-    products = save("silver_products", bronze["products"].join(F.broadcast(categories.select("category_id", "top")), "category_id"))
+    products = save(
+        "silver_products",
+        bronze["products"].join(
+            F.broadcast(categories.select("category_id", "top")), "category_id"
+        ),
+    )
     customers = save("silver_customers", bronze["customers"].select("customer_id", "country"))
     statuses = ("pending", "shipped", "delivered", "cancelled", "returned")
     orders = save(
         "silver_orders",
         bronze["orders"]
-        .select("order_id", "customer_id", F.expr("try_cast(order_date as date)").alias("order_date"), "status")
+        .select(
+            "order_id",
+            "customer_id",
+            F.expr("try_cast(order_date as date)").alias("order_date"),
+            "status",
+        )
         .where(F.col("order_date").isNotNull() & F.col("status").isin(*statuses))
         .join(customers.select("customer_id"), "customer_id", "left_semi")
         .dropDuplicates(["order_id"])
@@ -64,12 +82,19 @@ def build(spark: SparkSession, raw: Path, target: Path, write: Save | None = Non
         .dropDuplicates(["order_id", "order_item_id"])
         .join(orders, "order_id")
         .join(F.broadcast(products.select("product_id", "category_id")), "product_id")
-        .withColumn("cents", F.expr("(price * quantity - discount + if(price * quantity < discount, -50, 50)) div 100")),
+        .withColumn(
+            "cents",
+            F.expr(
+                "(price * quantity - discount + if(price * quantity < discount, -50, 50)) div 100"
+            ),
+        ),
     )
     revenue = save(
         "gold_order_revenue",
         lines.groupBy("order_id", "customer_id", "order_date", "status", "is_counted").agg(
-            F.count("*").alias("lines"), F.sum("quantity").alias("units"), F.sum("cents").alias("cents")
+            F.count("*").alias("lines"),
+            F.sum("quantity").alias("units"),
+            F.sum("cents").alias("cents"),
         ),
     )
     sold = lines.where("is_counted")
@@ -89,7 +114,11 @@ def build(spark: SparkSession, raw: Path, target: Path, write: Save | None = Non
         .crossJoin(F.broadcast(newest)),
     )
     parts = F.explode(F.array(F.trunc("order_date", "month"), F.trunc("order_date", "week")))
-    days = revenue.where(counted).groupBy("order_date").agg(F.sum("cents").alias("cents"), F.count("*").alias("orders"))
+    days = (
+        revenue.where(counted)
+        .groupBy("order_date")
+        .agg(F.sum("cents").alias("cents"), F.count("*").alias("orders"))
+    )
     save(
         "gold_trends",
         days.select(parts.alias("start"), "cents", "orders")
@@ -107,7 +136,9 @@ def build(spark: SparkSession, raw: Path, target: Path, write: Save | None = Non
 
 
 def _daily(sold: DataFrame, name: str) -> DataFrame:
-    by_order = sold.groupBy("order_date", name, "order_id").agg(F.sum("quantity").alias("units"), F.sum("cents").alias("cents"))
+    by_order = sold.groupBy("order_date", name, "order_id").agg(
+        F.sum("quantity").alias("units"), F.sum("cents").alias("cents")
+    )
     return by_order.groupBy("order_date", name).agg(
         F.sum("units").alias("units"), F.sum("cents").alias("cents"), F.count("*").alias("orders")
     )

@@ -1,4 +1,6 @@
-"""spark-submit jobs/residents.py [--raw DIR] [--warehouse DIR] [--as-of DATE] [--suppress-below N]: the residents feed."""
+"""spark-submit jobs/residents.py [--raw DIR] [--warehouse DIR] [--as-of DATE] [--suppress-below N]:
+the residents feed.
+"""
 
 import sys
 

@@ -1,4 +1,6 @@
-"""spark-submit jobs/soil.py [--raw DIR] [--warehouse DIR] [--samples N] [--seed N] …: the soil feed, raw to gold."""
+"""spark-submit jobs/soil.py [--raw DIR] [--warehouse DIR] [--samples N] [--seed N] …: the soil
+feed, raw to gold.
+"""
 
 import sys
 

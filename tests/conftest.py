@@ -19,9 +19,12 @@ os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
 os.environ.setdefault("STRATA_PSEUDONYM_KEY", "a-key-for-tests-only-0123456789abcdef")
 os.environ.setdefault("STRATA_PSEUDONYM_KEY_ID", "test")
 
-# Optimised code does not pay within a test run: eight small runs in one JVM took 138 s of CPU time with it and 78 s without,
-# of which the first took 57 s and 24 s. Without it Java would keep a fifth of the room for code, and throw out what it needs again.
-os.environ["SPARK_SUBMIT_OPTS"] = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m"
+# Optimised code does not pay within a test run: eight small runs in one JVM took 138 s of CPU time
+# with it and 78 s without, of which the first took 57 s and 24 s. Without it Java would keep a
+# fifth of the room for code, and throw out what it needs again.
+os.environ["SPARK_SUBMIT_OPTS"] = (
+    "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m"
+)
 
 import pytest  # noqa: E402
 from pyspark.sql import SparkSession  # noqa: E402
@@ -47,7 +50,9 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     from strata.spark import session
 
     settings = SETTINGS | {"spark.local.dir": str(tmp_path_factory.mktemp("spark"))}
-    session_ = session.build(settings=settings, log_file=str(tmp_path_factory.mktemp("log") / "spark.log"))
+    session_ = session.build(
+        settings=settings, log_file=str(tmp_path_factory.mktemp("log") / "spark.log")
+    )
     yield session_
     session_.stop()
 
@@ -70,7 +75,7 @@ def toy_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
     forget_declarations()
 
 
-# --- two processes ---------------------------------------------------------------------------------
+# --- two processes -------------------------------------------------------------------------------
 
 LONGEST = "tests/faults/test_every_feed.py"
 
@@ -81,12 +86,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """A file's tests go to one process, for they share what they set up; of the longest file, each feed's."""
+    """A file's tests go to one process, for they share what they set up; of the longest file, each
+    feed's.
+    """
     from xdist.scheduler import LoadFileScheduling
 
     class ByFileAndFeed(LoadFileScheduling):  # type: ignore[misc]
         def _split_scope(self, nodeid: str) -> str:
-            return nodeid.partition("[")[2] if nodeid.startswith(LONGEST) else str(super()._split_scope(nodeid))
+            return (
+                nodeid.partition("[")[2]
+                if nodeid.startswith(LONGEST)
+                else str(super()._split_scope(nodeid))
+            )
 
     return ByFileAndFeed(config, log)
 

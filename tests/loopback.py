@@ -1,4 +1,6 @@
-"""Servers on this machine: one for the web that answers as a test tells it, faults and all, and one for S3."""
+"""Servers on this machine: one for the web that answers as a test tells it, faults and all, and one
+for S3.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +56,11 @@ class Site:
         start = self._start(headers)
         if start >= len(self.content) > 0:
             return Answer(416, {"Content-Range": f"bytes */{len(self.content)}"})
-        rest = {"Content-Range": f"bytes {start}-{len(self.content) - 1}/{len(self.content)}"} if start else {}
+        rest = (
+            {"Content-Range": f"bytes {start}-{len(self.content) - 1}/{len(self.content)}"}
+            if start
+            else {}
+        )
         return Answer(206 if start else 200, {**tag, **rest}, self.content[start:], **more)
 
     def _start(self, headers: dict[str, str]) -> int:
@@ -67,12 +73,18 @@ class Site:
 
 
 @contextmanager
-def serve(site: Site, context: ssl.SSLContext | None = None, name: str = "127.0.0.1") -> Iterator[Site]:
+def serve(
+    site: Site, context: ssl.SSLContext | None = None, name: str = "127.0.0.1"
+) -> Iterator[Site]:
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             answer = site.answer(self.path, dict(self.headers.items()))
             self.send_response(answer.status)
-            length = {} if "Transfer-Encoding" in answer.headers or answer.status == 304 else {"Content-Length": str(len(answer.body))}
+            length = (
+                {}
+                if "Transfer-Encoding" in answer.headers or answer.status == 304
+                else {"Content-Length": str(len(answer.body))}
+            )
             for key, value in {**length, **answer.headers}.items():
                 self.send_header(key, value)
             self.end_headers()
@@ -80,7 +92,9 @@ def serve(site: Site, context: ssl.SSLContext | None = None, name: str = "127.0.
             self.wfile.flush()
             if answer.resets:
                 # With no time to linger, closing sends a reset.
-                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                self.connection.setsockopt(
+                    socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+                )
             self.close_connection = True
 
         def log_message(self, *_: object) -> None:
@@ -89,7 +103,9 @@ def serve(site: Site, context: ssl.SSLContext | None = None, name: str = "127.0.
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     if context:
         server.socket = context.wrap_socket(server.socket, server_side=True)
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
+    ).start()
     site.url = f"{'https' if context else 'http'}://{name}:{server.server_address[1]}"
     try:
         yield site
@@ -98,12 +114,14 @@ def serve(site: Site, context: ssl.SSLContext | None = None, name: str = "127.0.
         server.server_close()
 
 
-# --- S3 ---------------------------------------------------------------------------------------------
+# --- S3 ------------------------------------------------------------------------------------------
 
 
 @contextmanager
 def serve_s3() -> Iterator[tuple[str, Any]]:
-    """The address of an S3-compatible server that the environment names, with the bucket `lake`, and a client of it."""
+    """The address of an S3-compatible server that the environment names, with the bucket `lake`,
+    and a client of it.
+    """
     server = ThreadedMotoServer(port=0)
     server.start()
     host, port = server.get_host_and_port()

@@ -1,9 +1,11 @@
-"""Rows for the proofs of the gate, made from contracts and suites: valid ones, broken ones, and edge cases.
+"""Rows for the proofs of the gate, made from contracts and suites: valid ones, broken ones, and
+edge cases.
 
-A valid row comes from a contract's types and its suite's bounds; what these cannot tell (two columns that must agree,
-a regular expression) stands beside the feed's tests, in `tests/feeds/mutants_<feed>.py`: see `Told`. A mutant is a
-valid row, or a few, with one thing changed, so that one rule breaks and no other. Nothing here reads Great
-Expectations: the answers are compared with it elsewhere.
+A valid row comes from a contract's types and its suite's bounds; what these cannot tell (two
+columns that must agree, a regular expression) stands beside the feed's tests, in
+`tests/feeds/mutants_<feed>.py`: see `Told`. A mutant is a valid row, or a few, with one thing
+changed, so that one rule breaks and no other. Nothing here reads Great Expectations: the answers
+are compared with it elsewhere.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from strata.declare.suite import NOT_NULL, Expectation, Suite, load_suite
 Row = dict[str, Any]
 PAIR = "expect_column_pair_values_a_to_be_greater_than_b"
 
-# --- every suite -----------------------------------------------------------------------------------
+# --- every suite ---------------------------------------------------------------------------------
 
 
 def table_names() -> tuple[str, ...]:
@@ -38,7 +40,7 @@ def fields_of(table: str) -> tuple[Field, ...]:
     return load_contract(table).fields
 
 
-# --- what contracts and suites do not tell ---------------------------------------------------------
+# --- what contracts and suites do not tell -------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -51,17 +53,23 @@ class Whole:
 
 @dataclass(frozen=True)
 class Told:
-    """What a feed's `tests/feeds/mutants_<feed>.py` says of its tables: constants of these names, any or none."""
+    """What a feed's `tests/feeds/mutants_<feed>.py` says of its tables: constants of these names,
+    any or none.
+    """
 
     VALID: Mapping[str, tuple[Row, ...]] = field(default_factory=dict)
-    """By table: what a valid row holds where types and bounds do not say. Several dicts are several valid rows: one
-    rule can be broken alone from one of them that cannot be from another. The first keeps warnings too."""
+    """By table: what a valid row holds where types and bounds do not say. Several dicts are several
+    valid rows: one rule can be broken alone from one of them that cannot be from another. The first
+    keeps warnings too."""
     IMPLIED: Mapping[tuple[str, str], set[str]] = field(default_factory=dict)
-    """By table and description: rules that cannot break alone, and the rules that break with them."""
+    """By table and description: rules that cannot break alone, and the rules that break with them.
+    """
     VIEWS: Mapping[str, dict[str, list[Row]]] = field(default_factory=dict)
     """By table: the other tables that its queries read, on which the first valid row keeps them."""
     WHOLE: Mapping[tuple[str, str], Whole] = field(default_factory=dict)
-    """By table and description: a table on which that rule alone does not hold, where its type does not tell one."""
+    """By table and description: a table on which that rule alone does not hold, where its type does
+    not tell one.
+    """
 
 
 _MODULE = "mutants_"
@@ -82,9 +90,15 @@ def told_of(feed: str) -> Told:
     if feed not in told_feeds():
         return Told()
     module = importlib.import_module(f"tests.feeds.{_MODULE}{feed}")
-    constants = {name: value for name, value in vars(module).items() if name.isupper() and not name.startswith("_")}
+    constants = {
+        name: value
+        for name, value in vars(module).items()
+        if name.isupper() and not name.startswith("_")
+    }
     unknown = constants.keys() - {known.name for known in fields(Told)}
-    assert not unknown, f"{module.__name__} may hold VALID, IMPLIED, VIEWS and WHOLE; found {sorted(unknown)}"
+    assert not unknown, (
+        f"{module.__name__} may hold VALID, IMPLIED, VIEWS and WHOLE; found {sorted(unknown)}"
+    )
     return Told(**constants)
 
 
@@ -97,7 +111,7 @@ def implied_by(table: str, description: str) -> set[str]:
     return _told(table).IMPLIED.get((table, description), set())
 
 
-# --- values ----------------------------------------------------------------------------------------
+# --- values --------------------------------------------------------------------------------------
 
 _INTEGER_BITS = {"smallint": 16, "int": 32, "bigint": 64}
 _DECIMAL = re.compile(r"decimal\((\d+),(\d+)\)")
@@ -120,7 +134,13 @@ def _limits(kind: str) -> tuple[Any, Any] | None:
 def _step(kind: str) -> Any:
     if match := _DECIMAL.fullmatch(kind):
         return Decimal(1).scaleb(-int(match[2]))
-    return dt.timedelta(days=1) if kind == "date" else dt.timedelta(microseconds=1) if kind.startswith("timestamp") else 1
+    return (
+        dt.timedelta(days=1)
+        if kind == "date"
+        else dt.timedelta(microseconds=1)
+        if kind.startswith("timestamp")
+        else 1
+    )
 
 
 def to_kind(kind: str, value: Any) -> Any:
@@ -140,7 +160,13 @@ def neighbours(kind: str, bound: Any) -> list[Any]:
     """The bound and the values next to it, below and above, as far as the type has them."""
     value = to_kind(kind, bound)
     if kind in ("double", "float"):
-        return [value, math.nextafter(value, -math.inf), math.nextafter(value, math.inf), value - 1, value + 1]
+        return [
+            value,
+            math.nextafter(value, -math.inf),
+            math.nextafter(value, math.inf),
+            value - 1,
+            value + 1,
+        ]
     around = [value]
     limits = _limits(kind)
     if limits is None or value > limits[0]:
@@ -160,7 +186,9 @@ _COMMON: dict[str, list[Any]] = {
 
 
 def edge_values(own: Field, suite: Suite) -> list[Any]:
-    """NULL, what is odd in the type, and what lies on and around every bound that the suite sets to the column."""
+    """NULL, what is odd in the type, and what lies on and around every bound that the suite sets to
+    the column.
+    """
     kind = own.type
     values = list(_COMMON.get("double" if kind == "float" else kind, [None]))
     if limits := _limits(kind):
@@ -173,13 +201,20 @@ def edge_values(own: Field, suite: Suite) -> list[Any]:
 
 def _values_of(kind: str, rule: Expectation) -> list[Any]:
     values: list[Any] = []
-    bounds = [rule.kwargs[key] for key in ("min_value", "max_value") if rule.kwargs.get(key) is not None]
+    bounds = [
+        rule.kwargs[key] for key in ("min_value", "max_value") if rule.kwargs.get(key) is not None
+    ]
     if rule.type == "expect_column_values_to_be_between":
         for bound in bounds:
             values += neighbours(kind, bound)
     if rule.type.startswith("expect_column_value_lengths"):
         lengths = bounds or [rule.kwargs["value"]]
-        values += ["é" * length for bound in lengths for length in (bound - 1, bound, bound + 1) if length >= 0]
+        values += [
+            "é" * length
+            for bound in lengths
+            for length in (bound - 1, bound, bound + 1)
+            if length >= 0
+        ]
     for member in rule.kwargs.get("value_set") or []:
         values += [member, *([member.upper(), f"{member} "] if isinstance(member, str) else [])]
     for pattern in (rule.kwargs.get("regex"), *rule.kwargs.get("regex_list", ())):
@@ -188,12 +223,13 @@ def _values_of(kind: str, rule: Expectation) -> list[Any]:
 
 
 def matches(pattern: str | None) -> list[str]:
-    """Texts that a pattern without classes matches, and the same with a line's end; else nothing."""
+    """Texts that a pattern without classes matches, and the same with a line's end; else
+    nothing."""
     plain = (pattern or "").removeprefix("^").removesuffix("$")
     return [plain, f"{plain}\n", f" {plain}"] if plain and re.escape(plain) == plain else []
 
 
-# --- valid rows ------------------------------------------------------------------------------------
+# --- valid rows ----------------------------------------------------------------------------------
 
 
 def valid_rows(table: str) -> list[Row]:
@@ -211,7 +247,11 @@ def _valid_value(own: Field, suite: Suite) -> Any:
     for rule in suite.expectations:
         if rule.kwargs.get("column") == own.name and rule.kwargs.get("value_set"):
             return to_kind(own.type, rule.kwargs["value_set"][0])
-    between = [r.kwargs for r in suite.expectations if r.type.endswith("values_to_be_between") and r.kwargs["column"] == own.name]
+    between = [
+        r.kwargs
+        for r in suite.expectations
+        if r.type.endswith("values_to_be_between") and r.kwargs["column"] == own.name
+    ]
     lows = [to_kind(own.type, k["min_value"]) for k in between if k.get("min_value") is not None]
     highs = [to_kind(own.type, k["max_value"]) for k in between if k.get("max_value") is not None]
     if lows or highs:
@@ -228,14 +268,24 @@ def _plain_value(kind: str) -> Any:
         "string": "x1", "double": 1.0, "float": 1.0, "boolean": True, "binary": b"\x01",
         "date": dt.date(2024, 1, 1), "timestamp": dt.datetime(2024, 1, 1), "timestamp_ntz": dt.datetime(2024, 1, 1),
     }  # fmt: skip
-    return plain[kind] if kind in plain else [] if kind.startswith("array") else {} if kind.startswith("map") else None
+    return (
+        plain[kind]
+        if kind in plain
+        else []
+        if kind.startswith("array")
+        else {}
+        if kind.startswith("map")
+        else None
+    )
 
 
-# --- edge cases, for parity with Great Expectations ------------------------------------------------
+# --- edge cases, for parity with Great Expectations ----------------------------------------------
 
 
 def edge_rows(table: str) -> list[Row]:
-    """Valid rows with one column changed to each of its edge values, and for pairs every two of theirs."""
+    """Valid rows with one column changed to each of its edge values, and for pairs every two of
+    theirs.
+    """
     suite, bases = load_suite(table), valid_rows(table)
     values = {own.name: edge_values(own, suite) for own in load_contract(table).fields}
     rows = list(bases)
@@ -251,7 +301,7 @@ def edge_rows(table: str) -> list[Row]:
     return rows
 
 
-# --- mutants of row rules --------------------------------------------------------------------------
+# --- mutants of row rules ------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -266,7 +316,9 @@ class Mutant:
 
 
 def row_mutants(table: str) -> list[Mutant]:
-    """Candidates, for each rule of the suite that a single row can break: from each valid row, one column changed."""
+    """Candidates, for each rule of the suite that a single row can break: from each valid row, one
+    column changed.
+    """
     contract, suite = load_contract(table), load_suite(table)
     kinds = {own.name: own.type for own in contract.fields}
     return [
@@ -287,14 +339,35 @@ def _changes(rule: Expectation, kinds: dict[str, str], base: Row) -> Iterator[Ro
     elif rule.type == "expect_column_values_to_be_between":
         yield from _out_of_bounds(column, kinds[column], rule)
     elif rule.type == "expect_column_values_to_be_in_set":
-        yield {column: "no such member" if kinds[column] == "string" else to_kind(kinds[column], -12345)}
+        yield {
+            column: "no such member"
+            if kinds[column] == "string"
+            else to_kind(kinds[column], -12345)
+        }
     elif rule.type == "expect_column_values_to_not_be_in_set":
         yield {column: rule.kwargs["value_set"][0]}
     elif rule.type.startswith("expect_column_value_lengths"):
-        low, high = (rule.kwargs.get(key, rule.kwargs.get("value")) for key in ("min_value", "max_value"))
-        yield from ({column: "x" * length} for length in ([low - 1] if low else []) + ([high + 1] if high is not None else []))
-    elif rule.type in ("expect_column_values_to_match_regex", "expect_column_values_to_match_regex_list"):
-        yield from ({column: text} for text in ("", " ", "\N{SNOWMAN} \n", f" {base[column]}", f"{base[column]}\N{SNOWMAN}"))
+        low, high = (
+            rule.kwargs.get(key, rule.kwargs.get("value")) for key in ("min_value", "max_value")
+        )
+        yield from (
+            {column: "x" * length}
+            for length in ([low - 1] if low else []) + ([high + 1] if high is not None else [])
+        )
+    elif rule.type in (
+        "expect_column_values_to_match_regex",
+        "expect_column_values_to_match_regex_list",
+    ):
+        yield from (
+            {column: text}
+            for text in (
+                "",
+                " ",
+                "\N{SNOWMAN} \n",
+                f" {base[column]}",
+                f"{base[column]}\N{SNOWMAN}",
+            )
+        )
     elif rule.type == "expect_column_values_to_not_match_regex":
         yield from ({column: text} for text in matches(rule.kwargs["regex"])[:1])
     elif rule.type == PAIR:
@@ -303,7 +376,8 @@ def _changes(rule: Expectation, kinds: dict[str, str], base: Row) -> Iterator[Ro
 
 def _out_of_bounds(column: str, kind: str, rule: Expectation) -> Iterator[Row]:
     low, high = rule.kwargs.get("min_value"), rule.kwargs.get("max_value")
-    # The library compares with doubles, which above 2**53 are coarser than bigint: so the type's own limits too.
+    # The library compares with doubles, which above 2**53 are coarser than bigint: so the type's
+    # own limits too.
     least, most = _limits(kind) or (None, None)
     for value in [*neighbours(kind, low), least] if low is not None else []:
         if value is not None and value < to_kind(kind, low):
@@ -327,7 +401,7 @@ def _out_of_order(rule: Expectation, kinds: dict[str, str], base: Row) -> Iterat
         yield {one: base[other]}
 
 
-# --- mutants of rules on the whole table -----------------------------------------------------------
+# --- mutants of rules on the whole table ---------------------------------------------------------
 
 
 def valid_table(table: str) -> Whole:
@@ -336,7 +410,9 @@ def valid_table(table: str) -> Whole:
 
 
 def broken_table(table: str, rule: Expectation) -> Whole:
-    """A table on which this rule alone does not hold; KeyError where nobody has said how to break it."""
+    """A table on which this rule alone does not hold; KeyError where nobody has said how to break
+    it.
+    """
     if whole := _told(table).WHOLE.get((table, rule.description)):
         return whole
     base = valid_rows(table)[0]
@@ -354,7 +430,9 @@ def broken_table(table: str, rule: Expectation) -> Whole:
 
 
 def _many(table: str, rule: Expectation) -> list[Row]:
-    """Rows with different keys, each with the column's largest allowed value, one more than the sum allows."""
+    """Rows with different keys, each with the column's largest allowed value, one more than the sum
+    allows.
+    """
     column, most = rule.kwargs["column"], rule.kwargs["max_value"]
     kind = next(own.type for own in fields_of(table) if own.name == column)
     each = max(to_kind(kind, r.kwargs["max_value"]) for r in load_suite(table).expectations
@@ -366,4 +444,6 @@ def _many(table: str, rule: Expectation) -> list[Row]:
 
 def complete(contract: Contract, rows: list[Row]) -> list[tuple[Any, ...]]:
     """Rows as tuples in the contract's order; a column that a row lacks is valid and plain."""
-    return [tuple(row.get(own.name, _plain_value(own.type)) for own in contract.fields) for row in rows]
+    return [
+        tuple(row.get(own.name, _plain_value(own.type)) for own in contract.fields) for row in rows
+    ]

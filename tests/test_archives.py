@@ -27,7 +27,11 @@ def test_corpus(case: ArchiveCase, tmp_path: Path) -> None:
     if isinstance(case.outcome, str):
         ((file, error),) = found.refused
         assert case.outcome in str(error)
-        assert (file.path, error.path, error.sha256) == (case.file_name, case.file_name, hashlib.sha256(case.content).hexdigest())
+        assert (file.path, error.path, error.sha256) == (
+            case.file_name,
+            case.file_name,
+            hashlib.sha256(case.content).hexdigest(),
+        )
         assert (found.looks, found.ignored) == ((), ())
         return
     inside = len(case.file_name) + 1
@@ -39,25 +43,39 @@ def test_corpus(case: ArchiveCase, tmp_path: Path) -> None:
     assert passed.keys() == case.outcome.ignored.keys()
     assert all(says in passed[name] for name, says in case.outcome.ignored.items()), passed
     for seen in found.looks:
-        assert [row["_record_number"] for row in rows(seen, case.layouts)] == list(range(1, seen.records + 1))
+        assert [row["_record_number"] for row in rows(seen, case.layouts)] == list(
+            range(1, seen.records + 1)
+        )
 
 
 def test_a_member_is_known_by_its_own_bytes(tmp_path: Path) -> None:
-    first, second = (found_in(tmp_path, content).looks for content in (ONE, zipped(("other/name.csv", SMALL), ("z.csv", b"a,b\n"))))
+    first, second = (
+        found_in(tmp_path, content).looks
+        for content in (ONE, zipped(("other/name.csv", SMALL), ("z.csv", b"a,b\n")))
+    )
     plain = look_all(raw_file(tmp_path, SMALL, "plain.csv"), [AB]).looks
-    assert first[0].sha256 == second[0].sha256 == plain[0].sha256 == hashlib.sha256(SMALL).hexdigest()
+    assert (
+        first[0].sha256 == second[0].sha256 == plain[0].sha256 == hashlib.sha256(SMALL).hexdigest()
+    )
     assert (first[0].bytes, first[0].stored_bytes) == (len(SMALL), len(ONE))
 
 
 def test_what_comes_of_a_member_says_where_it_lay(tmp_path: Path) -> None:
     (seen,) = look_all(raw_file(tmp_path, ONE, "delivery=2024-02-29/x.zip"), [AB]).looks
     (batch,) = read_part(Part(seen, seen.chunks[0], AB), ("a",))
-    assert set(batch.column("_source_file").to_pylist()) == {"samples/delivery=2024-02-29/x.zip/x.csv"}
+    assert set(batch.column("_source_file").to_pylist()) == {
+        "samples/delivery=2024-02-29/x.zip/x.csv"
+    }
     assert {str(day) for day in batch.column("_delivery_date").to_pylist()} == {"2024-02-29"}
 
 
-@pytest.mark.parametrize(("content", "name"), [(zipped, "x.zip"), (tarred, "x.tar"), (lambda *m: packed(tarred(*m)), "x.tar.gz")])
-def test_members_too_large_to_hold_are_streamed(content: object, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [(zipped, "x.zip"), (tarred, "x.tar"), (lambda *m: packed(tarred(*m)), "x.tar.gz")],
+)
+def test_members_too_large_to_hold_are_streamed(
+    content: object, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("strata.raw.formats.opening._HELD_BYTES", 0)
     inches = b'a,b\n1,5" pipe\n2,x\n'  # looked at twice
     found = found_in(tmp_path, content(("a.csv", MANY), ("b.csv", inches), ("c.csv", SMALL)), name)  # type: ignore[operator]
@@ -71,20 +89,30 @@ def test_members_too_large_to_hold_are_streamed(content: object, name: str, tmp_
 
 
 def test_two_members_of_a_tar_can_be_read_in_turn(tmp_path: Path) -> None:
-    file = raw_file(tmp_path, packed(tarred(("a", b"0123456789"), ("b", b"abcdefghij"))), "x.tar.gz")
+    file = raw_file(
+        tmp_path, packed(tarred(("a", b"0123456789"), ("b", b"abcdefghij"))), "x.tar.gz"
+    )
     first, second = archive.members(file.uri, "tar.gz")
     with Archives() as archives:
-        blocks = zip(archives.blocks(file.uri, first, 2, 8, 2), archives.blocks(file.uri, second, 0, 6, 2), strict=True)
+        blocks = zip(
+            archives.blocks(file.uri, first, 2, 8, 2),
+            archives.blocks(file.uri, second, 0, 6, 2),
+            strict=True,
+        )
         assert list(blocks) == [(b"23", b"ab"), (b"45", b"cd"), (b"67", b"ef")]
 
 
-def test_the_directory_of_an_archive_is_never_read_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_directory_of_an_archive_is_never_read_without_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(archive, "_MAX_READ_BYTES", 99)
     ((_, error),) = found_in(tmp_path, TWO).refused
     assert "directory takes at most 99 bytes" in str(error)
 
 
-def test_an_archive_that_changes_while_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_archive_that_changes_while_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = raw_file(tmp_path, ONE, "x.zip")
     members = archive.members
 

@@ -28,7 +28,17 @@ def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
 def test_help_names_every_command_and_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run(capsys, "--help")
     assert code == 0
-    for command in ("run", "show", "sql", "runs", "gates", "publications", "rollback", "quarantine", "validate"):
+    for command in (
+        "run",
+        "show",
+        "sql",
+        "runs",
+        "gates",
+        "publications",
+        "rollback",
+        "quarantine",
+        "validate",
+    ):
         assert re.search(rf"\n    {command}\s", out)
     codes = {error.exit_code for error in _subclasses(StrataError)}
     assert codes <= {int(line.split()[0]) for line in EXIT_CODES.splitlines()[1:]}
@@ -40,7 +50,17 @@ def _subclasses(root: type[StrataError]) -> list[type[StrataError]]:
 
 def test_a_feeds_parameters_are_options_of_run(capsys: pytest.CaptureFixture[str]) -> None:
     _, out, _ = run(capsys, "run", "--help")
-    for option in ("--samples", "--seed", "--method", "--depth", "--dry-run", "--override", "--full", "--layer", "--table"):
+    for option in (
+        "--samples",
+        "--seed",
+        "--method",
+        "--depth",
+        "--dry-run",
+        "--override",
+        "--full",
+        "--layer",
+        "--table",
+    ):
         assert option in out
 
 
@@ -48,13 +68,25 @@ def test_a_feeds_parameters_are_options_of_run(capsys: pytest.CaptureFixture[str
     ("argv", "sentence"),
     [
         (["run", "soup"], f"a feed is one of {', '.join(feed_names())}; got 'soup'"),
-        (["run", "toy", "--raw", "/no/such/folder"], "the raw folder must exist; /no/such/folder is not a folder"),
-        (["run", "toy", "--raw", ".", "--table", "silver.toy_sail"], "--table names a table of the feeds that run"),
-        (["run", "toy", "--raw", ".", "--override", "silver.toy_sales"], "--override is TABLE=REASON"),
+        (
+            ["run", "toy", "--raw", "/no/such/folder"],
+            "the raw folder must exist; /no/such/folder is not a folder",
+        ),
+        (
+            ["run", "toy", "--raw", ".", "--table", "silver.toy_sail"],
+            "--table names a table of the feeds that run",
+        ),
+        (
+            ["run", "toy", "--raw", ".", "--override", "silver.toy_sales"],
+            "--override is TABLE=REASON",
+        ),
         (["show", "gold.nothing"], "nothing is published in"),
         (["rollback", "toy", "3"], "a publication is named by its number; toy has none, not 3"),
         (["quarantine", "show", "toy"], "a table is named layer.feed_noun"),
-        (["quarantine", "discard", "silver.toy_sales", "--record", "1", "--why", "x"], "nothing of toy is published"),
+        (
+            ["quarantine", "discard", "silver.toy_sales", "--record", "1", "--why", "x"],
+            "nothing of toy is published",
+        ),
     ],
 )
 def test_a_mistake_is_one_sentence_and_exit_code_2(
@@ -68,36 +100,67 @@ def test_a_mistake_is_one_sentence_and_exit_code_2(
 
 
 def test_samples_must_be_positive(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    code, _, err = run(capsys, "run", "soil", "--samples", "-3", "--raw", str(tmp_path), "--warehouse", str(tmp_path))
+    code, _, err = run(
+        capsys,
+        "run",
+        "soil",
+        "--samples",
+        "-3",
+        "--raw",
+        str(tmp_path),
+        "--warehouse",
+        str(tmp_path),
+    )
     assert code == 2
     assert "samples" in err
 
 
-def test_validate_needs_no_spark_and_counts_what_it_checked(capsys: pytest.CaptureFixture[str]) -> None:
+def test_validate_needs_no_spark_and_counts_what_it_checked(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     code, out, err = run(capsys, "validate")
     assert (code, err) == (0, "")
     assert out.startswith(f"all declarations hold: {len(feed_names())} feeds, ")
 
 
-def test_validate_lists_every_finding(capsys: pytest.CaptureFixture[str], toy_project: Path) -> None:
+def test_validate_lists_every_finding(
+    capsys: pytest.CaptureFixture[str], toy_project: Path
+) -> None:
     suite = toy_project / "expectations" / "gold" / "toy_days.yaml"
     suite.write_text(suite.read_text().replace("{column: sales}", "{column: sails}"))
     (toy_project / "schemas" / "gold" / "toy_orphans.yaml").write_text("id: gold.toy_orphans\n")
     code, _, err = run(capsys, "validate")
     assert code == 2
-    assert "gold.toy_days: expect_column_values_to_not_be_null names column sails, which the contract lacks" in err
-    assert "gold.toy_days: required column sales has no critical expect_column_values_to_not_be_null" in err
+    assert (
+        "gold.toy_days: expect_column_values_to_not_be_null names column sails, which the "
+        "contract lacks"
+    ) in err
+    assert (
+        "gold.toy_days: required column sales has no critical expect_column_values_to_not_be_null"
+        in err
+    )
     assert "gold.toy_orphans has a contract and no feed makes it" in err
 
 
-def test_dry_run_tells_what_it_would_do_and_writes_nothing(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_dry_run_tells_what_it_would_do_and_writes_nothing(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     sales = tmp_path / "raw" / "toy" / "sales"
     sales.mkdir(parents=True)
     (sales / "a.csv").write_text("id,shop,day,amount\na1,s1,2024-01-01,1\n")
     (sales / "b.csv").write_text("id,shop,day,amount\na1,s1,2024-01-01,1\n")
     (sales / "_notes.csv").write_text("x")
     (sales / "wrong.csv").write_text("id,shop,day\na1,s1,2024-01-01\n")
-    code, out, err = run(capsys, "run", "toy", "--dry-run", "--raw", str(tmp_path / "raw"), "--warehouse", str(tmp_path / "warehouse"))
+    code, out, err = run(
+        capsys,
+        "run",
+        "toy",
+        "--dry-run",
+        "--raw",
+        str(tmp_path / "raw"),
+        "--warehouse",
+        str(tmp_path / "warehouse"),
+    )
     assert code == 0
     assert [line.split()[:2] for line in out.splitlines()[3:6]] == [
         ["taken", "sales/a.csv"],
@@ -110,7 +173,9 @@ def test_dry_run_tells_what_it_would_do_and_writes_nothing(capsys: pytest.Captur
     assert not (tmp_path / "warehouse").exists()
 
 
-def test_settings_come_from_options_then_environment_then_conf(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_come_from_options_then_environment_then_conf(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     assert config.load().raw == "samples"
     monkeypatch.setenv("STRATA_RAW", "from-environment")
     assert config.load().raw == "from-environment"

@@ -56,7 +56,11 @@ NUMBERS: dict[str, float | None] = {
 
 def apply(spark: SparkSession, parse: Any, texts: list[str | None]) -> list[Any]:
     """Each text parsed, in order, in one Spark job."""
-    rows = spark.createDataFrame(list(enumerate(texts)), "n int, text string").select("n", parse(F.col("text")).alias("value")).collect()
+    rows = (
+        spark.createDataFrame(list(enumerate(texts)), "n int, text string")
+        .select("n", parse(F.col("text")).alias("value"))
+        .collect()
+    )
     return [row["value"] for row in sorted(rows)]
 
 
@@ -90,28 +94,92 @@ def test_a_number_is_taken_exactly_when_it_is_plain(spark: SparkSession, texts: 
 
 
 def test_decimals_are_never_rounded(spark: SparkSession) -> None:
-    texts = ["1", "1.25", "1.250", "1.255", "-0.10", ".5", "12345678.00", "123456789", "1e2", "NaN", "1.", "0.000", None]
+    texts = [
+        "1",
+        "1.25",
+        "1.250",
+        "1.255",
+        "-0.10",
+        ".5",
+        "12345678.00",
+        "123456789",
+        "1e2",
+        "NaN",
+        "1.",
+        "0.000",
+        None,
+    ]
     found = apply(spark, lambda text: columns.parse_decimal(text, 10, 2), texts)
-    expected = ["1.00", "1.25", "1.25", None, "-0.10", "0.50", "12345678.00", None, None, None, "1.00", "0.00", None]
+    expected = [
+        "1.00",
+        "1.25",
+        "1.25",
+        None,
+        "-0.10",
+        "0.50",
+        "12345678.00",
+        None,
+        None,
+        None,
+        "1.00",
+        "0.00",
+        None,
+    ]
     assert found == [None if text is None else Decimal(text) for text in expected]
 
 
 def test_bigints(spark: SparkSession) -> None:
-    texts = ["0", "-7", "+7", "9223372036854775807", "9223372036854775808", "1.0", "1_0", "\u0663", "", " 1", None]
-    assert apply(spark, columns.parse_bigint, texts) == [0, -7, 7, 2**63 - 1, None, None, None, None, None, None, None]
+    texts = [
+        "0",
+        "-7",
+        "+7",
+        "9223372036854775807",
+        "9223372036854775808",
+        "1.0",
+        "1_0",
+        "\u0663",
+        "",
+        " 1",
+        None,
+    ]
+    assert apply(spark, columns.parse_bigint, texts) == [
+        0,
+        -7,
+        7,
+        2**63 - 1,
+        None,
+        None,
+        None,
+        None,
+        None,
+        None,
+        None,
+    ]
 
 
 def test_blanks(spark: SparkSession) -> None:
-    assert apply(spark, columns.blank_to_null, [" a b\t", "\u00a0", "", None, "\r\nx"]) == ["a b", None, None, None, "x"]
+    assert apply(spark, columns.blank_to_null, [" a b\t", "\u00a0", "", None, "\r\nx"]) == [
+        "a b",
+        None,
+        None,
+        None,
+        "x",
+    ]
 
 
 def test_markers(spark: SparkSession) -> None:
-    assert apply(spark, lambda text: columns.marker_to_null(text, "NA"), ["NA", "na", "1", None]) == [None, "na", "1", None]
+    assert apply(
+        spark, lambda text: columns.marker_to_null(text, "NA"), ["NA", "na", "1", None]
+    ) == [None, "na", "1", None]
 
 
 def test_reasons_are_those_that_stand(spark: SparkSession) -> None:
     def reasons(text: Column) -> Column:
-        flags = [columns.flag(text == "a", "is a"), columns.flag(text.isNull(), "is missing"), columns.flag(text != "b", "no b")]
+        flags = [
+            columns.flag(text == "a", "is a"),
+            columns.flag(text.isNull(), "is missing"),
+            columns.flag(text != "b", "no b"),
+        ]
         return columns.reasons(*flags)
 
     assert apply(spark, reasons, ["a", "b", None]) == [["is a", "no b"], [], ["is missing"]]
@@ -123,11 +191,27 @@ def test_no_flags_are_no_reasons(spark: SparkSession) -> None:
 
 def test_reasons_are_added_once(spark: SparkSession) -> None:
     frame = spark.createDataFrame([(["x"],)], "_reasons array<string>")
-    added = frame.select(columns.add_reasons(columns.flag(F.lit(True), "x"), columns.flag(F.lit(True), "y")).alias("r"))
+    added = frame.select(
+        columns.add_reasons(columns.flag(F.lit(True), "x"), columns.flag(F.lit(True), "y")).alias(
+            "r"
+        )
+    )
     assert added.first()["r"] == ["x", "y"]  # type: ignore[index]
 
 
 def test_a_content_hash_tells_where_values_end(spark: SparkSession) -> None:
-    pairs = [("a", "b"), ("ab", ""), ("", "ab"), (None, "ab"), ("ab", None), (None, None), ("", ""), ("1:a", None), ("a", "1:b")]
-    frame = spark.createDataFrame(pairs, "x string, y string").select(columns.content_hash(F.col("x"), F.col("y")).alias("h"))
+    pairs = [
+        ("a", "b"),
+        ("ab", ""),
+        ("", "ab"),
+        (None, "ab"),
+        ("ab", None),
+        (None, None),
+        ("", ""),
+        ("1:a", None),
+        ("a", "1:b"),
+    ]
+    frame = spark.createDataFrame(pairs, "x string, y string").select(
+        columns.content_hash(F.col("x"), F.col("y")).alias("h")
+    )
     assert len({row["h"] for row in frame.collect()}) == len(pairs)

@@ -1,4 +1,6 @@
-"""Contracts: what each must say, and that every file says it, by Strata's rules and by the standard's own schema."""
+"""Contracts: what each must say, and that every file says it, by Strata's rules and by the
+standard's own schema.
+"""
 
 from __future__ import annotations
 
@@ -23,47 +25,80 @@ from tests.conftest import forget_declarations
 
 # What the tests of the whole project look at: every table of every feed, the toy's too.
 TABLES = tuple(name for feed in feeds.all_feeds() for name in feed.table_names)
-FILES = tuple(path for layer in (*LAYERS, "source") for path in resources.search("schemas", f"{layer}/*.yaml"))
+FILES = tuple(
+    path for layer in (*LAYERS, "source") for path in resources.search("schemas", f"{layer}/*.yaml")
+)
 
 
-# --- every contract that there is ------------------------------------------------------------------
+# --- every contract that there is ----------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def standard() -> jsonschema.protocols.Validator:
     """The JSON schema of the Open Data Contract Standard, as its own package ships it."""
-    text = importlib.resources.files("open_data_contract_standard").joinpath("schema.json").read_text(encoding="utf-8")
+    text = (
+        importlib.resources.files("open_data_contract_standard")
+        .joinpath("schema.json")
+        .read_text(encoding="utf-8")
+    )
     schema = json.loads(text)
     kind = jsonschema.validators.validator_for(schema)
     return kind(schema, format_checker=kind.FORMAT_CHECKER)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")
-def test_contract_is_valid_by_the_open_data_contract_standard(standard: jsonschema.protocols.Validator, path: Path) -> None:
+def test_contract_is_valid_by_the_open_data_contract_standard(
+    standard: jsonschema.protocols.Validator, path: Path
+) -> None:
     # JSON has no dates: what YAML reads as one the standard must see as text.
     document = json.loads(json.dumps(read_yaml(path), default=str))
-    assert [f"{'.'.join(map(str, e.path))}: {e.message}" for e in standard.iter_errors(document)] == []
+    assert [
+        f"{'.'.join(map(str, e.path))}: {e.message}" for e in standard.iter_errors(document)
+    ] == []
 
 
 def test_the_standard_refuses_what_it_should(standard: jsonschema.protocols.Validator) -> None:
-    for change in ({"kind": "Contract"}, {"apiVersion": "v9.9.9"}, {"colour": "blue"}, {"schema": [{"name": 1}]}):
+    for change in (
+        {"kind": "Contract"},
+        {"apiVersion": "v9.9.9"},
+        {"colour": "blue"},
+        {"schema": [{"name": 1}]},
+    ):
         assert not standard.is_valid({**DOCUMENT, **change}), change
 
 
 def test_every_table_has_a_contract_and_a_suite_and_none_is_orphaned() -> None:
-    contracts = {f"{layer}.{p.stem}" for layer in LAYERS for p in resources.search("schemas", f"{layer}/*.yaml")}
-    suites = {f"{layer}.{p.stem}" for layer in LAYERS for p in resources.search("expectations", f"{layer}/*.yaml")}
+    contracts = {
+        f"{layer}.{p.stem}"
+        for layer in LAYERS
+        for p in resources.search("schemas", f"{layer}/*.yaml")
+    }
+    suites = {
+        f"{layer}.{p.stem}"
+        for layer in LAYERS
+        for p in resources.search("expectations", f"{layer}/*.yaml")
+    }
     assert contracts == set(TABLES)
     assert suites == set(TABLES)
     assert len(set(TABLES)) == len(TABLES)
 
 
 def test_every_source_contract_belongs_to_a_source_of_its_feed() -> None:
-    named = {(feed.name, layout.source, layout.name) for feed in feeds.all_feeds() for layout in feed.layouts}
-    files = {tuple(re.split(r"[_.]", path.stem, maxsplit=1)) for path in FILES if path.parent.name == "source"}
+    named = {
+        (feed.name, layout.source, layout.name)
+        for feed in feeds.all_feeds()
+        for layout in feed.layouts
+    }
+    files = {
+        tuple(re.split(r"[_.]", path.stem, maxsplit=1))
+        for path in FILES
+        if path.parent.name == "source"
+    }
     assert {(feed, f"{source}.{name}") for feed, source, name in named} == files
     for feed in feeds.all_feeds():
-        assert {layout.source for layout in feed.layouts} <= {source.name for source in feed.sources} or not feed.sources
+        assert {layout.source for layout in feed.layouts} <= {
+            source.name for source in feed.sources
+        } or not feed.sources
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -82,7 +117,9 @@ def test_contract_tells_purpose_grain_and_key(table: str) -> None:
     assert contract.purpose
     assert contract.grain.startswith("one row per ")
     assert all(own.description for own in contract.fields)
-    positions = [item.get("primaryKeyPosition") for item in _properties(table) if item.get("primaryKey")]
+    positions = [
+        item.get("primaryKeyPosition") for item in _properties(table) if item.get("primaryKey")
+    ]
     assert positions == list(range(1, len(positions) + 1))
 
 
@@ -92,12 +129,16 @@ def test_every_measure_has_a_unit(table: str) -> None:
     measures = [own for own in contract.fields if re.match(r"double|float|decimal", own.type)]
     # A column `value` of mixed kinds has its unit beside it, in a column that is always filled.
     beside = any(own.name == "unit" and own.required for own in contract.fields)
-    assert [own.name for own in measures if not own.unit and not (beside and own.name == "value")] == []
+    assert [
+        own.name for own in measures if not own.unit and not (beside and own.name == "value")
+    ] == []
 
 
 def _properties(table: str) -> list[dict[str, Any]]:
     layer, feed, noun = split_name(table)
-    return read_yaml(resources.find("schemas", f"{layer}/{feed}_{noun}.yaml"))["schema"][0]["properties"]
+    return read_yaml(resources.find("schemas", f"{layer}/{feed}_{noun}.yaml"))["schema"][0][
+        "properties"
+    ]
 
 
 def test_all_declarations_hold() -> None:
@@ -106,9 +147,16 @@ def test_all_declarations_hold() -> None:
     assert counts["contracts"] == counts["suites"] == len(TABLES)
 
 
-# --- what a contract must not say ------------------------------------------------------------------
+# --- what a contract must not say ----------------------------------------------------------------
 
-KEY = {"name": "pair_id", "logicalType": "string", "physicalType": "string", "required": True, "primaryKey": True, "description": "Id."}
+KEY = {
+    "name": "pair_id",
+    "logicalType": "string",
+    "physicalType": "string",
+    "required": True,
+    "primaryKey": True,
+    "description": "Id.",
+}
 SIZE = {"name": "size", "logicalType": "number", "physicalType": "double", "description": "Size."}
 OBJECT = {
     "name": "toy_pairs",
@@ -140,7 +188,10 @@ def without(document: dict[str, Any], key: str) -> dict[str, Any]:
 
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
-    "another table's id": ({**DOCUMENT, "id": "silver.toy_other"}, "id must be silver.toy_pairs; found 'silver.toy_other'"),
+    "another table's id": (
+        {**DOCUMENT, "id": "silver.toy_other"},
+        "id must be silver.toy_pairs; found 'silver.toy_other'",
+    ),
     "unknown key": ({**DOCUMENT, "owner": "me"}, "unknown key owner"),
     "unknown key of the object": (with_object(grain="one row"), "schema: unknown key grain"),
     "unknown key of a column": (with_field(requierd=True), "size: unknown key requierd"),
@@ -153,37 +204,59 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         "size: unknown custom property units",
     ),
     "no purpose": (without(DOCUMENT, "description"), "description.purpose is missing"),
-    "no grain": ({**DOCUMENT, "schema": [without(OBJECT, "dataGranularityDescription")]}, "dataGranularityDescription is missing"),
+    "no grain": (
+        {**DOCUMENT, "schema": [without(OBJECT, "dataGranularityDescription")]},
+        "dataGranularityDescription is missing",
+    ),
     "column without description": (with_field(description=""), "size: description is missing"),
-    "unknown type": (with_field(physicalType="number"), "size: physicalType 'number' is not a Spark SQL type"),
-    "required is text": (with_field(required="false"), "size: required must be true or false; found 'false'"),
+    "unknown type": (
+        with_field(physicalType="number"),
+        "size: physicalType 'number' is not a Spark SQL type",
+    ),
+    "required is text": (
+        with_field(required="false"),
+        "size: required must be true or false; found 'false'",
+    ),
     "allowEmpty is text": (
         with_object(customProperties=[{"property": "allowEmpty", "value": "no"}]),
         "allowEmpty must be true or false; found 'no'",
     ),
     "an order by a column that is not there": (
         with_object(customProperties=[{"property": "orderBy", "value": ["pair"]}]),
-        "orderBy must list columns of dates, text or whole numbers, neither personal nor partitions; found ['pair']",
+        "orderBy must list columns of dates, text or whole numbers, neither personal nor "
+        "partitions; found ['pair']",
     ),
     "an order by something that is no name": (
         with_object(customProperties=[{"property": "orderBy", "value": [["pair_id"]]}]),
-        "orderBy must list columns of dates, text or whole numbers, neither personal nor partitions; found [['pair_id']]",
+        "orderBy must list columns of dates, text or whole numbers, neither personal nor "
+        "partitions; found [['pair_id']]",
     ),
     "an order that is no list": (
         with_object(customProperties=[{"property": "orderBy", "value": "pair_id"}]),
-        "orderBy must list columns of dates, text or whole numbers, neither personal nor partitions; found 'pair_id'",
+        "orderBy must list columns of dates, text or whole numbers, neither personal nor "
+        "partitions; found 'pair_id'",
     ),
     "an order by a partition": (
         with_object(
             properties=[{**KEY, "partitioned": True, "partitionKeyPosition": 1}, SIZE],
             customProperties=[{"property": "orderBy", "value": ["pair_id"]}],
         ),
-        "orderBy must list columns of dates, text or whole numbers, neither personal nor partitions; found ['pair_id']",
+        "orderBy must list columns of dates, text or whole numbers, neither personal nor "
+        "partitions; found ['pair_id']",
     ),
     "column twice": (with_object(properties=[KEY, SIZE, SIZE]), "column size stands twice"),
-    "no key": (with_object(properties=[SIZE]), "a silver or gold table has a primary key; none is marked"),
-    "key that may be null": (with_object(properties=[{**KEY, "required": False}, SIZE]), "pair_id: a key must be required"),
-    "underscore without provenance": (with_field(name="_size"), "_size: a column that starts with _ must be tagged provenance"),
+    "no key": (
+        with_object(properties=[SIZE]),
+        "a silver or gold table has a primary key; none is marked",
+    ),
+    "key that may be null": (
+        with_object(properties=[{**KEY, "required": False}, SIZE]),
+        "pair_id: a key must be required",
+    ),
+    "underscore without provenance": (
+        with_field(name="_size"),
+        "_size: a column that starts with _ must be tagged provenance",
+    ),
 }
 
 
@@ -194,7 +267,9 @@ def test_the_contract_from_which_the_refused_ones_are_made_holds() -> None:
     assert not contract.allow_empty
     assert contract.order_by == ()
     ordered = with_object(customProperties=[{"property": "orderBy", "value": ["pair_id"]}])
-    assert parse_contract("silver.toy_pairs", ordered, Path("toy_pairs.yaml")).order_by == ("pair_id",)
+    assert parse_contract("silver.toy_pairs", ordered, Path("toy_pairs.yaml")).order_by == (
+        "pair_id",
+    )
 
 
 @pytest.mark.parametrize("what", REFUSED)
@@ -208,7 +283,9 @@ def test_contract_is_refused(what: str) -> None:
 
 
 def test_every_finding_is_told_at_once() -> None:
-    document = with_object(properties=[{**KEY, "required": False}, {**SIZE, "physicalType": "number", "colour": 1}])
+    document = with_object(
+        properties=[{**KEY, "required": False}, {**SIZE, "physicalType": "number", "colour": 1}]
+    )
     with pytest.raises(DeclarationError) as raised:
         parse_contract("silver.toy_pairs", document, Path("x.yaml"))
     assert len(raised.value.findings) == 3
@@ -231,7 +308,9 @@ def test_a_contract_holds_one_object(objects: Any) -> None:
         ("", "must hold a mapping of keys; found NoneType"),
     ],
 )
-def test_yaml_that_does_not_say_one_thing_once_is_refused(tmp_path: Path, text: str, message: str) -> None:
+def test_yaml_that_does_not_say_one_thing_once_is_refused(
+    tmp_path: Path, text: str, message: str
+) -> None:
     path = tmp_path / "x.yaml"
     path.write_text(text)
     with pytest.raises(DeclarationError, match=message) as raised:
@@ -245,19 +324,39 @@ def test_yaml_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
         read_yaml(tmp_path / "x.yaml")
 
 
-@pytest.mark.parametrize("name", ["sites", "silver.sites", "platinum.soil_sites", "silver.Soil_sites", "silver.soil_sites; drop", ""])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "sites",
+        "silver.sites",
+        "platinum.soil_sites",
+        "silver.Soil_sites",
+        "silver.soil_sites; drop",
+        "",
+    ],
+)
 def test_a_table_that_is_not_named_layer_feed_noun_is_refused(name: str) -> None:
     with pytest.raises(UsageError, match=r"a table is named layer\.feed_noun"):
         split_name(name)
 
 
-# --- source contracts and settings -----------------------------------------------------------------
+# --- source contracts and settings ---------------------------------------------------------------
 
 SOURCE = {
     **without(DOCUMENT, "schema"),
     "id": "toy_pairs.plain",
-    "customProperties": [{"property": "table", "value": "bronze.toy_pairs"}, {"property": "format", "value": "csv"}],
-    "schema": [{"name": "toy_pairs", "properties": [{"name": "size", "physicalName": "SIZE", "logicalType": "string", "required": True}]}],
+    "customProperties": [
+        {"property": "table", "value": "bronze.toy_pairs"},
+        {"property": "format", "value": "csv"},
+    ],
+    "schema": [
+        {
+            "name": "toy_pairs",
+            "properties": [
+                {"name": "size", "physicalName": "SIZE", "logicalType": "string", "required": True}
+            ],
+        }
+    ],
 }
 
 
@@ -271,16 +370,30 @@ def load_source(folder: Path, document: dict[str, Any]) -> Any:
     [
         ({"owner": "me"}, "toy_pairs.plain.yaml: owner: is not a key of a source contract"),
         (
-            {"customProperties": [*SOURCE["customProperties"], {"property": "delimeter", "value": ";"}]},
+            {
+                "customProperties": [
+                    *SOURCE["customProperties"],
+                    {"property": "delimeter", "value": ";"},
+                ]
+            },
             "toy_pairs.plain.yaml: delimeter: is not a custom property of a source contract",
         ),
         (
-            {"schema": [{"name": "t", "properties": [{"name": "size", "required": True, "requierd": True}]}]},
+            {
+                "schema": [
+                    {
+                        "name": "t",
+                        "properties": [{"name": "size", "required": True, "requierd": True}],
+                    }
+                ]
+            },
             "toy_pairs.plain.yaml: size.requierd: is not a key of a source contract",
         ),
     ],
 )
-def test_source_contract_with_an_unknown_key_is_refused(tmp_path: Path, change: dict[str, Any], finding: str) -> None:
+def test_source_contract_with_an_unknown_key_is_refused(
+    tmp_path: Path, change: dict[str, Any], finding: str
+) -> None:
     assert load_source(tmp_path, SOURCE)[0].table == "bronze.toy_pairs"
     with pytest.raises(DeclarationError) as raised:
         load_source(tmp_path, {**SOURCE, **change})
@@ -301,7 +414,9 @@ def test_source_contract_with_a_key_twice_is_refused(tmp_path: Path) -> None:
         ("spark: quick\n", "spark must be a mapping"),
     ],
 )
-def test_settings_that_are_not_known_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, message: str) -> None:
+def test_settings_that_are_not_known_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, message: str
+) -> None:
     (tmp_path / "conf").mkdir()
     (tmp_path / "conf" / "local.yaml").write_text(text)
     monkeypatch.setattr(resources, "_PACKAGE", tmp_path)
@@ -310,7 +425,7 @@ def test_settings_that_are_not_known_are_refused(tmp_path: Path, monkeypatch: py
     assert str(tmp_path / "conf" / "local.yaml") in str(raised.value)
 
 
-# --- what `strata validate` finds ------------------------------------------------------------------
+# --- what `strata validate` finds ----------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -340,7 +455,10 @@ def test_validate_finds(toy_project: Path, path: str, old: str, new: str, findin
     ("path", "finding"),
     [
         ("schemas/silver/toy_shops.yaml", "every table has a contract; silver.toy_shops has none"),
-        ("expectations/silver/toy_shops.yaml", "every table has a suite; silver.toy_shops has none"),
+        (
+            "expectations/silver/toy_shops.yaml",
+            "every table has a suite; silver.toy_shops has none",
+        ),
         ("jobs/toy.py", "jobs/toy.py is missing"),
     ],
 )
@@ -354,7 +472,9 @@ def test_validate_finds_what_is_missing(toy_project: Path, path: str, finding: s
 def test_validate_finds_orphans(toy_project: Path) -> None:
     for kind in ("schemas", "expectations"):
         text = (toy_project / kind / "gold" / "toy_days.yaml").read_text()
-        (toy_project / kind / "gold" / "toy_weeks.yaml").write_text(text.replace("toy_days", "toy_weeks"))
+        (toy_project / kind / "gold" / "toy_weeks.yaml").write_text(
+            text.replace("toy_days", "toy_weeks")
+        )
     forget_declarations()
     findings, _ = declarations.check_all()
     assert findings == [

@@ -1,4 +1,6 @@
-"""The documents: links resolve, commands parse, code on the page holds, and nothing stands there that is out of date."""
+"""The documents: links resolve, commands parse, code on the page holds, and nothing stands there
+that is out of date.
+"""
 
 from __future__ import annotations
 
@@ -26,29 +28,37 @@ FILE = re.compile(r"^`([a-z_./]+)`:\n\n```\w+\n(.*?)^```$", re.MULTILINE | re.DO
 def own_package(*command: str, **more: str) -> subprocess.CompletedProcess[str]:
     """A process of its own, with no project but the one named in `more`."""
     environment = {k: v for k, v in os.environ.items() if k != "STRATA_PROJECT"} | more
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
+    return subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120
+    )
 
 
 def test_the_data_dictionary_is_current() -> None:
     made = own_package(sys.executable, "-m", "strata.cli.dictionary")
     assert made.returncode == 0, made.stderr
-    assert (ROOT / "docs" / "DATA_DICTIONARY.md").read_text() == made.stdout, "run `make dictionary`"
+    assert (ROOT / "docs" / "DATA_DICTIONARY.md").read_text() == made.stdout, (
+        "run `make dictionary`"
+    )
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_relative_link_resolves(document: Path) -> None:
     targets = re.findall(r"\]\(([^)\s]+)\)", FENCE.sub("", document.read_text()))
-    broken = [t for t in targets if "://" not in t and not (document.parent / t.split("#")[0]).exists()]
+    broken = [
+        t for t in targets if "://" not in t and not (document.parent / t.split("#")[0]).exists()
+    ]
     assert broken == []
 
 
-# --- commands ----------------------------------------------------------------------------------------
+# --- commands ------------------------------------------------------------------------------------
 
 
 def commands_of(document: Path) -> list[str]:
     """Every `strata …` command line: in blocks of shell, and in code within a line."""
     text = document.read_text()
-    blocks = "\n".join(body for language, body in FENCE.findall(text) if language in ("sh", "console"))
+    blocks = "\n".join(
+        body for language, body in FENCE.findall(text) if language in ("sh", "console")
+    )
     lines = re.findall(r"^(?:\$ )?(?:[\w./]*/)?(strata .*)$", blocks, re.MULTILINE)
     return lines + re.findall(r"`(strata [^`]+)`", FENCE.sub("", text))
 
@@ -57,7 +67,9 @@ def test_the_readme_shows_commands() -> None:
     assert len(commands_of(README)) > 10
 
 
-@pytest.mark.parametrize("line", sorted({line for document in DOCUMENTS for line in commands_of(document)}))
+@pytest.mark.parametrize(
+    "line", sorted({line for document in DOCUMENTS for line in commands_of(document)})
+)
 def test_every_command_line_parses(line: str) -> None:
     parsed = cli._parser().parse_args(shlex.split(line, comments=True)[1:])
     assert callable(parsed.action)
@@ -65,7 +77,9 @@ def test_every_command_line_parses(line: str) -> None:
 
 def test_every_command_stands_in_the_readme() -> None:
     actions = cli._parser()._actions
-    commands = next(action.choices for action in actions if isinstance(action, argparse._SubParsersAction))
+    commands = next(
+        action.choices for action in actions if isinstance(action, argparse._SubParsersAction)
+    )
     shown = {line.split()[1] for line in commands_of(README)}
     assert set(commands) - shown == set()
 
@@ -83,13 +97,15 @@ def test_spark_submit_is_shown_with_jobs_and_settings_that_exist() -> None:
     assert [name for name in named if not (ROOT / name).is_file()] == []
 
 
-# --- the architecture and the how-to -----------------------------------------------------------------
+# --- the architecture and the how-to -------------------------------------------------------------
 
 
 def test_the_architecture_names_every_module() -> None:
     text = (ROOT / "docs" / "ARCHITECTURE.md").read_text()
     package = ROOT / "lib" / "strata"
-    modules = {path.stem for folder in (package, package / "formats") for path in folder.glob("*.py")} - {"__init__"}
+    modules = {
+        path.stem for folder in (package, package / "formats") for path in folder.glob("*.py")
+    } - {"__init__"}
     assert {module for module in modules if f"`{module}`" not in text} == set()
 
 
@@ -104,7 +120,13 @@ def test_every_file_of_the_how_to_is_valid(tmp_path: Path) -> None:
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
-    told = own_package(str(Path(sys.executable).parent / "strata"), "validate", STRATA_PROJECT=str(tmp_path))
+    told = own_package(
+        str(Path(sys.executable).parent / "strata"), "validate", STRATA_PROJECT=str(tmp_path)
+    )
     assert told.returncode == 0, told.stderr
-    installed = [path for path in (ROOT / "lib" / "strata" / "feeds").iterdir() if not path.name.startswith("_")]
+    installed = [
+        path
+        for path in (ROOT / "lib" / "strata" / "feeds").iterdir()
+        if not path.name.startswith("_")
+    ]
     assert f"{len(installed) + 1} feeds" in told.stdout

@@ -1,4 +1,6 @@
-"""Damage: each kind is done to a copy of a warehouse and told by `doctor`; what would give wrong answers, reading refuses."""
+"""Damage: each kind is done to a copy of a warehouse and told by `doctor`; what would give wrong
+answers, reading refuses.
+"""
 
 from __future__ import annotations
 
@@ -34,10 +36,19 @@ SEED = 20240607
 
 @pytest.fixture(scope="module")
 def published(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A warehouse with two publications and a checkpoint; nobody changes it, each test takes a copy."""
+    """A warehouse with two publications and a checkpoint; nobody changes it, each test takes a
+    copy.
+    """
     shop = Shop(spark, tmp_path_factory.mktemp("published"))
     shop.shops("a.csv", "s1,Alpha", "s2,Beta")
-    shop.sales("a.csv", "a1,s1,2024-01-01,10.50", "a2,s2,2024-01-01,3", "a4,s1,2024-01-02,x", "bad,row", "a6,s2,2024-01-03,7.25")
+    shop.sales(
+        "a.csv",
+        "a1,s1,2024-01-01,10.50",
+        "a2,s2,2024-01-01,3",
+        "a4,s1,2024-01-02,x",
+        "bad,row",
+        "a6,s2,2024-01-03,7.25",
+    )
     shop.run()
     shop.sales("b.csv", "b1,s1,2024-01-04,1", "b2,s1,2024-01-05,2", "worse,row")
     shop.run()
@@ -80,7 +91,9 @@ class Copy:
         path.unlink()
         (path.parent / f".{path.name}.crc").unlink(missing_ok=True)
 
-    def edit(self, version: int, change: Callable[[list[dict[str, Any]]], Any], table: str = SALES) -> None:
+    def edit(
+        self, version: int, change: Callable[[list[dict[str, Any]]], Any], table: str = SALES
+    ) -> None:
         """Changes the actions of a commit."""
         path = self.commit(version, table)
         actions = [json.loads(line) for line in path.read_text().splitlines()]
@@ -88,7 +101,10 @@ class Copy:
         self.write(path, "".join(json.dumps(a) + "\n" for a in actions).encode())
 
     def damage(self) -> list[tuple[str, str]]:
-        return [(f.table, f"{f.file}: {f.what}; {f.advice}") for f in doctor.examine(self.warehouse, ["toy"]).damage]
+        return [
+            (f.table, f"{f.file}: {f.what}; {f.advice}")
+            for f in doctor.examine(self.warehouse, ["toy"]).damage
+        ]
 
 
 @pytest.fixture
@@ -129,7 +145,8 @@ def _in_page(path: Path) -> int:
     return 8 * (column.data_page_offset + column.total_compressed_size - 3)
 
 
-# What a reader must refuse too: without that, Delta gives a wrong answer, or opens what is not the table's.
+# What a reader must refuse too: without that, Delta gives a wrong answer, or opens what is not the
+# table's.
 REFUSED: dict[str, tuple[Callable[[Copy], Any], str]] = {
     "C1 a zero-length last commit": (lambda c: c.write(c.commit(c.newest()), b""), "is empty"),
     "C2 a torn last commit": (lambda c: _cut(c, c.commit(c.newest()), 0.5), "is torn"),
@@ -163,19 +180,29 @@ def test_doctor_tells_it_and_reading_refuses_it(copy: Copy, kind: str) -> None:
 
 
 @pytest.mark.parametrize("table", [SALES, BOOK])
-def test_doctor_outlives_a_footer_that_ends_its_reader(copy: Copy, capfd: pytest.CaptureFixture[str], table: str) -> None:
-    """One flipped bit makes text a number: pyarrow throws that where it cannot be caught, and the process ends."""
+def test_doctor_outlives_a_footer_that_ends_its_reader(
+    copy: Copy, capfd: pytest.CaptureFixture[str], table: str
+) -> None:
+    """One flipped bit makes text a number: pyarrow throws that where it cannot be caught, and the
+    process ends.
+    """
     file = copy.data(table)
     content = file.read_bytes()
     begin = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
-    column = content.index(bytes.fromhex("150c19"), begin)  # The footer's first ColumnMetaData of type BYTE_ARRAY (6, zigzag 0c).
+    column = content.index(
+        bytes.fromhex("150c19"), begin
+    )  # The footer's first ColumnMetaData of type BYTE_ARRAY (6, zigzag 0c).
     copy.write(file, _flip(content, 8 * (column + 1) + 2))
 
-    assert any(where == table and "ends the process that reads it" in what for where, what in copy.damage()), copy.damage()
+    assert any(
+        where == table and "ends the process that reads it" in what for where, what in copy.damage()
+    ), copy.damage()
     assert capfd.readouterr().err == ""
 
 
-def test_an_undamaged_warehouse_has_no_damage_and_the_numbers_are_those_of_the_ledger(copy: Copy) -> None:
+def test_an_undamaged_warehouse_has_no_damage_and_the_numbers_are_those_of_the_ledger(
+    copy: Copy,
+) -> None:
     report = doctor.examine(copy.warehouse, ["toy"])
 
     assert report.damage == []
@@ -185,18 +212,27 @@ def test_an_undamaged_warehouse_has_no_damage_and_the_numbers_are_those_of_the_l
     for state in latest.tables:
         rows = read_arrow(copy.warehouse, state.table, state.version)
         if state.identity:  # Spark's own hash of the rows, made again from the stored rows.
-            assert scan.identity(rows.column("_file_sha256"), rows.column("_record_number")) == state.identity
+            assert (
+                scan.identity(rows.column("_file_sha256"), rows.column("_record_number"))
+                == state.identity
+            )
 
 
 def _row_of_another_file(copy: Copy) -> None:
-    """One row replaced by another, in a file that is sound by itself: only the hash of the row ids can tell."""
+    """One row replaced by another, in a file that is sound by itself: only the hash of the row ids
+    can tell.
+    """
     import pyarrow as pa
     from pyarrow import parquet
 
     path = copy.data(SHOPS)
     rows = parquet.read_table(path)
     where = rows.schema.get_field_index("_record_number")
-    other = rows.set_column(where, rows.schema.field(where), pa.array([n + 40 for n in rows.column(where).to_pylist()], pa.int64()))
+    other = rows.set_column(
+        where,
+        rows.schema.field(where),
+        pa.array([n + 40 for n in rows.column(where).to_pylist()], pa.int64()),
+    )
     sink = pa.BufferOutputStream()
     parquet.write_table(other, sink)
     copy.write(path, sink.getvalue().to_pybytes())
@@ -246,14 +282,20 @@ def test_a_run_builds_nothing_on_a_damaged_table(copy: Copy, spark: SparkSession
     shop.sales("c.csv", "c1,s1,2024-01-06,1")
     shop.shops("a.csv", "s1,Alpha", "s2,Beta")
     _edit_statistics(copy, "numRecords", lambda n: n + 7)
-    versions = {path: TableLog(copy.warehouse, path).commits for path in ("bronze.toy_sales", SALES)}
+    versions = {
+        path: TableLog(copy.warehouse, path).commits for path in ("bronze.toy_sales", SALES)
+    }
 
-    with pytest.raises(Damaged, match=r"what the log of silver\.toy_sales says of version \d has changed since"):
+    with pytest.raises(
+        Damaged, match=r"what the log of silver\.toy_sales says of version \d has changed since"
+    ):
         shop.run()
     assert {path: TableLog(copy.warehouse, path).commits for path in versions} == versions
 
 
-def test_orphans_and_unpublished_versions_are_notes_with_their_size(copy: Copy, capsys: pytest.CaptureFixture[str]) -> None:
+def test_orphans_and_unpublished_versions_are_notes_with_their_size(
+    copy: Copy, capsys: pytest.CaptureFixture[str]
+) -> None:
     (copy.data().parent / "part-orphan.parquet").write_bytes(b"x" * 12345)
     actions = [{"commitInfo": {"operation": "WRITE", "userMetadata": "stopped"}}]
     copy.write(copy.commit(copy.newest() + 1), json.dumps(actions[0]).encode())
@@ -266,12 +308,16 @@ def test_orphans_and_unpublished_versions_are_notes_with_their_size(copy: Copy, 
     assert "0 damaged" in out
 
 
-def test_the_command_prints_json_and_gives_exit_code_8_for_damage(copy: Copy, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_prints_json_and_gives_exit_code_8_for_damage(
+    copy: Copy, capsys: pytest.CaptureFixture[str]
+) -> None:
     copy.remove(copy.data())
     code = main(["doctor", "--warehouse", str(copy.root), "--format", "json"])
     rows = json.loads(capsys.readouterr().out)
     assert code == 8
-    assert [(row["kind"], row["table"]) for row in rows if row["kind"] == "damage"] == [("damage", SALES)]
+    assert [(row["kind"], row["table"]) for row in rows if row["kind"] == "damage"] == [
+        ("damage", SALES)
+    ]
 
 
 def test_the_checks_of_an_ordinary_read_take_milliseconds(copy: Copy) -> None:
@@ -286,7 +332,7 @@ def test_the_checks_of_an_ordinary_read_take_milliseconds(copy: Copy) -> None:
     assert (time.process_time() - started) / 10 / len(latest.tables) < 0.02
 
 
-# --- bit flips -------------------------------------------------------------------------------------
+# --- bit flips -----------------------------------------------------------------------------------
 
 
 def _content(warehouse: Warehouse) -> str:
@@ -305,15 +351,28 @@ def _read_again(warehouse: Warehouse, before: str) -> str:
 
 
 def test_no_flipped_bit_passes_silently(copy: Copy) -> None:
-    """Single bits flipped at random in Parquet, log and checkpoint files, without Hadoop's checksum files.
+    """Single bits flipped at random in Parquet, log and checkpoint files, without Hadoop's checksum
+    files.
 
-    Each must be told by doctor or raise on reading; what is left must leave all that is read as it was.
+    Each must be told by doctor or raise on reading; what is left must leave all that is read as it
+    was.
     """
     choose = random.Random(SEED)
     kinds = {
-        "data": [p for p in copy.root.rglob("*.parquet") if "_delta_log" not in p.parts and "ops" not in p.parts],
-        "log": [p for p in copy.root.rglob("_delta_log/*") if p.suffix == ".json" or p.name.endswith(".checkpoint.parquet")],
-        "ledger": [*copy.root.glob("ops/publications/toy/*.parquet"), *copy.root.glob("ops/publications/toy/_delta_log/*.json")],
+        "data": [
+            p
+            for p in copy.root.rglob("*.parquet")
+            if "_delta_log" not in p.parts and "ops" not in p.parts
+        ],
+        "log": [
+            p
+            for p in copy.root.rglob("_delta_log/*")
+            if p.suffix == ".json" or p.name.endswith(".checkpoint.parquet")
+        ],
+        "ledger": [
+            *copy.root.glob("ops/publications/toy/*.parquet"),
+            *copy.root.glob("ops/publications/toy/_delta_log/*.json"),
+        ],
     }
     before = _content(copy.warehouse)
     counts = Counter[str]()
@@ -325,7 +384,9 @@ def test_no_flipped_bit_passes_silently(copy: Copy) -> None:
         content, sums = path.read_bytes(), checksum.read_bytes()
         bit = choose.randrange(8 * len(content))
         path.write_bytes(_flip(content, bit))
-        assert not scan.fits_checksum(str(path), str(checksum)), "on a local disk, the checksum file tells every flip"
+        assert not scan.fits_checksum(str(path), str(checksum)), (
+            "on a local disk, the checksum file tells every flip"
+        )
         checksum.unlink()
         if copy.damage():
             counts["told"] += 1
@@ -335,7 +396,10 @@ def test_no_flipped_bit_passes_silently(copy: Copy) -> None:
             silent += [(number, path.name, bit)] if outcome == "silent" else []
         path.write_bytes(content)
         checksum.write_bytes(sums)
-    print(f"seed {SEED}: {FLIPS} flips without checksum files: {dict(counts)}; with them every one is told")
+    print(
+        f"seed {SEED}: {FLIPS} flips without checksum files: {dict(counts)}; with them every "
+        "one is told"
+    )
     assert silent == []
     # Much of a small file is names, comments and the writer, whose change no reader sees.
     assert counts["told"] > FLIPS // 4

@@ -1,4 +1,6 @@
-"""Downloads against a server on this machine that does what servers do: breaks off, refuses, changes, redirects, lies."""
+"""Downloads against a server on this machine that does what servers do: breaks off, refuses,
+changes, redirects, lies.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,16 @@ def said() -> list[str]:
 @pytest.fixture
 def fetch(tmp_path: Path, said: list[str]) -> Any:
     def run(url: str) -> Path:
-        return Path(Download(url, str(tmp_path), "launches", "launches", tmp_path / ".downloads/launches/launches", said.append).fetch())
+        return Path(
+            Download(
+                url,
+                str(tmp_path),
+                "launches",
+                "launches",
+                tmp_path / ".downloads/launches/launches",
+                said.append,
+            ).fetch()
+        )
 
     return run
 
@@ -54,13 +65,17 @@ def left_over(folder: Path) -> list[str]:
 # --- what goes well ---------------------------------------------------------------------------
 
 
-def test_a_file_lands_in_its_source(site: Site, fetch: Any, tmp_path: Path, said: list[str]) -> None:
+def test_a_file_lands_in_its_source(
+    site: Site, fetch: Any, tmp_path: Path, said: list[str]
+) -> None:
     place = fetch(f"{site.url}/v5/launches.json?token=secret")
     assert place == tmp_path / "launches/launches/launches.json"
     assert place.read_bytes() == CONTENT
     assert left_over(tmp_path) == []
     assert not any("secret" in text for text in said)
-    assert not any(b"secret" in path.read_bytes() for path in tmp_path.rglob("*.json") if path != place)
+    assert not any(
+        b"secret" in path.read_bytes() for path in tmp_path.rglob("*.json") if path != place
+    )
 
 
 def test_the_next_run_downloads_nothing(site: Site, fetch: Any, said: list[str]) -> None:
@@ -117,7 +132,9 @@ def test_names(path: str, name: str, site: Site, fetch: Any, tmp_path: Path) -> 
 
 
 def test_chunks_without_a_length(site: Site, fetch: Any) -> None:
-    site.script = [Answer(200, {"Transfer-Encoding": "chunked"}, b"3\r\n[1,\r\n2\r\n2]\r\n0\r\n\r\n")]
+    site.script = [
+        Answer(200, {"Transfer-Encoding": "chunked"}, b"3\r\n[1,\r\n2\r\n2]\r\n0\r\n\r\n")
+    ]
     assert fetch(f"{site.url}/x.json").read_bytes() == b"[1,2]"
 
 
@@ -146,9 +163,16 @@ def test_a_broken_download_goes_on_where_it_was(resets: bool, site: Site, fetch:
     assert all(headers["If-Range"] == '"v1"' for _, headers in site.asked if "Range" in headers)
 
 
-def test_the_next_run_goes_on_where_the_last_one_was_killed(site: Site, fetch: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    site.script = [lambda headers: site.sound(headers, cut_at=2_000_000), Answer(503, {"Retry-After": "999"})]
-    with pytest.raises(StrataError, match="it asks to wait 999 s; run again to go on from byte 2000000"):
+def test_the_next_run_goes_on_where_the_last_one_was_killed(
+    site: Site, fetch: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.script = [
+        lambda headers: site.sound(headers, cut_at=2_000_000),
+        Answer(503, {"Retry-After": "999"}),
+    ]
+    with pytest.raises(
+        StrataError, match="it asks to wait 999 s; run again to go on from byte 2000000"
+    ):
         fetch(f"{site.url}/x.json")
     assert fetch(f"{site.url}/x.json").read_bytes() == CONTENT
     assert site.asked[-1][1]["Range"] == "bytes=2000000-"
@@ -173,7 +197,10 @@ def test_a_file_that_changes_between_its_parts(site: Site, fetch: Any) -> None:
 def test_a_server_that_mixes_two_files(site: Site, fetch: Any) -> None:
     """It answers with a part, whatever If-Range says: its ETag tells."""
     wrong = {"ETag": '"v2"', "Content-Range": "bytes 2000000-2999999/3000000"}
-    site.script = [lambda headers: site.sound(headers, cut_at=2_000_000), Answer(206, wrong, b"\0" * 1_000_000)]
+    site.script = [
+        lambda headers: site.sound(headers, cut_at=2_000_000),
+        Answer(206, wrong, b"\0" * 1_000_000),
+    ]
     assert fetch(f"{site.url}/x.json").read_bytes() == CONTENT
     assert "Range" not in site.asked[-1][1]
 
@@ -212,7 +239,9 @@ def test_retry_after_is_honoured(text: Any, site: Site, fetch: Any) -> None:
 
 def test_it_gives_up(site: Site, fetch: Any) -> None:
     site.script = [Answer(500)] * 99
-    with pytest.raises(StrataError, match=r"the server answers 500 .*; tried 6 times in a row") as error:
+    with pytest.raises(
+        StrataError, match=r"the server answers 500 .*; tried 6 times in a row"
+    ) as error:
         fetch(f"{site.url}/x.json")
     assert error.value.exit_code == 1
     assert len(site.asked) == 6
@@ -225,7 +254,9 @@ def test_a_server_that_is_not_there(site: Site, fetch: Any) -> None:
         fetch(f"{gone.url}/x.json")
 
 
-def test_a_server_that_says_nothing(site: Site, fetch: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_says_nothing(
+    site: Site, fetch: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(download, "TIMEOUT", download.urllib3.Timeout(connect=1, read=0.2))
 
     def sleeps(headers: dict[str, str]) -> Answer:
@@ -275,7 +306,9 @@ CHECKSUMS = {
 
 
 @pytest.mark.parametrize("header", CHECKSUMS)
-def test_a_checksum_that_the_server_tells(header: str, site: Site, fetch: Any, said: list[str], tmp_path: Path) -> None:
+def test_a_checksum_that_the_server_tells(
+    header: str, site: Site, fetch: Any, said: list[str], tmp_path: Path
+) -> None:
     site.script = [Answer(200, {header: CHECKSUMS[header]}, CONTENT)]
     fetch(f"{site.url}/x.json")
     assert said[-1].endswith(" checked")
@@ -312,10 +345,16 @@ def test_a_fragment_that_is_no_checksum(fragment: str) -> None:
 
 def test_checksums_that_are_not_of_the_bytes_are_passed_over() -> None:
     digest = base64.b64encode(hashlib.sha256(b"").digest()).decode()
-    told = {"x-amz-checksum-sha256": f"{digest}-2", "Content-MD5": "not base64", "Digest": "sha-256=AAAA"}
+    told = {
+        "x-amz-checksum-sha256": f"{digest}-2",
+        "Content-MD5": "not base64",
+        "Digest": "sha-256=AAAA",
+    }
     assert stated_in_headers(told, is_part=False) == []
     assert stated_in_headers({"Content-MD5": "1B2M2Y8AsgTpgAmY7PhCfg=="}, is_part=True) == []
-    assert stated_in_headers({"Content-MD5": "1B2M2Y8AsgTpgAmY7PhCfg=="}, is_part=False) == [Checksum("md5", hashlib.md5(b"").digest())]
+    assert stated_in_headers({"Content-MD5": "1B2M2Y8AsgTpgAmY7PhCfg=="}, is_part=False) == [
+        Checksum("md5", hashlib.md5(b"").digest())
+    ]
 
 
 # --- where it leads ---------------------------------------------------------------------------
@@ -351,7 +390,9 @@ def test_redirects_that_are_not_followed(location: str, says: str, site: Site, f
     assert len(site.asked) == 1
 
 
-def test_a_redirect_from_the_public_to_this_machine(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_redirect_from_the_public_to_this_machine(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
     public = addresses.Address("http", "example.org", 80, "/", ("93.184.216.34",), addresses.PUBLIC)
     with pytest.raises(BadFile, match=r"127\.0\.0\.1, which is loopback"):
         addresses.redirected(public, public, f"{site.url}/x.json")
@@ -364,7 +405,18 @@ def test_redirects_without_end(site: Site, fetch: Any) -> None:
     assert len(site.asked) == 6
 
 
-@pytest.mark.parametrize("url", ["ftp://x/y", "http://", "http:///x", "http://x:99999/", "http://a b/", "http://u:p@x/", "http://x/\n"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://x/y",
+        "http://",
+        "http:///x",
+        "http://x:99999/",
+        "http://a b/",
+        "http://u:p@x/",
+        "http://x/\n",
+    ],
+)
 def test_addresses_that_are_none(url: str) -> None:
     with pytest.raises(UsageError):
         addresses.resolve(url)
@@ -412,13 +464,22 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
     now = datetime.datetime.now(datetime.timezone.utc)
     signed = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + datetime.timedelta(days=1))
+        x509.CertificateBuilder(
+            name,
+            name,
+            key.public_key(),
+            x509.random_serial_number(),
+            now,
+            now + datetime.timedelta(days=1),
+        )
         .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
         .sign(key, hashes.SHA256())
     )
     path = tmp_path_factory.mktemp("tls") / "localhost.pem"
     form, coding = serialization.PrivateFormat.PKCS8, serialization.Encoding.PEM
-    path.write_bytes(key.private_bytes(coding, form, serialization.NoEncryption()) + signed.public_bytes(coding))
+    path.write_bytes(
+        key.private_bytes(coding, form, serialization.NoEncryption()) + signed.public_bytes(coding)
+    )
     return path
 
 
@@ -441,6 +502,11 @@ def test_https(certificate: Path, fetch: Any, monkeypatch: pytest.MonkeyPatch) -
 def test_the_state_is_small_and_holds_no_address(site: Site, fetch: Any, tmp_path: Path) -> None:
     fetch(f"{site.url}/x.json?token=secret")
     (state,) = (tmp_path / ".downloads").rglob("*.json")
-    assert json.loads(state.read_text()) == {"etag": '"v1"', "last_modified": "", "bytes": len(CONTENT), "path": "x.json"}
+    assert json.loads(state.read_text()) == {
+        "etag": '"v1"',
+        "last_modified": "",
+        "bytes": len(CONTENT),
+        "path": "x.json",
+    }
     state.write_text("{")
     assert fetch(f"{site.url}/x.json?token=secret").name.endswith("-x.json")

@@ -43,10 +43,18 @@ def names(found: tuple[list[RawFile], list[Ignored]]) -> list[str]:
 
 
 def test_files_at_any_depth_are_sorted(tmp_path: Path) -> None:
-    put(tmp_path, "soil/samples/b.csv", "soil/samples/delivery=2024-01-01/deep/er/a.csv", "soil/samples/a.csv", "soil/other/c.csv")
+    put(
+        tmp_path,
+        "soil/samples/b.csv",
+        "soil/samples/delivery=2024-01-01/deep/er/a.csv",
+        "soil/samples/a.csv",
+        "soil/other/c.csv",
+    )
     found, ignored = files.list_raw(str(tmp_path), "soil", "samples")
     assert [file.path for file in found] == ["a.csv", "b.csv", "delivery=2024-01-01/deep/er/a.csv"]
-    assert found[0] == RawFile("a.csv", str(tmp_path / "soil/samples/a.csv"), len("soil/samples/a.csv"))
+    assert found[0] == RawFile(
+        "a.csv", str(tmp_path / "soil/samples/a.csv"), len("soil/samples/a.csv")
+    )
     assert ignored == []
 
 
@@ -131,7 +139,9 @@ def test_delivery_date(path: str, expected: date | None) -> None:
     assert files.delivery_date(path) == expected
 
 
-@pytest.mark.parametrize("text", ["2023-02-29", "2024-1-1", "20240101", "", "2024-01-01 ", "٢٠٢٤-01-01", "today"])
+@pytest.mark.parametrize(
+    "text", ["2023-02-29", "2024-1-1", "20240101", "", "2024-01-01 ", "٢٠٢٤-01-01", "today"]
+)
 def test_a_malformed_delivery_date_is_refused(text: str) -> None:
     with pytest.raises(BadFile, match="delivery=YYYY-MM-DD"):
         files.delivery_date(f"delivery={text}/x.csv")
@@ -157,7 +167,11 @@ def test_small_files_are_written_and_listed(tmp_path: Path) -> None:
 def s3() -> Iterator[str]:
     """The address of an S3-compatible server on this machine that holds the bucket `lake`."""
     with serve_s3() as (endpoint, client):
-        for key in ("raw/soil/samples/delivery=2024-01-01/a b%20[c].csv", "raw/soil/samples/é.csv", "raw/soil/samples/_SUCCESS"):
+        for key in (
+            "raw/soil/samples/delivery=2024-01-01/a b%20[c].csv",
+            "raw/soil/samples/é.csv",
+            "raw/soil/samples/_SUCCESS",
+        ):
             client.put_object(Bucket="lake", Key=key, Body=b"a,b\n1,2\n3,4\n")
         yield endpoint
 
@@ -165,7 +179,10 @@ def s3() -> Iterator[str]:
 @pytest.mark.parametrize("scheme", ["s3", "s3a"])
 def test_listing_s3(scheme: str, s3: str) -> None:
     found, ignored = files.list_raw(f"{scheme}://lake/raw/", "soil", "samples")
-    assert [(file.path, file.size) for file in found] == [("delivery=2024-01-01/a b%20[c].csv", 12), ("é.csv", 12)]
+    assert [(file.path, file.size) for file in found] == [
+        ("delivery=2024-01-01/a b%20[c].csv", 12),
+        ("é.csv", 12),
+    ]
     assert found[1].uri == f"{scheme}://lake/raw/soil/samples/é.csv"
     assert [entry.path for entry in ignored] == ["_SUCCESS"]
 

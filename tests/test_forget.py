@@ -1,4 +1,6 @@
-"""Erasure: a person leaves every layer, quarantine and old version, provably, and no later file brings them back."""
+"""Erasure: a person leaves every layer, quarantine and old version, provably, and no later file
+brings them back.
+"""
 
 from __future__ import annotations
 
@@ -66,10 +68,18 @@ class People:
 
     def run(self, **options: Any) -> Report:
         chosen = Options(str(self.root / "raw"), **options)
-        return run_feed(self.spark, self.warehouse, make_plan(self.feed, {}, self.warehouse, chosen), chosen, print)
+        return run_feed(
+            self.spark,
+            self.warehouse,
+            make_plan(self.feed, {}, self.warehouse, chosen),
+            chosen,
+            print,
+        )
 
     def forget(self, who: str) -> Forgotten:
-        return forget(self.spark, self.warehouse, self.feed, identify(self.feed, who), self.options, print)
+        return forget(
+            self.spark, self.warehouse, self.feed, identify(self.feed, who), self.options, print
+        )
 
     def published(self) -> ledger.Publication:
         latest = ledger.newest(ledger.read(self.warehouse, "people"))
@@ -83,7 +93,10 @@ class People:
     def towns(self) -> dict[str, int]:
         state = self.published().state("gold.people_towns")
         assert state is not None
-        return {row["town"]: row["people"] for row in read_arrow(self.warehouse, state.table, state.version).to_pylist()}
+        return {
+            row["town"]: row["people"]
+            for row in read_arrow(self.warehouse, state.table, state.version).to_pylist()
+        }
 
 
 def holding(people: People, person: Person) -> set[str]:
@@ -112,16 +125,30 @@ class Story:
 @pytest.fixture(scope="module")
 def story(spark: SparkSession, feed: Feed, tmp_path_factory: pytest.TempPathFactory) -> Story:
     people = People(spark, feed, tmp_path_factory.mktemp("people"))
-    # Ann lives in Leith, then tells a town no more (silver's quarantine), and once no date (bronze's).
-    people.users("a.csv", f"{ANN},Ann A,Leith,2024-01-01", f"{BOB},Bob B,Leith,2024-01-01", "cyd@example.org,Cyd C,Perth,2024-01-01")
+    # Ann lives in Leith, then tells a town no more (silver's quarantine), and once no date
+    # (bronze's).
+    people.users(
+        "a.csv",
+        f"{ANN},Ann A,Leith,2024-01-01",
+        f"{BOB},Bob B,Leith,2024-01-01",
+        "cyd@example.org,Cyd C,Perth,2024-01-01",
+    )
     people.run()
-    people.users("b.csv", " ann@EXAMPLE.org,Ann A,,2024-02-01", f"{ANN},Ann A,Perth,", f"{BOB},Bob B,Perth,2024-02-01")
+    people.users(
+        "b.csv",
+        " ann@EXAMPLE.org,Ann A,,2024-02-01",
+        f"{ANN},Ann A,Perth,",
+        f"{BOB},Bob B,Perth,2024-02-01",
+    )
     people.run()
     before = holding(people, identify(feed, ANN))
     stopped: dict[str, tuple[int, int]] = {}
     for place in ("publication.before", "vacuum.before"):
         images.crash(spark, people.warehouse, f"point:{place}", lambda _: people.forget(ANN))
-        stopped[place] = (people.published().publication, len(erasure.pending(people.warehouse, "people")))
+        stopped[place] = (
+            people.published().publication,
+            len(erasure.pending(people.warehouse, "people")),
+        )
     noted = [f.what for f in doctor.examine(people.warehouse, ["people"]).findings]
     done = people.forget(ANN)
     return Story(people, before, stopped, noted, done, people.forget("ann@example.org"))
@@ -139,7 +166,9 @@ def test_the_person_was_in_every_layer_and_quarantine_before(story: Story) -> No
     }
 
 
-def test_an_erasure_killed_twice_on_the_way_says_so_and_is_finished_when_asked_again(story: Story) -> None:
+def test_an_erasure_killed_twice_on_the_way_says_so_and_is_finished_when_asked_again(
+    story: Story,
+) -> None:
     assert story.stopped == {"publication.before": (2, 1), "vacuum.before": (3, 1)}
     assert any("is not finished" in what for what in story.noted)
     assert story.done.publication is None, "the purge stood already: it is not done twice"
@@ -166,7 +195,11 @@ def test_rows_balance_with_a_declared_reason(story: Story) -> None:
 def test_the_ledger_tells_that_it_happened_and_not_whom(story: Story) -> None:
     people = story.people
     publication = people.published()
-    assert (publication.kind, publication.erasures, publication.ends) == ("erasure", (story.done.erasure.id,), 2)
+    assert (publication.kind, publication.erasures, publication.ends) == (
+        "erasure",
+        (story.done.erasure.id,),
+        2,
+    )
     person = identify(people.feed, ANN)
     text = repr(ledger.read(people.warehouse, "people"))
     assert not any(needle.decode() in text for needle in person.needles)
@@ -185,7 +218,9 @@ def test_raw_files_that_still_hold_the_person_are_told(story: Story) -> None:
 
 def test_neither_a_later_file_nor_a_full_run_brings_the_person_back(story: Story) -> None:
     people = story.people
-    people.users("c.csv", "ANN@example.org ,Ann A,Leith,2024-03-01", "dan@example.org,Dan D,Leith,2024-03-01")
+    people.users(
+        "c.csv", "ANN@example.org ,Ann A,Leith,2024-03-01", "dan@example.org,Dan D,Leith,2024-03-01"
+    )
     people.run()
     assert people.gate("bronze.people_users") == (2, 1, 0, {erasure.FOLDED: 1})
     people.run(full=True)
@@ -194,15 +229,19 @@ def test_neither_a_later_file_nor_a_full_run_brings_the_person_back(story: Story
     assert holding(people, identify(people.feed, ANN)) == set()
 
 
-# --- without Spark ---------------------------------------------------------------------------------
+# --- without Spark -------------------------------------------------------------------------------
 
 
-def test_an_entry_is_recognised_by_a_former_key_and_a_missing_one_is_an_error(monkeypatch: pytest.MonkeyPatch, feed: Feed) -> None:
+def test_an_entry_is_recognised_by_a_former_key_and_a_missing_one_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, feed: Feed
+) -> None:
     old = identify(feed, ANN)
     key, key_id = os.environ[protect.KEY], os.environ[protect.KEY_ID]
     monkeypatch.setenv(protect.KEY, key[::-1])
     monkeypatch.setenv(protect.KEY_ID, "next")
-    with pytest.raises(UsageError, match=rf"{key_id}\.\w+ is missing: add it to STRATA_PSEUDONYM_FORMER_KEYS"):
+    with pytest.raises(
+        UsageError, match=rf"{key_id}\.\w+ is missing: add it to STRATA_PSEUDONYM_FORMER_KEYS"
+    ):
         protect.check_suppressed(frozenset(old.entries))
     monkeypatch.setenv(protect.FORMER_KEYS, f"{key_id}={key}")
     protect.check_suppressed(frozenset(old.entries))
@@ -221,9 +260,13 @@ def test_whom_to_forget_must_be_an_identifier_and_the_feed_must_know_persons(fee
 
 
 @pytest.mark.usefixtures("feed")
-def test_the_command_needs_whom_and_lists_what_was_asked(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_the_command_needs_whom_and_lists_what_was_asked(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     assert main(["people", "forget", "--warehouse", str(tmp_path)]) == 2
     assert "forget needs to know whom" in capsys.readouterr().err
-    erasure.write(Warehouse(str(tmp_path)), "people", erasure.Erasure("e1", ("test.000000:ff",), "2024-01-01"))
+    erasure.write(
+        Warehouse(str(tmp_path)), "people", erasure.Erasure("e1", ("test.000000:ff",), "2024-01-01")
+    )
     assert main(["forget", "people", "--list", "--warehouse", str(tmp_path)]) == 0
     assert "not finished: ask again" in capsys.readouterr().out

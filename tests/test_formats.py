@@ -1,4 +1,5 @@
-"""What is read is what independent programs read from the same bytes; fuzzing finds no exception."""
+"""What is read is what independent programs read from the same bytes; fuzzing finds no
+exception."""
 
 from __future__ import annotations
 
@@ -43,7 +44,9 @@ def folder() -> Any:
 # --- CSV --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", sorted(p.stem for p in (CORPUS / "csv_spectrum/csvs").glob("*.csv")))
+@pytest.mark.parametrize(
+    "name", sorted(p.stem for p in (CORPUS / "csv_spectrum/csvs").glob("*.csv"))
+)
 def test_csv_spectrum(name: str, tmp_path: Path) -> None:
     content = (CORPUS / f"csv_spectrum/csvs/{name}.csv").read_bytes()
     expected = json.loads((CORPUS / f"csv_spectrum/json/{name}.json").read_text("utf-8"))
@@ -62,7 +65,9 @@ def test_naughty_strings(tmp_path: Path) -> None:
     writer = csv.writer(text)
     writer.writerows([["a", "b"], *([str(i), value] for i, value in enumerate(strings))])
     for parser in ("", '0,5" pipe\n'):
-        seen, found = look_and_read(tmp_path, text.getvalue().encode() + parser.encode(), AB, chunk_bytes=500)
+        seen, found = look_and_read(
+            tmp_path, text.getvalue().encode() + parser.encode(), AB, chunk_bytes=500
+        )
         assert [row["b"] or "" for row in found][: len(strings)] == strings
         assert seen.parser == ("python" if parser else "rfc4180")
 
@@ -72,7 +77,9 @@ def test_naughty_strings_in_json(tmp_path: Path) -> None:
     records = [{"a": i, "b": value} for i, value in enumerate(strings)]
     known = layout("a", "b", format="json")
     for ensure_ascii in (True, False):
-        _, found = look_and_read(tmp_path, json.dumps(records, ensure_ascii=ensure_ascii).encode(), known, chunk_bytes=99)
+        _, found = look_and_read(
+            tmp_path, json.dumps(records, ensure_ascii=ensure_ascii).encode(), known, chunk_bytes=99
+        )
         assert [row["b"] for row in found] == strings
 
 
@@ -81,7 +88,10 @@ def test_duckdb_reads_the_same(tmp_path: Path) -> None:
     content = ("id,value,name,note,nothing\r\n" + "\r\n".join(lines) + "\r\n").encode()
     columns = ["id", "value", "name", "note", "nothing"]
     _, found = look_and_read(tmp_path, content, layout(*columns), chunk_bytes=5000)
-    query = "select * from read_csv(?, all_varchar=true, header=true, delim=',', quote='\"', escape='\"')"
+    query = (
+        "select * from read_csv(?, all_varchar=true, header=true, delim=',', quote='\"', "
+        "escape='\"')"
+    )
     expected = duckdb.sql(query, params=[str(tmp_path / "x.csv")]).fetchall()
     assert [tuple(row[c] for c in columns) for row in found] == expected
 
@@ -124,11 +134,15 @@ def test_csv_fuzz(folder: Path, text: str, chunk_bytes: int) -> None:
     assert [row["_record_number"] for row in found] == list(range(1, seen.records + 1))
     assert found == rows(look(file, [AB]), [AB])
     if expected is not None:
-        assert [None if row["_raw_record"] is not None else (row["a"], row["b"]) for row in found] == expected
+        assert [
+            None if row["_raw_record"] is not None else (row["a"], row["b"]) for row in found
+        ] == expected
 
 
 def oracle(text: str) -> list[tuple[str | None, ...] | None] | None:
-    """The records by Python's csv, None for one that must not parse; None if the text is not plain RFC 4180."""
+    """The records by Python's csv, None for one that must not parse; None if the text is not plain
+    RFC 4180.
+    """
     if re.search("\r(?!\n)", text.removesuffix("\r")):
         return None
     lines = [line.replace("\0", "\x01") for line in re.findall("[^\n]*\n|[^\n]+$", text)]
@@ -148,14 +162,18 @@ def parsed(record: list[str]) -> tuple[str | None, ...] | None:
 @fuzz
 @given(text=CSV_TEXT, block_bytes=st.sampled_from([1, 2, 3, 7]))
 @example(text='"x\r\ny",é\r\n\r\n5" x,2', block_bytes=1)
-def test_csv_does_not_depend_on_how_the_bytes_come_in(folder: Path, text: str, block_bytes: int) -> None:
+def test_csv_does_not_depend_on_how_the_bytes_come_in(
+    folder: Path, text: str, block_bytes: int
+) -> None:
     """Reads are so small here that every token is cut somewhere."""
     file = raw_file(folder, f"a,b\n{text}".encode())
     expected = outcome(file, AB)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("strata.raw.formats.opening.BLOCK_BYTES", block_bytes)
         patch.setattr("strata.raw.read.BLOCK_BYTES", block_bytes)
-        patch.setattr("strata.raw.formats.csv._MAX_HEADER_BYTES", 5)  # the header alone; the rest comes in blocks
+        patch.setattr(
+            "strata.raw.formats.csv._MAX_HEADER_BYTES", 5
+        )  # the header alone; the rest comes in blocks
         assert outcome(file, AB) == expected
 
 
@@ -168,9 +186,17 @@ def outcome(file: RawFile, known: Layout) -> Any:
 
 
 @fuzz
-@given(values=st.lists(st.tuples(st.text(max_size=12), st.text(max_size=12)), max_size=12), chunk_bytes=st.integers(1, 80))
-def test_what_python_writes_is_read_back(folder: Path, values: list[tuple[str, str]], chunk_bytes: int) -> None:
-    values = [tuple(v.replace("\0", "").encode("utf-8", "ignore").decode() for v in pair) for pair in values]  # type: ignore[misc]
+@given(
+    values=st.lists(st.tuples(st.text(max_size=12), st.text(max_size=12)), max_size=12),
+    chunk_bytes=st.integers(1, 80),
+)
+def test_what_python_writes_is_read_back(
+    folder: Path, values: list[tuple[str, str]], chunk_bytes: int
+) -> None:
+    values = [
+        tuple(v.replace("\0", "").encode("utf-8", "ignore").decode() for v in pair)
+        for pair in values
+    ]  # type: ignore[misc]
     text = io.StringIO()
     csv.writer(text, quoting=csv.QUOTE_ALL).writerows([["a", "b"], *values])
     _, found = look_and_read(folder, text.getvalue().encode(), AB, chunk_bytes=chunk_bytes)
@@ -179,23 +205,41 @@ def test_what_python_writes_is_read_back(folder: Path, values: list[tuple[str, s
 
 # --- JSON -------------------------------------------------------------------------------------
 
-SCALARS = st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.floats(allow_nan=False, allow_infinity=False)
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text(max_size=8)
+    | st.floats(allow_nan=False, allow_infinity=False)
+)
 VALUES = st.recursive(
     SCALARS,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3)
+    ),
     max_leaves=6,
 )
-RECORDS = st.lists(st.fixed_dictionaries({"a": VALUES}, optional={"b": VALUES}), min_size=1, max_size=8)
+RECORDS = st.lists(
+    st.fixed_dictionaries({"a": VALUES}, optional={"b": VALUES}), min_size=1, max_size=8
+)
 A_JSON = layout("a", optional=("b",), format="json")
 AT_DATA = layout("a", optional=("b",), format="json", options={"records": "x.data"})
 
 
 @fuzz
-@given(records=RECORDS, shape=st.sampled_from(["array", "lines", "objects", "path"]), chunk_bytes=st.sampled_from([1, 30, 1 << 20]))
-def test_json_fuzz(folder: Path, records: list[dict[str, Any]], shape: str, chunk_bytes: int) -> None:
+@given(
+    records=RECORDS,
+    shape=st.sampled_from(["array", "lines", "objects", "path"]),
+    chunk_bytes=st.sampled_from([1, 30, 1 << 20]),
+)
+def test_json_fuzz(
+    folder: Path, records: list[dict[str, Any]], shape: str, chunk_bytes: int
+) -> None:
     records = [{"a": "one sound record tells the fields"}, *records]
     content = json_text(records, shape).encode()
-    seen, found = look_and_read(folder, content, AT_DATA if shape == "path" else A_JSON, chunk_bytes=chunk_bytes)
+    seen, found = look_and_read(
+        folder, content, AT_DATA if shape == "path" else A_JSON, chunk_bytes=chunk_bytes
+    )
     assert seen.records == len(records) == len(found)
     for row, record in zip(found, records, strict=True):
         if row["_raw_record"] is not None:
@@ -205,8 +249,14 @@ def test_json_fuzz(folder: Path, records: list[dict[str, Any]], shape: str, chun
 
 
 @fuzz
-@given(records=RECORDS, shape=st.sampled_from(["array", "lines", "objects", "path"]), block_bytes=st.sampled_from([1, 2, 5]))
-def test_json_does_not_depend_on_how_the_bytes_come_in(folder: Path, records: list[dict[str, Any]], shape: str, block_bytes: int) -> None:
+@given(
+    records=RECORDS,
+    shape=st.sampled_from(["array", "lines", "objects", "path"]),
+    block_bytes=st.sampled_from([1, 2, 5]),
+)
+def test_json_does_not_depend_on_how_the_bytes_come_in(
+    folder: Path, records: list[dict[str, Any]], shape: str, block_bytes: int
+) -> None:
     file = raw_file(folder, json_text(records, shape).encode())
     known = AT_DATA if shape == "path" else A_JSON
     expected = outcome(file, known)
@@ -221,7 +271,9 @@ def json_text(records: list[dict[str, Any]], shape: str) -> str:
         return "\n".join(json.dumps(r) for r in records)
     if shape == "objects":
         return "\n".join(json.dumps(r, indent=2) for r in records)
-    document = records if shape == "array" else {"v": [records], "x": {"n": 1, "data": records, "m": {}}}
+    document = (
+        records if shape == "array" else {"v": [records], "x": {"n": 1, "data": records, "m": {}}}
+    )
     return json.dumps(document, indent=None if len(records) % 2 else 1)
 
 
@@ -242,7 +294,9 @@ def test_members_by_dotted_path(tmp_path: Path) -> None:
 
 
 def test_one_path_by_two_ways_is_not_parsed(tmp_path: Path) -> None:
-    _, found = look_and_read(tmp_path, b'[{"p":{"q":1}},{"p":{"q":1},"p.q":2}]', layout("p.q", format="json"))
+    _, found = look_and_read(
+        tmp_path, b'[{"p":{"q":1}},{"p":{"q":1},"p.q":2}]', layout("p.q", format="json")
+    )
     assert [row["_raw_record"] for row in found] == [None, '{"p":{"q":1},"p.q":2}']
 
 
@@ -256,7 +310,10 @@ def test_layouts_that_find_their_records_elsewhere(tmp_path: Path) -> None:
 
 SHAPES = {
     "Point": ["POINT (10.1 -20.25)", "POINT (1e-7 52)", "POINT (0.1 0.30000000000000004)"],
-    "MultiPolygon": ["MULTIPOLYGON (((0 0, 1 0, 1 1, 0 0)), ((5 5, 9 5, 9 9, 5 5), (6 5.5, 8 6, 8 7, 6 5.5)))"] * 3,
+    "MultiPolygon": [
+        "MULTIPOLYGON (((0 0, 1 0, 1 1, 0 0)), ((5 5, 9 5, 9 9, 5 5), (6 5.5, 8 6, 8 7, 6 5.5)))"
+    ]
+    * 3,
     "Polygon": [
         "POLYGON ((0 0, 1 0, 1 1, 0 0))",
         "POLYGON ((5 5, 9 5, 9 9, 5 5), (6 5.5, 8 6, 8 7, 6 5.5))",
@@ -279,10 +336,23 @@ FGB_COLUMNS = {
 def flatgeobuf(folder: Path, type_: str, count: int = 3, index: bool = True) -> bytes:
     path = folder / f"{type_}.fgb"
     shapes = [SHAPES[type_][i % 3] for i in range(count)]
-    table = pa.table({name: array.take(pa.array([i % 3 for i in range(count)])) for name, array in FGB_COLUMNS.items()})
+    table = pa.table(
+        {
+            name: array.take(pa.array([i % 3 for i in range(count)]))
+            for name, array in FGB_COLUMNS.items()
+        }
+    )
     table = table.append_column("geom", pa.array([shapely.from_wkt(text).wkb for text in shapes]))
     options = {"SPATIAL_INDEX": "YES" if index else "NO"}
-    pyogrio.write_arrow(table, path, driver="FlatGeobuf", geometry_name="geom", geometry_type=type_, crs="EPSG:4326", **options)
+    pyogrio.write_arrow(
+        table,
+        path,
+        driver="FlatGeobuf",
+        geometry_name="geom",
+        geometry_type=type_,
+        crs="EPSG:4326",
+        **options,
+    )
     return path.read_bytes()
 
 
@@ -290,7 +360,9 @@ def flatgeobuf(folder: Path, type_: str, count: int = 3, index: bool = True) -> 
 @pytest.mark.parametrize("type_", sorted(SHAPES))
 def test_gdal_reads_the_same(type_: str, index: bool, tmp_path: Path) -> None:
     content = flatgeobuf(tmp_path, type_, index=index)
-    known = layout("text", optional=(*GEOMETRY, *FGB_COLUMNS.keys() - {"text"}), format="flatgeobuf")
+    known = layout(
+        "text", optional=(*GEOMETRY, *FGB_COLUMNS.keys() - {"text"}), format="flatgeobuf"
+    )
     _, found = look_and_read(tmp_path, content, known, chunk_bytes=10)
     _, table = pyogrio.read_arrow(tmp_path / f"{type_}.fgb")
     expected = table.to_pylist()
@@ -300,7 +372,9 @@ def test_gdal_reads_the_same(type_: str, index: bool, tmp_path: Path) -> None:
         assert shapely.from_geojson(row["geometry"]).equals_exact(shape, 0) or shape.is_empty
         if type_ == "Point":
             assert (float(row["geometry_x"]), float(row["geometry_y"])) == (shape.x, shape.y)
-        assert {name: row[name] for name in FGB_COLUMNS} == {name: fgb_text(other[name]) for name in FGB_COLUMNS}
+        assert {name: row[name] for name in FGB_COLUMNS} == {
+            name: fgb_text(other[name]) for name in FGB_COLUMNS
+        }
 
 
 def fgb_text(value: Any) -> str | None:
@@ -309,14 +383,22 @@ def fgb_text(value: Any) -> str | None:
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, float):
-        return None if math.isnan(value) else "0.1" if value == pytest.approx(0.1, rel=1e-6) else repr(value)
+        return (
+            None
+            if math.isnan(value)
+            else "0.1"
+            if value == pytest.approx(0.1, rel=1e-6)
+            else repr(value)
+        )
     return str(value)
 
 
 @pytest.mark.parametrize("count", [1, 2, 15, 16, 17, 256, 257, 5000])
 def test_the_size_of_the_index(count: int, tmp_path: Path) -> None:
     content = flatgeobuf(tmp_path, "Point", count)
-    seen, found = look_and_read(tmp_path, content, layout("text", format="flatgeobuf"), chunk_bytes=1000)
+    seen, found = look_and_read(
+        tmp_path, content, layout("text", format="flatgeobuf"), chunk_bytes=1000
+    )
     assert seen.records == len(found) == count
     assert seen.chunks[-1].end == len(content)
 
@@ -330,14 +412,18 @@ def test_a_flatgeobuf_that_is_cut_off(cut: int, tmp_path: Path) -> None:
 
 def test_a_flatgeobuf_cut_between_features(tmp_path: Path) -> None:
     content = flatgeobuf(tmp_path, "Point", 20)
-    last = look(raw_file(tmp_path, content), [layout("text", format="flatgeobuf")], chunk_bytes=1).chunks[-1]
+    last = look(
+        raw_file(tmp_path, content), [layout("text", format="flatgeobuf")], chunk_bytes=1
+    ).chunks[-1]
     with pytest.raises(BadFile, match="the 20 features its header tells; found 19"):
         look(raw_file(tmp_path, content[: last.start]), [layout("text", format="flatgeobuf")])
 
 
 def test_gzipped_flatgeobuf(tmp_path: Path) -> None:
     content = gzip.compress(flatgeobuf(tmp_path, "Point", 300))
-    _, found = look_and_read(tmp_path, content, layout("text", "geometry.x", format="flatgeobuf"), chunk_bytes=10)
+    _, found = look_and_read(
+        tmp_path, content, layout("text", "geometry.x", format="flatgeobuf"), chunk_bytes=10
+    )
     assert len(found) == 300
     assert found[0]["geometry_x"] is not None
 
@@ -345,15 +431,23 @@ def test_gzipped_flatgeobuf(tmp_path: Path) -> None:
 # --- damage -----------------------------------------------------------------------------------
 
 SOUND = {
-    "csv": (AB, b"a,b\n" + b"".join(b'%d,"x ""%d"" \xc3\xa9"\n%d,y\r\n' % (i, i, i) for i in range(20))),
-    "json": (A_JSON, b"[" + b",".join(b'{"a": %d, "b": {"x": ["\xc3\xa9", 1.5]}}' % i for i in range(20)) + b"]"),
+    "csv": (
+        AB,
+        b"a,b\n" + b"".join(b'%d,"x ""%d"" \xc3\xa9"\n%d,y\r\n' % (i, i, i) for i in range(20)),
+    ),
+    "json": (
+        A_JSON,
+        b"[" + b",".join(b'{"a": %d, "b": {"x": ["\xc3\xa9", 1.5]}}' % i for i in range(20)) + b"]",
+    ),
     "lines": (A_JSON, b"".join(b'{"a": %d, "b": [1, "x\\n"]}\n' % i for i in range(20))),
 }
 
 
 @fuzz
 @given(kind=st.sampled_from([*SOUND, "flatgeobuf", "gzip"]), data=st.data())
-def test_damaged_files_are_refused_or_reconciled(folder: Path, kind: str, data: st.DataObject) -> None:
+def test_damaged_files_are_refused_or_reconciled(
+    folder: Path, kind: str, data: st.DataObject
+) -> None:
     known, content = sound(folder, kind)
     damaged = bytearray(content)
     for _ in range(data.draw(st.integers(1, 4))):

@@ -1,7 +1,8 @@
-"""Ten thousand damaged files through the look: each is refused, or every record that was counted is read. And 200 through Spark.
+"""Ten thousand damaged files through the look: each is refused, or every record that was counted is
+read. And 200 through Spark.
 
-`STRATA_FUZZ_INPUTS` and `STRATA_FUZZ_SEED` make it longer or another one. A failure names the seed and number
-of its input; `damaged(seed, number)` makes that input again.
+`STRATA_FUZZ_INPUTS` and `STRATA_FUZZ_SEED` make it longer or another one. A failure names the seed
+and number of its input; `damaged(seed, number)` makes that input again.
 """
 
 from __future__ import annotations
@@ -33,14 +34,24 @@ MOST_SECONDS = 10
 
 LAYOUTS = tuple(
     dataclasses.replace(known, name=name)
-    for name, known in {"csv": AB, "codes": CODES, "json": JSON_AB, "lines": LINES_A, "path": AT_RECORDS}.items()
+    for name, known in {
+        "csv": AB,
+        "codes": CODES,
+        "json": JSON_AB,
+        "lines": LINES_A,
+        "path": AT_RECORDS,
+    }.items()
 )
 OF_NAME = {known.name: known for known in LAYOUTS}
 PLAIN = b"a,b\n" + b"".join(b"%d,x%d\r\n" % (i, i) for i in range(30))
 QUOTED = b'a,b\n1,"x ""y"" z"\n2,"two\nlines"\n\n3,\xc3\xa9\n' * 2
 INCHES = b'a,b\n1,5" pipe\n2,"x,y"\n3,4\n' + b"5,6\n" * 20
 CODED = b"".join(b"AB%d,%d,x\n" % (i % 10, i) for i in range(30))
-ARRAY = b"[" + b", ".join(b'{"a": %d, "b": {"c": ["\xc3\xa9", 1.5e3, null]}}' % i for i in range(12)) + b"]"
+ARRAY = (
+    b"["
+    + b", ".join(b'{"a": %d, "b": {"c": ["\xc3\xa9", 1.5e3, null]}}' % i for i in range(12))
+    + b"]"
+)
 LINES = b"".join(b'{"a": %d, "b": [1, "x\\n"]}\n' % i for i in range(12))
 OBJECTS = b"".join(b'{\n  "a": "%d",\n  "b": {"c": "}{"}\n}\n' % i for i in range(8))
 AT_PATH = b'{"n": 3, "records": [{"a": 1}, {"a": "2"}], "m": {}}'
@@ -114,7 +125,9 @@ def test_every_record_is_refused_or_counted_and_read(part: int, tmp_path: Path) 
                 found = look_all(RawFile("x", str(path), len(content)), LAYOUTS, chunk_bytes=100)
                 outcomes[check(found)] += 1
         except Exception as error:
-            raise AssertionError(f"damaged({SEED}, {number}), a damaged {kind}: {error!r}") from error
+            raise AssertionError(
+                f"damaged({SEED}, {number}), a damaged {kind}: {error!r}"
+            ) from error
     assert sum(outcomes.values()) == len(range(part, INPUTS, PARTS))
     # Neither outcome alone would prove anything.
     assert min(outcomes["taken"], outcomes["refused"]) > INPUTS / PARTS / 10, outcomes
@@ -138,12 +151,16 @@ def check(found: Found) -> str:
 
 
 @pytest.mark.spark
-def test_two_hundred_damaged_files_give_through_spark_what_they_give_without(spark: SparkSession, tmp_path: Path) -> None:
+def test_two_hundred_damaged_files_give_through_spark_what_they_give_without(
+    spark: SparkSession, tmp_path: Path
+) -> None:
     looks: list[Look] = []
     for number in range(200):
         path = tmp_path / str(number)
         path.write_bytes(damaged(SEED, INPUTS + number)[1])
-        looks += look_all(RawFile(str(number), str(path), path.stat().st_size), LAYOUTS, chunk_bytes=100).looks
+        looks += look_all(
+            RawFile(str(number), str(path), path.stat().st_size), LAYOUTS, chunk_bytes=100
+        ).looks
     assert len(looks) > 50
     columns = sorted({column for known in LAYOUTS for column in known.columns})
 
@@ -151,7 +168,14 @@ def test_two_hundred_damaged_files_give_through_spark_what_they_give_without(spa
 
     with Archives() as archives:
         parts = [Part(seen, chunk, OF_NAME[seen.layout]) for seen in looks for chunk in seen.chunks]
-        expected = [row for part in parts for batch in read_part(part, columns, archives) for row in batch.to_pylist()]
+        expected = [
+            row
+            for part in parts
+            for batch in read_part(part, columns, archives)
+            for row in batch.to_pylist()
+        ]
     assert len(expected) == sum(seen.records for seen in looks)
     place = operator.itemgetter("_source_file", "_record_number")
-    assert sorted((row.asDict() for row in frame.collect()), key=place) == sorted(expected, key=place)
+    assert sorted((row.asDict() for row in frame.collect()), key=place) == sorted(
+        expected, key=place
+    )

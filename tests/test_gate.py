@@ -1,4 +1,6 @@
-"""The gate's proofs: it counts what Great Expectations counts, kills every mutant, and lets no row vanish."""
+"""The gate's proofs: it counts what Great Expectations counts, kills every mutant, and lets no row
+vanish.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,11 @@ TABLES = mutants.table_names()
 
 def frame_of(spark: SparkSession, contract: Contract, rows: list[Row]) -> DataFrame:
     """The rows with the contract's types; NULL is let in everywhere, as it is before the gate."""
-    return local_frame(spark, mutants.complete(contract, rows), struct_type(contract.fields, enforce_required=False)).coalesce(1)
+    return local_frame(
+        spark,
+        mutants.complete(contract, rows),
+        struct_type(contract.fields, enforce_required=False),
+    ).coalesce(1)
 
 
 def count_by_gate(frame: DataFrame, suite: Suite) -> dict[str, int]:
@@ -39,34 +45,47 @@ def count_by_gate(frame: DataFrame, suite: Suite) -> dict[str, int]:
 
 
 def count_by_library(frame: DataFrame, expectations: list[Expectation]) -> list[int]:
-    """The count of unexpected rows in a real validation by Great Expectations, in the order asked."""
+    """The count of unexpected rows in a real validation by Great Expectations, in the order
+    asked."""
     gx = gate.library()
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
     asset = context.data_sources.add_spark("parity", persist=False).add_dataframe_asset("parity")
     batch = asset.add_batch_definition_whole_dataframe("parity").get_batch({"dataframe": frame})
-    asked = [gate._implementation(e)(**e.kwargs, meta={"place": place}) for place, e in enumerate(expectations)]
+    asked = [
+        gate._implementation(e)(**e.kwargs, meta={"place": place})
+        for place, e in enumerate(expectations)
+    ]
     counts: dict[int, int] = {}
     with ExitStack() as stack:
         for kind in {type(one) for one in asked}:
-            stack.enter_context(mock.patch.object(kind, "_validate", _telling(kind._validate, counts)))
-        batch.validate(gx.ExpectationSuite("parity", expectations=asked), result_format="BOOLEAN_ONLY")
+            stack.enter_context(
+                mock.patch.object(kind, "_validate", _telling(kind._validate, counts))
+            )
+        batch.validate(
+            gx.ExpectationSuite("parity", expectations=asked), result_format="BOOLEAN_ONLY"
+        )
     return [counts[place] for place in range(len(expectations))]
 
 
 def _telling(validate: Any, counts: dict[int, int]) -> Any:
-    """The library's own judgement, which also tells the count that it judges by: only slow formats return it."""
+    """The library's own judgement, which also tells the count that it judges by: only slow formats
+    return it.
+    """
 
     def judge(self: Any, metrics: dict[str, Any], *more: Any, **named: Any) -> Any:
         told = {name: n for name, n in metrics.items() if name.endswith(".unexpected_count")}
-        nulls = "column_values.nonnull.unexpected_count"  # Beside the count of most rules, for the sake of a share.
-        counts[self.configuration.meta["place"]] = next((n for name, n in told.items() if name != nulls), told.get(nulls, -1))
+        # Beside the count of most rules, for the sake of a share.
+        nulls = "column_values.nonnull.unexpected_count"
+        counts[self.configuration.meta["place"]] = next(
+            (n for name, n in told.items() if name != nulls), told.get(nulls, -1)
+        )
         return validate(self, metrics, *more, **named)
 
     return judge
 
 
-# --- parity ----------------------------------------------------------------------------------------
+# --- parity --------------------------------------------------------------------------------------
 
 
 @pytest.mark.spark
@@ -77,10 +96,14 @@ def test_counts_equal_those_of_great_expectations(spark: SparkSession, table: st
     frame = frame_of(spark, contract, rows)
     rules = [e for e in suite.expectations if e.is_uniqueness or gate.is_row_expectation(e)]
 
-    ours = count_by_gate(frame, suite) | {e.text: gate._unique(frame, len(rows), e).unexpected for e in rules if e.is_uniqueness}
+    ours = count_by_gate(frame, suite) | {
+        e.text: gate._unique(frame, len(rows), e).unexpected for e in rules if e.is_uniqueness
+    }
     theirs = count_by_library(frame, rules)
 
-    assert {e.description: ours[e.text] for e in rules} == {e.description: n for e, n in zip(rules, theirs, strict=True)}
+    assert {e.description: ours[e.text] for e in rules} == {
+        e.description: n for e, n in zip(rules, theirs, strict=True)
+    }
     idle = [e.description for e, n in zip(rules, theirs, strict=True) if not 0 < n < len(rows)]
     assert idle == [], "each rule must meet rows that keep it and rows that break it"
 
@@ -107,60 +130,117 @@ MIXED_ROWS: list[Row] = [
     }
     for n in range(90)
 ]  # fmt: skip
-_NUMBER_PAIR, _NUMBER_LIST = {"column_A": "number", "column_B": "other_number"}, {"column_list": ["number", "other_number"]}
+_NUMBER_PAIR, _NUMBER_LIST = (
+    {"column_A": "number", "column_B": "other_number"},
+    {"column_list": ["number", "other_number"]},
+)
 _TEXT_LIST = {"column_list": ["text", "other_text"]}
 # Each type of row expectation that the gate takes, with arguments of every kind.
 EVERY_TYPE: tuple[tuple[str, dict[str, Any]], ...] = (
     ("expect_column_values_to_be_null", {"column": "number"}),
     ("expect_column_values_to_not_be_null", {"column": "number"}),
     ("expect_column_values_to_be_between", {"column": "number", "min_value": 0}),
-    ("expect_column_values_to_be_between", {"column": "number", "max_value": 1, "strict_max": True}),
-    ("expect_column_values_to_be_between", {"column": "whole", "min_value": 0, "max_value": 2**53, "strict_min": True}),
+    (
+        "expect_column_values_to_be_between",
+        {"column": "number", "max_value": 1, "strict_max": True},
+    ),
+    (
+        "expect_column_values_to_be_between",
+        {"column": "whole", "min_value": 0, "max_value": 2**53, "strict_min": True},
+    ),
     ("expect_column_values_to_be_between", {"column": "exact", "min_value": 0, "max_value": 1.5}),
-    ("expect_column_values_to_be_between", {"column": "day", "min_value": "2024-01-31", "max_value": "2024-12-31"}),
+    (
+        "expect_column_values_to_be_between",
+        {"column": "day", "min_value": "2024-01-31", "max_value": "2024-12-31"},
+    ),
     ("expect_column_values_to_be_between", {"column": "at", "max_value": "2024-01-31"}),
     ("expect_column_values_to_be_in_set", {"column": "text", "value_set": ["a", "ab"]}),
     ("expect_column_values_to_be_in_set", {"column": "whole", "value_set": [0, 1]}),
     ("expect_column_values_to_not_be_in_set", {"column": "text", "value_set": ["a", ""]}),
-    ("expect_column_value_lengths_to_be_between", {"column": "text", "min_value": 1, "max_value": 2}),
+    (
+        "expect_column_value_lengths_to_be_between",
+        {"column": "text", "min_value": 1, "max_value": 2},
+    ),
     ("expect_column_value_lengths_to_equal", {"column": "text", "value": 1}),
     ("expect_column_values_to_match_regex", {"column": "text", "regex": "^[a-z]$"}),
     ("expect_column_values_to_not_match_regex", {"column": "text", "regex": "^a"}),
-    ("expect_column_values_to_match_regex_list", {"column": "text", "regex_list": ["^a", "b$"], "match_on": "all"}),
+    (
+        "expect_column_values_to_match_regex_list",
+        {"column": "text", "regex_list": ["^a", "b$"], "match_on": "all"},
+    ),
     ("expect_column_values_to_match_regex_list", {"column": "text", "regex_list": ["^a", "b$"]}),
-    ("expect_column_values_to_not_match_regex_list", {"column": "text", "regex_list": ["^a", "b$"]}),
-    ("expect_column_values_to_match_strftime_format", {"column": "text", "strftime_format": "%Y-%m-%d"}),
+    (
+        "expect_column_values_to_not_match_regex_list",
+        {"column": "text", "regex_list": ["^a", "b$"]},
+    ),
+    (
+        "expect_column_values_to_match_strftime_format",
+        {"column": "text", "strftime_format": "%Y-%m-%d"},
+    ),
     ("expect_column_values_to_be_json_parseable", {"column": "json"}),
     ("expect_column_pair_values_a_to_be_greater_than_b", _NUMBER_PAIR),
-    ("expect_column_pair_values_a_to_be_greater_than_b", {**_NUMBER_PAIR, "or_equal": True, "ignore_row_if": "either_value_is_missing"}),
-    ("expect_column_pair_values_a_to_be_greater_than_b", {**_NUMBER_PAIR, "or_equal": True, "ignore_row_if": "neither"}),
+    (
+        "expect_column_pair_values_a_to_be_greater_than_b",
+        {**_NUMBER_PAIR, "or_equal": True, "ignore_row_if": "either_value_is_missing"},
+    ),
+    (
+        "expect_column_pair_values_a_to_be_greater_than_b",
+        {**_NUMBER_PAIR, "or_equal": True, "ignore_row_if": "neither"},
+    ),
     ("expect_column_pair_values_to_be_equal", {"column_A": "text", "column_B": "other_text"}),
-    ("expect_column_pair_values_to_be_equal", {**_NUMBER_PAIR, "ignore_row_if": "either_value_is_missing"}),
-    ("expect_column_pair_values_to_be_in_set", {"column_A": "text", "column_B": "other_text", "value_pairs_set": [["a", "A"], ["", "a"]]}),
+    (
+        "expect_column_pair_values_to_be_equal",
+        {**_NUMBER_PAIR, "ignore_row_if": "either_value_is_missing"},
+    ),
+    (
+        "expect_column_pair_values_to_be_in_set",
+        {"column_A": "text", "column_B": "other_text", "value_pairs_set": [["a", "A"], ["", "a"]]},
+    ),
     ("expect_multicolumn_sum_to_equal", {**_NUMBER_LIST, "sum_total": 1}),
     ("expect_multicolumn_values_to_be_equal", _NUMBER_LIST),
-    ("expect_multicolumn_values_to_be_equal", {**_NUMBER_LIST, "ignore_row_if": "any_value_is_missing"}),
-    ("expect_select_column_values_to_be_unique_within_record", {**_TEXT_LIST, "ignore_row_if": "never"}),
-    ("expect_select_column_values_to_be_unique_within_record", {**_TEXT_LIST, "ignore_row_if": "any_value_is_missing"}),
+    (
+        "expect_multicolumn_values_to_be_equal",
+        {**_NUMBER_LIST, "ignore_row_if": "any_value_is_missing"},
+    ),
+    (
+        "expect_select_column_values_to_be_unique_within_record",
+        {**_TEXT_LIST, "ignore_row_if": "never"},
+    ),
+    (
+        "expect_select_column_values_to_be_unique_within_record",
+        {**_TEXT_LIST, "ignore_row_if": "any_value_is_missing"},
+    ),
     ("expect_column_values_to_be_unique", {"column": "text"}),
     ("expect_compound_columns_to_be_unique", {"column_list": ["text", "number"]}),
-    ("expect_compound_columns_to_be_unique", {"column_list": ["text", "number"], "ignore_row_if": "any_value_is_missing"}),
-    ("expect_compound_columns_to_be_unique", {"column_list": ["text", "number"], "ignore_row_if": "never"}),
+    (
+        "expect_compound_columns_to_be_unique",
+        {"column_list": ["text", "number"], "ignore_row_if": "any_value_is_missing"},
+    ),
+    (
+        "expect_compound_columns_to_be_unique",
+        {"column_list": ["text", "number"], "ignore_row_if": "never"},
+    ),
 )
 
 
 def suite_of(*rules: tuple[str, dict[str, Any]], severity: str = "critical") -> Suite:
-    made = tuple(Expectation(kind, kwargs, severity, f"rule {n}") for n, (kind, kwargs) in enumerate(rules))
+    made = tuple(
+        Expectation(kind, kwargs, severity, f"rule {n}") for n, (kind, kwargs) in enumerate(rules)
+    )
     return Suite("silver.mixed_kinds", made, 1.0)
 
 
 @pytest.mark.spark
-def test_every_type_of_row_expectation_counts_as_great_expectations_does(spark: SparkSession) -> None:
+def test_every_type_of_row_expectation_counts_as_great_expectations_does(
+    spark: SparkSession,
+) -> None:
     suite = suite_of(*EVERY_TYPE)
     frame = frame_of(spark, MIXED, MIXED_ROWS)
 
     unique = [e for e in suite.expectations if e.is_uniqueness]
-    ours = count_by_gate(frame, suite) | {e.text: gate._unique(frame, len(MIXED_ROWS), e).unexpected for e in unique}
+    ours = count_by_gate(frame, suite) | {
+        e.text: gate._unique(frame, len(MIXED_ROWS), e).unexpected for e in unique
+    }
     theirs = count_by_library(frame, list(suite.expectations))
 
     told = [(e.type, e.kwargs) for e in suite.expectations]
@@ -175,7 +255,10 @@ def test_every_row_expectation_of_the_library_is_proven_or_refused() -> None:
     gate.library()
     from great_expectations.expectations.registry import list_registered_expectation_implementations
 
-    every = [Expectation(kind, {}, "critical", "r") for kind in list_registered_expectation_implementations()]
+    every = [
+        Expectation(kind, {}, "critical", "r")
+        for kind in list_registered_expectation_implementations()
+    ]
     known = {e.type for e in every if e.is_uniqueness or gate.is_row_expectation(e)}
     refused = {e.type for e in every if gate._why_refused(e)}
     proven = {kind for kind, _ in EVERY_TYPE}
@@ -183,7 +266,7 @@ def test_every_row_expectation_of_the_library_is_proven_or_refused() -> None:
     assert known == proven | refused
 
 
-# --- mutants ---------------------------------------------------------------------------------------
+# --- mutants -------------------------------------------------------------------------------------
 
 
 def killed_by_row(spark: SparkSession, table: str) -> dict[str, str]:
@@ -193,20 +276,36 @@ def killed_by_row(spark: SparkSession, table: str) -> dict[str, str]:
     numbers = Field("_number", "int", "")
     rows = [*bases, *(mutant.row for mutant in made)]
     numbered = [(*cells, n) for n, cells in enumerate(mutants.complete(contract, rows))]
-    frame = local_frame(spark, numbered, struct_type((*contract.fields, numbers), enforce_required=False)).coalesce(1)
+    frame = local_frame(
+        spark, numbered, struct_type((*contract.fields, numbers), enforce_required=False)
+    ).coalesce(1)
     rules = gate.row_rules(frame, suite)
     judged = judging.judge(frame, rules, Rows.ONE_TO_ONE)
-    broken = F.array(*(rule.breaks for rule in rules)) if rules else F.array().cast("array<boolean>")
-    seen = judged.select("_number", "_reasons", judging.is_accepted().alias("ok"), broken.alias("broken")).collect()
+    broken = (
+        F.array(*(rule.breaks for rule in rules)) if rules else F.array().cast("array<boolean>")
+    )
+    seen = judged.select(
+        "_number", "_reasons", judging.is_accepted().alias("ok"), broken.alias("broken")
+    ).collect()
     answers = {row["_number"]: row for row in seen}
     descriptions = [rule.expectation.description for rule in rules]
-    critical = {rule.expectation.description for rule in rules if rule.expectation.severity == "critical"}
+    critical = {
+        rule.expectation.description for rule in rules if rule.expectation.severity == "critical"
+    }
 
     def breaks(number: int) -> set[str]:
-        return {text for text, is_broken in zip(descriptions, answers[number]["broken"], strict=True) if is_broken}
+        return {
+            text
+            for text, is_broken in zip(descriptions, answers[number]["broken"], strict=True)
+            if is_broken
+        }
 
-    assert breaks(0) == set(), f"{table}: the first valid row must keep every rule; say in VALID what it needs"
-    assert all(answers[n]["ok"] for n in range(len(bases))), f"{table}: every valid row must be accepted"
+    assert breaks(0) == set(), (
+        f"{table}: the first valid row must keep every rule; say in VALID what it needs"
+    )
+    assert all(answers[n]["ok"] for n in range(len(bases))), (
+        f"{table}: every valid row must be accepted"
+    )
     killed: dict[str, str] = {}
     for number, mutant in enumerate(made, len(bases)):
         rule, answer = suite.expectations[mutant.rule], answers[number]
@@ -226,7 +325,9 @@ def audit(spark: SparkSession, table: str, whole: mutants.Whole) -> gate.Verdict
     frame = frame_of(spark, contract, whole.rows)
     views = {name: frame_of(spark, load_contract(name), rows) for name, rows in whole.views.items()}
     outcomes = gate.audit(frame, len(whole.rows), suite, contract, views)
-    return gate.verdict(contract, suite, judging.Tally(), outcomes, len(whole.rows), 0, time.monotonic())
+    return gate.verdict(
+        contract, suite, judging.Tally(), outcomes, len(whole.rows), 0, time.monotonic()
+    )
 
 
 @pytest.mark.spark
@@ -238,16 +339,22 @@ def test_every_expectation_is_killed_by_its_own_mutant(spark: SparkSession, tabl
     assert of_rows - killed.keys() == set(), "no single change breaks these rules and no others"
     for rule in suite.expectations:
         if rule.description in of_rows:
-            assert killed[rule.description] == ("rejected" if rule.severity == "critical" else "recorded")
+            assert killed[rule.description] == (
+                "rejected" if rule.severity == "critical" else "recorded"
+            )
             continue
         verdict = audit(spark, table, mutants.broken_table(table, rule))
         broken = [o.expectation.description for o in verdict.outcomes if not o.success]
         assert broken == [rule.description]
-        assert [f.startswith(rule.description) for f in verdict.failures] == ([True] if rule.severity == "critical" else [])
+        assert [f.startswith(rule.description) for f in verdict.failures] == (
+            [True] if rule.severity == "critical" else []
+        )
         killed[rule.description] = "stopped"
     if len(of_rows) < len(suite.expectations):
         assert audit(spark, table, mutants.valid_table(table)).passed
-    assert len(killed) == len(suite.expectations), "every expectation of the suite has a mutant, and no two share a description"
+    assert len(killed) == len(suite.expectations), (
+        "every expectation of the suite has a mutant, and no two share a description"
+    )
     _KILLED[table] = len(killed)
 
 
@@ -256,7 +363,11 @@ _KILLED: dict[str, int] = {}
 
 @pytest.mark.spark
 def test_killed_expectations_are_all_that_the_suites_hold(request: pytest.FixtureRequest) -> None:
-    chosen = {item.callspec.params["table"] for item in request.session.items if item.name.startswith("test_every_expectation_is_killed")}
+    chosen = {
+        item.callspec.params["table"]
+        for item in request.session.items
+        if item.name.startswith("test_every_expectation_is_killed")
+    }
     if chosen != set(TABLES):
         pytest.skip("only some of the tables were chosen")
     assert sum(_KILLED.values()) == sum(len(load_suite(table).expectations) for table in TABLES)
@@ -269,10 +380,12 @@ def test_what_a_feed_tells_of_its_mutants_is_of_its_own_tables_and_rules(feed: s
     assert {*told.VALID, *told.VIEWS} <= own
     rules = {(table, e.description) for table in own for e in load_suite(table).expectations}
     assert {*told.IMPLIED, *told.WHOLE} <= rules
-    assert {(table, other) for (table, _), others in told.IMPLIED.items() for other in others} <= rules
+    assert {
+        (table, other) for (table, _), others in told.IMPLIED.items() for other in others
+    } <= rules
 
 
-# --- how rows are told apart -----------------------------------------------------------------------
+# --- how rows are told apart ---------------------------------------------------------------------
 
 PAIRS = Contract(
     "silver.toy_pairs",
@@ -291,11 +404,17 @@ INPUT = ("a", "b", "c", "d")
 def words(spark: SparkSession, *rows: tuple[Any, ...], extra: str = "") -> DataFrame:
     """Rows of word, record number and what `extra` names."""
     kinds = "word string, _record_number bigint" + (f", {extra}" if extra else "")
-    return spark.createDataFrame(list(rows), kinds).coalesce(1).withColumn("_file_sha256", F.lit("f"))
+    return (
+        spark.createDataFrame(list(rows), kinds).coalesce(1).withColumn("_file_sha256", F.lit("f"))
+    )
 
 
 def tally_of(
-    frame: DataFrame, rows_in: int, suite: Suite = NO_A, rows: Rows = Rows.ONE_TO_ONE, folds: tuple[str, ...] = ()
+    frame: DataFrame,
+    rows_in: int,
+    suite: Suite = NO_A,
+    rows: Rows = Rows.ONE_TO_ONE,
+    folds: tuple[str, ...] = (),
 ) -> judging.Tally:
     rules = gate.row_rules(frame, suite)
     judged = judging.judge(frame, rules, rows)
@@ -306,11 +425,19 @@ def tally_of(
 
 @pytest.mark.spark
 @pytest.mark.parametrize("every", [100, 3])
-def test_the_rejected_rows_are_found_again_by_their_marks_be_they_few_or_many(spark: SparkSession, every: int) -> None:
-    numbered = spark.range(1500).select(F.lit("f").alias("_file_sha256"), F.col("id").alias("_record_number"))
-    frame = numbered.withColumn("_reasons", F.when(F.col("_record_number") % every == 0, F.array(F.lit("no"))))
+def test_the_rejected_rows_are_found_again_by_their_marks_be_they_few_or_many(
+    spark: SparkSession, every: int
+) -> None:
+    numbered = spark.range(1500).select(
+        F.lit("f").alias("_file_sha256"), F.col("id").alias("_record_number")
+    )
+    frame = numbered.withColumn(
+        "_reasons", F.when(F.col("_record_number") % every == 0, F.array(F.lit("no")))
+    )
     judged, observation = judging.judge(frame, [], Rows.ONE_TO_ONE), Observation()
-    judging.observed(judged, observation, ["_record_number"], [], ()).write.format("noop").mode("overwrite").save()
+    judging.observed(judged, observation, ["_record_number"], [], ()).write.format("noop").mode(
+        "overwrite"
+    ).save()
 
     found = judging.marked(judged, observation.get["marks"])
 
@@ -325,11 +452,17 @@ def test_the_rejected_rows_are_found_again_by_their_marks_be_they_few_or_many(sp
 def identity(spark: SparkSession) -> int:
     """The order-free hash of the four input rows' ids, as the ledger has it for a driving input."""
     rows = words(spark, *((word, n) for n, word in enumerate(INPUT)))
-    return int(rows.agg(F.bit_xor(F.xxhash64("_file_sha256", "_record_number")).alias("ids")).first()["ids"])
+    return int(
+        rows.agg(F.bit_xor(F.xxhash64("_file_sha256", "_record_number")).alias("ids")).first()[
+            "ids"
+        ]
+    )
 
 
 @pytest.mark.spark
-def test_a_row_is_rejected_by_transform_or_rule_else_folded_else_accepted(spark: SparkSession, identity: int) -> None:
+def test_a_row_is_rejected_by_transform_or_rule_else_folded_else_accepted(
+    spark: SparkSession, identity: int
+) -> None:
     frame = words(
         spark,
         ("a", 0, None, None),
@@ -340,21 +473,39 @@ def test_a_row_is_rejected_by_transform_or_rule_else_folded_else_accepted(spark:
     )
     rules = gate.row_rules(frame, NO_A)
     judged = judging.judge(frame, rules, Rows.ONE_TO_ONE).orderBy("_record_number").collect()
-    assert [(row["_reasons"], row["_fold"]) for row in judged] == [(["rule 0"], None), (["not a word"], None), ([], "repeated"), ([], None)]
+    assert [(row["_reasons"], row["_fold"]) for row in judged] == [
+        (["rule 0"], None),
+        (["not a word"], None),
+        ([], "repeated"),
+        ([], None),
+    ]
 
     tally = tally_of(frame, 4, folds=("repeated",))
-    assert (tally.accepted, tally.quarantined, tally.folded, tally.folds, tally.broken) == (1, 2, 1, {"repeated": 1}, [1])
+    assert (tally.accepted, tally.quarantined, tally.folded, tally.folds, tally.broken) == (
+        1,
+        2,
+        1,
+        {"repeated": 1},
+        [1],
+    )
     judging.assert_conserved("silver.toy_pairs", tally, identity)
 
 
 @pytest.mark.spark
 def test_a_row_that_breaks_rules_has_each_reason_once(spark: SparkSession) -> None:
-    suite = suite_of(*[(kind, {"column": "word", "value_set": ["a"]}) for kind in ("expect_column_values_to_not_be_in_set",) * 2])
+    suite = suite_of(
+        *[
+            (kind, {"column": "word", "value_set": ["a"]})
+            for kind in ("expect_column_values_to_not_be_in_set",) * 2
+        ]
+    )
     frame = words(spark, ("a", 0, ["rule 1", "own"]), extra="_reasons array<string>")
-    assert judging.judge(frame, gate.row_rules(frame, suite), Rows.ONE_TO_ONE).first()["_reasons"] == ["rule 1", "own", "rule 0"]
+    assert judging.judge(frame, gate.row_rules(frame, suite), Rows.ONE_TO_ONE).first()[
+        "_reasons"
+    ] == ["rule 1", "own", "rule 0"]
 
 
-# --- conservation ----------------------------------------------------------------------------------
+# --- conservation --------------------------------------------------------------------------------
 
 UNBALANCED = {
     "loses a row": ([("b", 1), ("c", 2), ("d", 3)], 3),
@@ -365,7 +516,9 @@ UNBALANCED = {
 
 @pytest.mark.spark
 @pytest.mark.parametrize("what", UNBALANCED)
-def test_a_transform_that_loses_or_doubles_rows_is_a_conservation_error(spark: SparkSession, identity: int, what: str) -> None:
+def test_a_transform_that_loses_or_doubles_rows_is_a_conservation_error(
+    spark: SparkSession, identity: int, what: str
+) -> None:
     rows, out = UNBALANCED[what]
     tally = tally_of(words(spark, *rows), len(INPUT))
     with pytest.raises(ConservationError, match=f"4 came in, .* = {out} came out") as raised:
@@ -376,7 +529,9 @@ def test_a_transform_that_loses_or_doubles_rows_is_a_conservation_error(spark: S
 
 
 @pytest.mark.spark
-def test_a_transform_that_loses_one_row_and_doubles_another_is_a_conservation_error(spark: SparkSession, identity: int) -> None:
+def test_a_transform_that_loses_one_row_and_doubles_another_is_a_conservation_error(
+    spark: SparkSession, identity: int
+) -> None:
     tally = tally_of(words(spark, ("b", 1), ("c", 2), ("d", 3), ("d", 3)), len(INPUT))
     assert tally.accepted == len(INPUT)
     with pytest.raises(ConservationError, match="loses one row and doubles another") as raised:
@@ -386,7 +541,14 @@ def test_a_transform_that_loses_one_row_and_doubles_another_is_a_conservation_er
 
 @pytest.mark.spark
 def test_an_undeclared_fold_is_a_conservation_error(spark: SparkSession, identity: int) -> None:
-    frame = words(spark, ("b", 0, "known"), ("b", 1, "unheard of"), ("c", 2, None), ("d", 3, None), extra="_fold string")
+    frame = words(
+        spark,
+        ("b", 0, "known"),
+        ("b", 1, "unheard of"),
+        ("c", 2, None),
+        ("d", 3, None),
+        extra="_fold string",
+    )
     tally = tally_of(frame, len(INPUT), folds=("known",))
     assert (tally.folded, tally.folds) == (2, {"known": 1})
     with pytest.raises(ConservationError, match="every fold has a declared reason") as raised:
@@ -396,18 +558,33 @@ def test_an_undeclared_fold_is_a_conservation_error(spark: SparkSession, identit
 
 @pytest.mark.spark
 @pytest.mark.parametrize("rows", [Rows.ONE_TO_MANY, Rows.AGGREGATE])
-def test_a_transform_that_must_tell_its_rows_and_does_not_is_a_conservation_error(spark: SparkSession, rows: Rows) -> None:
+def test_a_transform_that_must_tell_its_rows_and_does_not_is_a_conservation_error(
+    spark: SparkSession, rows: Rows
+) -> None:
     with pytest.raises(ConservationError, match=f"{rows.value} must tell `_rows`"):
         judging.judge(words(spark, ("b", 0)), [], rows)
 
 
-# Parts of the four input rows, with `_rows`: the first part of each row counts it, whatever becomes of the others.
+# Parts of the four input rows, with `_rows`: the first part of each row counts it, whatever becomes
+# of the others.
 PARTS = {
-    "balances": ([("b", 0, 1), ("a", 0, 0), ("b", 1, 1), ("a", 2, 1), ("c", 2, 0), ("d", 3, 1)], ""),
-    "counts a part as a row": ([("b", 0, 1), ("b", 0, 1), ("b", 1, 1), ("c", 2, 1), ("d", 3, 1)], "loses or doubles rows"),
-    "counts one row twice for another": ([("b", 0, 1), ("b", 0, 1), ("b", 1, 1), ("c", 2, 1), ("d", 3, 0)], "doubles another"),
+    "balances": (
+        [("b", 0, 1), ("a", 0, 0), ("b", 1, 1), ("a", 2, 1), ("c", 2, 0), ("d", 3, 1)],
+        "",
+    ),
+    "counts a part as a row": (
+        [("b", 0, 1), ("b", 0, 1), ("b", 1, 1), ("c", 2, 1), ("d", 3, 1)],
+        "loses or doubles rows",
+    ),
+    "counts one row twice for another": (
+        [("b", 0, 1), ("b", 0, 1), ("b", 1, 1), ("c", 2, 1), ("d", 3, 0)],
+        "doubles another",
+    ),
     "counts two rows in one": ([("b", 0, 2), ("c", 2, 1), ("d", 3, 1)], "doubles another"),
-    "tells no count": ([("b", 0, None), ("b", 1, 1), ("c", 2, 1), ("d", 3, 1)], "loses or doubles rows"),
+    "tells no count": (
+        [("b", 0, None), ("b", 1, 1), ("c", 2, 1), ("d", 3, 1)],
+        "loses or doubles rows",
+    ),
 }
 
 
@@ -418,7 +595,12 @@ def test_parts_of_a_row_answer_for_it_once(spark: SparkSession, identity: int, w
     tally = tally_of(words(spark, *parts, extra="_rows int"), len(INPUT), rows=Rows.ONE_TO_MANY)
     if not message:
         judging.assert_conserved("silver.toy_pairs", tally, identity)
-        assert (tally.accepted, tally.quarantined, tally.rows_written, tally.rows_rejected) == (3, 1, 4, 2)
+        assert (tally.accepted, tally.quarantined, tally.rows_written, tally.rows_rejected) == (
+            3,
+            1,
+            4,
+            2,
+        )
         return
     with pytest.raises(ConservationError, match=message):
         judging.assert_conserved("silver.toy_pairs", tally, identity)
@@ -434,12 +616,22 @@ def test_an_aggregate_answers_for_as_many_rows_as_came_in(spark: SparkSession) -
         judging.assert_conserved("gold.toy_pairs", tally_of(frame, 5, rows=Rows.AGGREGATE), None)
 
 
-# --- the verdict -----------------------------------------------------------------------------------
+# --- the verdict ---------------------------------------------------------------------------------
 
 
-def judge_totals(rows: int, rejected: int, *, share: float = 0.5, allow_empty: bool = False) -> tuple[str, ...]:
+def judge_totals(
+    rows: int, rejected: int, *, share: float = 0.5, allow_empty: bool = False
+) -> tuple[str, ...]:
     contract = Contract("silver.toy_pairs", "", "", (), allow_empty)
-    return gate.verdict(contract, Suite("silver.toy_pairs", (), share), judging.Tally(), [], rows, rejected, time.monotonic()).failures
+    return gate.verdict(
+        contract,
+        Suite("silver.toy_pairs", (), share),
+        judging.Tally(),
+        [],
+        rows,
+        rejected,
+        time.monotonic(),
+    ).failures
 
 
 def test_an_empty_table_fails_unless_its_contract_allows_it() -> None:
@@ -450,7 +642,9 @@ def test_an_empty_table_fails_unless_its_contract_allows_it() -> None:
 
 def test_more_rejected_rows_than_the_suite_allows_fail() -> None:
     assert judge_totals(1, 1, share=0.5) == ()
-    assert judge_totals(1, 2, share=0.5) == ("at most 50.0% of the rows may be rejected; 2 of 3 were (66.7%)",)
+    assert judge_totals(1, 2, share=0.5) == (
+        "at most 50.0% of the rows may be rejected; 2 of 3 were (66.7%)",
+    )
     assert judge_totals(99999, 1, share=0.0) != ()
     assert judge_totals(0, 1, share=0.5, allow_empty=True) != ()
 
@@ -461,7 +655,11 @@ def test_a_failed_warning_stops_nothing_and_row_rules_stop_nothing() -> None:
         ("expect_column_values_to_not_be_null", "critical", "r"),
         ("expect_column_max_to_be_between", "critical", "t"),
     ))  # fmt: skip
-    outcomes = [gate.Outcome(warned, False), gate.Outcome(row, False, 3), gate.Outcome(table, False, None, "9")]
+    outcomes = [
+        gate.Outcome(warned, False),
+        gate.Outcome(row, False, 3),
+        gate.Outcome(table, False, None, "9"),
+    ]
     verdict = gate.verdict(PAIRS, NO_A, judging.Tally(), outcomes, 1, 0, time.monotonic())
     assert verdict.failures == ("t (found 9)",)
 
@@ -469,10 +667,20 @@ def test_a_failed_warning_stops_nothing_and_row_rules_stop_nothing() -> None:
 @pytest.mark.spark
 @pytest.mark.parametrize(
     "query",
-    ["SELECT nothing FROM {batch}", "SELECT * FROM {silver.nobody}", "SELECT 1 / 0 AS n FROM {batch}", "SELECT word, {0} FROM {batch}"],
+    [
+        "SELECT nothing FROM {batch}",
+        "SELECT * FROM {silver.nobody}",
+        "SELECT 1 / 0 AS n FROM {batch}",
+        "SELECT word, {0} FROM {batch}",
+    ],
 )
-def test_a_table_expectation_that_cannot_answer_fails_the_gate(spark: SparkSession, query: str) -> None:
-    with pytest.raises(GateFailed, match="an expectation must be able to answer; unexpected_rows_expectation could not"):
+def test_a_table_expectation_that_cannot_answer_fails_the_gate(
+    spark: SparkSession, query: str
+) -> None:
+    with pytest.raises(
+        GateFailed,
+        match="an expectation must be able to answer; unexpected_rows_expectation could not",
+    ):
         gate.audit(words(spark, ("b", 0)), 1, suite_of(asked(query)), PAIRS, {})
 
 
@@ -484,7 +692,13 @@ def test_a_query_finds_rows_of_the_candidate_and_of_other_tables(spark: SparkSes
         asked("SELECT * FROM {silver.toy_others} o JOIN {batch} USING (word)"),
         asked("SELECT word, word FROM {batch} WHERE word > 'c'"),
     )
-    outcomes = gate.audit(words(spark, ("b", 0), ("{}", 1), ("{}", 2)), 3, suite, PAIRS, {"silver.toy_others": words(spark, ("b", 7))})
+    outcomes = gate.audit(
+        words(spark, ("b", 0), ("{}", 1), ("{}", 2)),
+        3,
+        suite,
+        PAIRS,
+        {"silver.toy_others": words(spark, ("b", 7))},
+    )
     assert [(o.success, o.observed) for o in outcomes] == [(False, "2"), (False, "1"), (False, "2")]
 
 
@@ -498,7 +712,9 @@ def test_a_query_is_run_once(spark: SparkSession) -> None:
         return number % 2 == 1
 
     odd = words(spark, *[("a", n) for n in range(9)]).withColumn("is_odd", is_odd("_record_number"))
-    (outcome,) = gate.audit(odd, 9, suite_of(asked("SELECT word FROM {batch} WHERE is_odd")), PAIRS, {})
+    (outcome,) = gate.audit(
+        odd, 9, suite_of(asked("SELECT word FROM {batch} WHERE is_odd")), PAIRS, {}
+    )
 
     assert (outcome.success, outcome.observed) == (False, "4")
     assert evaluated.value == 9
@@ -510,8 +726,16 @@ def asked(query: str) -> tuple[str, dict[str, Any]]:
 
 @pytest.mark.spark
 def test_what_a_personal_column_holds_is_not_told(spark: SparkSession) -> None:
-    rules = [("expect_column_max_to_be_between", {"column": name, "max_value": 0}) for name in ("name", "size")]
-    contract = Contract("silver.toy_people", "", "", (Field("name", "double", "", is_personal=True), Field("size", "double", "")))
+    rules = [
+        ("expect_column_max_to_be_between", {"column": name, "max_value": 0})
+        for name in ("name", "size")
+    ]
+    contract = Contract(
+        "silver.toy_people",
+        "",
+        "",
+        (Field("name", "double", "", is_personal=True), Field("size", "double", "")),
+    )
     frame = spark.createDataFrame([(424242.0, 7.0)], "name double, size double")
     outcomes = gate.audit(frame, 1, suite_of(*rules), contract, {})
     told = {o.expectation.kwargs["column"]: (o.success, o.observed) for o in outcomes}

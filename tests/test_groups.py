@@ -1,4 +1,6 @@
-"""The exchange of touched groups: the same rows as plain Python gives, and no file written anew that need not be."""
+"""The exchange of touched groups: the same rows as plain Python gives, and no file written anew
+that need not be.
+"""
 
 from __future__ import annotations
 
@@ -63,7 +65,9 @@ class Table:
         self.version = 0
 
     def frame(self, rows: list[Row]) -> DataFrame:
-        return local_frame(self.spark, rows, struct_type(self.contract.fields, enforce_required=False))
+        return local_frame(
+            self.spark, rows, struct_type(self.contract.fields, enforce_required=False)
+        )
 
     def append(self, *rows: Row) -> None:
         self.version = self.store.append(self.contract, self.frame(list(rows)).coalesce(1)).version
@@ -72,7 +76,9 @@ class Table:
         return groups_of([self.frame(list(rows))], columns, (), lambda frame: frame)
 
     def replace(self, touched: Groups, *rows: Row) -> storage.Exchange:
-        exchange = self.store.replace_groups(self.contract, self.frame(list(rows)), len(rows), touched)
+        exchange = self.store.replace_groups(
+            self.contract, self.frame(list(rows)), len(rows), touched
+        )
         self.version = exchange.commit.version
         return exchange
 
@@ -95,10 +101,23 @@ def test_only_files_that_hold_a_touched_group_are_written_anew(table: Table) -> 
     table.append(row(9, "c", 6))
     before = table.files()
 
-    exchange = table.replace(table.touched(("sale_date",), row(3, "x", 0), row(4, "x", 0)), row(3, "a", 7), row(4, "a", 8), row(4, "b", 9))
+    exchange = table.replace(
+        table.touched(("sale_date",), row(3, "x", 0), row(4, "x", 0)),
+        row(3, "a", 7),
+        row(4, "a", 8),
+        row(4, "b", 9),
+    )
 
     assert table.rows() == Counter(
-        [row(1, "a", 1), row(1, "b", 2), row(2, "a", 3), row(3, "a", 7), row(4, "a", 8), row(4, "b", 9), row(9, "c", 6)]
+        [
+            row(1, "a", 1),
+            row(1, "b", 2),
+            row(2, "a", 3),
+            row(3, "a", 7),
+            row(4, "a", 8),
+            row(4, "b", 9),
+            row(9, "c", 6),
+        ]
     )
     assert len(before & table.files()) == 2
     assert (exchange.rows_gone, exchange.rows_kept, exchange.commit.rows_written) == (2, 1, 4)
@@ -109,7 +128,11 @@ def test_what_is_gone_is_told_by_the_hash_of_its_ids(table: Table) -> None:
 
     exchange = table.replace(table.touched(("sale_date",), row(2, "", 0)))
 
-    gone = table.frame([row(2, "a", 2), row(2, "b", 3)]).selectExpr("bit_xor(xxhash64(_file_sha256, _record_number))").collect()[0][0]
+    gone = (
+        table.frame([row(2, "a", 2), row(2, "b", 3)])
+        .selectExpr("bit_xor(xxhash64(_file_sha256, _record_number))")
+        .collect()[0][0]
+    )
     assert exchange.identity_gone == gone != 0
     assert table.rows() == Counter([row(1, "a", 1)])
 
@@ -117,7 +140,9 @@ def test_what_is_gone_is_told_by_the_hash_of_its_ids(table: Table) -> None:
 def test_a_null_group_is_a_group_like_any_other(table: Table) -> None:
     table.append(row(None, "a", 1), row(None, None, 2), row(1, None, 3), row(1, "a", 4))
 
-    table.replace(table.touched(("sale_date", "shop"), row(None, None, 0), row(1, "a", 0)), row(None, None, 5))
+    table.replace(
+        table.touched(("sale_date", "shop"), row(None, None, 0), row(1, "a", 0)), row(None, None, 5)
+    )
 
     assert table.rows() == Counter([row(None, "a", 1), row(None, None, 5), row(1, None, 3)])
 
@@ -133,7 +158,12 @@ def test_an_exchange_of_nothing_for_nothing_leaves_no_commit(table: Table) -> No
 
 
 def test_an_empty_table_is_filled(table: Table) -> None:
-    assert table.replace(table.touched(("sale_date",), row(1, "", 0)), row(1, "a", 1)).commit.rows_written == 1
+    assert (
+        table.replace(
+            table.touched(("sale_date",), row(1, "", 0)), row(1, "a", 1)
+        ).commit.rows_written
+        == 1
+    )
     assert table.rows() == Counter([row(1, "a", 1)])
 
 
@@ -155,7 +185,10 @@ def test_a_table_that_only_delta_can_read_is_exchanged_alike(
     spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, partitioned: bool
 ) -> None:
     """One with partitions, and one of more files than are read without Delta."""
-    fields = tuple(replace(field, is_partition=partitioned and field.name == "sale_date") for field in SALES.fields)
+    fields = tuple(
+        replace(field, is_partition=partitioned and field.name == "sale_date")
+        for field in SALES.fields
+    )
     table = Table(spark, tmp_path, replace(SALES, fields=fields, order_by=()))
 
     def of_few_files(warehouse: Warehouse, name: str, version: int, most: int | None = 0) -> Any:
@@ -168,7 +201,11 @@ def test_a_table_that_only_delta_can_read_is_exchanged_alike(
 
     table.replace(table.touched(("sale_date",), row(3, "", 0)), row(3, "ä/?%", 5))
 
-    read = table.store.read(table.contract.table, table.version).select(*table.contract.columns).collect()
+    read = (
+        table.store.read(table.contract.table, table.version)
+        .select(*table.contract.columns)
+        .collect()
+    )
     assert Counter(map(tuple, read)) == Counter([row(1, "a", 1), row(2, "a", 2), row(3, "ä/?%", 5)])
     assert len(held - table.files()) == 1
 
@@ -179,8 +216,14 @@ def test_a_chain_of_exchanges_gives_what_plain_python_gives(table: Table, seed: 
     held: list[Row] = []
     for step in range(5):
         columns = chance.choice([("sale_date",), ("shop",), ("shop", "sale_date")])
-        new = [row(chance.choice([None, *range(6)]), chance.choice([None, "a", "b"]), 100 * step + n) for n in range(chance.randrange(6))]
-        more = [row(chance.choice([None, *range(6)]), chance.choice([None, "a", "b"]), 0) for _ in range(2)]
+        new = [
+            row(chance.choice([None, *range(6)]), chance.choice([None, "a", "b"]), 100 * step + n)
+            for n in range(chance.randrange(6))
+        ]
+        more = [
+            row(chance.choice([None, *range(6)]), chance.choice([None, "a", "b"]), 0)
+            for _ in range(2)
+        ]
         places = [SALES.columns.index(name) for name in columns]
 
         def group(of: Row, places: list[int] = places) -> tuple[Any, ...]:
@@ -194,7 +237,9 @@ def test_a_chain_of_exchanges_gives_what_plain_python_gives(table: Table, seed: 
         assert exchange.rows_gone == len(gone)
 
 
-def test_files_that_the_log_does_not_count_are_refused_before_anything_is_written(spark: SparkSession, table: Table) -> None:
+def test_files_that_the_log_does_not_count_are_refused_before_anything_is_written(
+    spark: SparkSession, table: Table
+) -> None:
     spark.conf.set("spark.databricks.delta.stats.collect", "false")
     try:
         table.append(row(1, "a", 1))
@@ -211,7 +256,9 @@ def test_a_row_of_a_group_that_is_not_touched_stops_the_run(table: Table) -> Non
     touched = table.touched(("shop",), row(1, " a", 0), row(1, None, 0))
 
     work._assert_touched(SALES.table, table.frame([row(1, " a", 1), row(1, None, 2)]), touched)
-    with pytest.raises(StrataError, match=r"silver.shop_sales gives rows of others.*shop.*add_group"):
+    with pytest.raises(
+        StrataError, match=r"silver.shop_sales gives rows of others.*shop.*add_group"
+    ):
         work._assert_touched(SALES.table, table.frame([row(1, "a", 1)]), touched)
 
 
@@ -219,23 +266,29 @@ def test_what_was_counted_must_be_what_the_log_holds(table: Table) -> None:
     table.append(row(1, "a", 1), row(2, "a", 2))
     table.replace(table.touched(("sale_date",), row(2, "", 0)), row(2, "b", 3), row(2, "c", 4))
 
-    assert integrity.seal(table.warehouse, TableState(SALES.table, table.version, rows=3), None).manifest
+    assert integrity.seal(
+        table.warehouse, TableState(SALES.table, table.version, rows=3), None
+    ).manifest
     with pytest.raises(ConservationError, match="should have 4, its log names 3"):
         integrity.seal(table.warehouse, TableState(SALES.table, table.version, rows=4), None)
 
 
-# --- what the commit stands on ---------------------------------------------------------------------
+# --- what the commit stands on -------------------------------------------------------------------
 
 
 WRITES = {
-    "exchange": lambda table: table.replace(table.touched(("shop",), row(1, "a", 0)), row(1, "a", 2)),
+    "exchange": lambda table: table.replace(
+        table.touched(("shop",), row(1, "a", 0)), row(1, "a", 2)
+    ),
     "overwrite": lambda table: table.store.overwrite(SALES, table.frame([row(1, "a", 2)])),
     "files": lambda table: table.store.append_files(SALES, [written(table, row(1, "a", 2))]),
 }
 
 
 def written(table: Table, *rows: Row) -> data_file.DataFile:
-    return data_file.write_table(table.warehouse.path(SALES.table), table.frame(list(rows)).toArrow())
+    return data_file.write_table(
+        table.warehouse.path(SALES.table), table.frame(list(rows)).toArrow()
+    )
 
 
 @pytest.mark.parametrize("way", sorted(WRITES))
@@ -243,7 +296,9 @@ def written(table: Table, *rows: Row) -> data_file.DataFile:
 def test_no_commit_stands_on_a_version_that_its_run_has_not_read(
     table: Table, monkeypatch: pytest.MonkeyPatch, way: str, moment: str
 ) -> None:
-    """Another program adds a row before the transaction begins, or before it commits: both its row and what stood are left."""
+    """Another program adds a row before the transaction begins, or before it commits: both its row
+    and what stood are left.
+    """
     table.append(row(1, "a", 1))
     ours = getattr(transaction, moment)
 
@@ -260,17 +315,29 @@ def test_no_commit_stands_on_a_version_that_its_run_has_not_read(
 
 
 @pytest.mark.parametrize("partitioned", [False, True])
-def test_an_overwrite_takes_out_all_that_stood_behind_a_checkpoint_too(spark: SparkSession, tmp_path: Path, partitioned: bool) -> None:
-    fields = tuple(replace(field, is_partition=partitioned and field.name == "shop") for field in SALES.fields)
+def test_an_overwrite_takes_out_all_that_stood_behind_a_checkpoint_too(
+    spark: SparkSession, tmp_path: Path, partitioned: bool
+) -> None:
+    fields = tuple(
+        replace(field, is_partition=partitioned and field.name == "shop") for field in SALES.fields
+    )
     table = Table(spark, tmp_path, replace(SALES, fields=fields))
     for number in range(11):
         table.append(row(1, "ä/?%", number), row(1, None, 100 + number))
     assert TableLog(table.warehouse, SALES.table).checkpoints
 
-    table.version = table.store.overwrite(table.contract, table.frame([row(2, "b", 5), row(2, None, 6)])).version
+    table.version = table.store.overwrite(
+        table.contract, table.frame([row(2, "b", 5), row(2, None, 6)])
+    ).version
 
     assert Counter(
-        map(tuple, spark.read.format("delta").load(table.warehouse.path(SALES.table)).select(*SALES.columns).collect())
+        map(
+            tuple,
+            spark.read.format("delta")
+            .load(table.warehouse.path(SALES.table))
+            .select(*SALES.columns)
+            .collect(),
+        )
     ) == Counter([row(2, "b", 5), row(2, None, 6)])
     assert table.store.overwrite(table.contract, table.frame([])).rows_written == 0
     assert spark.read.format("delta").load(table.warehouse.path(SALES.table)).count() == 0
@@ -279,28 +346,45 @@ def test_an_overwrite_takes_out_all_that_stood_behind_a_checkpoint_too(spark: Sp
 # --- bounds --------------------------------------------------------------------------------------
 
 
-def test_bounds_are_told_of_ordered_columns_without_null_that_are_not_personal(table: Table) -> None:
+def test_bounds_are_told_of_ordered_columns_without_null_that_are_not_personal(
+    table: Table,
+) -> None:
     rows = [row(3, "b", 5), row(1, "a", 4), row(2, None, 9)]
-    made = groups_of([table.frame(rows)], ("sale_date", "shop", "sale_id"), {"sale_id"}, lambda frame: frame)
+    made = groups_of(
+        [table.frame(rows)], ("sale_date", "shop", "sale_id"), {"sale_id"}, lambda frame: frame
+    )
 
     assert made.bounds == (("sale_date", "date", "2024-01-02", "2024-01-04"),)
     assert groups_of([table.frame([])], ("sale_date",), (), lambda frame: frame).bounds == ()
 
 
-def test_bounds_are_not_asked_of_a_column_of_another_type(spark: SparkSession, table: Table) -> None:
+def test_bounds_are_not_asked_of_a_column_of_another_type(
+    spark: SparkSession, table: Table
+) -> None:
     """As text, "10" comes before "9"."""
     table.append(row(1, "a", 9), row(1, "a", 10), row(1, "a", 11))
-    texts = groups_of([spark.createDataFrame([("9",), ("10",)], "sale_id string")], ("sale_id",), (), lambda frame: frame)
+    texts = groups_of(
+        [spark.createDataFrame([("9",), ("10",)], "sale_id string")],
+        ("sale_id",),
+        (),
+        lambda frame: frame,
+    )
 
     assert texts.bounds == (("sale_id", "string", "10", "9"),)
-    assert {kept.sale_id for kept in texts.rows_of(table.store.read(SALES.table, table.version)).collect()} == {9, 10}
+    assert {
+        kept.sale_id
+        for kept in texts.rows_of(table.store.read(SALES.table, table.version)).collect()
+    } == {9, 10}
 
 
 def test_bounds_hold_for_days_that_python_does_not_know(spark: SparkSession, table: Table) -> None:
     old = spark.sql("select date'0024-05-01' as sale_date union all select date'-0003-01-01'")
     touched = groups_of([old], ("sale_date",), (), lambda frame: frame)
 
-    assert touched.rows_of(old.unionByName(spark.sql("select date'2024-05-01' as sale_date"))).count() == 2
+    assert (
+        touched.rows_of(old.unionByName(spark.sql("select date'2024-05-01' as sale_date"))).count()
+        == 2
+    )
 
 
 def test_another_set_of_columns_is_refused(table: Table) -> None:
@@ -308,10 +392,14 @@ def test_another_set_of_columns_is_refused(table: Table) -> None:
     wider = replace(SALES, fields=(*SALES.fields, Field("note", "string", "Note.")))
 
     with pytest.raises(StrataError, match=r"contract's columns.*--full"):
-        table.store.replace_groups(wider, table.frame([]), 0, table.touched(("sale_date",), row(1, "", 0)))
+        table.store.replace_groups(
+            wider, table.frame([]), 0, table.touched(("sale_date",), row(1, "", 0))
+        )
 
 
-def test_bounds_leave_out_what_lies_outside_of_them_when_the_files_are_read(table: Table, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bounds_leave_out_what_lies_outside_of_them_when_the_files_are_read(
+    table: Table, capsys: pytest.CaptureFixture[str]
+) -> None:
     for day in range(4):
         table.append(row(day, "a", day))
     touched = table.touched(("sale_date",), row(2, "", 0))
@@ -338,7 +426,10 @@ def test_a_compaction_puts_the_whole_table_into_its_order(table: Table) -> None:
     rows = [row(number * 37 % 400, "a", number) for number in range(400)]
     for start in range(0, 400, 50):
         table.append(*rows[start : start + 50])
-    sizes = [add["size"] for add in TableLog(table.warehouse, SALES.table).snapshot(table.version).adds.values()]
+    sizes = [
+        add["size"]
+        for add in TableLog(table.warehouse, SALES.table).snapshot(table.version).adds.values()
+    ]
 
     table.version = table.store.compact(SALES, sum(sizes), sum(sizes) // 3)
 
@@ -346,7 +437,9 @@ def test_a_compaction_puts_the_whole_table_into_its_order(table: Table) -> None:
     assert_in_stretches(table, 3)
 
 
-def test_files_that_a_compaction_makes_are_not_cut_as_those_of_a_run(spark: SparkSession, table: Table) -> None:
+def test_files_that_a_compaction_makes_are_not_cut_as_those_of_a_run(
+    spark: SparkSession, table: Table
+) -> None:
     for number in range(6):
         table.append(row(number, "a", number))
     spark.conf.set("spark.sql.files.maxRecordsPerFile", "2")
@@ -359,7 +452,9 @@ def test_files_that_a_compaction_makes_are_not_cut_as_those_of_a_run(spark: Spar
     assert_in_stretches(table, 1)
 
 
-def test_a_table_made_before_it_had_an_order_is_compacted_without(spark: SparkSession, tmp_path: Path) -> None:
+def test_a_table_made_before_it_had_an_order_is_compacted_without(
+    spark: SparkSession, tmp_path: Path
+) -> None:
     """Delta keeps the bounds that it was asked for when the table was made."""
     table = Table(spark, tmp_path, replace(SALES, order_by=()))
     table.append(row(1, "a", 1))
@@ -375,6 +470,8 @@ def assert_in_stretches(table: Table, count: int) -> None:
     """So many files, of which none holds days that lie between those of another."""
     adds = TableLog(table.warehouse, SALES.table).snapshot(table.version).adds.values()
     told = [json.loads(add["stats"]) for add in adds]
-    bounds = sorted((stats["minValues"]["sale_date"], stats["maxValues"]["sale_date"]) for stats in told)
+    bounds = sorted(
+        (stats["minValues"]["sale_date"], stats["maxValues"]["sale_date"]) for stats in told
+    )
     assert len(bounds) == count
     assert all(one[1] <= other[0] for one, other in itertools.pairwise(bounds))

@@ -10,7 +10,14 @@ from strata.declare import identifiers
 
 @pytest.mark.parametrize(
     "spelling",
-    ["Ann@Example.org", " ann@example.org\t", "ANN@EXAMPLE.ORG", "ann\u200b@example.org", "\uff41nn@example.org", "ann @ example.org"],
+    [
+        "Ann@Example.org",
+        " ann@example.org\t",
+        "ANN@EXAMPLE.ORG",
+        "ann\u200b@example.org",
+        "\uff41nn@example.org",
+        "ann @ example.org",
+    ],
 )
 def test_spellings_of_one_address_are_one(spelling: str) -> None:
     assert identifiers.email(spelling) == "ann@example.org"
@@ -27,7 +34,9 @@ def test_what_is_no_address_is_none(text: str) -> None:
 
 
 def test_composed_and_decomposed_letters_are_one() -> None:
-    assert identifiers.canonical("Zo\u00eb  Stra\u00dfe") == identifiers.canonical(" ZOE\u0308 STRASSE")
+    assert identifiers.canonical("Zo\u00eb  Stra\u00dfe") == identifiers.canonical(
+        " ZOE\u0308 STRASSE"
+    )
 
 
 @given(st.text())
@@ -58,7 +67,20 @@ def test_an_outward_code_alone_is_known_as_such(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "N/A", "QA1 1AA", "AI1 1AA", "M1 1AC", "M1 AAA", "SO16 O5A", "12345", "EH13 9D", "EH13 9DJJ", "W1I 1AA"]
+    "text",
+    [
+        "",
+        "N/A",
+        "QA1 1AA",
+        "AI1 1AA",
+        "M1 1AC",
+        "M1 AAA",
+        "SO16 O5A",
+        "12345",
+        "EH13 9D",
+        "EH13 9DJJ",
+        "W1I 1AA",
+    ],
 )
 def test_what_has_not_the_form_is_none(text: str) -> None:
     assert identifiers.postcode(text) is None
@@ -74,7 +96,9 @@ def test_what_has_not_the_form_is_none(text: str) -> None:
         ("B1 1AA", None),
     ],
 )
-def test_places_outside_great_britain_are_told_by_the_area(text: str, territory: str | None) -> None:
+def test_places_outside_great_britain_are_told_by_the_area(
+    text: str, territory: str | None
+) -> None:
     code = identifiers.postcode(text)
     assert code is not None
     assert code.territory == territory

@@ -15,10 +15,24 @@ def test_the_hashes_of_shared_keys_are_found_in_the_driver_as_in_the_executors(
     spark: SparkSession, monkeypatch: pytest.MonkeyPatch, fetched: int
 ) -> None:
     monkeypatch.setattr(keys, "MOST_FETCHED", fetched)
-    rows = [("a", 1), ("a", 2), ("b", 1), ("a", 1), ("c", 3), ("c", 3), ("c", 3), (None, 1), (None, None)]
+    rows = [
+        ("a", 1),
+        ("a", 2),
+        ("b", 1),
+        ("a", 1),
+        ("c", 3),
+        ("c", 3),
+        ("c", 3),
+        (None, 1),
+        (None, None),
+    ]
     frame = spark.createDataFrame(rows, "word string, number int").repartition(3)
     key = (F.col("word"), F.col("number"))
-    of = spark.createDataFrame([("a", 1), ("c", 3)], "word string, number int").select(F.xxhash64(*key)).collect()
+    of = (
+        spark.createDataFrame([("a", 1), ("c", 3)], "word string, number int")
+        .select(F.xxhash64(*key))
+        .collect()
+    )
 
     found = keys.shared_hashes(frame, key, len(rows))
 

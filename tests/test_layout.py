@@ -23,7 +23,11 @@ def imports(path: Path) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("path", sorted((LIBRARY / "feeds").rglob("*.py")), ids=lambda path: str(path.relative_to(LIBRARY)))
+@pytest.mark.parametrize(
+    "path",
+    sorted((LIBRARY / "feeds").rglob("*.py")),
+    ids=lambda path: str(path.relative_to(LIBRARY)),
+)
 def test_feeds_import_nothing_of_the_engine(path: Path) -> None:
     helpers = {"kit", "feeds"}
     ours = {name for name in imports(path) if name.startswith("strata")}
@@ -42,12 +46,22 @@ def test_feeds_import_nothing_of_the_engine(path: Path) -> None:
     ],
 )
 def test_a_library_has_one_home(package: str, homes: set[str]) -> None:
-    users = {path.relative_to(LIBRARY).parts[0] for path in MODULES if any(name.split(".")[0] == package for name in imports(path))}
+    users = {
+        path.relative_to(LIBRARY).parts[0]
+        for path in MODULES
+        if any(name.split(".")[0] == package for name in imports(path))
+    }
     assert users <= homes
 
 
 def test_the_core_does_not_know_the_feeds() -> None:
-    named = {path.name: name for path in MODULES if "feeds" not in path.parts for name in imports(path) if name.startswith("strata.feeds.")}
+    named = {
+        path.name: name
+        for path in MODULES
+        if "feeds" not in path.parts
+        for name in imports(path)
+        if name.startswith("strata.feeds.")
+    }
     assert named == {}
 
 
@@ -59,5 +73,11 @@ def test_jobs_are_thin(path: Path) -> None:
 
 def test_nothing_unsafe_is_read_or_run() -> None:
     text = {path.name: path.read_text(encoding="utf-8") for path in MODULES}
-    for forbidden in ("DROPMALFORMED", 'ignoreCorruptFiles": "true', "pickle.load", "shell=True", "eval("):
+    for forbidden in (
+        "DROPMALFORMED",
+        'ignoreCorruptFiles": "true',
+        "pickle.load",
+        "shell=True",
+        "eval(",
+    ):
         assert [name for name, body in text.items() if forbidden in body] == [], forbidden

@@ -34,18 +34,27 @@ def test_corpus(case: Case, tmp_path: Path) -> None:
     check_accepted(case.outcome, seen.records, seen.parser, seen.blank_lines, found)
 
 
-def check_accepted(expected: Accepted, records: int, parser: str, blank: int, found: list[dict[str, str]]) -> None:
+def check_accepted(
+    expected: Accepted, records: int, parser: str, blank: int, found: list[dict[str, str]]
+) -> None:
     assert records == expected.records
     assert [row["_record_number"] for row in found] == list(range(1, records + 1))
-    assert tuple(row["_record_number"] for row in found if row["_raw_record"] is not None) == expected.unparsed
-    assert all(row["a"] is None and row["b"] is None for row in found if row["_raw_record"] is not None)
+    assert (
+        tuple(row["_record_number"] for row in found if row["_raw_record"] is not None)
+        == expected.unparsed
+    )
+    assert all(
+        row["a"] is None and row["b"] is None for row in found if row["_raw_record"] is not None
+    )
     assert blank == expected.blank_lines
     assert expected.parser in (None, parser)
     if expected.first:
         assert (found[0]["a"], found[0].get("b")) == expected.first
 
 
-@pytest.mark.parametrize("case", [c for c in CASES if isinstance(c.outcome, Accepted)], ids=lambda case: case.name)
+@pytest.mark.parametrize(
+    "case", [c for c in CASES if isinstance(c.outcome, Accepted)], ids=lambda case: case.name
+)
 def test_the_chunk_size_changes_nothing(case: Case, tmp_path: Path) -> None:
     file = raw_file(tmp_path, case.content, case.file_name)
     whole = look(file, case.layouts)
@@ -65,14 +74,21 @@ def test_what_a_look_tells(tmp_path: Path) -> None:
     content = b"a,x,b\n1,9,2\n"
     seen = look(raw_file(tmp_path, content, "delivery=2024-02-29/p q.csv"), [AB])
     assert seen.sha256 == hashlib.sha256(content).hexdigest()
-    assert (seen.bytes, seen.layout, seen.table, seen.source) == (len(content), "known", "bronze.soil_samples", "samples")
+    assert (seen.bytes, seen.layout, seen.table, seen.source) == (
+        len(content),
+        "known",
+        "bronze.soil_samples",
+        "samples",
+    )
     assert (seen.header, seen.extra_fields) == (("a", "x", "b"), ("x",))
     assert str(seen.delivery_date) == "2024-02-29"
 
 
 def test_optional_fields_that_a_file_lacks_are_told(tmp_path: Path) -> None:
     known = layout("a", optional=("b", "c"), format="json")
-    assert look(raw_file(tmp_path, b'[{"a": 1}, {"a": 2, "b": null}]'), [known]).missing_fields == ("c",)
+    assert look(raw_file(tmp_path, b'[{"a": 1}, {"a": 2, "b": null}]'), [known]).missing_fields == (
+        "c",
+    )
     assert look(raw_file(tmp_path, b"[]"), [known]).missing_fields == ()
 
 
@@ -127,7 +143,9 @@ def test_a_file_of_another_size_than_listed(tmp_path: Path) -> None:
         look(file, [AB])
 
 
-def test_a_file_that_grows_while_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_grows_while_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = raw_file(tmp_path, SMALL)
     read_blocks = files.read_blocks
 

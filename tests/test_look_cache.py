@@ -1,4 +1,6 @@
-"""An unchanged raw file is not read again; one that changed in any way is, and what is remembered decides nothing by itself."""
+"""An unchanged raw file is not read again; one that changed in any way is, and what is remembered
+decides nothing by itself.
+"""
 
 from __future__ import annotations
 
@@ -38,10 +40,17 @@ class Memory:
 
     def look(self) -> Looked:
         self.read.clear()
-        found = look_at_files(load_feed("toy"), Options(str(self.raw)), tuple(self.line), look_cache.load(self.warehouse, "toy"))
+        found = look_at_files(
+            load_feed("toy"),
+            Options(str(self.raw)),
+            tuple(self.line),
+            look_cache.load(self.warehouse, "toy"),
+        )
         look_cache.save(self.warehouse, "toy", found.remembered)
         number = len(self.line) + 1
-        self.line.append(Publication("toy", number, number - 1, f"run-{number}", files=found.entries))
+        self.line.append(
+            Publication("toy", number, number - 1, f"run-{number}", files=found.entries)
+        )
         return found
 
     def put(self, path: str, content: bytes) -> Path:
@@ -54,12 +63,17 @@ class Memory:
 @pytest.fixture
 def later(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every look begins long after the files were written."""
-    monkeypatch.setattr(look_cache, "time", type("Later", (), {"time": staticmethod(lambda: time.time() + 1000)}))
+    monkeypatch.setattr(
+        look_cache, "time", type("Later", (), {"time": staticmethod(lambda: time.time() + 1000)})
+    )
 
 
 @pytest.fixture
 def memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Memory:
-    made, look_all = Memory(tmp_path / "raw", Warehouse(str(tmp_path / "warehouse"))), look_cache.look_all
+    made, look_all = (
+        Memory(tmp_path / "raw", Warehouse(str(tmp_path / "warehouse"))),
+        look_cache.look_all,
+    )
 
     def noting(file: RawFile, layouts: Any) -> Found:
         made.read.append(file.path)
@@ -81,9 +95,13 @@ def test_an_unchanged_file_is_read_once(memory: Memory, later: None) -> None:
     assert (memory.look().entries, memory.read) == ((), [])
 
 
-def test_a_file_that_was_just_written_is_read_again(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_was_just_written_is_read_again(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
     written = max(path.stat().st_ctime for path in memory.raw.rglob("*.csv"))
-    monkeypatch.setattr(look_cache, "time", type("Soon", (), {"time": staticmethod(lambda: written + 1)}))
+    monkeypatch.setattr(
+        look_cache, "time", type("Soon", (), {"time": staticmethod(lambda: written + 1)})
+    )
     memory.look()
     assert memory.look().new == ()
     assert sorted(memory.read) == ["a.csv", "b.csv"]
@@ -104,8 +122,12 @@ def _exchange(path: Path) -> None:
     other.replace(path)
 
 
-@pytest.mark.parametrize("change", [_rewrite, _exchange, lambda path: path.write_bytes(SALES + b"2,1,2024-01-02,1\n")])
-def test_a_changed_file_is_read(memory: Memory, later: None, change: Callable[[Path], None]) -> None:
+@pytest.mark.parametrize(
+    "change", [_rewrite, _exchange, lambda path: path.write_bytes(SALES + b"2,1,2024-01-02,1\n")]
+)
+def test_a_changed_file_is_read(
+    memory: Memory, later: None, change: Callable[[Path], None]
+) -> None:
     memory.look()
     path = memory.raw / "toy/sales/b.csv"
     size = path.stat().st_size
@@ -126,7 +148,11 @@ def test_the_same_bytes_under_a_new_name_are_folded(memory: Memory, later: None)
     memory.look()
     memory.put("sales/again.csv", SALES)
     (entry,) = memory.look().entries
-    assert (entry.status, entry.detail, memory.read) == ("folded", "same bytes as b.csv", ["again.csv"])
+    assert (entry.status, entry.detail, memory.read) == (
+        "folded",
+        "same bytes as b.csv",
+        ["again.csv"],
+    )
 
 
 def test_what_the_ledger_does_not_know_is_read(memory: Memory, later: None) -> None:
@@ -146,17 +172,25 @@ def test_a_rejected_file_is_told_each_time(memory: Memory, later: None) -> None:
 
 
 def test_an_archive_is_known_by_all_its_members(memory: Memory, later: None) -> None:
-    path = memory.put("sales/x.zip", zipped(("one.csv", SALES + b"3,1,2024-01-03,1\n"), ("readme.md", b"hello\n")))
+    path = memory.put(
+        "sales/x.zip", zipped(("one.csv", SALES + b"3,1,2024-01-03,1\n"), ("readme.md", b"hello\n"))
+    )
     first = memory.look()
     again = memory.look()
     assert (again.entries, memory.read) == ((), [])
     assert again.ignored == first.ignored != ()
 
-    path.write_bytes(zipped(("one.csv", SALES + b"3,1,2024-01-03,1\n"), ("two.csv", SALES + b"4,1,2024-01-03,1\n")))
+    path.write_bytes(
+        zipped(
+            ("one.csv", SALES + b"3,1,2024-01-03,1\n"), ("two.csv", SALES + b"4,1,2024-01-03,1\n")
+        )
+    )
     assert [seen.path for seen in memory.look().new] == ["x.zip/two.csv"]
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"sales\\nb.csv": 3}', b'{"a": {"signs": 3}}', b"\xff\xfe"])
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b'{"sales\\nb.csv": 3}', b'{"a": {"signs": 3}}', b"\xff\xfe"]
+)
 def test_a_cache_that_cannot_be_read_is_none(memory: Memory, later: None, content: bytes) -> None:
     memory.look()
     kept = Path(memory.warehouse.root) / "ops/looks/toy.json"
@@ -168,7 +202,9 @@ def test_a_cache_that_cannot_be_read_is_none(memory: Memory, later: None, conten
 
 
 @pytest.mark.spark
-def test_only_a_run_that_needs_no_record_of_a_file_passes_it_over(spark: SparkSession, tmp_path: Path, later: None, memory: Memory) -> None:
+def test_only_a_run_that_needs_no_record_of_a_file_passes_it_over(
+    spark: SparkSession, tmp_path: Path, later: None, memory: Memory
+) -> None:
     shop = Shop(spark, tmp_path)
     assert shop.run().publication is not None
     memory.read.clear()

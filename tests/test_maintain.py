@@ -1,4 +1,6 @@
-"""Maintenance: the same rows in fewer files, old publications ended, and never a file removed that a kept one needs."""
+"""Maintenance: the same rows in fewer files, old publications ended, and never a file removed that
+a kept one needs.
+"""
 
 from __future__ import annotations
 
@@ -24,13 +26,16 @@ from tests.engine.shop import TABLES, Shop
 SALES = "silver.toy_sales"
 
 
-# --- which publications end, without Spark -----------------------------------------------------------
+# --- which publications end, without Spark -------------------------------------------------------
 
 
 def publications(*kinds: str, days_old: int = 0) -> tuple[Publication, ...]:
     """One publication a kind, numbered from 1; all equally old."""
     at = datetime.now(timezone.utc).replace(tzinfo=None) - timedelta(days=days_old)
-    return tuple(Publication("toy", n, n - 1, f"r{n}", kind=kind, published_at=at) for n, kind in enumerate(kinds, 1))
+    return tuple(
+        Publication("toy", n, n - 1, f"r{n}", kind=kind, published_at=at)
+        for n, kind in enumerate(kinds, 1)
+    )
 
 
 @pytest.mark.parametrize(
@@ -55,14 +60,16 @@ def test_publications_end_when_they_are_neither_among_the_newest_nor_young(
 def test_a_maintenance_gives_a_table_a_new_version_and_the_same_rows() -> None:
     versions = {"run": 1, "maintenance": 2, "rollback": 1}
     every = tuple(
-        Publication("toy", n, n - 1, "r", kind=kind, tables=(TableState(SALES, versions.get(kind, 3), 0),))
+        Publication(
+            "toy", n, n - 1, "r", kind=kind, tables=(TableState(SALES, versions.get(kind, 3), 0),)
+        )
         for n, kind in enumerate(("run", "maintenance", "decision"), 1)
     )
     assert ledger.same_rows(every, SALES, 1, 2)
     assert not ledger.same_rows(every, SALES, 2, 3)
 
 
-# --- on tables ---------------------------------------------------------------------------------------
+# --- on tables -----------------------------------------------------------------------------------
 
 
 @dataclass
@@ -78,10 +85,18 @@ class Story:
 
 @pytest.fixture(scope="module")
 def story(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Story:
-    """Two publications; a run killed before its third; a maintenance killed before it publishes, and one before it removes."""
+    """Two publications; a run killed before its third; a maintenance killed before it publishes,
+    and one before it removes.
+    """
     shop = Shop(spark, tmp_path_factory.mktemp("maintain"))
     shop.shops("a.csv", "s1,Alpha", "s2,Beta")
-    shop.sales("a.csv", "a1,s1,2024-01-01,10.50", "a2,s2,2024-01-01,3", "a4,s1,2024-01-02,x", "a6,s2,2024-01-03,7.25")
+    shop.sales(
+        "a.csv",
+        "a1,s1,2024-01-01,10.50",
+        "a2,s2,2024-01-01,3",
+        "a4,s1,2024-01-02,x",
+        "a6,s2,2024-01-03,7.25",
+    )
     shop.run()
     shop.sales("b.csv", "b1,s1,2024-01-04,1", "b2,s1,2024-01-05,2", "b3,s1,2024-01-05,y")
     shop.run()
@@ -92,7 +107,9 @@ def story(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Stor
         failpoint.armed = failpoint.parse(f"{point}=crash")
         try:
             with pytest.raises(failpoint.Crash):
-                shop.run() if waiting.exists() else maintain(spark, shop.warehouse, "toy", 10, 0, print)
+                shop.run() if waiting.exists() else maintain(
+                    spark, shop.warehouse, "toy", 10, 0, print
+                )
         finally:
             failpoint.armed = None
         waiting.unlink(missing_ok=True)
@@ -106,11 +123,17 @@ def test_it_changes_no_row_and_is_published_as_what_it_is(story: Story) -> None:
     assert (latest.kind, latest.publication) == ("maintenance", 3)
     assert latest.published_at is not None
     # The tests' own time zone is not UTC.
-    assert abs(datetime.now(timezone.utc) - latest.published_at.replace(tzinfo=timezone.utc)) < timedelta(hours=1)
+    assert abs(
+        datetime.now(timezone.utc) - latest.published_at.replace(tzinfo=timezone.utc)
+    ) < timedelta(hours=1)
     assert {t: story.shop.table(t) for t in TABLES} == story.rows
     for state in latest.tables:
         before = story.states[state.table]
-        assert (state.rows, state.identity, state.rejected) == (before.rows, before.identity, before.rejected)
+        assert (state.rows, state.identity, state.rejected) == (
+            before.rows,
+            before.identity,
+            before.rejected,
+        )
     sales = latest.state(SALES)
     assert sales is not None
     assert len(TableLog(story.shop.warehouse, SALES).snapshot(sales.version).adds) == 1
@@ -119,9 +142,15 @@ def test_it_changes_no_row_and_is_published_as_what_it_is(story: Story) -> None:
 
 @pytest.mark.spark
 def test_stopped_twice_it_finishes_and_a_further_one_finds_nothing_to_do(story: Story) -> None:
-    assert story.done.publication is None, "the publication stood already: only the removal was left"
+    assert story.done.publication is None, (
+        "the publication stood already: only the removal was left"
+    )
     assert story.done.freed.files > 0
-    assert (story.again.publication, story.again.compacted, story.again.freed.files) == (None, {}, 0)
+    assert (story.again.publication, story.again.compacted, story.again.freed.files) == (
+        None,
+        {},
+        0,
+    )
 
 
 @pytest.mark.spark
@@ -132,7 +161,9 @@ def test_a_run_after_it_finds_nothing_new(story: Story) -> None:
 @pytest.mark.spark
 def test_every_kept_publication_stays_whole_and_no_orphan_is_left(story: Story) -> None:
     for publication in ledger.read(story.shop.warehouse, "toy"):
-        assert all(has_version(story.shop.warehouse, s.table, s.version) for s in publication.tables)
+        assert all(
+            has_version(story.shop.warehouse, s.table, s.version) for s in publication.tables
+        )
     assert doctor.examine(story.shop.warehouse, ["toy"]).findings == []
 
 
@@ -146,7 +177,9 @@ def test_vacuum_refuses_while_the_latest_version_is_not_the_published_one(story:
 
 
 @pytest.mark.spark
-def test_with_one_kept_the_older_ones_end_and_nobody_rolls_back_to_them(story: Story, spark: SparkSession) -> None:
+def test_with_one_kept_the_older_ones_end_and_nobody_rolls_back_to_them(
+    story: Story, spark: SparkSession
+) -> None:
     done = maintain(spark, story.shop.warehouse, "toy", 1, 0, print)
     assert done.ended >= 2
     assert done.freed.files > 0

@@ -1,4 +1,6 @@
-"""`--from`: files that lie elsewhere, or at a web address, are planned like those of the raw folder."""
+"""`--from`: files that lie elsewhere, or at a web address, are planned like those of the raw
+folder.
+"""
 
 from __future__ import annotations
 
@@ -39,20 +41,27 @@ def paths(found: Looked) -> dict[str, str]:
 def test_places_are_parsed() -> None:
     feeds = [load_feed("soil"), load_feed("toy")]
     assert places.parse(["shops=a=b.csv"], feeds[1:]) == (Place("toy", "shops", "a=b.csv"),)
-    assert places.parse(["toy/shops=https://x/y?z=1"], feeds) == (Place("toy", "shops", "https://x/y?z=1"),)
+    assert places.parse(["toy/shops=https://x/y?z=1"], feeds) == (
+        Place("toy", "shops", "https://x/y?z=1"),
+    )
     assert [Place("toy", "shops", where).is_web for where in ("http://x", "ftp://x", "s3://x", "S3A://x", "file:///x", "x", "C:/x")] == [
         True, True, False, False, False, False, False,
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("text", ["shops", "shops=", "=x", "toy/shops", "none=x", "soil/shops=x", "none/shops=x"])
+@pytest.mark.parametrize(
+    "text", ["shops", "shops=", "=x", "toy/shops", "none=x", "soil/shops=x", "none/shops=x"]
+)
 def test_what_is_no_place(text: str) -> None:
     with pytest.raises(UsageError, match="--from"):
         places.parse([text], [load_feed("toy")])
 
 
 def test_several_feeds_need_the_name_of_one() -> None:
-    with pytest.raises(UsageError, match="FEED/SOURCE=PLACE where several feeds run; the feeds of this run are soil, toy"):
+    with pytest.raises(
+        UsageError,
+        match="FEED/SOURCE=PLACE where several feeds run; the feeds of this run are soil, toy",
+    ):
         places.parse(["shops=x"], [load_feed("soil"), load_feed("toy")])
 
 
@@ -69,10 +78,20 @@ def test_a_file_and_a_folder_are_read_where_they_lie(tmp_path: Path) -> None:
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-    found = looked(tmp_path / "no raw folder", ("shops", tmp_path / "one/s.csv"), ("sales", tmp_path / "many"))
-    assert paths(found) == {"shops/s.csv": "taken", "sales/a.csv": "taken", "sales/deep/b.csv": "taken"}
-    assert [(item.path, item.reason) for item in found.ignored] == [("_x", "names that start with _ are not read")]
-    assert {seen.uri for seen in found.new} == {str(tmp_path / name) for name in ("one/s.csv", "many/a.csv", "many/deep/b.csv")}
+    found = looked(
+        tmp_path / "no raw folder", ("shops", tmp_path / "one/s.csv"), ("sales", tmp_path / "many")
+    )
+    assert paths(found) == {
+        "shops/s.csv": "taken",
+        "sales/a.csv": "taken",
+        "sales/deep/b.csv": "taken",
+    }
+    assert [(item.path, item.reason) for item in found.ignored] == [
+        ("_x", "names that start with _ are not read")
+    ]
+    assert {seen.uri for seen in found.new} == {
+        str(tmp_path / name) for name in ("one/s.csv", "many/a.csv", "many/deep/b.csv")
+    }
 
 
 def test_a_place_adds_to_the_raw_folder_and_nothing_is_taken_twice(tmp_path: Path) -> None:
@@ -100,8 +119,12 @@ def test_nothing_lies_there(tmp_path: Path) -> None:
 
 def test_members_of_archives_are_files(tmp_path: Path) -> None:
     """The same member in another archive is folded, like any file."""
-    (tmp_path / "a.zip").write_bytes(zipped(("Data/shops.csv", SHOPS), ("Doc/licence.txt", b"Free.\n")))
-    (tmp_path / "b.tar.gz").write_bytes(packed(tarred(("other.csv", SHOPS), ("more.csv", b"shop,name\n3,C\n"))))
+    (tmp_path / "a.zip").write_bytes(
+        zipped(("Data/shops.csv", SHOPS), ("Doc/licence.txt", b"Free.\n"))
+    )
+    (tmp_path / "b.tar.gz").write_bytes(
+        packed(tarred(("other.csv", SHOPS), ("more.csv", b"shop,name\n3,C\n")))
+    )
     (tmp_path / "c.zip").write_bytes(zipped(("../x.csv", SHOPS)))
     found = looked(tmp_path, ("shops", tmp_path))
     assert paths(found) == {
@@ -119,7 +142,11 @@ def test_members_of_archives_are_files(tmp_path: Path) -> None:
 def test_a_web_address_is_downloaded_into_the_raw_folder(tmp_path: Path) -> None:
     said: list[str] = []
     with serve(Site(SHOPS)) as site:
-        left = places.download([Place("toy", "shops", f"{site.url}/shops.csv"), Place("toy", "sales", "here")], str(tmp_path), said.append)
+        left = places.download(
+            [Place("toy", "shops", f"{site.url}/shops.csv"), Place("toy", "sales", "here")],
+            str(tmp_path),
+            said.append,
+        )
         assert left == (Place("toy", "sales", "here"),)
     assert paths(looked(tmp_path)) == {"shops/shops.csv": "taken"}
 
@@ -134,7 +161,18 @@ def test_a_page_instead_of_data_is_refused_by_the_look(tmp_path: Path) -> None:
 @pytest.fixture
 def command(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Any:
     def run(*argv: str) -> tuple[int, str, str]:
-        code = main(["run", "toy", "--warehouse", str(tmp_path / "wh"), "--raw", str(tmp_path / "raw"), "--dry-run", *argv])
+        code = main(
+            [
+                "run",
+                "toy",
+                "--warehouse",
+                str(tmp_path / "wh"),
+                "--raw",
+                str(tmp_path / "raw"),
+                "--dry-run",
+                *argv,
+            ]
+        )
         told = capsys.readouterr()
         return code, told.out, told.err
 
@@ -143,7 +181,9 @@ def command(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Any:
 
 def test_the_command(command: Any, tmp_path: Path) -> None:
     (tmp_path / "s.csv").write_bytes(SHOPS)
-    code, out, _ = command("--from", f"shops={tmp_path / 's.csv'}", "--from", f"toy/sales={os.devnull}")
+    code, out, _ = command(
+        "--from", f"shops={tmp_path / 's.csv'}", "--from", f"toy/sales={os.devnull}"
+    )
     assert code == 2  # a device is no file
     code, out, _ = command("--from", f"shops={tmp_path / 's.csv'}")
     assert (code, "shops/s.csv" in out) == (0, True)
@@ -184,7 +224,9 @@ def test_a_download_into_s3(s3: Any) -> None:
     said: list[str] = []
     with serve(Site(SHOPS)) as site:
         for _ in range(2):
-            places.download([Place("toy", "shops", f"{site.url}/shops.csv")], "s3://lake/raw/", said.append)
+            places.download(
+                [Place("toy", "shops", f"{site.url}/shops.csv")], "s3://lake/raw/", said.append
+            )
         assert [headers.get("If-None-Match") for _, headers in site.asked] == [None, '"v1"']
     assert files.read_bytes("s3://lake/raw/toy/shops/shops.csv") == SHOPS
     assert paths(looked("s3://lake/raw")) == {"shops/shops.csv": "taken"}

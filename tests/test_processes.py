@@ -1,4 +1,5 @@
-"""Whole processes on the toy feed: two at once, and `spark-submit` on S3. tests/faults kills them."""
+"""Whole processes on the toy feed: two at once, and `spark-submit` on S3. tests/faults kills
+them."""
 
 from __future__ import annotations
 
@@ -24,7 +25,13 @@ from tests.conftest import TOY
 pytestmark = pytest.mark.spark
 
 BIN = Path(sys.executable).parent
-SALES = ["id,shop,day,amount", "a1,s1,2024-01-01,10.50", "a2,s2,2024-01-01,3", "a2,s2,2024-01-01,3", "a3,s9,2024-01-02,5"]
+SALES = [
+    "id,shop,day,amount",
+    "a1,s1,2024-01-01,10.50",
+    "a2,s2,2024-01-01,3",
+    "a2,s2,2024-01-01,3",
+    "a3,s9,2024-01-02,5",
+]
 
 
 @pytest.fixture
@@ -44,13 +51,28 @@ def environment(**more: str) -> dict[str, str]:
 def start(*command: str, **more: str) -> subprocess.Popen[str]:
     """A process that leads a group of its own, so that a kill takes its JVM too."""
     return subprocess.Popen(
-        command, env=environment(**more), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+        command,
+        env=environment(**more),
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
     )
 
 
-def test_while_one_process_holds_a_feed_another_is_told_who_does(spark: SparkSession, raw: Path, tmp_path: Path) -> None:
+def test_while_one_process_holds_a_feed_another_is_told_who_does(
+    spark: SparkSession, raw: Path, tmp_path: Path
+) -> None:
     with lease.hold(spark, Warehouse(str(tmp_path / "warehouse")), "toy", "the-first"):
-        second = start(str(BIN / "strata"), "run", "toy", "--raw", str(raw), "--warehouse", str(tmp_path / "warehouse"))
+        second = start(
+            str(BIN / "strata"),
+            "run",
+            "toy",
+            "--raw",
+            str(raw),
+            "--warehouse",
+            str(tmp_path / "warehouse"),
+        )
         _, told = second.communicate(timeout=300)
 
     assert second.returncode == LeaseHeld.exit_code, told
@@ -74,7 +96,9 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     for key, value in settings.items():
         monkeypatch.setenv(key, value)
     server = subprocess.Popen(
-        [str(BIN / "moto_server"), "-H", "127.0.0.1", "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [str(BIN / "moto_server"), "-H", "127.0.0.1", "-p", str(port)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     try:
         _wait_for_port(port)
@@ -104,7 +128,10 @@ def test_spark_submit_reads_and_writes_s3(raw: Path, bucket: str) -> None:
 
     assert first.returncode == 0, out + told
     assert "2024-01-01       13.50      2" in out
-    gates = {g.table: (g.rows_in, g.accepted, g.quarantined, g.folded) for g in _newest(f"s3://{bucket}/lake").gates}
+    gates = {
+        g.table: (g.rows_in, g.accepted, g.quarantined, g.folded)
+        for g in _newest(f"s3://{bucket}/lake").gates
+    }
     assert gates["bronze.toy_sales"] == (4, 4, 0, 0)
     assert gates["silver.toy_sales"] == (4, 2, 1, 1)
     # The other spelling of the address is the same warehouse: nothing is new.

@@ -1,4 +1,6 @@
-"""Personal fields: protected in the reader, with the key from the environment, before anything is written."""
+"""Personal fields: protected in the reader, with the key from the environment, before anything is
+written.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +67,9 @@ def read(folder: Path) -> tuple[Layout, pa.Table]:
     (raw / "users.csv").write_text(ROWS)
     layouts = load_layouts("people", schemas)
     seen = look(list_raw(str(folder / "raw"), "people", "users")[0][0], layouts)
-    batches = [b for chunk in seen.chunks for b in read_part(Part(seen, chunk, layouts[0]), COLUMNS)]
+    batches = [
+        b for chunk in seen.chunks for b in read_part(Part(seen, chunk, layouts[0]), COLUMNS)
+    ]
     return layouts[0], pa.Table.from_batches(batches)
 
 
@@ -118,7 +122,9 @@ def test_a_file_that_is_refused_or_has_other_fields_tells_none_of_its_names(tmp_
 
 
 @pytest.mark.parametrize("value", ["", "changeme", "x" * 64, SECRET[:31]])
-def test_a_missing_short_or_plain_key_is_an_error_and_no_row_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+def test_a_missing_short_or_plain_key_is_an_error_and_no_row_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
     monkeypatch.setenv(protect.KEY, value)
     monkeypatch.setenv(protect.KEY_ID, "k1")
     with pytest.raises(UsageError, match="needs a secret key of at least 32 bytes") as refused:
@@ -128,27 +134,68 @@ def test_a_missing_short_or_plain_key_is_an_error_and_no_row_is_read(tmp_path: P
 
 def test_another_key_or_purpose_gives_other_pseudonyms_and_the_key_is_never_shown() -> None:
     one, other, same_id = (
-        protect.Pseudonyms(key.encode(), key_id) for key, key_id in ((SECRET, "k1"), (SECRET[::-1], "k2"), (SECRET[::-1], "k1"))
+        protect.Pseudonyms(key.encode(), key_id)
+        for key, key_id in ((SECRET, "k1"), (SECRET[::-1], "k2"), (SECRET[::-1], "k1"))
     )
-    assert len({one.of("a", "email"), one.of("a", "name"), other.of("a", "email"), same_id.of("a", "email")}) == 4
+    assert (
+        len(
+            {
+                one.of("a", "email"),
+                one.of("a", "name"),
+                other.of("a", "email"),
+                same_id.of("a", "email"),
+            }
+        )
+        == 4
+    )
     assert one.label != same_id.label, "two keys by mistake under one id are told apart"
     assert SECRET not in repr(one)
 
 
 def test_parts_of_a_pseudonym_do_not_run_together() -> None:
-    make = protect._maker(protect.Protection("identity", "keyed_hash", ("a", "b")), protect.Pseudonyms(SECRET.encode(), "k1"))
-    assert len({make("ann", "b"), make("an", "nb"), make("annb", None), make(None, "annb"), make("", "annb")}) == 4
+    make = protect._maker(
+        protect.Protection("identity", "keyed_hash", ("a", "b")),
+        protect.Pseudonyms(SECRET.encode(), "k1"),
+    )
+    assert (
+        len(
+            {
+                make("ann", "b"),
+                make("an", "nb"),
+                make("annb", None),
+                make(None, "annb"),
+                make("", "annb"),
+            }
+        )
+        == 4
+    )
     assert make(None, " ") is None
 
 
 @pytest.mark.parametrize(
     ("old", "new", "finding"),
     [
-        ("value: listed}, {property: values, value: [f, m]}", "value: listed}", "sex.values: stands with protect: listed"),
-        ("value: date}", "value: date}, {property: values, value: [x]}", "joined.values: stands with protect: listed"),
+        (
+            "value: listed}, {property: values, value: [f, m]}",
+            "value: listed}",
+            "sex.values: stands with protect: listed",
+        ),
+        (
+            "value: date}",
+            "value: date}, {property: values, value: [x]}",
+            "joined.values: stands with protect: listed",
+        ),
         ("value: [f, m]", "value: f", "sex.values: must be a list of texts"),
-        ("value: [family_name, born]", "value: [family_name, nobody]", "identity.of: names personal fields of the layout; nobody is none"),
-        ("value: [postcode]", "value: [postcode, born]", "form.of: several fields give a keyed_hash, not 'postcode_form'"),
+        (
+            "value: [family_name, born]",
+            "value: [family_name, nobody]",
+            "identity.of: names personal fields of the layout; nobody is none",
+        ),
+        (
+            "value: [postcode]",
+            "value: [postcode, born]",
+            "form.of: several fields give a keyed_hash, not 'postcode_form'",
+        ),
         ("value: [family_name, born]", "value: []", "identity.of: names the personal fields"),
     ],
 )
@@ -157,10 +204,16 @@ def test_a_wrong_declaration_is_told(tmp_path: Path, old: str, new: str, finding
     (tmp_path / "people_users.plain.yaml").write_text(CONTRACT.replace(old, new, 1))
     with pytest.raises(DeclarationError) as refused:
         load_layouts("people", tmp_path)
-    assert any(found.startswith(f"people_users.plain.yaml: {finding}") for found in refused.value.findings), refused.value.findings
+    assert any(
+        found.startswith(f"people_users.plain.yaml: {finding}") for found in refused.value.findings
+    ), refused.value.findings
 
 
 def test_a_personal_field_must_say_how_it_is_protected(tmp_path: Path) -> None:
-    (tmp_path / "people_users.plain.yaml").write_text(CONTRACT.replace("customProperties: [{property: protect, value: drop}]", "tags: []"))
-    with pytest.raises(DeclarationError, match=r"family_name\.protect: a personal field is protected by one of"):
+    (tmp_path / "people_users.plain.yaml").write_text(
+        CONTRACT.replace("customProperties: [{property: protect, value: drop}]", "tags: []")
+    )
+    with pytest.raises(
+        DeclarationError, match=r"family_name\.protect: a personal field is protected by one of"
+    ):
         load_layouts("people", tmp_path)

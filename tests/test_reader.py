@@ -84,15 +84,31 @@ def test_files_of_several_layouts(spark: Any, tmp_path: Path) -> None:
     other = layout("c", format="json", name="other")
     first = seen_file(tmp_path)
     second = look(raw_file(tmp_path, b'[{"c": 1}, {"c": 2}]', "y.json"), [AB, other])
-    headless = layout("code", "d", options={"header": "none"}, patterns={"code": "[A-Z]+"}, name="headless")
+    headless = layout(
+        "code", "d", options={"header": "none"}, patterns={"code": "[A-Z]+"}, name="headless"
+    )
     members = (("a.csv", b"A,1\n"), ("b.csv", b"B,2\nC,3\n"), ("licence.txt", b"Free.\n"))
     zipped_, tarred_ = (
         look_all(raw_file(tmp_path, content, name), [headless]).looks
         for content, name in ((zipped(*members), "z.zip"), (packed(tarred(*members)), "t.tar.gz"))
     )
-    frame = bronze_frame(spark, [first, second, *zipped_, *tarred_], [AB, other, headless], ["a", "b", "c", "unit", "code", "d"])
-    assert {tuple(row) for row in frame.groupBy("_layout").count().collect()} == {("known", 2001), ("other", 2), ("headless", 6)}
-    of_zip = frame.where("_source_file like '%.zip/%'").orderBy("code").select("code", "d", "_source_file").collect()
+    frame = bronze_frame(
+        spark,
+        [first, second, *zipped_, *tarred_],
+        [AB, other, headless],
+        ["a", "b", "c", "unit", "code", "d"],
+    )
+    assert {tuple(row) for row in frame.groupBy("_layout").count().collect()} == {
+        ("known", 2001),
+        ("other", 2),
+        ("headless", 6),
+    }
+    of_zip = (
+        frame.where("_source_file like '%.zip/%'")
+        .orderBy("code")
+        .select("code", "d", "_source_file")
+        .collect()
+    )
     assert [tuple(row) for row in of_zip] == [
         ("A", "1", "samples/z.zip/a.csv"),
         ("B", "2", "samples/z.zip/b.csv"),
@@ -120,17 +136,29 @@ def test_a_file_that_changes_stops_the_job(spark: Any, tmp_path: Path) -> None:
 @pytest.mark.spark
 def test_the_corpus_through_spark(spark: Any, tmp_path: Path) -> None:
     """Every accepted file of the corpus that the same two columns fit, in one job."""
-    cases = [c for c in CASES if isinstance(c.outcome, Accepted) and len(c.layouts) == 1 and len(c.content) < 1_000_000]
+    cases = [
+        c
+        for c in CASES
+        if isinstance(c.outcome, Accepted) and len(c.layouts) == 1 and len(c.content) < 1_000_000
+    ]
     looks, layouts, expected = [], [], {}
     for number, case in enumerate(cases):
         own = dataclasses.replace(case.layouts[0], name=f"layout{number}")
         if not set(own.columns) <= {"a", "b"}:
             continue
-        seen = look(raw_file(tmp_path, case.content, f"{number}/{case.file_name}"), [own], chunk_bytes=50)
+        seen = look(
+            raw_file(tmp_path, case.content, f"{number}/{case.file_name}"), [own], chunk_bytes=50
+        )
         looks.append(seen)
         layouts.append(own)
-        expected[own.name] = [(row["a"], row.get("b"), row["_raw_record"]) for row in rows(seen, [own])]
+        expected[own.name] = [
+            (row["a"], row.get("b"), row["_raw_record"]) for row in rows(seen, [own])
+        ]
     found: dict[str, list[Any]] = {name: [] for name in expected}
-    for row in bronze_frame(spark, looks, layouts, ["a", "b"]).orderBy("_layout", "_record_number").collect():
+    for row in (
+        bronze_frame(spark, looks, layouts, ["a", "b"])
+        .orderBy("_layout", "_record_number")
+        .collect()
+    ):
         found[row["_layout"]].append((row["a"], row["b"], row["_raw_record"]))
     assert found == expected

@@ -1,4 +1,6 @@
-"""What the machine lacks: one clear sentence, the published set as it was, and the next run completes."""
+"""What the machine lacks: one clear sentence, the published set as it was, and the next run
+completes.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,7 @@ BLOCK = 4096
 SALES = "silver.toy_sales"
 
 
-# --- sentences, without Spark ------------------------------------------------------------------------
+# --- sentences, without Spark --------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -33,9 +35,16 @@ SALES = "silver.toy_sales"
     [
         ("java.io.IOException: No space left on device", "room on the disk"),
         ("[Errno 28] No space left on device: '/lake/ops/x'", "room on the disk"),
-        ("org.apache.hadoop.security.AccessControlException: Permission denied: user=x, path=/lake", "permission to read or write there"),
+        (
+            "org.apache.hadoop.security.AccessControlException: Permission denied: user=x, "
+            "path=/lake",
+            "permission to read or write there",
+        ),
         ("java.io.IOException: File too large", "leave to write a file of this size"),
-        ("java.io.FileNotFoundException: /lake/a.parquet (Read-only file system)", "leave to write: the file system is read-only"),
+        (
+            "java.io.FileNotFoundException: /lake/a.parquet (Read-only file system)",
+            "leave to write: the file system is read-only",
+        ),
         ("java.lang.OutOfMemoryError: Java heap space", "memory"),
         ("System memory 263192576 must be at least 471859200", "memory"),
         ("java.net.UnknownHostException: bucket.s3.amazonaws.com", "the network"),
@@ -46,7 +55,10 @@ def test_what_the_system_says_deep_in_a_chain_becomes_one_sentence(text: str, mi
         try:
             raise OSError(text)
         except OSError as cause:
-            raise RuntimeError("An error occurred while calling o123.save.\n: org.apache.spark.SparkException: Job aborted.") from cause
+            raise RuntimeError(
+                "An error occurred while calling o123.save.\n: "
+                "org.apache.spark.SparkException: Job aborted."
+            ) from cause
     except RuntimeError as error:
         told = explain(error)
     assert told is not None
@@ -58,16 +70,39 @@ def test_an_error_of_another_kind_is_not_explained_away() -> None:
     assert explain(ValueError("invalid literal for int() with base 10: 'x'")) is None
 
 
-def strata(*arguments: str, setup: Callable[[], None] | None = None, **more: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "import sys; from strata.cli import main; sys.exit(main())", *arguments]
-    return subprocess.run(command, env={**os.environ, **more}, capture_output=True, text=True, timeout=300, preexec_fn=setup)
+def strata(
+    *arguments: str, setup: Callable[[], None] | None = None, **more: str
+) -> subprocess.CompletedProcess[str]:
+    command = [
+        sys.executable,
+        "-c",
+        "import sys; from strata.cli import main; sys.exit(main())",
+        *arguments,
+    ]
+    return subprocess.run(
+        command,
+        env={**os.environ, **more},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        preexec_fn=setup,
+    )
 
 
 def test_without_network_the_address_is_named_as_out_of_reach(tmp_path: Path) -> None:
-    closed = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_REGION": "us-east-1"}
-    ended = strata("run", "toy", "--raw", "s3://lake/raw", "--warehouse", str(tmp_path / "warehouse"), **closed)
+    closed = {
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+        "AWS_ACCESS_KEY_ID": "x",
+        "AWS_SECRET_ACCESS_KEY": "x",
+        "AWS_REGION": "us-east-1",
+    }
+    ended = strata(
+        "run", "toy", "--raw", "s3://lake/raw", "--warehouse", str(tmp_path / "warehouse"), **closed
+    )
     assert ended.returncode == 9
-    assert ended.stderr.splitlines()[-1].startswith("strata: a run needs the network; the system says: ")
+    assert ended.stderr.splitlines()[-1].startswith(
+        "strata: a run needs the network; the system says: "
+    )
     assert "Traceback" not in ended.stderr
 
 
@@ -86,7 +121,7 @@ def test_with_too_little_memory_spark_says_so(tmp_path: Path) -> None:
     assert ended.stdout == ""
 
 
-# --- full, forbidden, limited: in the tests' own JVM -------------------------------------------------
+# --- full, forbidden, limited: in the tests' own JVM ---------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +140,12 @@ def full_disk(folder: Path) -> Iterator[None]:
     """The folder on a small disk of its own, with not a block left."""
     kept = folder.with_name(folder.name + ".kept")
     shutil.copytree(folder, kept)
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)], capture_output=True, text=True, check=False)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if mounted.returncode:
         shutil.rmtree(kept)
         pytest.skip(f"a file system cannot be mounted here: {mounted.stderr.strip()}")
@@ -130,7 +170,9 @@ def full_disk(folder: Path) -> Iterator[None]:
 @contextmanager
 def forbidden(folder: Path) -> Iterator[None]:
     """Nobody may write there, root included: the tests run as root, whom modes do not stop."""
-    changed = subprocess.run(["chattr", "+i", str(folder)], capture_output=True, text=True, check=False)
+    changed = subprocess.run(
+        ["chattr", "+i", str(folder)], capture_output=True, text=True, check=False
+    )
     if changed.returncode:
         pytest.skip(f"a folder cannot be made immutable here: {changed.stderr.strip()}")
     try:
@@ -154,17 +196,39 @@ def file_size_limit(spark: SparkSession, limit: int) -> Iterator[None]:
 
 FAULTS: dict[str, tuple[Callable[[Shop, Path], Any], str, str]] = {
     "disk full: data": (lambda _, folder: full_disk(folder), SALES, "room on the disk"),
-    "disk full: log": (lambda _, folder: full_disk(folder / "_delta_log"), SALES, "room on the disk"),
-    "disk full: quarantine": (lambda _, folder: full_disk(folder), quarantine_name(SALES), "room on the disk"),
-    "disk full: ledger": (lambda _, folder: full_disk(folder), "ops.publications/toy", "room on the disk"),
-    "no permission": (lambda _, folder: forbidden(folder / "_delta_log"), "bronze.toy_sales", "permission to read or write there"),
-    "file-size limit": (lambda shop, _: file_size_limit(shop.spark, 1500), "bronze.toy_sales", "leave to write a file of this size"),
+    "disk full: log": (
+        lambda _, folder: full_disk(folder / "_delta_log"),
+        SALES,
+        "room on the disk",
+    ),
+    "disk full: quarantine": (
+        lambda _, folder: full_disk(folder),
+        quarantine_name(SALES),
+        "room on the disk",
+    ),
+    "disk full: ledger": (
+        lambda _, folder: full_disk(folder),
+        "ops.publications/toy",
+        "room on the disk",
+    ),
+    "no permission": (
+        lambda _, folder: forbidden(folder / "_delta_log"),
+        "bronze.toy_sales",
+        "permission to read or write there",
+    ),
+    "file-size limit": (
+        lambda shop, _: file_size_limit(shop.spark, 1500),
+        "bronze.toy_sales",
+        "leave to write a file of this size",
+    ),
 }
 
 
 @pytest.mark.spark
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_missing_resource_is_one_sentence_and_leaves_the_published_set(shop: Shop, fault: str) -> None:
+def test_a_missing_resource_is_one_sentence_and_leaves_the_published_set(
+    shop: Shop, fault: str
+) -> None:
     make, table, missing = FAULTS[fault]
     before = shop.published()
     rows = shop.table(SALES)
@@ -181,7 +245,9 @@ def test_a_missing_resource_is_one_sentence_and_leaves_the_published_set(shop: S
 
 
 @pytest.mark.spark
-def test_once_it_is_there_again_the_next_run_completes(shop: Shop, spark: SparkSession, tmp_path: Path) -> None:
+def test_once_it_is_there_again_the_next_run_completes(
+    shop: Shop, spark: SparkSession, tmp_path: Path
+) -> None:
     shop.run(layer="silver")
 
     assert [row[0] for row in shop.table(SALES)] == ["a1", "b1"]

@@ -1,4 +1,6 @@
-"""A feed of one's own: twenty lines of Python beside its contracts and suites, with no change to the library."""
+"""A feed of one's own: twenty lines of Python beside its contracts and suites, with no change to
+the library.
+"""
 
 from __future__ import annotations
 
@@ -50,15 +52,25 @@ if __name__ == "__main__":
     sys.exit(job("weather"))
 '''
 
-HEAD = "apiVersion: v3.1.0\nkind: DataContract\nid: {id}\nversion: 1.0.0\nstatus: active\ndescription: {{purpose: {purpose}}}\n"
-TABLE = HEAD + ("schema:\n  - name: {name}\n    physicalName: {id}\n    dataGranularityDescription: {grain}\n    properties:\n{properties}")
+HEAD = (
+    "apiVersion: v3.1.0\nkind: DataContract\nid: {id}\nversion: 1.0.0\nstatus: "
+    "active\ndescription: {{purpose: {purpose}}}\n"
+)
+TABLE = HEAD + (
+    "schema:\n  - name: {name}\n    physicalName: {id}\n    dataGranularityDescription: "
+    "{grain}\n    properties:\n{properties}"
+)
 PROVENANCE = """\
       - {name: _file_sha256, logicalType: string, physicalType: string, required: true, description: Raw file., tags: [provenance]}
       - {name: _record_number, logicalType: integer, physicalType: bigint, required: true, description: Record., tags: [provenance]}
 """
-NOT_NULL = "  - {{type: expect_column_values_to_not_be_null, kwargs: {{column: {0}}}, severity: critical, description: {0} is known}}\n"
+NOT_NULL = (
+    "  - {{type: expect_column_values_to_not_be_null, kwargs: {{column: {0}}}, severity: "
+    "critical, description: {0} is known}}\n"
+)
 BETWEEN = (
-    "  - {{type: expect_column_values_to_be_between, kwargs: {{column: {0}, min_value: -90, max_value: 60}}, severity: critical,"
+    "  - {{type: expect_column_values_to_be_between, kwargs: {{column: {0}, min_value: -90, "
+    "max_value: 60}}, severity: critical,"
     " description: {0} is one of the earth}}\n"
 )
 DEGREES = "customProperties: [{property: unit, value: °C}]"
@@ -105,12 +117,14 @@ schema:
     "expectations/silver/weather_readings.yaml": "table: silver.weather_readings\nmax_rejected_share: 0.5\nexpectations:\n"
     + "".join(NOT_NULL.format(name) for name in ("station", "reading_date", "temperature_c"))
     + BETWEEN.format("temperature_c")
-    + "  - {type: expect_compound_columns_to_be_unique, kwargs: {column_list: [station, reading_date]}, severity: critical,"
+    + "  - {type: expect_compound_columns_to_be_unique, kwargs: {column_list: [station, "
+"reading_date]}, severity: critical,"
     " description: one reading a station and day}\n",
     "expectations/gold/weather_days.yaml": "table: gold.weather_days\nmax_rejected_share: 0\nexpectations:\n"
     + "".join(NOT_NULL.format(name) for name in ("reading_date", "mean_temperature_c", "readings"))
     + BETWEEN.format("mean_temperature_c")
-    + "  - {type: expect_column_values_to_be_unique, kwargs: {column: reading_date}, severity: critical, description: one row a day}\n",
+    + ("  - {type: expect_column_values_to_be_unique, kwargs: {column: reading_date}, severity: "
+"critical, description: one row a day}\n"),
 }  # fmt: skip
 
 READINGS = "Station,Day,T\nA,2024-01-01,10.5\nB,2024-01-01,-3.5\nA,2024-01-02,4\nB,2024-01-02,warm\nC,2024-01-02,99\n"
@@ -134,13 +148,24 @@ def strata(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """The command, from a folder that is no checkout."""
     environment = {**os.environ, "STRATA_PROJECT": str(project)}
     command = [str(Path(sys.executable).parent / "strata"), *arguments]
-    return subprocess.run(command, cwd=project.parent, env=environment, capture_output=True, text=True, timeout=300)
+    return subprocess.run(
+        command, cwd=project.parent, env=environment, capture_output=True, text=True, timeout=300
+    )
 
 
 def test_the_feed_is_at_most_twenty_lines_of_code() -> None:
     tree = ast.parse(MODULE)
-    prose = {line for node in tree.body if isinstance(node, ast.Expr) for line in range(node.lineno, (node.end_lineno or 0) + 1)}
-    code = [n for n, line in enumerate(MODULE.splitlines(), 1) if line.strip() and not line.lstrip().startswith("#") and n not in prose]
+    prose = {
+        line
+        for node in tree.body
+        if isinstance(node, ast.Expr)
+        for line in range(node.lineno, (node.end_lineno or 0) + 1)
+    }
+    code = [
+        n
+        for n, line in enumerate(MODULE.splitlines(), 1)
+        if line.strip() and not line.lstrip().startswith("#") and n not in prose
+    ]
     assert len(code) <= 20
     assert max(len(line) for line in MODULE.splitlines()) <= 140
 
@@ -164,7 +189,12 @@ def test_validate_accepts_it_no_more_without_its_job(project: Path) -> None:
 
 @pytest.mark.spark
 def test_it_runs_from_raw_files_to_published_gold(project: Path) -> None:
-    places = ("--raw", str(project.parent / "raw"), "--warehouse", str(project.parent / "warehouse"))
+    places = (
+        "--raw",
+        str(project.parent / "raw"),
+        "--warehouse",
+        str(project.parent / "warehouse"),
+    )
     ended = strata(project, "run", "weather", *places, "--master", "local[2]", "--quiet")
     assert ended.returncode == 0, ended.stderr
 
@@ -173,7 +203,17 @@ def test_it_runs_from_raw_files_to_published_gold(project: Path) -> None:
         assert told.returncode == 0, told.stderr
         return json.loads(told.stdout)
 
-    days = [(row["reading_date"], row["mean_temperature_c"], row["readings"]) for row in shown("show", "gold.weather_days")]
+    days = [
+        (row["reading_date"], row["mean_temperature_c"], row["readings"])
+        for row in shown("show", "gold.weather_days")
+    ]
     assert days == [("2024-01-01", 3.5, 2), ("2024-01-02", 4.0, 1)]
-    gates = {row["table"]: (row["in"], row["accepted"], row["quarantined"]) for row in shown("gates", "weather")}
-    assert gates == {"bronze.weather_readings": (5, 5, 0), "silver.weather_readings": (5, 3, 2), "gold.weather_days": (3, 3, 0)}
+    gates = {
+        row["table"]: (row["in"], row["accepted"], row["quarantined"])
+        for row in shown("gates", "weather")
+    }
+    assert gates == {
+        "bronze.weather_readings": (5, 5, 0),
+        "silver.weather_readings": (5, 3, 2),
+        "gold.weather_days": (3, 3, 0),
+    }

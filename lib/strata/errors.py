@@ -32,7 +32,8 @@ class UsageError(StrataError):
 
 
 class DeclarationError(UsageError):
-    """A contract, suite, feed or settings file breaks its rules; every finding is listed at once."""
+    """A contract, suite, feed or settings file breaks its rules; every finding is listed at
+    once."""
 
 
 class GateFailed(StrataError):
@@ -66,7 +67,9 @@ class ConservationError(StrataError):
 
 
 class Damaged(StrataError):
-    """A stored table, its log or the ledger is not what was published: nothing was read or written on top of it."""
+    """A stored table, its log or the ledger is not what was published: nothing was read or written
+    on top of it.
+    """
 
     exit_code = 8
 

@@ -1,14 +1,14 @@
 """Failpoints: named places of a run at which a test stops or kills this process, or raises.
 
-Off unless `STRATA_FAILPOINT` names one, as `POINT[@SUBJECT][#N][=ACTION]`: at the N-th time (default 1)
-that a run reaches the point on the subject (a table, a feed or a view; default any),
+Off unless `STRATA_FAILPOINT` names one, as `POINT[@SUBJECT][#N][=ACTION]`: at the N-th time
+(default 1) that a run reaches the point on the subject (a table, a feed or a view; default any),
 
 - `kill` (the default) ends the whole process group by SIGKILL, the JVM with it: no handler runs;
 - `stop` halts the group by SIGSTOP, until somebody sends SIGCONT;
 - `crash` raises `Crash`, which no handler of the library takes for an error of its own.
 
-`STRATA_FAILPOINT_LOG` names a file that gets one line for every point reached, and one when the action
-fires: the proof that a fault was there.
+`STRATA_FAILPOINT_LOG` names a file that gets one line for every point reached, and one when the
+action fires: the proof that a fault was there.
 """
 
 from __future__ import annotations
@@ -64,12 +64,17 @@ def parse(text: str, log: str | None = None) -> Failpoint:
     """`commit.after@gold.toy_days#2=stop`; a ValueError for anything else than such a text."""
     match = re.fullmatch(r"([a-z_.]+)(?:@([^#=]+))?(?:#(\d+))?(?:=(\w+))?", text)
     if match is None or (match[4] or "kill") not in ACTIONS:
-        raise ValueError(f"a failpoint is POINT[@SUBJECT][#N][=ACTION], ACTION one of {', '.join(ACTIONS)}; got {text!r}")
+        raise ValueError(
+            "a failpoint is POINT[@SUBJECT][#N][=ACTION], ACTION one of "
+            f"{', '.join(ACTIONS)}; got {text!r}"
+        )
     return Failpoint(match[1], match[2], int(match[3] or 1), match[4] or "kill", log)
 
 
 armed: Failpoint | None = (
-    parse(os.environ["STRATA_FAILPOINT"], os.environ.get("STRATA_FAILPOINT_LOG")) if os.environ.get("STRATA_FAILPOINT") else None
+    parse(os.environ["STRATA_FAILPOINT"], os.environ.get("STRATA_FAILPOINT_LOG"))
+    if os.environ.get("STRATA_FAILPOINT")
+    else None
 )
 """The one failpoint of this process; tests in one process set it themselves."""
 

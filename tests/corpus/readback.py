@@ -24,7 +24,10 @@ def layout(
 ) -> Layout:
     """A layout whose bronze columns are named like the fields, dots aside."""
     patterns = patterns or {}
-    fields = [Field(f.replace(".", "_"), f, f in required, None, patterns.get(f)) for f in (*required, *optional)]
+    fields = [
+        Field(f.replace(".", "_"), f, f in required, None, patterns.get(f))
+        for f in (*required, *optional)
+    ]
     return Layout(name, "soil", "samples", "bronze.soil_samples", format, tuple(fields), **rest)
 
 
@@ -43,6 +46,8 @@ def rows(seen: Look, layouts: Iterable[Layout]) -> list[dict[str, Any]]:
     return [{k: v for k, v in row.items() if k not in FILE_COLUMNS} for row in found]
 
 
-def look_and_read(folder: Path, content: bytes, *layouts: Layout, name: str = "x.csv", **options: Any) -> tuple[Look, list[dict[str, Any]]]:
+def look_and_read(
+    folder: Path, content: bytes, *layouts: Layout, name: str = "x.csv", **options: Any
+) -> tuple[Look, list[dict[str, Any]]]:
     seen = look(raw_file(folder, content, name), layouts, **options)
     return seen, rows(seen, layouts)

@@ -46,7 +46,9 @@ class Shop:
         path.write_text("\n".join([header, *rows]) + "\n")
 
     def plan(self, threshold: int = 0, **options: Any) -> Plan:
-        return make_plan(load_feed("toy"), {"threshold": threshold}, self.warehouse, self.options(**options))
+        return make_plan(
+            load_feed("toy"), {"threshold": threshold}, self.warehouse, self.options(**options)
+        )
 
     def options(self, **options: Any) -> Options:
         self.raw.mkdir(parents=True, exist_ok=True)
@@ -77,7 +79,9 @@ class Shop:
         state = self.published().state(name)
         if state is None or state.quarantine_version is None:
             return {}
-        rows = read_arrow(self.warehouse, quarantine_name(name), state.quarantine_version).to_pylist()
+        rows = read_arrow(
+            self.warehouse, quarantine_name(name), state.quarantine_version
+        ).to_pylist()
         return {(row["_file_sha256"], row["_record_number"]): row["_reasons"] for row in rows}
 
     def gate(self, name: str) -> tuple[int, int, int, int]:

@@ -54,7 +54,9 @@ def first_run(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture
 def open_shop(spark: SparkSession, first_run: Path, tmp_path: Path) -> Shop:
-    """A copy of a warehouse after its first run: tables may be moved, and a first run takes seconds."""
+    """A copy of a warehouse after its first run: tables may be moved, and a first run takes
+    seconds.
+    """
     return Shop(spark, Path(shutil.copytree(first_run, tmp_path / "shop")))
 
 
@@ -75,7 +77,10 @@ def test_first_run_publishes_every_table_with_balanced_gates(shop: Shop) -> None
 
 def test_each_rejected_row_stands_once_with_every_reason(open_shop: Shop) -> None:
     assert list(open_shop.rejected("bronze.toy_sales").values()) == [[UNPARSED]]
-    by_record = {record: sorted(reasons) for (_, record), reasons in open_shop.rejected("silver.toy_sales").items()}
+    by_record = {
+        record: sorted(reasons)
+        for (_, record), reasons in open_shop.rejected("silver.toy_sales").items()
+    }
     assert by_record == {
         4: ["its shop is not known yet"],
         5: ["a sale must have an amount", "amount is not a decimal number"],
@@ -87,11 +92,16 @@ def test_records_counted_outside_spark_equal_what_the_ledger_accounts_for(shop: 
     shop.sales("copy.csv", *SALES)
     shop.run()
 
-    lines = sum(len(path.read_text().splitlines()) - 1 for path in (shop.raw / "toy" / "sales").iterdir())
+    lines = sum(
+        len(path.read_text().splitlines()) - 1 for path in (shop.raw / "toy" / "sales").iterdir()
+    )
     rows_in, accepted, quarantined, folded = shop.gate("bronze.toy_sales")
     assert rows_in == lines == 16
     assert accepted + quarantined + folded == rows_in
-    assert {(e.path, e.status) for e in shop.published().files if e.source == "sales"} == {("a.csv", "taken"), ("copy.csv", "folded")}
+    assert {(e.path, e.status) for e in shop.published().files if e.source == "sales"} == {
+        ("a.csv", "taken"),
+        ("copy.csv", "folded"),
+    }
 
 
 def test_a_second_run_with_nothing_new_publishes_nothing(open_shop: Shop) -> None:
@@ -102,10 +112,14 @@ def test_a_second_run_with_nothing_new_publishes_nothing(open_shop: Shop) -> Non
     assert report.publication is None
     assert report.plan.is_empty
     assert open_shop.publications() == 1
-    assert {table: versions.latest_version(open_shop.warehouse, table) for table in TABLES} == before
+    assert {
+        table: versions.latest_version(open_shop.warehouse, table) for table in TABLES
+    } == before
 
 
-def test_new_files_touch_only_their_groups_and_give_what_one_full_run_gives(open_shop: Shop, spark: SparkSession, tmp_path: Path) -> None:
+def test_new_files_touch_only_their_groups_and_give_what_one_full_run_gives(
+    open_shop: Shop, spark: SparkSession, tmp_path: Path
+) -> None:
     open_shop.sales("b.csv", "b1,s1,2024-01-01,100", "a1,s1,2024-01-01,99")
     open_shop.run()
 
@@ -124,18 +138,25 @@ def test_new_files_touch_only_their_groups_and_give_what_one_full_run_gives(open
     at_once.run()
     for table in TABLES:
         assert open_shop.table(table) == at_once.table(table)
-    assert sorted(open_shop.rejected("silver.toy_sales").items()) == sorted(at_once.rejected("silver.toy_sales").items())
+    assert sorted(open_shop.rejected("silver.toy_sales").items()) == sorted(
+        at_once.rejected("silver.toy_sales").items()
+    )
     open_shop.run(full=True)
     for table in TABLES:
         assert open_shop.table(table) == at_once.table(table)
 
 
-def test_a_row_that_waits_for_its_parent_is_accepted_when_the_parent_arrives(open_shop: Shop) -> None:
+def test_a_row_that_waits_for_its_parent_is_accepted_when_the_parent_arrives(
+    open_shop: Shop,
+) -> None:
     open_shop.shops("late.csv", "s9,Late")
     open_shop.run()
 
     assert "a3" in [row[0] for row in open_shop.table("silver.toy_sales")]
-    assert all("its shop is not known yet" not in reasons for reasons in open_shop.rejected("silver.toy_sales").values())
+    assert all(
+        "its shop is not known yet" not in reasons
+        for reasons in open_shop.rejected("silver.toy_sales").values()
+    )
 
 
 def test_a_group_that_loses_all_its_rows_leaves_the_table(open_shop: Shop) -> None:
@@ -175,7 +196,11 @@ def test_a_gate_may_be_overridden_by_name_and_reason(shop: Shop) -> None:
 def test_after_an_override_the_next_gate_asks_all_keys_again(shop: Shop, toy_project: Path) -> None:
     """Else it would ask those that it writes, which are single, and trust the others."""
     suite = toy_project / "expectations" / "silver" / "toy_sales.yaml"
-    suite.write_text(suite.read_text().replace("to_be_unique, kwargs: {column: sale_id}", "to_be_unique, kwargs: {column: shop_id}"))
+    suite.write_text(
+        suite.read_text().replace(
+            "to_be_unique, kwargs: {column: sale_id}", "to_be_unique, kwargs: {column: shop_id}"
+        )
+    )
     forget_declarations()
     shop.shops("more.csv", "s7,Seven", *[f"t{n},T{n}" for n in range(9)])
     shop.sales("more.csv", *[f"c{n},t{n},2024-01-05,1" for n in range(9)])
@@ -192,18 +217,30 @@ def test_too_many_rejects_stop_the_run(shop: Shop) -> None:
     assert shop.publications() == 0
 
 
-def test_a_changed_rule_recomputes_the_table_and_its_descendants_only(shop: Shop, toy_project: Path) -> None:
+def test_a_changed_rule_recomputes_the_table_and_its_descendants_only(
+    shop: Shop, toy_project: Path
+) -> None:
     shop.run()
     suite = toy_project / "expectations" / "silver" / "toy_sales.yaml"
-    suite.write_text(suite.read_text().replace("max_value: 1000}", "max_value: 5}").replace("[0, 1000]", "[0, 5]"))
+    suite.write_text(
+        suite.read_text()
+        .replace("max_value: 1000}", "max_value: 5}")
+        .replace("[0, 1000]", "[0, 5]")
+    )
     forget_declarations()
     shop.run()
 
-    assert {gate.table for gate in shop.published().gates} == {"silver.toy_sales", "gold.toy_days", "gold.toy_big_sales"}
+    assert {gate.table for gate in shop.published().gates} == {
+        "silver.toy_sales",
+        "gold.toy_days",
+        "gold.toy_big_sales",
+    }
     assert [row[0] for row in shop.table("silver.toy_sales")] == ["a2"]
 
 
-def test_a_fixed_rule_gives_what_it_would_have_given_from_the_start(shop: Shop, toy_project: Path) -> None:
+def test_a_fixed_rule_gives_what_it_would_have_given_from_the_start(
+    shop: Shop, toy_project: Path
+) -> None:
     suite = toy_project / "expectations" / "silver" / "toy_sales.yaml"
     right = suite.read_text()
     suite.write_text(right.replace("max_value: 1000}", "max_value: 5}"))
@@ -217,7 +254,9 @@ def test_a_fixed_rule_gives_what_it_would_have_given_from_the_start(shop: Shop, 
     assert shop.gate("silver.toy_sales") == (7, 3, 3, 1)
 
 
-def test_a_rule_of_bronze_takes_out_records_that_were_written_already(shop: Shop, toy_project: Path) -> None:
+def test_a_rule_of_bronze_takes_out_records_that_were_written_already(
+    shop: Shop, toy_project: Path
+) -> None:
     suite = toy_project / "expectations" / "bronze" / "toy_sales.yaml"
     suite.write_text(suite.read_text().replace("severity: warning", "severity: critical"))
     forget_declarations()
@@ -225,12 +264,20 @@ def test_a_rule_of_bronze_takes_out_records_that_were_written_already(shop: Shop
     shop.run(layer="bronze")
 
     assert shop.gate("bronze.toy_sales") == (10, 8, 2, 0)
-    assert sorted(map(sorted, shop.rejected("bronze.toy_sales").values())) == [["an amount is missing"], ["an amount is missing", UNPARSED]]
+    assert sorted(map(sorted, shop.rejected("bronze.toy_sales").values())) == [
+        ["an amount is missing"],
+        ["an amount is missing", UNPARSED],
+    ]
     folder = Path(shop.warehouse.path("bronze.toy_sales"))
     state = shop.published().state("bronze.toy_sales")
     assert state is not None
-    held = {f"{folder}/{name}" for name, _ in versions._snapshot(shop.warehouse, state.table, state.version)[1]}
-    assert {str(path) for path in folder.glob("*.parquet")} == held, "what was written first is gone"
+    held = {
+        f"{folder}/{name}"
+        for name, _ in versions._snapshot(shop.warehouse, state.table, state.version)[1]
+    }
+    assert {str(path) for path in folder.glob("*.parquet")} == held, (
+        "what was written first is gone"
+    )
 
 
 def test_new_parameters_add_a_slice_and_new_rows_recompute_every_slice(shop: Shop) -> None:
@@ -245,7 +292,9 @@ def test_new_parameters_add_a_slice_and_new_rows_recompute_every_slice(shop: Sho
     assert shop.table("gold.toy_big_sales") == [(10, 2), (5, 3)]
 
 
-def test_rollback_shows_the_older_set_and_what_it_took_back_is_new_again(open_shop: Shop, spark: SparkSession) -> None:
+def test_rollback_shows_the_older_set_and_what_it_took_back_is_new_again(
+    open_shop: Shop, spark: SparkSession
+) -> None:
     before = {table: open_shop.table(table) for table in TABLES}
     open_shop.sales("b.csv", "b1,s1,2024-01-05,20")
     open_shop.run()
@@ -261,7 +310,10 @@ def test_rollback_shows_the_older_set_and_what_it_took_back_is_new_again(open_sh
 
 def test_a_layer_limit_leaves_the_rest_for_the_next_run(shop: Shop) -> None:
     shop.run(layer="bronze")
-    assert [state.table for state in shop.published().tables] == ["bronze.toy_sales", "bronze.toy_shops"]
+    assert [state.table for state in shop.published().tables] == [
+        "bronze.toy_sales",
+        "bronze.toy_shops",
+    ]
     shop.run()
     assert [row[0] for row in shop.table("silver.toy_sales")] == ["a1", "a2", "a6"]
 
@@ -273,7 +325,12 @@ def test_a_layer_limit_leaves_the_rest_for_the_next_run(shop: Shop) -> None:
 
 def test_discarded_rows_stay_accounted_for(open_shop: Shop, spark: SparkSession) -> None:
     (sha256, record), *_ = open_shop.rejected("silver.toy_sales")
-    record_decisions(spark, open_shop.warehouse, "toy", (ledger.Decision("discard", "silver.toy_sales", sha256, record, "me", "known"),))
+    record_decisions(
+        spark,
+        open_shop.warehouse,
+        "toy",
+        (ledger.Decision("discard", "silver.toy_sales", sha256, record, "me", "known"),),
+    )
     open_shop.run(full=True)
 
     assert (sha256, record) in open_shop.rejected("silver.toy_sales")
@@ -282,7 +339,9 @@ def test_discarded_rows_stay_accounted_for(open_shop: Shop, spark: SparkSession)
     assert [decision.record_number for decision in ledger.decisions(line)] == [record]
 
 
-def test_two_runs_at_once_one_works_and_the_other_names_the_holder(shop: Shop, spark: SparkSession) -> None:
+def test_two_runs_at_once_one_works_and_the_other_names_the_holder(
+    shop: Shop, spark: SparkSession
+) -> None:
     with lease.hold(spark, shop.warehouse, "toy", "the-first"), pytest.raises(LeaseHeld) as refused:
         shop.run()
     assert refused.value.holder["run_id"] == "the-first"
@@ -305,7 +364,13 @@ def test_bronze_is_the_archive_when_raw_files_are_gone(open_shop: Shop) -> None:
 def test_a_source_without_a_file_yet_is_an_empty_table(spark: SparkSession, tmp_path: Path) -> None:
     shop = Shop(spark, tmp_path)
     shop.shops("a.csv", *SHOPS)
-    shop.run(overrides=(("silver.toy_sales", "no sale yet"), ("gold.toy_days", "no sale yet"), ("gold.toy_big_sales", "no sale yet")))
+    shop.run(
+        overrides=(
+            ("silver.toy_sales", "no sale yet"),
+            ("gold.toy_days", "no sale yet"),
+            ("gold.toy_big_sales", "no sale yet"),
+        )
+    )
     assert shop.published().state("bronze.toy_sales") is not None
     assert shop.table("silver.toy_sales") == []
 
@@ -323,7 +388,9 @@ def test_recomputing_one_bronze_table_takes_no_file_of_another(open_shop: Shop) 
     assert {"a3", "b1"} <= {row[0] for row in open_shop.table("silver.toy_sales")}
 
 
-def test_required_columns_are_not_null_in_delta_after_every_kind_of_write(open_shop: Shop, spark: SparkSession) -> None:
+def test_required_columns_are_not_null_in_delta_after_every_kind_of_write(
+    open_shop: Shop, spark: SparkSession
+) -> None:
     open_shop.sales("b.csv", "b1,s1,2024-01-05,20")
     open_shop.run()
     open_shop.run(full=True)

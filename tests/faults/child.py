@@ -1,7 +1,9 @@
-"""A process that starts Spark, waits to be told what to do, and does it as the command line would, until its input ends.
+"""A process that starts Spark, waits to be told what to do, and does it as the command line would,
+until its input ends.
 
-One line of JSON on standard input for each thing to do: `argv` for `strata`, and the fault: a failpoint, or one of the log
-store. One line on standard output when it is done: `done` and the exit code, which is the process's own in the end.
+One line of JSON on standard input for each thing to do: `argv` for `strata`, and the fault: a
+failpoint, or one of the log store. One line on standard output when it is done: `done` and the exit
+code, which is the process's own in the end.
 """
 
 from __future__ import annotations
@@ -18,7 +20,9 @@ from strata.spark import session
 
 
 def main(settings: str, scratch: str) -> int:
-    spark = session.build(settings=json.loads(settings), log_file=f"{scratch}/spark-{os.getpid()}.log")
+    spark = session.build(
+        settings=json.loads(settings), log_file=f"{scratch}/spark-{os.getpid()}.log"
+    )
     gate.library()
     spark.range(1).collect()
     print("ready", flush=True)
@@ -27,7 +31,9 @@ def main(settings: str, scratch: str) -> int:
     code = 0
     for line in sys.stdin:
         told: dict[str, Any] = json.loads(line)
-        failpoint.armed = failpoint.parse(told["failpoint"], told["log"]) if told["failpoint"] else None
+        failpoint.armed = (
+            failpoint.parse(told["failpoint"], told["log"]) if told["failpoint"] else None
+        )
         jvm.java.lang.System.setProperty("strata.fault.log", told["log"])
         jvm.java.lang.System.setProperty("strata.fault", told["fault"])
         code = cli.main(told["argv"])

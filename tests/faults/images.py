@@ -1,9 +1,10 @@
-"""Crash images: the files of a warehouse as SIGKILL would leave them, without a process that has to die for it.
+"""Crash images: the files of a warehouse as SIGKILL would leave them, without a process that has to
+die for it.
 
-What the kernel was given before SIGKILL it keeps, and nothing else; so a copy of the folder, taken while the run stands
-still at a place, is what a killed run leaves there: locks are free, temporary files lie about, nobody has cleaned up.
-It costs a run in the warm session of the tests, where a kill costs a new JVM and its first run.
-`test_images.py` compares images with what real kills leave.
+What the kernel was given before SIGKILL it keeps, and nothing else; so a copy of the folder, taken
+while the run stands still at a place, is what a killed run leaves there: locks are free, temporary
+files lie about, nobody has cleaned up. It costs a run in the warm session of the tests, where a
+kill costs a new JVM and its first run. `test_images.py` compares images with what real kills leave.
 """
 
 from __future__ import annotations
@@ -48,10 +49,11 @@ def crash(
     resting: AbstractContextManager[object] = nullcontext(),  # noqa: B008
     replay: str = "",
 ) -> None:
-    """Does `work` until `place`, a kill's name, and leaves the warehouse's folder as a kill would there.
+    """Does `work` until `place`, a kill's name, and leaves the warehouse's folder as a kill would
+    there.
 
-    Whoever reads meanwhile rests for the moment in which the folder is exchanged. Needs `logstore.install`.
-    NeverReached where the place is not.
+    Whoever reads meanwhile rests for the moment in which the folder is exchanged. Needs
+    `logstore.install`. NeverReached where the place is not.
     """
     root = Path(warehouse.root)
     image = root.with_name(f"{root.name}-image")
@@ -59,7 +61,9 @@ def crash(
     kind, _, where = place.removeprefix(PREFIX).partition(":")
     if kind == "point":
         wanted = failpoint.parse(where)
-        failpoint.armed = Imaging(wanted.point, wanted.subject, wanted.hit, "image", root=root, image=image)
+        failpoint.armed = Imaging(
+            wanted.point, wanted.subject, wanted.hit, "image", root=root, image=image
+        )
     else:
         match = re.fullmatch(r"kill-(before|torn|after)@([^#]+)#(\d+)", where)
         assert match, f"no image is taken at {place}"

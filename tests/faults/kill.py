@@ -3,10 +3,12 @@
 A kill is told as a line, which also replays it:
 
 - `point:commit.after@gold.toy_days#1`: at a named point of the engine (see `strata.failpoint`);
-- `log:kill-torn@silver/toy_sales#1`: inside Delta's commit, in the JVM: before, after, or half-way through
+- `log:kill-torn@silver/toy_sales#1`: inside Delta's commit, in the JVM: before, after, or half-way
+  through
   writing the nth log entry of a table;
 - `file:gold/toy_days/*.parquet`: as soon as a new file of that pattern appears;
-- `image:` before one of the first two: the run goes on from what a kill would have left there (`tests.faults.images`).
+- `image:` before one of the first two: the run goes on from what a kill would have left there
+  (`tests.faults.images`).
 """
 
 from __future__ import annotations
@@ -44,10 +46,14 @@ from tests.faults.oracle import Content, Reader, assert_conserved, published
 CHECKPOINTS = "spark.databricks.delta.properties.defaults.checkpointInterval"
 """Every second commit writes a checkpoint, so that kills find some."""
 SCENARIOS = ("first", "next", "full")
-"""The first run; a run with a second delivery on what a first one published; and with `--full` besides."""
+"""The first run; a run with a second delivery on what a first one published; and with `--full`
+besides.
+"""
 
 
-def run_here(spark: SparkSession, feed: str, raw: Path, warehouse: Warehouse, **options: Any) -> Report:
+def run_here(
+    spark: SparkSession, feed: str, raw: Path, warehouse: Warehouse, **options: Any
+) -> Report:
     """A run in this process's session."""
     loaded = load_feed(feed)
     chosen = Options(str(raw), **options)
@@ -83,10 +89,14 @@ class Stage:
                 failpoint.armed = failpoint.Failpoint("", None, 1, "kill", str(log))
                 run_here(spark, feed, self.raw[scenario], warehouse, full=scenario == "full")
                 failpoint.armed = None
-                self.points[scenario] = [line.removeprefix("reached ") for line in log.read_text().splitlines()]
+                self.points[scenario] = [
+                    line.removeprefix("reached ") for line in log.read_text().splitlines()
+                ]
                 log.unlink()
                 content = published(warehouse, feed)
-                assert self.expected.setdefault(number, content) == content, "--full gives other tables than the increment"
+                assert self.expected.setdefault(number, content) == content, (
+                    "--full gives other tables than the increment"
+                )
                 assert_conserved(warehouse, feed)
         finally:
             failpoint.armed = None
@@ -106,14 +116,22 @@ class Stage:
         for point in self.points[scenario]:
             seen[point] = seen.get(point, 0) + 1
             told.append(f"point:{point}#{seen[point]}")
-        written = list(dict.fromkeys(p.split("@")[1].replace(".", "/", 1) for p in self.points[scenario] if p.startswith("commit.before")))
+        written = list(
+            dict.fromkeys(
+                p.split("@")[1].replace(".", "/", 1)
+                for p in self.points[scenario]
+                if p.startswith("commit.before")
+            )
+        )
         for table in (*written, f"ops/publications/{self.case.feed}"):
             told += [f"log:kill-{how}@{table}#1" for how in ("before", "after", "torn")]
             told += [f"file:{table}/*.parquet"]
         done, first = self.root / f"undisturbed-{scenario}", self.root / "undisturbed-first"
         for table in written:
             pattern = f"{table}/_delta_log/*.checkpoint.parquet"
-            if len(list(done.glob(pattern))) > (0 if scenario == "first" else len(list(first.glob(pattern)))):
+            if len(list(done.glob(pattern))) > (
+                0 if scenario == "first" else len(list(first.glob(pattern)))
+            ):
                 told.append(f"file:{pattern}")
         return told
 
@@ -145,7 +163,9 @@ class Child:
         environment = {
             **os.environ,
             "STRATA_PROJECT": str(TOY),
-            "PYTHONPATH": os.pathsep.join([str(TOY.parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]),
+            "PYTHONPATH": os.pathsep.join(
+                [str(TOY.parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
+            ),
             "SPARK_SUBMIT_OPTS": f"{os.environ['SPARK_SUBMIT_OPTS']} {self.java}",
             **self.environment,
         }
@@ -184,12 +204,17 @@ class Child:
         self.process.stdin.flush()
 
     def do(self, argv: list[str], seconds: float = 600) -> None:
-        """Does what `argv` says, and waits for the next; an AssertionError where that is no success."""
+        """Does what `argv` says, and waits for the next; an AssertionError where that is no
+        success.
+        """
         self.tell(argv)
         assert self.process.stdout is not None
         too_long = threading.Timer(seconds, self.kill)
         too_long.start()
-        done = next((line for line in self.process.stdout if line.startswith("done ")), "killed: too long, or by itself")
+        done = next(
+            (line for line in self.process.stdout if line.startswith("done ")),
+            "killed: too long, or by itself",
+        )
         too_long.cancel()
         assert done == "done 0\n", f"{' '.join(argv)}: {done}: {self.end()[1][-2000:]}"
 
@@ -230,11 +255,20 @@ def _watch(warehouse: Path, pattern: str, child: Child, log: Path) -> threading.
     return thread
 
 
-def kill_and_rerun(spark: SparkSession, stage: Stage, scenario: str, kills: Sequence[str], child: Callable[[], Child], folder: Path) -> int:
-    """Kills one run after the other on one warehouse, then lets a run end; returns how many kills fired.
+def kill_and_rerun(
+    spark: SparkSession,
+    stage: Stage,
+    scenario: str,
+    kills: Sequence[str],
+    child: Callable[[], Child],
+    folder: Path,
+) -> int:
+    """Kills one run after the other on one warehouse, then lets a run end; returns how many kills
+    fired.
 
-    An AssertionError where what is published is at any time not what an undisturbed run publishes. A kill
-    after the publication ends the chain: there is nothing left to run. Needs `logstore.install` for images.
+    An AssertionError where what is published is at any time not what an undisturbed run publishes.
+    A kill after the publication ends the chain: there is nothing left to run. Needs
+    `logstore.install` for images.
     """
     feed, raw = stage.case.feed, stage.raw[scenario]
     warehouse = stage.start(scenario, folder)
@@ -251,21 +285,28 @@ def kill_and_rerun(spark: SparkSession, stage: Stage, scenario: str, kills: Sequ
                 kill_once(argv, kill, child(), warehouse, told)
             fired += 1
             between = published(warehouse, feed)
-            assert between in (stage.expected[final], stage.expected.get(final - 1, {})), f"a half run is published: {told}"
+            assert between in (stage.expected[final], stage.expected.get(final - 1, {})), (
+                f"a half run is published: {told}"
+            )
             if between == stage.expected[final]:
                 break
         done = published(warehouse, feed) == stage.expected[final]
         run_here(spark, feed, raw, warehouse, full=scenario == "full" and not done)
-        assert published(warehouse, feed) == stage.expected[final], f"the re-run gives other tables: {replay_line(feed, scenario, kills)}"
+        assert published(warehouse, feed) == stage.expected[final], (
+            f"the re-run gives other tables: {replay_line(feed, scenario, kills)}"
+        )
         assert_conserved(warehouse, feed)
-        assert len(ledger.read(warehouse, feed)) == final, f"published more than once: {replay_line(feed, scenario, kills)}"
+        assert len(ledger.read(warehouse, feed)) == final, (
+            f"published more than once: {replay_line(feed, scenario, kills)}"
+        )
     reader.assert_never_wrong()
     shutil.rmtree(folder)
     return fired
 
 
 def kill_once(argv: list[str], kill: str, child: Child, warehouse: Warehouse, told: str) -> None:
-    """Lets the child do what `argv` says until the kill; an AssertionError where that never fires."""
+    """Lets the child do what `argv` says until the kill; an AssertionError where that never
+    fires."""
     log = Path(warehouse.root).with_suffix(".fired")
     log.write_text("")
     if kill.startswith("file:"):
@@ -274,7 +315,9 @@ def kill_once(argv: list[str], kill: str, child: Child, warehouse: Warehouse, to
     code, said = child.end()
     proof = [line for line in log.read_text().splitlines() if line.startswith("fired ")]
     assert proof, f"the kill never fired (exit {code}, {said[-500:]}): {told}"
-    assert code == -signal.SIGKILL, f"the process was not killed (exit {code}, {said[-500:]}): {told}"
+    assert code == -signal.SIGKILL, (
+        f"the process was not killed (exit {code}, {said[-500:]}): {told}"
+    )
 
 
 def replay_line(feed: str, scenario: str, kills: Sequence[str]) -> str:
@@ -282,17 +325,30 @@ def replay_line(feed: str, scenario: str, kills: Sequence[str]) -> str:
     return f"replay: python -m tests.faults.torture --feed {feed} --scenario {scenario} {chain}"
 
 
-LAST = ("publication.after", "publication.confirmed", "attempt.", "lease.released", "kill-after@ops/", "file:ops/")
+LAST = (
+    "publication.after",
+    "publication.confirmed",
+    "attempt.",
+    "lease.released",
+    "kill-after@ops/",
+    "file:ops/",
+)
 """Kills behind the publication: nothing is left to do after them."""
 
 
 def chains(
-    stage: Stage, kills: int, seed: int, scenarios: Sequence[str] = SCENARIOS, length: int = 3, killed: int = 1
+    stage: Stage,
+    kills: int,
+    seed: int,
+    scenarios: Sequence[str] = SCENARIOS,
+    length: int = 3,
+    killed: int = 1,
 ) -> Iterator[tuple[str, list[str]]]:
-    """Chains of kills, `kills` in all: anywhere; then, where the first left candidates, while they are taken back; then anywhere.
+    """Chains of kills, `kills` in all: anywhere; then, where the first left candidates, while they
+    are taken back; then anywhere.
 
-    `killed` of a chain are SIGKILL to a process of its own, those at files first, for of a file there is no image; with none, no chain
-    has one.
+    `killed` of a chain are SIGKILL to a process of its own, those at files first, for of a file
+    there is no image; with none, no chain has one.
     """
     chance = Random(f"{seed}/{stage.case.feed}")
     left = kills
@@ -301,18 +357,35 @@ def chains(
         every = stage.kills(scenario)
         # As many kills inside Delta's commit and at its files as at the engine's own points.
         kind = chance.choice(["point:", "log:", "file:"][: 3 if killed else 2])
-        chain = [chance.choice([kill for kill in every if kill.startswith(kind) and _is_early(kill)])]
+        chain = [
+            chance.choice([kill for kill in every if kill.startswith(kind) and _is_early(kill)])
+        ]
         written = stage.written_before(scenario, chain[0])
         if written:
-            chain.append(f"point:restore.{chance.choice(['before', 'after'])}@{chance.choice(written)}#1")
+            chain.append(
+                f"point:restore.{chance.choice(['before', 'after'])}@{chance.choice(written)}#1"
+            )
         while len(chain) < length:
             is_last, is_full = len(chain) == length - 1, sum(map(_is_at_file, chain)) >= killed
-            chain.append(chance.choice([k for k in every if (is_last or _is_early(k)) and not (is_full and _is_at_file(k))]))
+            chain.append(
+                chance.choice(
+                    [
+                        k
+                        for k in every
+                        if (is_last or _is_early(k)) and not (is_full and _is_at_file(k))
+                    ]
+                )
+            )
         chain = chain[:left]
         left -= len(chain)
-        by_chance = sorted(range(len(chain)), key=lambda place: (not _is_at_file(chain[place]), chance.random()))
+        by_chance = sorted(
+            range(len(chain)), key=lambda place: (not _is_at_file(chain[place]), chance.random())
+        )
         real = by_chance[:killed]
-        yield scenario, [kill if place in real else images.PREFIX + kill for place, kill in enumerate(chain)]
+        yield (
+            scenario,
+            [kill if place in real else images.PREFIX + kill for place, kill in enumerate(chain)],
+        )
 
 
 def _is_early(kill: str) -> bool:
@@ -323,4 +396,13 @@ def _is_at_file(kill: str) -> bool:
     return kill.startswith("file:")
 
 
-__all__ = ["CASES", "Child", "Stage", "chains", "kill_and_rerun", "kill_once", "replay_line", "run_here"]
+__all__ = [
+    "CASES",
+    "Child",
+    "Stage",
+    "chains",
+    "kill_and_rerun",
+    "kill_once",
+    "replay_line",
+    "run_here",
+]

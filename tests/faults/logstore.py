@@ -14,7 +14,9 @@ from strata.lake.versions import Warehouse
 
 SOURCES = sorted((Path(__file__).parent / "java").glob("*.java"))
 MODES = ("before", "lost", "exists", "torn", "empty", "slow")
-"""Throw before writing; write, then throw; write, then say that it was there; half; nothing at all; late."""
+"""Throw before writing; write, then throw; write, then say that it was there; half; nothing at all;
+late.
+"""
 
 
 class FaultWarehouse(Warehouse):
@@ -43,7 +45,9 @@ def install(spark: SparkSession, folder: Path) -> None:
     _loader(jvm).addURL(jvm.java.io.File(f"{folder}/").toURI().toURL())
     context._jsc.sc().conf().set("spark.delta.logStore.fault.impl", "strata.faults.FaultLogStore")
     context._jsc.hadoopConfiguration().set("fs.fault.impl", "strata.faults.FaultFileSystem")
-    context._jsc.hadoopConfiguration().set("fs.AbstractFileSystem.fault.impl", "strata.faults.FaultFs")
+    context._jsc.hadoopConfiguration().set(
+        "fs.AbstractFileSystem.fault.impl", "strata.faults.FaultFs"
+    )
 
 
 def _loader(jvm: Any) -> Any:
@@ -60,7 +64,15 @@ class Faults:
     def _system(self) -> Any:
         return self.spark._jvm.java.lang.System  # type: ignore[union-attr]
 
-    def arm(self, mode: str, table: str = "", nth: int = 1, keep: int = 500, root: str = "", image: str = "") -> None:
+    def arm(
+        self,
+        mode: str,
+        table: str = "",
+        nth: int = 1,
+        keep: int = 500,
+        root: str = "",
+        image: str = "",
+    ) -> None:
         """The nth write from now of a log entry of a table whose path holds `table` goes wrong.
 
         A mode `image-…` first copies the folder `root` to `image`.
@@ -68,7 +80,9 @@ class Faults:
         self._system.setProperty("strata.fault.fired", "")
         self._system.setProperty("strata.fault.root", root)
         self._system.setProperty("strata.fault.image", image)
-        self._system.setProperty("strata.fault", f"{mode} {nth} {keep} .*{table}/_delta_log/\\d+\\.json")
+        self._system.setProperty(
+            "strata.fault", f"{mode} {nth} {keep} .*{table}/_delta_log/\\d+\\.json"
+        )
 
     def disarm(self) -> None:
         self._system.setProperty("strata.fault", "")

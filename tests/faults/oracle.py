@@ -23,20 +23,30 @@ def content_of(warehouse: Warehouse, publication: Publication | None) -> Content
     found: Content = {}
     for state in publication.tables if publication else ():
         columns = list(load_contract(state.table).business_columns)
-        found[state.table] = _digest(read_arrow(warehouse, state.table, state.version, columns).to_pylist())
+        found[state.table] = _digest(
+            read_arrow(warehouse, state.table, state.version, columns).to_pylist()
+        )
         rejected: list[dict[str, Any]] = []
         if state.quarantine_version is not None:
-            held = read_arrow(warehouse, quarantine_name(state.table), state.quarantine_version, [*columns, "_reasons"])
+            held = read_arrow(
+                warehouse,
+                quarantine_name(state.table),
+                state.quarantine_version,
+                [*columns, "_reasons"],
+            )
             rejected = [{**row, "_reasons": sorted(row["_reasons"])} for row in held.to_pylist()]
-        # A table whose quarantine never was and one whose quarantine is empty have rejected the same.
+        # A table whose quarantine never was and one whose quarantine is empty have rejected the
+        # same.
         found[quarantine_name(state.table)] = _digest(rejected)
     return found
 
 
 def answers_of(warehouse: Warehouse, feed: str) -> dict[str, Any]:
-    """What does not depend on how the input arrived: silver and gold as multisets, and which rows they rejected.
+    """What does not depend on how the input arrived: silver and gold as multisets, and which rows
+    they rejected.
 
-    A record that was sent twice stands twice in bronze, and if it is rejected, twice in the quarantine.
+    A record that was sent twice stands twice in bronze, and if it is rejected, twice in the
+    quarantine.
     """
     latest = ledger.newest(ledger.read(warehouse, feed))
     found: dict[str, Any] = {}
@@ -44,11 +54,20 @@ def answers_of(warehouse: Warehouse, feed: str) -> dict[str, Any]:
         if state.table.startswith("bronze."):
             continue
         columns = list(load_contract(state.table).business_columns)
-        found[state.table] = _digest(read_arrow(warehouse, state.table, state.version, columns).to_pylist())
+        found[state.table] = _digest(
+            read_arrow(warehouse, state.table, state.version, columns).to_pylist()
+        )
         rejected: set[str] = set()
         if state.quarantine_version is not None:
-            held = read_arrow(warehouse, quarantine_name(state.table), state.quarantine_version, [*columns, "_reasons"]).to_pylist()
-            rejected = {repr(sorted({**row, "_reasons": sorted(row["_reasons"])}.items())) for row in held}
+            held = read_arrow(
+                warehouse,
+                quarantine_name(state.table),
+                state.quarantine_version,
+                [*columns, "_reasons"],
+            ).to_pylist()
+            rejected = {
+                repr(sorted({**row, "_reasons": sorted(row["_reasons"])}.items())) for row in held
+            }
         found[quarantine_name(state.table)] = rejected
     return found
 
@@ -65,15 +84,21 @@ def _digest(rows: list[dict[str, Any]]) -> tuple[int, str]:
 def assert_conserved(warehouse: Warehouse, feed: str) -> None:
     """Every record of every taken file is accounted for, once, in the ledger and in the tables."""
     every = ledger.read(warehouse, feed)
-    assert [p.publication for p in every] == list(range(1, len(every) + 1)), "a publication is lost or doubled"
+    assert [p.publication for p in every] == list(range(1, len(every) + 1)), (
+        "a publication is lost or doubled"
+    )
     assert len({p.run_id for p in every}) == len(every), "one run published twice"
     line = ledger.lineage(every)
     taken = ledger.files_taken(line)
-    assert len([e for p in line for e in p.files if e.status == "taken"]) == len(taken), "a file was taken twice"
+    assert len([e for p in line for e in p.files if e.status == "taken"]) == len(taken), (
+        "a file was taken twice"
+    )
     for publication in line:
         for gate in publication.gates:
             balance = (gate.rows_in, gate.accepted + gate.quarantined + gate.folded)
-            assert balance[0] == balance[1], f"{gate.table} of publication {publication.publication}: {balance}"
+            assert balance[0] == balance[1], (
+                f"{gate.table} of publication {publication.publication}: {balance}"
+            )
     records = Counter(dict.fromkeys({entry.table for entry in taken.values()}, 0))
     for entry in taken.values():
         records[entry.table] += entry.records
@@ -82,19 +107,30 @@ def assert_conserved(warehouse: Warehouse, feed: str) -> None:
         assert state is not None
         ids = ["_file_sha256", "_record_number"]
         rows = read_arrow(warehouse, table, state.version, ids).to_pylist()
-        assert len(rows) == state.rows, f"{table}: {state.rows} rows in the ledger, {len(rows)} in the table"
+        assert len(rows) == state.rows, (
+            f"{table}: {state.rows} rows in the ledger, {len(rows)} in the table"
+        )
         if state.quarantine_version is not None:
-            held = read_arrow(warehouse, quarantine_name(table), state.quarantine_version, ids).to_pylist()
-            assert len(held) == state.rejected, f"{quarantine_name(table)}: {state.rejected} in the ledger, {len(held)} in the table"
+            held = read_arrow(
+                warehouse, quarantine_name(table), state.quarantine_version, ids
+            ).to_pylist()
+            assert len(held) == state.rejected, (
+                f"{quarantine_name(table)}: {state.rejected} in the ledger, {len(held)} in "
+                "the table"
+            )
             rows += held
         seen = Counter((row["_file_sha256"], row["_record_number"]) for row in rows)
-        assert len(rows) == expected, f"{table}: {expected} records were taken, {len(rows)} rows stand"
+        assert len(rows) == expected, (
+            f"{table}: {expected} records were taken, {len(rows)} rows stand"
+        )
         assert max(seen.values(), default=1) == 1, f"{table}: a record stands twice"
 
 
 @dataclass
 class Reader(threading.Thread):
-    """Reads the newest publication, and the one before it by its pinned versions, as a user's views do."""
+    """Reads the newest publication, and the one before it by its pinned versions, as a user's views
+    do.
+    """
 
     warehouse: Warehouse
     feed: str

@@ -1,4 +1,6 @@
-"""Races for a feed's lease, for a log entry and for a publication; a holder that sleeps; two feeds side by side."""
+"""Races for a feed's lease, for a log entry and for a publication; a holder that sleeps; two feeds
+side by side.
+"""
 
 from __future__ import annotations
 
@@ -62,7 +64,9 @@ def is_free(path: Path) -> bool:
         return True
 
 
-def test_in_thousands_of_races_for_a_lease_one_run_holds_it_at_a_time(spark: SparkSession, tmp_path: Path) -> None:
+def test_in_thousands_of_races_for_a_lease_one_run_holds_it_at_a_time(
+    spark: SparkSession, tmp_path: Path
+) -> None:
     """Three threads of one JVM, and one that locks the file as another process would."""
     warehouse, path = Warehouse(str(tmp_path)), tmp_path / "ops" / "leases" / "bank.lock"
     with lease.hold(spark, warehouse, "bank", "first"):
@@ -86,7 +90,10 @@ def test_in_thousands_of_races_for_a_lease_one_run_holds_it_at_a_time(spark: Spa
                     hold_it("another process")
                 time.sleep(0.001)
             else:
-                with suppress(LeaseHeld), lease.hold(spark, warehouse, "bank", f"run-{number}-{turn}"):
+                with (
+                    suppress(LeaseHeld),
+                    lease.hold(spark, warehouse, "bank", f"run-{number}-{turn}"),
+                ):
                     hold_it("this JVM")
 
     race(4, work)
@@ -95,19 +102,30 @@ def test_in_thousands_of_races_for_a_lease_one_run_holds_it_at_a_time(spark: Spa
     assert met["another process"] > 0
 
 
-def test_a_refused_run_does_not_free_the_lease_of_the_run_that_holds_it(spark: SparkSession, tmp_path: Path) -> None:
-    """POSIX: whoever closes a file frees all locks of its process on it, also those that another channel took."""
+def test_a_refused_run_does_not_free_the_lease_of_the_run_that_holds_it(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    """POSIX: whoever closes a file frees all locks of its process on it, also those that another
+    channel took.
+    """
     warehouse, path = Warehouse(str(tmp_path)), tmp_path / "ops" / "leases" / "bank.lock"
     with lease.hold(spark, warehouse, "bank", "first"):
         for _ in range(3):
-            with pytest.raises(LeaseHeld, match="bank is held by run first"), lease.hold(spark, warehouse, "bank", "second"):
+            with (
+                pytest.raises(LeaseHeld, match="bank is held by run first"),
+                lease.hold(spark, warehouse, "bank", "second"),
+            ):
                 pass
             assert not is_free(path)
     assert is_free(path)
 
 
-def test_in_a_thousand_races_for_a_log_entry_one_writer_wins_each(spark: SparkSession, tmp_path: Path) -> None:
-    """The log store of local disks, without any lease: what a publication's compare-and-set rests on within one JVM."""
+def test_in_a_thousand_races_for_a_log_entry_one_writer_wins_each(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    """The log store of local disks, without any lease: what a publication's compare-and-set rests
+    on within one JVM.
+    """
     jvm: Any = spark._jvm
     conf = spark.sparkContext._jsc.hadoopConfiguration()  # type: ignore[union-attr]
     store = jvm.io.delta.storage.LocalLogStore(conf)  # Delta holds one for each table's log.
@@ -118,7 +136,12 @@ def test_in_a_thousand_races_for_a_log_entry_one_writer_wins_each(spark: SparkSe
             lines = jvm.java.util.ArrayList()
             lines.add(f"writer {number}")
             try:
-                store.write(jvm.org.apache.hadoop.fs.Path(f"file:{tmp_path}/{version:020d}.json"), lines.iterator(), False, conf)
+                store.write(
+                    jvm.org.apache.hadoop.fs.Path(f"file:{tmp_path}/{version:020d}.json"),
+                    lines.iterator(),
+                    False,
+                    conf,
+                )
             except Py4JJavaError as error:
                 if "FileAlreadyExistsException" not in str(error):
                     raise
@@ -127,10 +150,14 @@ def test_in_a_thousand_races_for_a_log_entry_one_writer_wins_each(spark: SparkSe
 
     race(4, work)
     assert Counter(version for version, _ in won) == Counter(range(250))
-    assert {(v, (tmp_path / f"{v:020d}.json").read_text()) for v in range(250)} == {(v, f"writer {n}\n") for v, n in won}
+    assert {(v, (tmp_path / f"{v:020d}.json").read_text()) for v in range(250)} == {
+        (v, f"writer {n}\n") for v, n in won
+    }
 
 
-def test_of_runs_that_publish_one_number_at_once_one_wins_and_none_is_lost(spark: SparkSession, tmp_path: Path) -> None:
+def test_of_runs_that_publish_one_number_at_once_one_wins_and_none_is_lost(
+    spark: SparkSession, tmp_path: Path
+) -> None:
     """As if the lease had failed: the ledger's compare-and-set alone."""
     warehouse = Warehouse(str(tmp_path))
     won: list[tuple[int, str]] = []
@@ -139,7 +166,9 @@ def test_of_runs_that_publish_one_number_at_once_one_wins_and_none_is_lost(spark
         for publication in range(1, 9):
             run_id = f"run-{number}-{publication}"
             with suppress(LeaseHeld):
-                ledger.publish(spark, warehouse, Publication("bank", publication, publication - 1, run_id))
+                ledger.publish(
+                    spark, warehouse, Publication("bank", publication, publication - 1, run_id)
+                )
                 won.append((publication, run_id))
 
     race(3, work)
@@ -147,7 +176,7 @@ def test_of_runs_that_publish_one_number_at_once_one_wins_and_none_is_lost(spark
     assert [number for number, _ in sorted(won)] == list(range(1, 9))
 
 
-# --- leases on S3 ----------------------------------------------------------------------------------
+# --- leases on S3 --------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -156,12 +185,16 @@ def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     for key in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(key, "test")
     # One request at a time: S3 judges a condition and puts in one step, the emulator in two.
-    server = make_server("127.0.0.1", 0, DomainDispatcherApplication(create_backend_app), threaded=False)
+    server = make_server(
+        "127.0.0.1", 0, DomainDispatcherApplication(create_backend_app), threaded=False
+    )
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         # The emulator keeps its buckets in this process, for whichever server asks next.
         urllib3.request("POST", f"http://127.0.0.1:{server.server_port}/moto-api/reset")
-        made = boto3.client("s3", endpoint_url=f"http://127.0.0.1:{server.server_port}", region_name="us-east-1")
+        made = boto3.client(
+            "s3", endpoint_url=f"http://127.0.0.1:{server.server_port}", region_name="us-east-1"
+        )
         made.create_bucket(Bucket="lake")
         yield made
     finally:
@@ -169,10 +202,18 @@ def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 def s3_lease(client: Any, run_id: str) -> lease.S3Lease:
-    return lease.S3Lease("bank", client, "lake", "ops/leases/bank.json", {"run_id": run_id, "host": "h", "pid": 1, "since": "now"})
+    return lease.S3Lease(
+        "bank",
+        client,
+        "lake",
+        "ops/leases/bank.json",
+        {"run_id": run_id, "host": "h", "pid": 1, "since": "now"},
+    )
 
 
-def test_a_holder_that_slept_past_its_time_can_neither_publish_nor_free_the_next_one(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_holder_that_slept_past_its_time_can_neither_publish_nor_free_the_next_one(
+    client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sleeper, next_one = s3_lease(client, "sleeper"), s3_lease(client, "next")
     sleeper.take()
     with pytest.raises(LeaseHeld, match="held by run sleeper"):
@@ -202,16 +243,22 @@ def test_in_races_for_a_free_s3_lease_one_run_wins_each(client: Any) -> None:
         won[0].release()
 
 
-# --- processes -------------------------------------------------------------------------------------
+# --- processes -----------------------------------------------------------------------------------
 
 
-def test_a_paused_holder_keeps_its_feed_and_another_feed_runs_beside_it(spark: SparkSession, fault_classes: Path, tmp_path: Path) -> None:
+def test_a_paused_holder_keeps_its_feed_and_another_feed_runs_beside_it(
+    spark: SparkSession, fault_classes: Path, tmp_path: Path
+) -> None:
     warehouse, raw, log = Warehouse(str(tmp_path / "warehouse")), tmp_path / "raw", tmp_path / "log"
     for feed in ("toy", "launches"):
         CASES[feed].deliver(raw, CASES[feed].files())
     holder = Child(fault_classes, tmp_path / "holder")
     try:
-        holder.tell(["run", "toy", "--raw", str(raw), "--warehouse", warehouse.root, "--quiet"], "point:publication.before=stop", log)
+        holder.tell(
+            ["run", "toy", "--raw", str(raw), "--warehouse", warehouse.root, "--quiet"],
+            "point:publication.before=stop",
+            log,
+        )
         for _ in range(3000):
             if log.exists() and "fired publication.before" in log.read_text():
                 break

@@ -1,7 +1,9 @@
-"""Every feed is held to the promises: killed anywhere, in any order, in any environment, the same published tables.
+"""Every feed is held to the promises: killed anywhere, in any order, in any environment, the same
+published tables.
 
-A feed joins by its line in `cases.CASES`. Kills are SIGKILL to a run's Python and JVM, or crash images of it, in chains:
-while it writes, while the next run takes that back, and once more; `make torture` runs many more.
+A feed joins by its line in `cases.CASES`. Kills are SIGKILL to a run's Python and JVM, or crash
+images of it, in chains: while it writes, while the next run takes that back, and once more; `make
+torture` runs many more.
 """
 
 from __future__ import annotations
@@ -32,17 +34,37 @@ JVM_ELSEWHERE = "-Duser.language=tr -Duser.country=TR -Duser.timezone=America/St
 
 
 @pytest.fixture(scope="module", params=sorted(CASES))
-def stage(request: pytest.FixtureRequest, spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Stage:
+def stage(
+    request: pytest.FixtureRequest, spark: SparkSession, tmp_path_factory: pytest.TempPathFactory
+) -> Stage:
     """What the feed gives when nobody disturbs it."""
-    return Stage(CASES[request.param], tmp_path_factory.mktemp(request.param)).prepare(spark, ("first", "next"))
+    return Stage(CASES[request.param], tmp_path_factory.mktemp(request.param)).prepare(
+        spark, ("first", "next")
+    )
 
 
 @pytest.fixture(scope="module")
-def elsewhere(stage: Stage, fault_classes: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Child]]:
-    """A process in another zone, locale, hash seed and number of partitions, until a test takes it away."""
-    settings = {"spark.master": "local[3]", "spark.sql.shuffle.partitions": "7", "spark.sql.adaptive.enabled": "true"}
+def elsewhere(
+    stage: Stage, fault_classes: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[list[Child]]:
+    """A process in another zone, locale, hash seed and number of partitions, until a test takes it
+    away.
+    """
+    settings = {
+        "spark.master": "local[3]",
+        "spark.sql.shuffle.partitions": "7",
+        "spark.sql.adaptive.enabled": "true",
+    }
     environment = {**ELSEWHERE, "LANG": ELSEWHERE["LC_ALL"]}
-    left = [Child(fault_classes, tmp_path_factory.mktemp("elsewhere"), environment, JVM_ELSEWHERE, settings)]
+    left = [
+        Child(
+            fault_classes,
+            tmp_path_factory.mktemp("elsewhere"),
+            environment,
+            JVM_ELSEWHERE,
+            settings,
+        )
+    ]
     yield left
     for child in left:
         child.end()
@@ -53,12 +75,19 @@ def test_neither_time_zone_nor_locale_nor_hash_seed_nor_partitions_nor_increment
 ) -> None:
     """All files in one run; `stage` took them in two."""
     feed, warehouse = stage.case.feed, Warehouse(str(tmp_path / "warehouse"))
-    elsewhere[0].do(["run", feed, "--raw", str(stage.raw["next"]), "--warehouse", warehouse.root, "--quiet"])
+    elsewhere[0].do(
+        ["run", feed, "--raw", str(stage.raw["next"]), "--warehouse", warehouse.root, "--quiet"]
+    )
     assert published(warehouse, feed) == stage.expected[2]
 
 
 def test_killed_anywhere_and_run_again_the_tables_are_those_of_an_undisturbed_run(
-    spark: SparkSession, faults: Faults, fault_classes: Path, stage: Stage, elsewhere: list[Child], tmp_path: Path
+    spark: SparkSession,
+    faults: Faults,
+    fault_classes: Path,
+    stage: Stage,
+    elsewhere: list[Child],
+    tmp_path: Path,
 ) -> None:
     def child() -> Child:
         """The process from elsewhere, which has warmed up already; then new ones."""
@@ -72,7 +101,9 @@ def test_killed_anywhere_and_run_again_the_tables_are_those_of_an_undisturbed_ru
     assert fired == kills
 
 
-def test_shuffled_parted_repeated_and_late_the_same_records_give_the_same_tables(spark: SparkSession, stage: Stage, tmp_path: Path) -> None:
+def test_shuffled_parted_repeated_and_late_the_same_records_give_the_same_tables(
+    spark: SparkSession, stage: Stage, tmp_path: Path
+) -> None:
     feed = stage.case.feed
     warehouse, raw = Warehouse(str(tmp_path / "warehouse")), tmp_path / "raw"
     for delivery in stage.case.disorder(Random(f"{SEED}/{feed}"), 2):
@@ -81,9 +112,13 @@ def test_shuffled_parted_repeated_and_late_the_same_records_give_the_same_tables
         with suppress(GateFailed):
             run_here(spark, feed, raw, warehouse)
     assert_conserved(warehouse, feed)
-    in_parts, expected = answers_of(warehouse, feed), answers_of(Warehouse(str(stage.root / "undisturbed-next")), feed)
+    in_parts, expected = (
+        answers_of(warehouse, feed),
+        answers_of(Warehouse(str(stage.root / "undisturbed-next")), feed),
+    )
     assert in_parts == expected, f"seed {SEED}/{feed}"
     if feed == "toy":
-        # What `--full` does is the engine's; that a feed's tables built whole are those of its increments, `elsewhere` tells.
+        # What `--full` does is the engine's; that a feed's tables built whole are those of its
+        # increments, `elsewhere` tells.
         run_here(spark, feed, raw, warehouse, full=True)
         assert answers_of(warehouse, feed) == expected, f"--full; seed {SEED}/{feed}"

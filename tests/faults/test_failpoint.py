@@ -22,12 +22,16 @@ from strata.failpoint import Crash, Failpoint, parse
         ("publication.before=crash", ("publication.before", None, 1, "crash")),
     ],
 )
-def test_a_failpoint_names_point_subject_hit_and_action(text: str, expected: tuple[str, str | None, int, str]) -> None:
+def test_a_failpoint_names_point_subject_hit_and_action(
+    text: str, expected: tuple[str, str | None, int, str]
+) -> None:
     made = parse(text)
     assert (made.point, made.subject, made.hit, made.action) == expected
 
 
-@pytest.mark.parametrize("text", ["", "Commit", "commit#x", "commit=explode", "a@b#", "commit after"])
+@pytest.mark.parametrize(
+    "text", ["", "Commit", "commit#x", "commit=explode", "a@b#", "commit after"]
+)
 def test_anything_else_is_an_error(text: str) -> None:
     with pytest.raises(ValueError, match="a failpoint is POINT"):
         parse(text)
@@ -69,9 +73,18 @@ def test_a_kill_ends_the_whole_group_at_once(tmp_path: Path) -> None:
         "finally:\n"
         "    print('a handler ran', flush=True)\n"
     )
-    environment = {**os.environ, "STRATA_FAILPOINT": "lease.taken@toy", "STRATA_FAILPOINT_LOG": str(tmp_path / "log")}
+    environment = {
+        **os.environ,
+        "STRATA_FAILPOINT": "lease.taken@toy",
+        "STRATA_FAILPOINT_LOG": str(tmp_path / "log"),
+    }
     done = subprocess.run(
-        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, start_new_session=True, timeout=60
+        [sys.executable, "-c", program],
+        env=environment,
+        capture_output=True,
+        text=True,
+        start_new_session=True,
+        timeout=60,
     )
     assert done.returncode == -signal.SIGKILL
     assert "fired lease.taken@toy#1=kill" in (tmp_path / "log").read_text()

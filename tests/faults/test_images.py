@@ -1,4 +1,6 @@
-"""A crash image is what SIGKILL leaves: the same tables, log entries and files, whatever names chance gave them."""
+"""A crash image is what SIGKILL leaves: the same tables, log entries and files, whatever names
+chance gave them.
+"""
 
 from __future__ import annotations
 
@@ -23,9 +25,15 @@ _BY_CHANCE = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}|\d{8}T\d{6}Z-[0-
 
 
 def tree(warehouse: Warehouse) -> Counter[str]:
-    """How many files of each name, without the checksums that one of the two file systems keeps beside each file."""
+    """How many files of each name, without the checksums that one of the two file systems keeps
+    beside each file.
+    """
     root = Path(warehouse.root)
-    files = [path for path in root.rglob("*") if path.is_file() and not (path.name.startswith(".") and path.suffix == ".crc")]
+    files = [
+        path
+        for path in root.rglob("*")
+        if path.is_file() and not (path.name.startswith(".") and path.suffix == ".crc")
+    ]
     return Counter(_BY_CHANCE.sub("…", str(path.relative_to(root))) for path in files)
 
 

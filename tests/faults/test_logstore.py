@@ -39,7 +39,10 @@ TABLE = Contract(
     "silver.bank_accounts",
     "Accounts.",
     "one row per account",
-    (Field("id", "bigint", "Id.", is_key=True, required=True), Field("amount", "bigint", "Amount.")),
+    (
+        Field("id", "bigint", "Id.", is_key=True, required=True),
+        Field("amount", "bigint", "Amount."),
+    ),
     allow_empty=True,
 )
 WRITES = ("append", "overwrite", "replace")
@@ -53,7 +56,8 @@ def rows(numbers: range, amount: int) -> list[tuple[int, int]]:
 
 @dataclass
 class Bank:
-    """One table and its feed's ledger, written as a run writes them: candidate, then publication."""
+    """One table and its feed's ledger, written as a run writes them: candidate, then
+    publication."""
 
     spark: SparkSession
     warehouse: FaultWarehouse
@@ -81,12 +85,20 @@ class Bank:
         commit = self._write(store, how, wanted)
         number = (base.publication if base else 0) + 1
         state = TableState(TABLE.table, commit.version, len(wanted))
-        return ledger.publish(self.spark, self.warehouse, Publication("bank", number, number - 1, store.run_id, tables=(state,)))
+        return ledger.publish(
+            self.spark,
+            self.warehouse,
+            Publication("bank", number, number - 1, store.run_id, tables=(state,)),
+        )
 
     def _write(self, store: Store, how: str, wanted: list[tuple[int, int]]) -> Commit:
-        frame = storage.conform(self.spark.createDataFrame(wanted, "id bigint, amount bigint").coalesce(1), TABLE)
+        frame = storage.conform(
+            self.spark.createDataFrame(wanted, "id bigint, amount bigint").coalesce(1), TABLE
+        )
         if how == "replace":
-            return store.replace_groups(TABLE, frame, len(wanted), Groups(frame.select("id").distinct(), ("id",))).commit
+            return store.replace_groups(
+                TABLE, frame, len(wanted), Groups(frame.select("id").distinct(), ("id",))
+            ).commit
         return (store.append if how == "append" else store.overwrite)(TABLE, frame)
 
     def expect(self, how: str, wanted: list[tuple[int, int]]) -> Counter[tuple[int, int]]:
@@ -95,7 +107,9 @@ class Bank:
         if how == "append":
             return self.expected + Counter(wanted)
         ids = {n for n, _ in wanted}
-        return Counter({row: n for row, n in self.expected.items() if row[0] not in ids}) + Counter(wanted)
+        return Counter({row: n for row, n in self.expected.items() if row[0] not in ids}) + Counter(
+            wanted
+        )
 
 
 @pytest.fixture
@@ -117,13 +131,17 @@ def data_files(bank: Bank) -> set[str]:
 
 
 @pytest.mark.parametrize("seed", range(CHAINS // 2))
-def test_after_any_fault_and_one_more_run_nothing_is_lost_or_doubled(bank: Bank, faults: Faults, seed: int) -> None:
+def test_after_any_fault_and_one_more_run_nothing_is_lost_or_doubled(
+    bank: Bank, faults: Faults, seed: int
+) -> None:
     """One table lives through a chain of runs, each with one fault in one of its commits."""
     chance = random.Random(seed)
     fired: Counter[str] = Counter()
     for step in range(9):
         mode = chance.choice(MODES) if step >= len(MODES) else MODES[(step + seed) % len(MODES)]
-        where, nth = chance.choice([("silver/bank_accounts", 1), ("publications/bank", 1), ("", 1), ("", 2)])
+        where, nth = chance.choice(
+            [("silver/bank_accounts", 1), ("publications/bank", 1), ("", 1), ("", 2)]
+        )
         how = chance.choice(WRITES) if step else "append"
         first = chance.randrange(20)
         wanted = rows(range(first, first + chance.randrange(1, 6)), step)
@@ -144,9 +162,12 @@ def test_after_any_fault_and_one_more_run_nothing_is_lost_or_doubled(bank: Bank,
         if told is None:
             assert seen == after, replay
         else:
-            # A response lost over a table is an outcome unknown; over the ledger it was read back, so it is known.
+            # A response lost over a table is an outcome unknown; over the ledger it was read back,
+            # so it is known.
             in_ledger = "publications" in fired_at
-            assert isinstance(told, CommitUnknown) == (mode != "before" and not in_ledger), f"{replay}: {told!r}"
+            assert isinstance(told, CommitUnknown) == (mode != "before" and not in_ledger), (
+                f"{replay}: {told!r}"
+            )
             assert not in_ledger or "nothing was published" in str(told), f"{replay}: {told!r}"
         if seen == before and before != after:
             bank.run(how, wanted)
@@ -154,14 +175,20 @@ def test_after_any_fault_and_one_more_run_nothing_is_lost_or_doubled(bank: Bank,
         bank.expected = after
         fired[mode] += 1
         numbers = [p.publication for p in ledger.read(bank.warehouse, "bank")]
-        assert numbers == list(range(1, len(numbers) + 1)), f"{replay}: a publication is lost or doubled"
+        assert numbers == list(range(1, len(numbers) + 1)), (
+            f"{replay}: a publication is lost or doubled"
+        )
     assert sum(fired.values()) == 9
     assert set(MODES) <= set(fired)
 
 
 @pytest.mark.parametrize("seed", range(CHAINS))
-def test_after_any_fault_in_the_ledger_each_publication_stands_once(spark: SparkSession, faults: Faults, tmp_path: Path, seed: int) -> None:
-    """24 publications, each disturbed in its one commit, told by what is read back, and sent again if it does not stand."""
+def test_after_any_fault_in_the_ledger_each_publication_stands_once(
+    spark: SparkSession, faults: Faults, tmp_path: Path, seed: int
+) -> None:
+    """24 publications, each disturbed in its one commit, told by what is read back, and sent again
+    if it does not stand.
+    """
     chance = random.Random(f"ledger/{seed}")
     warehouse = FaultWarehouse(str(tmp_path))
     for number in range(1, 25):
@@ -181,7 +208,9 @@ def test_after_any_fault_in_the_ledger_each_publication_stands_once(spark: Spark
 
 
 def test_a_commit_cut_at_any_byte_is_recognised(bank: Bank) -> None:
-    """Every length of every kind of commit. Where whole actions are missing, only the rows of a WRITE tell."""
+    """Every length of every kind of commit. Where whole actions are missing, only the rows of a
+    WRITE tell.
+    """
     for how, first in (("append", 0), ("overwrite", 2), ("replace", 4)):
         bank.run(how, rows(range(first, first + 4), first))
     bank.expected = bank.visible()
@@ -200,16 +229,21 @@ def test_a_commit_cut_at_any_byte_is_recognised(bank: Bank) -> None:
                 path.write_bytes(whole[:kept])
                 if versions.is_whole(bank.warehouse, table, version):
                     missed[operation] += 1
-                    assert whole[kept : kept + 1] == b"\n" or whole[kept - 1 : kept] == b"\n", f"{operation} cut at {kept}"
+                    assert whole[kept : kept + 1] == b"\n" or whole[kept - 1 : kept] == b"\n", (
+                        f"{operation} cut at {kept}"
+                    )
             path.write_bytes(whole)
     assert kinds == {"CREATE TABLE", "WRITE", "RESTORE"}
-    # An overwrite's last actions are removals, which change no count; a torn one is restored like any candidate.
+    # An overwrite's last actions are removals, which change no count; a torn one is restored like
+    # any candidate.
     assert missed["WRITE"] <= 4
     assert bank.visible() == bank.expected
 
 
 @pytest.mark.parametrize("kept", [0, 100, 900])
-def test_a_published_commit_that_is_torn_is_refused_and_never_read_over(bank: Bank, kept: int) -> None:
+def test_a_published_commit_that_is_torn_is_refused_and_never_read_over(
+    bank: Bank, kept: int
+) -> None:
     bank.run("append", rows(range(4), 1))
     bank.run("append", rows(range(4, 8), 1))
     version = bank.published().tables[0].version  # type: ignore[union-attr]
@@ -230,7 +264,9 @@ def test_a_published_commit_that_is_torn_is_refused_and_never_read_over(bank: Ba
     assert sum(bank.visible().values()) == 8
 
 
-def test_a_torn_candidate_of_any_table_is_set_aside_before_any_is_read(spark: SparkSession, tmp_path: Path) -> None:
+def test_a_torn_candidate_of_any_table_is_set_aside_before_any_is_read(
+    spark: SparkSession, tmp_path: Path
+) -> None:
     """Delta cannot read the published version below it; the audit of one table may read another."""
     shop = Shop(spark, tmp_path)
     CASES["toy"].deliver(shop.raw, CASES["toy"].files())
@@ -246,7 +282,9 @@ def test_a_torn_candidate_of_any_table_is_set_aside_before_any_is_read(spark: Sp
 
 
 @pytest.mark.parametrize("mode", ["before", "torn", "empty"])
-def test_a_table_whose_creation_died_like_a_torn_candidate_is_created_anew(bank: Bank, faults: Faults, mode: str) -> None:
+def test_a_table_whose_creation_died_like_a_torn_candidate_is_created_anew(
+    bank: Bank, faults: Faults, mode: str
+) -> None:
     faults.arm(mode, "silver/bank_accounts")
     assert tell(lambda: bank.run("append", rows(range(4), 1))) is not None
     assert faults.fired.startswith(mode)
@@ -257,7 +295,10 @@ def test_a_table_whose_creation_died_like_a_torn_candidate_is_created_anew(bank:
 def test_a_ledger_that_lost_a_publication_which_a_run_was_told_of_is_refused(bank: Bank) -> None:
     bank.run("append", rows(range(4), 1))
     lost = bank.run("append", rows(range(4, 8), 1))
-    attempts.note(bank.warehouse, attempts.Attempt(lost.run_id, "bank", "2024", outcome="published", publication=2))
+    attempts.note(
+        bank.warehouse,
+        attempts.Attempt(lost.run_id, "bank", "2024", outcome="published", publication=2),
+    )
     log = Path(bank.warehouse.path(ledger.table_path("bank"))) / "_delta_log" / f"{1:020d}.json"
     log.write_bytes(b"")
 

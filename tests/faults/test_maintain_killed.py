@@ -1,4 +1,5 @@
-"""Maintenance, killed (as crash images): whoever reads sees the same rows throughout, and asked again it ends.
+"""Maintenance, killed (as crash images): whoever reads sees the same rows throughout, and asked
+again it ends.
 
 tests/test_maintain.py stops it at other places, within one process.
 """
@@ -36,7 +37,8 @@ def test_a_maintenance_killed_twice_shows_the_same_rows_throughout_and_then_ends
         return maintain(spark, where, "toy", 10, 30, lambda _: None)
 
     with Reader(warehouse, "toy", {2: rows, 3: rows}) as reader:
-        # The second finds what the first compacted and never published, takes it back, and dies when it removes that.
+        # The second finds what the first compacted and never published, takes it back, and dies
+        # when it removes that.
         for kill in ("log:kill-after@silver/toy_sales#1", "point:vacuum.before@silver.toy_sales"):
             images.crash(spark, warehouse, kill, upkeep, reader.resting)
             assert published(warehouse, "toy") == rows

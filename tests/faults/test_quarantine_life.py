@@ -1,4 +1,6 @@
-"""A rejected row's life: it waits with its reasons, is judged again, discarded, and never leaves unaccounted."""
+"""A rejected row's life: it waits with its reasons, is judged again, discarded, and never leaves
+unaccounted.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,11 @@ class Place:
         given = [
             "--warehouse",
             self.warehouse.root,
-            *(["--raw", str(self.raw)] if command[:2] in (("run", "toy"), ("quarantine", "replay")) else []),
+            *(
+                ["--raw", str(self.raw)]
+                if command[:2] in (("run", "toy"), ("quarantine", "replay"))
+                else []
+            ),
         ]
         return cli.main([*command, *given])
 
@@ -46,7 +52,10 @@ class Place:
         """(rows, discarded) by table and reason, as `quarantine list` tells them."""
         capsys.readouterr()
         assert self.strata("quarantine", "list", "--format", "json") == 0
-        return {(row["table"], row["reason"]): (row["rows"], row["discarded"]) for row in json.loads(capsys.readouterr().out)}
+        return {
+            (row["table"], row["reason"]): (row["rows"], row["discarded"])
+            for row in json.loads(capsys.readouterr().out)
+        }
 
 
 def rule(project: Path, old: str, new: str) -> None:
@@ -68,9 +77,15 @@ def test_a_replay_after_a_fixed_rule_gives_what_it_would_have_given_from_the_sta
     assert answers_of(place.warehouse, "toy") != answers_of(right.warehouse, "toy")
     rule(toy_project, WRONG, RIGHT)
     # Not for a replay to take: the next run's.
-    (place.raw / "toy" / "sales" / "late.csv").write_text("id,shop,day,amount\nz1,s1,2024-02-01,1\n")
+    (place.raw / "toy" / "sales" / "late.csv").write_text(
+        "id,shop,day,amount\nz1,s1,2024-02-01,1\n"
+    )
 
-    for point in ("commit.after@silver.toy_sales", "commit.after@quarantine.silver_toy_sales", "publication.before"):
+    for point in (
+        "commit.after@silver.toy_sales",
+        "commit.after@quarantine.silver_toy_sales",
+        "publication.before",
+    ):
         failpoint.armed = failpoint.parse(f"{point}=crash")
         with pytest.raises(Crash):
             place.strata("quarantine", "replay")
@@ -97,21 +112,40 @@ def test_a_discard_is_remembered_and_the_row_stays_accounted_for(
     orphan = ("silver.toy_sales", "its shop is not known yet")
     waiting = place.waiting(capsys)
     assert waiting[orphan] == (2, 0)
-    accepted, rejected = place.sql_rows("silver.toy_sales"), published(place.warehouse, "toy")["quarantine.silver_toy_sales"]
+    accepted, rejected = (
+        place.sql_rows("silver.toy_sales"),
+        published(place.warehouse, "toy")["quarantine.silver_toy_sales"],
+    )
 
-    told = ["quarantine", "discard", "silver.toy_sales", "--reason", orphan[1], "--why", "a test shop"]
+    told = [
+        "quarantine",
+        "discard",
+        "silver.toy_sales",
+        "--reason",
+        orphan[1],
+        "--why",
+        "a test shop",
+    ]
     assert place.strata(*told) == 0
     assert place.waiting(capsys)[orphan] == (2, 2)
-    (place.raw / "toy" / "sales" / "more.csv").write_text("id,shop,day,amount\nz1,s1,2024-02-01,1\nz2,s9,2024-02-01,1\n")
-    for command in (("quarantine", "replay"), ("run", "toy", "--quiet"), ("run", "toy", "--quiet", "--full")):
+    (place.raw / "toy" / "sales" / "more.csv").write_text(
+        "id,shop,day,amount\nz1,s1,2024-02-01,1\nz2,s9,2024-02-01,1\n"
+    )
+    for command in (
+        ("quarantine", "replay"),
+        ("run", "toy", "--quiet"),
+        ("run", "toy", "--quiet", "--full"),
+    ):
         assert place.strata(*command) == 0
-    # The discarded rows stay and stay discarded; the new one of the same reason was not decided upon.
+    # The discarded rows stay and stay discarded; the new one of the same reason was not decided
+    # upon.
     assert place.waiting(capsys)[orphan] == (3, 2)
     assert place.sql_rows("silver.toy_sales") == accepted + 1
     assert published(place.warehouse, "toy")["quarantine.silver_toy_sales"][0] == rejected[0] + 1
     assert_conserved(place.warehouse, "toy")
 
-    # The fix of the data: the shop arrives. What was discarded is judged like any row, and all is accounted for.
+    # The fix of the data: the shop arrives. What was discarded is judged like any row, and all is
+    # accounted for.
     (place.raw / "toy" / "shops" / "late.csv").write_text("shop,name\ns9,Late\n")
     assert place.strata("run", "toy", "--quiet") == 0
     assert place.waiting(capsys)[orphan] == (1, 1)

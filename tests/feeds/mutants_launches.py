@@ -1,4 +1,6 @@
-"""What the launches feed's contracts and suites do not tell of valid rows, and how rules on its whole tables break."""
+"""What the launches feed's contracts and suites do not tell of valid rows, and how rules on its
+whole tables break.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +15,28 @@ _YEARS, _LANDINGS = "gold.launches_turnaround_years", "gold.launches_landing_yea
 
 def _counted(flights: int) -> dict[str, list[dict[str, Any]]]:
     """silver.launches_core_flights with so many flights that count, of core x1."""
-    return {_CORE_FLIGHTS: [{"flight_id": f"f{n}", "core_id": "x1", "reuse_rule": "counted"} for n in range(flights)]}
+    return {
+        _CORE_FLIGHTS: [
+            {"flight_id": f"f{n}", "core_id": "x1", "reuse_rule": "counted"} for n in range(flights)
+        ]
+    }
 
 
 _CORE = {"core_id": "x1", "flights": 1, "reuse_count": 0}
-_REUSED = {"core_id": "x1", "reuse_number": 1, "turnaround_rule": "measured", "turnaround_days": 1.0}
-_YEAR = {"core_flights": 1, "landing_attempts": 1, "landings": 1, "failed_landings": 0, "untold_landings": 0, "landing_success_share": 1.0}
+_REUSED = {
+    "core_id": "x1",
+    "reuse_number": 1,
+    "turnaround_rule": "measured",
+    "turnaround_days": 1.0,
+}
+_YEAR = {
+    "core_flights": 1,
+    "landing_attempts": 1,
+    "landings": 1,
+    "failed_landings": 0,
+    "untold_landings": 0,
+    "landing_success_share": 1.0,
+}
 
 VALID = {
     _CORE_FLIGHTS: ({"unknown_members": None},),
@@ -28,10 +46,15 @@ VALID = {
     _LANDINGS: (_YEAR,),
 }
 # Less than nothing is less than a day, too.
-IMPLIED = {(_TURNAROUNDS, "turnaround_days must not be negative, nor over 100 years"): {"a core should not fly twice within a day"}}
+IMPLIED = {
+    (_TURNAROUNDS, "turnaround_days must not be negative, nor over 100 years"): {
+        "a core should not fly twice within a day"
+    }
+}
 VIEWS = {_REUSE: _counted(1), _TURNAROUNDS: _counted(2)}
 WHOLE = {
-    (_FLIGHTS, "flights must come by one kind of ids: those of layout v3 cannot be matched with those of v4 and v5, and each flight would "
+    (_FLIGHTS, "flights must come by one kind of ids: those of layout v3 cannot be matched with those "
+"of v4 and v5, and each flight would "
      "count twice"): Whole([
         {"flight_id": "a", "source": "spacex", "date_precision": "hour", "date_difference_s": 0},
         {"flight_id": "v3:1", "source": "spacex_v3", "date_precision": "hour", "date_difference_s": 0},

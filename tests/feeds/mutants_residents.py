@@ -1,4 +1,6 @@
-"""What the residents feed's contracts and suites do not tell of a valid row, and how its rules on whole tables break."""
+"""What the residents feed's contracts and suites do not tell of a valid row, and how its rules on
+whole tables break.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +16,32 @@ _FIGURES = ("people", "people_f", "people_m", "people_sex_unknown", "people_0_15
 _PERSON: Row = {"person_token": _TOKEN, "valid_from": dt.date(2024, 1, 1), "valid_to": _OPEN, "is_current": True, "is_resident": True,
                 "identity_token": "k1.00aa11:i", "sex": "F", "birth_year": 1980,
                 "authority_code": "S12000036", "unplaced": None}  # fmt: skip
-_POSTCODE: Row = {"postcode_token": "k1.00aa11:c", "authority_code": "S12000036", "authority_name": "Edinburgh", "is_terminated": False}
-_HISTORY: Row = {"authority_code": "S12000036", "sex": "F", "birth_year": "1980", "valid_to": _OPEN, "people": 1}
-_COUNTED: Row = {"as_of_date": dt.date(2024, 1, 1), **dict.fromkeys(_FIGURES, 0), "people": 1, "people_f": 1, "people_35_44": 1}
-_PUBLISHED: Row = {**dict.fromkeys(_FIGURES, 20), "authority_code": "S12000036", "is_suppressed": False, "suppressed_below": 10}
+_POSTCODE: Row = {
+    "postcode_token": "k1.00aa11:c",
+    "authority_code": "S12000036",
+    "authority_name": "Edinburgh",
+    "is_terminated": False,
+}
+_HISTORY: Row = {
+    "authority_code": "S12000036",
+    "sex": "F",
+    "birth_year": "1980",
+    "valid_to": _OPEN,
+    "people": 1,
+}
+_COUNTED: Row = {
+    "as_of_date": dt.date(2024, 1, 1),
+    **dict.fromkeys(_FIGURES, 0),
+    "people": 1,
+    "people_f": 1,
+    "people_35_44": 1,
+}
+_PUBLISHED: Row = {
+    **dict.fromkeys(_FIGURES, 20),
+    "authority_code": "S12000036",
+    "is_suppressed": False,
+    "suppressed_below": 10,
+}
 _MOVE: Row = {"from_authority_code": "S12000036", "to_authority_code": "E06000014", "moves": 20, "people": 20, "is_suppressed": False,
               "suppressed_below": 10}  # fmt: skip
 
@@ -42,60 +66,113 @@ VIEWS = {
 }
 
 _NEW_KEY = (
-    "one key must have made all pseudonyms: to use a new key, or if the old one is lost, run with --full while all raw files lie there"
+    "one key must have made all pseudonyms: to use a new key, or if the old one is lost, run "
+    "with --full while all raw files lie there"
 )
 WHOLE = {
-    ("bronze.residents_users", _NEW_KEY): Whole([{"person_token": _TOKEN}, {"person_token": _OTHER_KEY}]),
-    ("bronze.residents_postcodes", _NEW_KEY): Whole([{"postcode_token": _TOKEN}, {"postcode_token": _OTHER_KEY}]),
-    ("bronze.residents_authorities", "a record should tell a code and its name, or map codes to names"): Whole(
-        [{"authority_code": None, "name_e09000001": None}]
+    ("bronze.residents_users", _NEW_KEY): Whole(
+        [{"person_token": _TOKEN}, {"person_token": _OTHER_KEY}]
     ),
-    ("silver.residents_postcodes", "the code of an authority should be in the file of names, which holds the newest codes only"): Whole(
-        [{**_POSTCODE, "authority_name": None}]
+    ("bronze.residents_postcodes", _NEW_KEY): Whole(
+        [{"postcode_token": _TOKEN}, {"postcode_token": _OTHER_KEY}]
     ),
-    ("silver.residents_people", "the periods of a person must follow each other without overlap or gap"): Whole(
-        [_first_months, {**_PERSON, "valid_from": dt.date(2024, 4, 1)}], VIEWS["silver.residents_people"]
+    (
+        "bronze.residents_authorities",
+        "a record should tell a code and its name, or map codes to names",
+    ): Whole([{"authority_code": None, "name_e09000001": None}]),
+    (
+        "silver.residents_postcodes",
+        "the code of an authority should be in the file of names, which holds the newest "
+        "codes only",
+    ): Whole([{**_POSTCODE, "authority_name": None}]),
+    (
+        "silver.residents_people",
+        "the periods of a person must follow each other without overlap or gap",
+    ): Whole(
+        [_first_months, {**_PERSON, "valid_from": dt.date(2024, 4, 1)}],
+        VIEWS["silver.residents_people"],
     ),
-    ("silver.residents_people", "a person must have one current period"): Whole([_first_months], VIEWS["silver.residents_people"]),
+    ("silver.residents_people", "a person must have one current period"): Whole(
+        [_first_months], VIEWS["silver.residents_people"]
+    ),
     ("silver.residents_people", "the current period, and no other, must be open"): Whole(
         [{**_PERSON, "valid_to": dt.date(2024, 3, 1)}], VIEWS["silver.residents_people"]
     ),
-    ("silver.residents_people", "a resident must be in an authority, or in none for one reason"): Whole(
-        [{**_PERSON, "unplaced": "postcode_missing"}], VIEWS["silver.residents_people"]
-    ),
     (
         "silver.residents_people",
-        "one key must have made the pseudonyms of people and of postcodes: run with --full while all raw files lie there",
-    ): Whole([_PERSON], {"silver.residents_postcodes": [{**_POSTCODE, "postcode_token": _OTHER_KEY}]}),
+        "a resident must be in an authority, or in none for one reason",
+    ): Whole([{**_PERSON, "unplaced": "postcode_missing"}], VIEWS["silver.residents_people"]),
     (
         "silver.residents_people",
-        "an e-mail address should stay with one person: another name or date of birth came with a later date",
+        "one key must have made the pseudonyms of people and of postcodes: run with --full "
+        "while all raw files lie there",
     ): Whole(
-        [_first_months, {**_PERSON, "valid_from": dt.date(2024, 3, 1), "identity_token": "k1.00aa11:j"}], VIEWS["silver.residents_people"]
+        [_PERSON], {"silver.residents_postcodes": [{**_POSTCODE, "postcode_token": _OTHER_KEY}]}
     ),
-    ("gold.residents_history_internal", "a group of people must have one row a period"): Whole([_HISTORY, _HISTORY], _two_people),
+    (
+        "silver.residents_people",
+        "an e-mail address should stay with one person: another name or date of birth came "
+        "with a later date",
+    ): Whole(
+        [
+            _first_months,
+            {**_PERSON, "valid_from": dt.date(2024, 3, 1), "identity_token": "k1.00aa11:j"},
+        ],
+        VIEWS["silver.residents_people"],
+    ),
+    ("gold.residents_history_internal", "a group of people must have one row a period"): Whole(
+        [_HISTORY, _HISTORY], _two_people
+    ),
     (
         "gold.residents_history_internal",
-        "the people of all open periods must be the distinct current residents of silver.residents_people",
+        "the people of all open periods must be the distinct current residents of "
+        "silver.residents_people",
     ): Whole([_HISTORY], _two_people),
-    ("gold.residents_by_authority_internal", "an authority must have one row"): Whole([_COUNTED, _COUNTED], _two_people),
-    ("gold.residents_by_authority_internal", "people by sex, and people by age, must add up to all people"): Whole(
-        [{**_COUNTED, "people_f": 0}], _people
+    ("gold.residents_by_authority_internal", "an authority must have one row"): Whole(
+        [_COUNTED, _COUNTED], _two_people
     ),
+    (
+        "gold.residents_by_authority_internal",
+        "people by sex, and people by age, must add up to all people",
+    ): Whole([{**_COUNTED, "people_f": 0}], _people),
     (
         "gold.residents_by_authority_internal",
         "people of all rows must be the distinct residents of silver.residents_people on the date",
     ): Whole([_COUNTED], _two_people),
-    ("gold.residents_by_authority", "no number above zero and below the limit must be visible"): Whole([{**_PUBLISHED, "people_f": 9}]),
-    ("gold.residents_by_authority", "a row is suppressed where a number is hidden, and only there"): Whole(
-        [{**_PUBLISHED, "is_suppressed": True}]
+    (
+        "gold.residents_by_authority",
+        "no number above zero and below the limit must be visible",
+    ): Whole([{**_PUBLISHED, "people_f": 9}]),
+    (
+        "gold.residents_by_authority",
+        "a row is suppressed where a number is hidden, and only there",
+    ): Whole([{**_PUBLISHED, "is_suppressed": True}]),
+    (
+        "gold.residents_by_authority",
+        "one hidden total alone would be told by the sum of all",
+    ): Whole(
+        [
+            _PUBLISHED,
+            {**_PUBLISHED, "authority_code": "E06000014", "people": None, "is_suppressed": True},
+        ]
     ),
-    ("gold.residents_by_authority", "one hidden total alone would be told by the sum of all"): Whole(
-        [_PUBLISHED, {**_PUBLISHED, "authority_code": "E06000014", "people": None, "is_suppressed": True}]
+    (
+        "gold.residents_moves",
+        "no number of people below the limit must be visible, nor its moves",
+    ): Whole([{**_MOVE, "people": 9}]),
+    ("gold.residents_moves", "a move must be between two authorities"): Whole(
+        [{**_MOVE, "to_authority_code": "S12000036"}]
     ),
-    ("gold.residents_moves", "no number of people below the limit must be visible, nor its moves"): Whole([{**_MOVE, "people": 9}]),
-    ("gold.residents_moves", "a move must be between two authorities"): Whole([{**_MOVE, "to_authority_code": "S12000036"}]),
     ("gold.residents_moves", "one hidden pair alone would be told by the sum of all"): Whole(
-        [_MOVE, {**_MOVE, "to_authority_code": "E06000010", "moves": None, "people": None, "is_suppressed": True}]
+        [
+            _MOVE,
+            {
+                **_MOVE,
+                "to_authority_code": "E06000010",
+                "moves": None,
+                "people": None,
+                "is_suppressed": True,
+            },
+        ]
     ),
 }

@@ -1,7 +1,8 @@
-"""The launches feed's answers by another way: plain Python over the raw file, with nothing of the library.
+"""The launches feed's answers by another way: plain Python over the raw file, with nothing of the
+library.
 
-It reads one file of layout v5 in which no flight stands twice; a date, or a whole record, that it cannot read is an
-error.
+It reads one file of layout v5 in which no flight stands twice; a date, or a whole record, that it
+cannot read is an error.
 """
 
 from __future__ import annotations
@@ -44,7 +45,12 @@ def read(path: Path) -> list[Flown]:
             continue
         at = dt.datetime.fromisoformat(flight["date_utc"].replace("Z", "+00:00"))
         for core in flight["cores"]:
-            told = (core["flight"], core["reused"], core["landing_attempt"], core["landing_success"])
+            told = (
+                core["flight"],
+                core["reused"],
+                core["landing_attempt"],
+                core["landing_success"],
+            )
             found.append(Flown(core["core"], flight["id"], at, flight["date_precision"], *told))
     return sorted(found, key=lambda one: (one.at, one.flight))
 
@@ -63,7 +69,8 @@ def core_reuse(flown: list[Flown]) -> dict[str, Row]:
     for core, chain in by_core(flown).items():
         counted = [one.at for one in chain if one.counts]
         wrong = sum(
-            one.source_flight not in (None, place) or one.source_reused not in (None, place > 1) for place, one in enumerate(chain, 1)
+            one.source_flight not in (None, place) or one.source_reused not in (None, place > 1)
+            for place, one in enumerate(chain, 1)
         )
         if counted:
             rows[core] = {
@@ -72,14 +79,19 @@ def core_reuse(flown: list[Flown]) -> dict[str, Row]:
                 "first_launch_at": counted[0],
                 "last_launch_at": counted[-1],
                 "coarse_flights": len(chain) - len(counted),
-                "source_flights": max((one.source_flight for one in chain if one.source_flight is not None), default=None),
+                "source_flights": max(
+                    (one.source_flight for one in chain if one.source_flight is not None),
+                    default=None,
+                ),
                 "source_disagreements": wrong,
             }
     return rows
 
 
 def turnarounds(flown: list[Flown]) -> dict[tuple[str, int], Row]:
-    """By core and number of the reuse: what gold.launches_core_turnarounds says. Coarse dates may be days only."""
+    """By core and number of the reuse: what gold.launches_core_turnarounds says. Coarse dates may
+    be days only.
+    """
     rows = {}
     for core, chain in by_core(flown).items():
         counted = [one for one in chain if one.counts]

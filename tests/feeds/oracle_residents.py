@@ -1,6 +1,7 @@
 """The residents feed once more, in plain Python over the raw files; nothing of the library is used.
 
-Written from the contracts' descriptions: people by e-mail address, one after the other, in the order of their dates.
+Written from the contracts' descriptions: people by e-mail address, one after the other, in the
+order of their dates.
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ class State:
     sex: str | None = None
     birth_year: int | None = None
     place: str | None = None
-    """The postcode in its standard form, an outward code, `` for none, or the text itself where it is neither."""
+    """The postcode in its standard form, an outward code, `` for none, or the text itself where it
+    is neither.
+    """
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ class Period:
     unplaced: str | None
 
 
-# --- people's histories: the reference model -------------------------------------------------------
+# --- people's histories: the reference model -----------------------------------------------------
 
 
 def periods(statements: Iterable[tuple[dt.date, State]], place_of: Any) -> list[Period]:
@@ -57,20 +60,36 @@ def periods(statements: Iterable[tuple[dt.date, State]], place_of: Any) -> list[
     for date in sorted(date for date, states in said.items() if len(states) == 1):
         (state,) = said[date]
         authority, unplaced = place_of(state)
-        if found and _shown(found[-1]) == (state.is_resident, state.identity, state.sex, state.birth_year, authority, unplaced):
+        if found and _shown(found[-1]) == (
+            state.is_resident,
+            state.identity,
+            state.sex,
+            state.birth_year,
+            authority,
+            unplaced,
+        ):
             continue
         if found:
-            found[-1] = Period(found[-1].start, date, found[-1].state, found[-1].authority, found[-1].unplaced)
+            found[-1] = Period(
+                found[-1].start, date, found[-1].state, found[-1].authority, found[-1].unplaced
+            )
         found.append(Period(date, OPEN, state, authority, unplaced))
     return found
 
 
 def _shown(period: Period) -> tuple[Any, ...]:
     state = period.state
-    return (state.is_resident, state.identity, state.sex, state.birth_year, period.authority, period.unplaced)
+    return (
+        state.is_resident,
+        state.identity,
+        state.sex,
+        state.birth_year,
+        period.authority,
+        period.unplaced,
+    )
 
 
-# --- raw files -------------------------------------------------------------------------------------
+# --- raw files -----------------------------------------------------------------------------------
 
 
 def _delivered(path: Path) -> dt.date | None:
@@ -99,14 +118,24 @@ def _plain(text: str | None) -> str:
 
 
 def statements(users: Path) -> dict[str, list[tuple[dt.date, State]]]:
-    """What each e-mail address's records tell, with their dates; records without an address are left out."""
+    """What each e-mail address's records tell, with their dates; records without an address are
+    left out.
+    """
     found: dict[str, list[tuple[dt.date, State]]] = defaultdict(list)
-    for path in sorted(p for p in users.rglob("*") if p.is_file() and not p.name.startswith("refused")):
+    for path in sorted(
+        p for p in users.rglob("*") if p.is_file() and not p.name.startswith("refused")
+    ):
         for record in _objects(path):
             address = _plain(record.get("email")).replace(" ", "")
-            is_odd = record.get("deleted") not in (None, True, False) or not re.fullmatch(r"(\d{4}-\d\d-\d\d)?", record.get("asOf") or "")
+            is_odd = record.get("deleted") not in (None, True, False) or not re.fullmatch(
+                r"(\d{4}-\d\d-\d\d)?", record.get("asOf") or ""
+            )
             if re.fullmatch("[^@]+@[^@]+", address) and not is_odd:
-                date = dt.date.fromisoformat(record["asOf"]) if record.get("asOf") else _delivered(path) or UNDATED
+                date = (
+                    dt.date.fromisoformat(record["asOf"])
+                    if record.get("asOf")
+                    else _delivered(path) or UNDATED
+                )
                 found[address].append((date, _state(record)))
     return found
 
@@ -116,15 +145,27 @@ def _state(record: dict[str, Any]) -> State:
         return State(False)
     born = record.get("dateOfBirth") or ""
     told = record.get("sex")
-    sex = {"f": "F", "female": "F", "m": "M", "male": "M"}.get(_plain(told) if isinstance(told, str) else "", "unknown")
-    identity = tuple(_plain(record.get(name)) or None for name in ("givenName", "familyName", "dateOfBirth"))
+    sex = {"f": "F", "female": "F", "m": "M", "male": "M"}.get(
+        _plain(told) if isinstance(told, str) else "", "unknown"
+    )
+    identity = tuple(
+        _plain(record.get(name)) or None for name in ("givenName", "familyName", "dateOfBirth")
+    )
     address = record.get("address")
     place = address.get("postcode") or "" if isinstance(address, dict) else ""
-    return State(True, identity, sex, int(born[:4]) if re.fullmatch(r"\d{4}-\d\d-\d\d", born) else None, _postcode(place))
+    return State(
+        True,
+        identity,
+        sex,
+        int(born[:4]) if re.fullmatch(r"\d{4}-\d\d-\d\d", born) else None,
+        _postcode(place),
+    )
 
 
 def _postcode(text: str) -> str:
-    """`EH13 9DJ`, `EH13`, or the text itself. A plainer rule than the library's, and enough for what the tests hold."""
+    """`EH13 9DJ`, `EH13`, or the text itself. A plainer rule than the library's, and enough for
+    what the tests hold.
+    """
     plain = re.sub(r"\s", "", text).upper()
     if re.fullmatch(r"[A-Z]{1,2}[0-9][0-9A-Z]?[0-9][A-Z]{2}", plain):
         return f"{plain[:-3]} {plain[-3:]}"
@@ -139,7 +180,9 @@ class Lookup:
         for path in authorities.rglob("*.json"):
             self.names |= json.loads(path.read_text(encoding="utf-8"))
         self.places: dict[str, tuple[str, bool]] = {}
-        for path in sorted(postcodes.rglob("*.csv"), key=lambda path: _delivered(path) or dt.date.min):
+        for path in sorted(
+            postcodes.rglob("*.csv"), key=lambda path: _delivered(path) or dt.date.min
+        ):
             self.places |= dict(_places(path))
 
     def place_of(self, state: State) -> tuple[str | None, str | None]:
@@ -147,7 +190,9 @@ class Lookup:
         if not state.is_resident:
             return None, None
         place = state.place or ""
-        area = next((name for start, name in _TERRITORIES.items() if re.match(f"{start}[0-9]", place)), None)
+        area = next(
+            (name for start, name in _TERRITORIES.items() if re.match(f"{start}[0-9]", place)), None
+        )
         code, is_terminated = self.places.get(place, (None, False))
         if not place.strip():
             return None, "postcode_missing"
@@ -160,7 +205,12 @@ class Lookup:
         return None, area or ("postcode_outward_only" if " " not in place else "postcode_unknown")
 
 
-_TERRITORIES = {"BT": "northern_ireland", "GY": "channel_islands", "JE": "channel_islands", "IM": "isle_of_man"}
+_TERRITORIES = {
+    "BT": "northern_ireland",
+    "GY": "channel_islands",
+    "JE": "channel_islands",
+    "IM": "isle_of_man",
+}
 
 
 def _places(path: Path) -> Iterator[tuple[str, tuple[str, bool]]]:
@@ -172,22 +222,33 @@ def _places(path: Path) -> Iterator[tuple[str, tuple[str, bool]]]:
             elif len(row) == 10:
                 yield _postcode(row[0]), (row[8], False)
             else:
-                yield _postcode(row[columns["pcds"]]), (row[columns["laua"]], bool(row[columns["doterm"]]))
+                yield (
+                    _postcode(row[columns["pcds"]]),
+                    (row[columns["laua"]], bool(row[columns["doterm"]])),
+                )
 
 
-# --- the published tables --------------------------------------------------------------------------
+# --- the published tables ------------------------------------------------------------------------
 
 
 def people(raw: Path) -> dict[str, list[Period]]:
     """silver.residents_people by e-mail address."""
     lookup = Lookup(raw / "postcodes", raw / "authorities")
-    found = {address: periods(told, lookup.place_of) for address, told in statements(raw / "users").items()}
+    found = {
+        address: periods(told, lookup.place_of)
+        for address, told in statements(raw / "users").items()
+    }
     return {address: own for address, own in found.items() if own}
 
 
 def held(histories: dict[str, list[Period]], day: dt.date) -> list[Period]:
     """The residents' periods that hold on the day."""
-    return [p for own in histories.values() for p in own if p.start <= day < p.end and p.state.is_resident]
+    return [
+        p
+        for own in histories.values()
+        for p in own
+        if p.start <= day < p.end and p.state.is_resident
+    ]
 
 
 _BANDS = {"people_0_15": 15, "people_16_24": 24, "people_25_34": 34, "people_35_44": 44, "people_45_54": 54, "people_55_64": 64,
@@ -201,8 +262,12 @@ def by_authority(histories: dict[str, list[Period]], day: dt.date) -> dict[str, 
     for period in held(histories, day):
         born = period.state.birth_year
         age = -1 if born is None else day.year - born
-        band = next((name for name, last in _BANDS.items() if 0 <= age <= last), "people_age_unknown")
-        found[period.authority or str(period.unplaced)].update(["people", _SEXES[str(period.state.sex)], band])
+        band = next(
+            (name for name, last in _BANDS.items() if 0 <= age <= last), "people_age_unknown"
+        )
+        found[period.authority or str(period.unplaced)].update(
+            ["people", _SEXES[str(period.state.sex)], band]
+        )
     return found
 
 
@@ -218,11 +283,13 @@ def moves(histories: dict[str, list[Period]]) -> dict[tuple[str, str], tuple[int
     return {pair: (count, len(movers[pair])) for pair, count in counted.items()}
 
 
-# --- pseudonyms ------------------------------------------------------------------------------------
+# --- pseudonyms ----------------------------------------------------------------------------------
 
 
 def pseudonym(key: str, key_id: str, purpose: str, text: str) -> str:
-    """HMAC-SHA-256 with the key that HMAC-SHA-256 makes of the purpose; in front, the key's id and check."""
+    """HMAC-SHA-256 with the key that HMAC-SHA-256 makes of the purpose; in front, the key's id and
+    check.
+    """
 
     def mac(own: bytes, message: str) -> bytes:
         return hmac.new(own, message.encode(), hashlib.sha256).digest()

@@ -1,7 +1,8 @@
 """The soil feed's answers, worked out again without Spark, Sedona or any code of the library.
 
-Reads the raw files with `csv` and `json`; positions by pyproj, polygons by shapely, distances by GeographicLib (in
-pyproj), statistics by `fractions` and scipy. Countries are known by name here, so that no table of codes is shared.
+Reads the raw files with `csv` and `json`; positions by pyproj, polygons by shapely, distances by
+GeographicLib (in pyproj), statistics by `fractions` and scipy. Countries are known by name here, so
+that no table of codes is shared.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class Found(NamedTuple):
     distance_m: float | None
 
 
-# --- what the files tell ---------------------------------------------------------------------------
+# --- what the files tell -------------------------------------------------------------------------
 
 
 def read_csv(path: Path) -> list[dict[str, str]]:
@@ -73,7 +74,9 @@ def limesoda_id(record: dict[str, str]) -> str:
 def read_sites(samples: Path) -> dict[str, tuple[float, float]]:
     """Position of each site by its id."""
     isis = read_csv(samples / "isis_europe_sites.csv")
-    sites = {f"isis:{r['SOURCEID']}": position(float(r["LONWGS84"]), float(r["LATWGS84"])) for r in isis}
+    sites = {
+        f"isis:{r['SOURCEID']}": position(float(r["LONWGS84"]), float(r["LATWGS84"])) for r in isis
+    }
     limesoda = read_csv(samples / "limesoda_europe_soc_clay.csv")
     return sites | {limesoda_id(r): limesoda_position(r) for r in limesoda}
 
@@ -82,7 +85,9 @@ def read_layers(samples: Path) -> list[Layer]:
     """Every value that the rules let through; equal records once."""
     found: dict[tuple[object, ...], Layer] = {}
     for record in read_csv(samples / "isis_europe_horizons.csv"):
-        upper, lower = (float(record[name]) if record[name] else None for name in ("UHDICM", "LHDICM"))
+        upper, lower = (
+            float(record[name]) if record[name] else None for name in ("UHDICM", "LHDICM")
+        )
         if upper is not None and lower is not None and not 0 <= upper < lower:
             continue
         site = f"isis:{record['SOURCEID']}"
@@ -99,7 +104,7 @@ def read_layers(samples: Path) -> list[Layer]:
     return list(found.values())
 
 
-# --- countries -------------------------------------------------------------------------------------
+# --- countries -----------------------------------------------------------------------------------
 
 
 @cache
@@ -108,12 +113,21 @@ def read_countries(boundaries: Path) -> dict[str, BaseGeometry]:
     return {f["properties"]["name"]: shapely.make_valid(shape(f["geometry"])) for f in features}
 
 
-def find_country(lon: float, lat: float, countries: dict[str, BaseGeometry], key: dict[str, str] | None = None) -> Found:
-    """By brute force over whole polygons; `key` gives the order among several holders (default: their names)."""
+def find_country(
+    lon: float, lat: float, countries: dict[str, BaseGeometry], key: dict[str, str] | None = None
+) -> Found:
+    """By brute force over whole polygons; `key` gives the order among several holders (default:
+    their names).
+    """
     turns = [lon] + ([lon - 360 if lon > 0 else lon + 360] if abs(lon) > 179 else [])
-    boxes = [shapely.box(x - TOUCH_DEG, lat - TOUCH_DEG, x + TOUCH_DEG, lat + TOUCH_DEG) for x in turns]
+    boxes = [
+        shapely.box(x - TOUCH_DEG, lat - TOUCH_DEG, x + TOUCH_DEG, lat + TOUCH_DEG) for x in turns
+    ]
     order = (key or {}).get
-    holders = sorted((name for name, area in countries.items() if any(area.intersects(b) for b in boxes)), key=lambda n: order(n, n))
+    holders = sorted(
+        (name for name, area in countries.items() if any(area.intersects(b) for b in boxes)),
+        key=lambda n: order(n, n),
+    )
     if holders:
         return Found(holders[0], "inside" if len(holders) == 1 else "border", None)
     near = [
@@ -129,27 +143,34 @@ def find_country(lon: float, lat: float, countries: dict[str, BaseGeometry], key
 
 
 def distance_m(lon: float, lat: float, area: BaseGeometry) -> float | None:
-    """Geodesic distance to an area that does not hold the point; None when it is surely beyond the coast's reach.
+    """Geodesic distance to an area that does not hold the point; None when it is surely beyond the
+    coast's reach.
 
-    Every edge nearby is cut into steps of about a metre, and the least geodesic distance to a step is taken.
+    Every edge nearby is cut into steps of about a metre, and the least geodesic distance to a step
+    is taken.
     """
     reach_lat = 0.05
-    reach_lon = min(180.0, reach_lat / max(math.cos(math.radians(min(89.9, abs(lat) + reach_lat))), 1e-3))
+    reach_lon = min(
+        180.0, reach_lat / max(math.cos(math.radians(min(89.9, abs(lat) + reach_lat))), 1e-3)
+    )
     nearby = shapely.box(lon - reach_lon, lat - reach_lat, lon + reach_lon, lat + reach_lat)
     edges = shapely.intersection(shapely.boundary(area), nearby)
     if edges.is_empty:
         return None
-    # The nearest place in a plane of the right proportions is near enough to search around it step by step.
+    # The nearest place in a plane of the right proportions is near enough to search around it step
+    # by step.
     shrink = math.cos(math.radians(lat))
     scaled = shapely.transform(edges, lambda xy: xy * [shrink, 1.0])
     point = shapely.Point(lon * shrink, lat)
     rough = shapely.distance(point, scaled)
-    around = shapely.intersection(shapely.segmentize(scaled, 1e-5), shapely.buffer(point, rough * 1.01 + 1e-6))
+    around = shapely.intersection(
+        shapely.segmentize(scaled, 1e-5), shapely.buffer(point, rough * 1.01 + 1e-6)
+    )
     places = shapely.get_coordinates(around) / [shrink, 1.0]
     return min(GEOD.inv(lon, lat, x, y)[2] for x, y in places)
 
 
-# --- statistics ------------------------------------------------------------------------------------
+# --- statistics ----------------------------------------------------------------------------------
 
 
 def site_value(layers: list[Layer], depth: str) -> Fraction | None:
@@ -189,15 +210,24 @@ def country_stats(
         by_site[layer.site_id, layer.property].append(layer)
     value = partial(_value, by_site, depth)
     countries = sorted({name for name in site_country.values() if name is not None})
-    return {name: _figures([site for site, country in site_country.items() if country == name], asked, seed, value) for name in countries}
+    return {
+        name: _figures(
+            [site for site, country in site_country.items() if country == name], asked, seed, value
+        )
+        for name in countries
+    }
 
 
-def _value(by_site: dict[tuple[str, str], list[Layer]], depth: str, site: str, name: str) -> Fraction | None:
+def _value(
+    by_site: dict[tuple[str, str], list[Layer]], depth: str, site: str, name: str
+) -> Fraction | None:
     return site_value(by_site.get((site, name), []), depth)
 
 
 def _figures(sites: list[str], asked: int, seed: int, value) -> dict[str, float | int | None]:  # type: ignore[no-untyped-def]
-    available = sorted((site for site in sites if value(site, "soc") is not None), key=partial(lot, seed))
+    available = sorted(
+        (site for site in sites if value(site, "soc") is not None), key=partial(lot, seed)
+    )
     drawn = available[:asked]
     soc = [value(site, "soc") for site in drawn]
     clay = [c for c in (value(site, "clay") for site in drawn) if c is not None]

@@ -1,4 +1,5 @@
-"""The commerce feed's rules on made-up records: values, categories, records that differ, and dates."""
+"""The commerce feed's rules on made-up records: values, categories, records that differ, and
+dates."""
 
 from __future__ import annotations
 
@@ -24,20 +25,43 @@ pytestmark = pytest.mark.spark
 
 def bronze(spark: SparkSession, source: str, *rows: dict[str, Any]) -> DataFrame:
     """Bronze records as told, the rest null; numbered from 1 in a file of their own."""
-    fields = tuple(f for f in load_contract(f"bronze.commerce_{source}").fields if f.name not in ("_run_id", "_ingested_at"))
+    fields = tuple(
+        f
+        for f in load_contract(f"bronze.commerce_{source}").fields
+        if f.name not in ("_run_id", "_ingested_at")
+    )
     full = [{"_file_sha256": "f", "_record_number": n} | row for n, row in enumerate(rows, 1)]
-    return local_frame(spark, ([row.get(f.name) for f in fields] for row in full), struct_type(fields, enforce_required=False))
+    return local_frame(
+        spark,
+        ([row.get(f.name) for f in fields] for row in full),
+        struct_type(fields, enforce_required=False),
+    )
 
 
 def test_a_lines_revenue_is_exact_and_rounds_half_away_from_zero(spark: SparkSession) -> None:
     chance = Random(3)
-    edges = [(1, "0.005", "0"), (-1, "0.005", "0"), (1, "0.0049", "0"), (100_000, "99999999.9999", "0"), (-100_000, "99999999.9999", "0")]
+    edges = [
+        (1, "0.005", "0"),
+        (-1, "0.005", "0"),
+        (1, "0.0049", "0"),
+        (100_000, "99999999.9999", "0"),
+        (-100_000, "99999999.9999", "0"),
+    ]
     edges += [(3, "33.3350", "0.01"), (1, "0", "0.005"), (7, "1.0714", "0.0048")]
     odd = [
-        (chance.randint(-999, 999), f"{chance.randrange(10**8) / 10**4:.4f}", f"{chance.randrange(10**6) / 10**4:.4f}") for _ in range(2000)
+        (
+            chance.randint(-999, 999),
+            f"{chance.randrange(10**8) / 10**4:.4f}",
+            f"{chance.randrange(10**6) / 10**4:.4f}",
+        )
+        for _ in range(2000)
     ]
-    rows = [(quantity, Decimal(price), Decimal(discount)) for quantity, price, discount in edges + odd]
-    frame = spark.createDataFrame(rows, "quantity int, unit_price decimal(12,4), discount decimal(12,4)")
+    rows = [
+        (quantity, Decimal(price), Decimal(discount)) for quantity, price, discount in edges + odd
+    ]
+    frame = spark.createDataFrame(
+        rows, "quantity int, unit_price decimal(12,4), discount decimal(12,4)"
+    )
     found = frame.withColumn("revenue", revenue_of("quantity", "unit_price", "discount")).collect()
     for row in found:
         exact = row["unit_price"] * row["quantity"] - row["discount"]
@@ -72,22 +96,59 @@ def test_what_is_read_as_a_number_or_a_day(
     spark: SparkSession, text: str, units: int | None, money: str | None, day: dt.date | None
 ) -> None:
     frame = spark.createDataFrame([(text,)], "t string")
-    found = frame.select(parse_units("t").alias("u"), parse_money("t").alias("m"), parse_date("t").alias("d")).collect()[0]
-    assert (found["u"], found["m"], found["d"]) == (units, None if money is None else Decimal(money), day)
+    found = frame.select(
+        parse_units("t").alias("u"), parse_money("t").alias("m"), parse_date("t").alias("d")
+    ).collect()[0]
+    assert (found["u"], found["m"], found["d"]) == (
+        units,
+        None if money is None else Decimal(money),
+        day,
+    )
 
 
 def test_a_category_has_its_branch_and_broken_branches_are_rejected(spark: SparkSession) -> None:
-    tree = {"1": None, "2": "1", "3": "2", "orphan": "nowhere", "below": "orphan", "a": "b", "b": "a", "own": "own"}
-    rows = [{"category_id": name, "category_name": f"C{name}", "parent_category_id": above} for name, above in tree.items()]
-    found = {row["category_id"]: row for row in commerce_categories(bronze(spark, "product_categories", *rows)).collect()}
-    assert (found["3"]["category_path"], found["3"]["top_category_id"], found["3"]["level"]) == ("C1 > C2 > C3", "1", 3)
-    assert (found["1"]["category_path"], found["1"]["top_category_name"], found["1"]["level"]) == ("C1", "C1", 1)
-    assert {name for name, row in found.items() if row["_reasons"] == ["a category above it is unknown"]} == {"orphan", "below"}
-    circles = {name for name, row in found.items() if any("above itself" in reason for reason in row["_reasons"])}
+    tree = {
+        "1": None,
+        "2": "1",
+        "3": "2",
+        "orphan": "nowhere",
+        "below": "orphan",
+        "a": "b",
+        "b": "a",
+        "own": "own",
+    }
+    rows = [
+        {"category_id": name, "category_name": f"C{name}", "parent_category_id": above}
+        for name, above in tree.items()
+    ]
+    found = {
+        row["category_id"]: row
+        for row in commerce_categories(bronze(spark, "product_categories", *rows)).collect()
+    }
+    assert (found["3"]["category_path"], found["3"]["top_category_id"], found["3"]["level"]) == (
+        "C1 > C2 > C3",
+        "1",
+        3,
+    )
+    assert (found["1"]["category_path"], found["1"]["top_category_name"], found["1"]["level"]) == (
+        "C1",
+        "C1",
+        1,
+    )
+    assert {
+        name for name, row in found.items() if row["_reasons"] == ["a category above it is unknown"]
+    } == {"orphan", "below"}
+    circles = {
+        name
+        for name, row in found.items()
+        if any("above itself" in reason for reason in row["_reasons"])
+    }
     assert circles == {"a", "b", "own"}
 
 
-def test_of_several_records_the_latest_stands_equal_ones_fold_and_differing_ones_are_rejected(spark: SparkSession) -> None:
+def test_of_several_records_the_latest_stands_equal_ones_fold_and_differing_ones_are_rejected(
+    spark: SparkSession,
+) -> None:
     rows = [
         ("superseded", 1, "old", False), ("superseded", 2, "new", False),
         ("repeated", 1, "same", False), ("repeated", 1, "same", False),
@@ -98,17 +159,28 @@ def test_of_several_records_the_latest_stands_equal_ones_fold_and_differing_ones
     ]  # fmt: skip
     numbered = [(*row[:3], ["broken"] if row[3] else [], "f", n) for n, row in enumerate(rows)]
     frame = spark.createDataFrame(
-        numbered, "k string, _order int, v string, _reasons array<string>, _file_sha256 string, _record_number bigint"
+        numbered,
+        "k string, _order int, v string, _reasons array<string>, _file_sha256 string, "
+        "_record_number bigint",
     )
-    found = {(row["k"], row["_record_number"]): row for row in keep_latest(frame, ("k",), ("v",), "thing").collect()}
+    found = {
+        (row["k"], row["_record_number"]): row
+        for row in keep_latest(frame, ("k",), ("v",), "thing").collect()
+    }
     assert len(found) == len(rows)
     assert {key: row["_fold"] for key, row in found.items() if row["_fold"]} == {
         ("superseded", 0): SUPERSEDED, ("repeated", 3): REPEATED, ("undated", 8): SUPERSEDED,
     }  # fmt: skip
-    assert {key for key, row in found.items() if row["_reasons"]} == {("conflict", 4), ("conflict", 5), ("broken", 7)}
+    assert {key for key, row in found.items() if row["_reasons"]} == {
+        ("conflict", 4),
+        ("conflict", 5),
+        ("broken", 7),
+    }
 
 
-def test_rows_are_split_by_whether_another_row_has_their_key(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_are_split_by_whether_another_row_has_their_key(
+    spark: SparkSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rows = [("a", 1), ("b", 2), ("a", 3), (None, 4), (None, 5), ("c", 6)]
     frame = spark.createDataFrame(rows, "k string, n int")
     alone, several = split_shared(frame, ("k",))
@@ -116,18 +188,31 @@ def test_rows_are_split_by_whether_another_row_has_their_key(spark: SparkSession
     assert sorted(row["n"] for row in several.collect()) == [1, 3, 4, 5]
     monkeypatch.setattr("strata.feeds.commerce.records._MOST_SHARED", 1)
     alone, several = split_shared(frame, ("k",))
-    assert (alone.collect(), sorted(row["n"] for row in several.collect())) == ([], [1, 2, 3, 4, 5, 6])
+    assert (alone.collect(), sorted(row["n"] for row in several.collect())) == (
+        [],
+        [1, 2, 3, 4, 5, 6],
+    )
 
 
-def test_dates_are_those_of_the_calendar_of_iso_8601_and_of_the_fiscal_year(spark: SparkSession) -> None:
+def test_dates_are_those_of_the_calendar_of_iso_8601_and_of_the_fiscal_year(
+    spark: SparkSession,
+) -> None:
     days = [dt.date(2015, 6, 1), dt.date(2015, 6, 1), dt.date(2016, 1, 2)]
     orders = spark.createDataFrame([(day,) for day in days], "order_date date")
-    found = {row["calendar_date"]: row for row in commerce_dates(orders, Params(fiscal_year_starts=4, holidays_of="GB")).collect()}
+    found = {
+        row["calendar_date"]: row
+        for row in commerce_dates(orders, Params(fiscal_year_starts=4, holidays_of="GB")).collect()
+    }
     assert sorted(found) == [dt.date(2015, 1, 1) + dt.timedelta(n) for n in range(365 + 366)]
     for day, row in found.items():
         iso = day.isocalendar()
         assert (row["iso_year"], row["iso_week"], row["iso_weekday"]) == tuple(iso), day
-        assert (row["year"], row["month"], row["day_of_month"], row["quarter"]) == (day.year, day.month, day.day, (day.month + 2) // 3)
+        assert (row["year"], row["month"], row["day_of_month"], row["quarter"]) == (
+            day.year,
+            day.month,
+            day.day,
+            (day.month + 2) // 3,
+        )
         assert row["is_weekend"] == (iso.weekday >= 6)
         # Begins in April, and is named for the year in which it ends.
         assert row["fiscal_year"] == day.year + (day.month >= 4)
@@ -139,7 +224,11 @@ def test_dates_are_those_of_the_calendar_of_iso_8601_and_of_the_fiscal_year(spar
 
 @pytest.mark.parametrize(
     ("given", "message"),
-    [({"fiscal_year_starts": 13}, "month from 1 to 12"), ({"holidays_of": "XX"}, "country"), ({"top_products": 0}, "at least 1")],
+    [
+        ({"fiscal_year_starts": 13}, "month from 1 to 12"),
+        ({"holidays_of": "XX"}, "country"),
+        ({"top_products": 0}, "at least 1"),
+    ],
 )
 def test_parameters_that_make_no_sense_are_refused(given: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
@@ -151,4 +240,6 @@ def test_money_is_summed_in_cents_without_loss(spark: SparkSession) -> None:
 
     amounts = [Decimal("0.01"), Decimal("9999999999999.99"), Decimal("-12345.67")]
     frame = spark.createDataFrame([(amount,) for amount in amounts], "revenue decimal(18,2)")
-    assert frame.agg(money(f"sum({cents('revenue')})").alias("m"), F.count("*").alias("n")).collect()[0]["m"] == sum(amounts)
+    assert frame.agg(
+        money(f"sum({cents('revenue')})").alias("m"), F.count("*").alias("n")
+    ).collect()[0]["m"] == sum(amounts)

@@ -1,4 +1,6 @@
-"""The commerce feed from raw files to gold: made-up orders with known faults against DuckDB, and what comes later."""
+"""The commerce feed from raw files to gold: made-up orders with known faults against DuckDB, and
+what comes later.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,14 @@ from bench import commerce_data, commerce_duckdb
 pytestmark = pytest.mark.spark
 
 SAMPLES = Path(__file__).parents[2] / "samples"
-ANSWERS = ("order_revenue", "daily_product_sales", "daily_category_sales", "customer_value", "trends", "top_products")
+ANSWERS = (
+    "order_revenue",
+    "daily_product_sales",
+    "daily_category_sales",
+    "customer_value",
+    "trends",
+    "top_products",
+)
 LINES, ORDERS = "silver.commerce_order_lines", "silver.commerce_orders"
 REASONS = {
     "order of an unknown customer": "its customer is unknown",
@@ -64,7 +73,9 @@ class Shop:
     def table(self, published: Publication, name: str) -> list[dict[str, Any]]:
         state = published.state(name)
         assert state is not None, f"{name} is not published"
-        return read_arrow(self.warehouse, name, state.version, list(load_contract(name).business_columns)).to_pylist()
+        return read_arrow(
+            self.warehouse, name, state.version, list(load_contract(name).business_columns)
+        ).to_pylist()
 
     def reasons(self, published: Publication, name: str) -> Counter[str]:
         """How many rejected rows have each reason."""
@@ -72,7 +83,9 @@ class Shop:
         assert state is not None
         if state.quarantine_version is None:
             return Counter()
-        held = read_arrow(self.warehouse, quarantine_name(name), state.quarantine_version, ["_reasons"]).to_pylist()
+        held = read_arrow(
+            self.warehouse, quarantine_name(name), state.quarantine_version, ["_reasons"]
+        ).to_pylist()
         return Counter(reason for row in held for reason in row["_reasons"])
 
 
@@ -91,7 +104,10 @@ def assert_as_duckdb(shop: Shop, published: Publication) -> None:
     for name in ANSWERS:
         columns = [row[0] for row in theirs.execute(f"describe {name}").fetchall()]
         expected = Counter(theirs.execute(f"select {', '.join(columns)} from {name}").fetchall())
-        found = Counter(tuple(row[column] for column in columns) for row in shop.table(published, f"gold.commerce_{name}"))
+        found = Counter(
+            tuple(row[column] for column in columns)
+            for row in shop.table(published, f"gold.commerce_{name}")
+        )
         assert expected, name
         assert found == expected, name
 
@@ -114,11 +130,20 @@ def first(shop: Shop, planted: dict[str, int]) -> Publication:
     return published
 
 
-def test_a_full_load_equals_duckdb_and_every_planted_fault_is_found(shop: Shop, first: Publication, planted: dict[str, int]) -> None:
+def test_a_full_load_equals_duckdb_and_every_planted_fault_is_found(
+    shop: Shop, first: Publication, planted: dict[str, int]
+) -> None:
     assert_conserved(first)
     assert_as_duckdb(shop, first)
     rejected = shop.reasons(first, ORDERS) + shop.reasons(first, LINES)
-    of_broken_orders = sum(planted[kind] for kind in ("order of an unknown customer", "order_date that is no date", "status that is none"))
+    of_broken_orders = sum(
+        planted[kind]
+        for kind in (
+            "order of an unknown customer",
+            "order_date that is no date",
+            "status that is none",
+        )
+    )
     for kind, reason in REASONS.items():
         # Lines of rejected orders are orphans too, four an order.
         more = 4 * of_broken_orders if kind == "line of an unknown order" else 0
@@ -128,32 +153,58 @@ def test_a_full_load_equals_duckdb_and_every_planted_fault_is_found(shop: Shop, 
     assert gates_of(first)[LINES].folds == {"same as another record": planted["line told twice"]}
 
 
-def test_names_and_addresses_of_customers_are_nowhere_in_the_warehouse(shop: Shop, first: Publication) -> None:
+def test_names_and_addresses_of_customers_are_nowhere_in_the_warehouse(
+    shop: Shop, first: Publication
+) -> None:
     for layer in ("bronze", "silver"):
         columns = set(load_contract(f"{layer}.commerce_customers").columns)
         assert columns.isdisjoint({"first_name", "last_name", "email"})
-    told = [path for path in Path(shop.warehouse.root).rglob("*") if path.is_file() and b"@example.org" in path.read_bytes()]
+    told = [
+        path
+        for path in Path(shop.warehouse.root).rglob("*")
+        if path.is_file() and b"@example.org" in path.read_bytes()
+    ]
     assert told == []
 
 
 @pytest.fixture(scope="module")
 def second(shop: Shop, first: Publication) -> Publication:
-    """One more day; all customers once more, with the one that was missing; the product that was missing; a new price;
-    a line corrected, and one told again."""
+    """One more day; all customers once more, with the one that was missing; the product that was
+    missing; a new price; a line corrected, and one told again."""
     commerce_data.make_next_day(shop.raw, scale=0, seed=5)
-    product = {"product_name": "P", "category_id": "1", "stock_quantity": "1", "created_at": "2024-01-01"}
+    product = {
+        "product_name": "P",
+        "category_id": "1",
+        "stock_quantity": "1",
+        "created_at": "2024-01-01",
+    }
     shop.put(
         "products",
         "2025-01-02",
         {"product_id": "no such product", **product, "price": "5.00"},
         {"product_id": "20", **product, "price": "123.4567"},
     )
-    everybody = next(shop.raw.glob("commerce/customers/delivery=*/customers.csv")).read_text(encoding="utf-8")
+    everybody = next(shop.raw.glob("commerce/customers/delivery=*/customers.csv")).read_text(
+        encoding="utf-8"
+    )
     again = shop.raw / "commerce" / "customers" / "delivery=2025-01-02" / "customers.csv"
     again.parent.mkdir(parents=True)
-    again.write_text(f"{everybody}no such customer,A,B,c@example.org,SE,2024-01-01\n", encoding="utf-8")
-    line = {"order_id": "3", "product_id": "2", "quantity": "2", "unit_price": "10.00", "discount": "0.005"}
-    shop.put("order_items", "2025-01-02", {"order_item_id": "12", **line}, {"order_item_id": "new", **line})
+    again.write_text(
+        f"{everybody}no such customer,A,B,c@example.org,SE,2024-01-01\n", encoding="utf-8"
+    )
+    line = {
+        "order_id": "3",
+        "product_id": "2",
+        "quantity": "2",
+        "unit_price": "10.00",
+        "discount": "0.005",
+    }
+    shop.put(
+        "order_items",
+        "2025-01-02",
+        {"order_item_id": "12", **line},
+        {"order_item_id": "new", **line},
+    )
     published = shop.run()
     assert published is not None
     return published
@@ -166,25 +217,39 @@ def test_a_later_delivery_touches_its_groups_only_and_equals_duckdb_over_all_fil
     assert_as_duckdb(shop, second)
     before, after = gates_of(first), gates_of(second)
     # All customers came again, but whoever has not changed touches no order.
-    assert after["silver.commerce_customers"].rows_in == 2 * before["silver.commerce_customers"].rows_in + 1
+    assert (
+        after["silver.commerce_customers"].rows_in
+        == 2 * before["silver.commerce_customers"].rows_in + 1
+    )
     for name in (ORDERS, LINES, "silver.commerce_products", "gold.commerce_order_revenue"):
         assert after[name].mode == "groups", name
         assert after[name].rows_in < before[name].rows_in / 2, name
     assert after["gold.commerce_daily_product_sales"].mode == "groups"
 
 
-def test_what_referred_to_nothing_is_accepted_when_that_arrives(shop: Shop, first: Publication, second: Publication) -> None:
+def test_what_referred_to_nothing_is_accepted_when_that_arrives(
+    shop: Shop, first: Publication, second: Publication
+) -> None:
     for name, reason in ((ORDERS, "its customer is unknown"), (LINES, "its product is unknown")):
         assert shop.reasons(first, name)[reason] > 0
         assert shop.reasons(second, name)[reason] == 0
 
 
-def test_a_corrected_line_and_a_new_price_supersede_and_the_old_price_is_kept(shop: Shop, second: Publication) -> None:
-    lines = {row["order_item_id"]: row for row in shop.table(second, LINES) if row["order_id"] == "3"}
+def test_a_corrected_line_and_a_new_price_supersede_and_the_old_price_is_kept(
+    shop: Shop, second: Publication
+) -> None:
+    lines = {
+        row["order_item_id"]: row for row in shop.table(second, LINES) if row["order_id"] == "3"
+    }
     # 2 x 10.00 - 0.005 = 19.995, half away from zero.
     assert lines["12"]["revenue"] == lines["new"]["revenue"] == Decimal("20.00")
-    periods = [row for row in shop.table(second, "silver.commerce_products") if row["product_id"] == "20"]
-    history = sorted((row["valid_from"], row["valid_to"], row["is_current"], row["list_price"]) for row in periods)
+    periods = [
+        row for row in shop.table(second, "silver.commerce_products") if row["product_id"] == "20"
+    ]
+    history = sorted(
+        (row["valid_from"], row["valid_to"], row["is_current"], row["list_price"])
+        for row in periods
+    )
     assert [h[:3] for h in history] == [
         (date(2024, 12, 31), date(2025, 1, 2), False),
         (date(2025, 1, 2), date(9999, 12, 31), True),
@@ -199,7 +264,7 @@ def test_run_again_nothing_is_published(shop: Shop, second: Publication) -> None
     assert newest.publication == second.publication
 
 
-# --- the real shop of the samples ------------------------------------------------------------------
+# --- the real shop of the samples ----------------------------------------------------------------
 
 
 def test_the_samples_equal_plain_python(spark: SparkSession, tmp_path: Path) -> None:
@@ -207,7 +272,11 @@ def test_the_samples_equal_plain_python(spark: SparkSession, tmp_path: Path) -> 
     published = shop.run()
     assert published is not None
     assert_conserved(published)
-    rows = [row for path in sorted((SAMPLES / "commerce" / "sales").glob("*.csv")) for row in csv.DictReader(path.open(encoding="utf-8"))]
+    rows = [
+        row
+        for path in sorted((SAMPLES / "commerce" / "sales").glob("*.csv"))
+        for row in csv.DictReader(path.open(encoding="utf-8"))
+    ]
     sold: dict[tuple[Any, ...], dict[str, str]] = {}
     odd = 0
     for row in rows:
@@ -222,7 +291,9 @@ def test_the_samples_equal_plain_python(spark: SparkSession, tmp_path: Path) -> 
         day = date.fromisoformat(row["InvoiceDate"][:10])
         orders[row["InvoiceNo"]] = min(day, orders.get(row["InvoiceNo"], day))
     for row in sold.values():
-        cents = int((abs(int(row["Quantity"])) * Decimal(row["UnitPrice"]) * 100 + Decimal("0.5")) // 1)
+        cents = int(
+            (abs(int(row["Quantity"])) * Decimal(row["UnitPrice"]) * 100 + Decimal("0.5")) // 1
+        )
         by_day[orders[row["InvoiceNo"]]] += cents if int(row["Quantity"]) > 0 else -cents
     lines = gates_of(published)[LINES]
     assert (lines.rows_in, lines.quarantined, lines.accepted) == (len(rows), odd, len(sold))

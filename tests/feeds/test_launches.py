@@ -1,4 +1,6 @@
-"""The launches feed: what each rule does to made-up flights, and how files of other layouts are met."""
+"""The launches feed: what each rule does to made-up flights, and how files of other layouts are
+met.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,11 @@ from strata.feeds.launches.reuse import (
     launches_core_reuse,
     launches_core_turnarounds,
 )
-from strata.feeds.launches.years import NONE_FLOWN, launches_landing_years, launches_turnaround_years
+from strata.feeds.launches.years import (
+    NONE_FLOWN,
+    launches_landing_years,
+    launches_turnaround_years,
+)
 from strata.fs.files import list_raw
 from strata.gate import gate, judging
 from strata.kit.table import Rows
@@ -42,13 +48,26 @@ ENGINE_ONLY = ("_run_id", "_ingested_at")
 UTC = dt.timezone.utc
 
 
-# --- frames ----------------------------------------------------------------------------------------
+# --- frames --------------------------------------------------------------------------------------
 
 
-def flight(name: str, at: str = "2020-01-01T00:00:00.000Z", cores: Any = (), **more: Any) -> dict[str, Any]:
+def flight(
+    name: str, at: str = "2020-01-01T00:00:00.000Z", cores: Any = (), **more: Any
+) -> dict[str, Any]:
     """A bronze record of layout v5: flown, dated to the hour."""
-    told = {"id": name, "name": name, "date_utc": at, "date_precision": "hour", "upcoming": "false", "source": "spacex"}
-    return {**told, "cores": cores if cores is None or isinstance(cores, str) else json.dumps(list(cores)), **more}
+    told = {
+        "id": name,
+        "name": name,
+        "date_utc": at,
+        "date_precision": "hour",
+        "upcoming": "false",
+        "source": "spacex",
+    }
+    return {
+        **told,
+        "cores": cores if cores is None or isinstance(cores, str) else json.dumps(list(cores)),
+        **more,
+    }
 
 
 def bronze(spark: SparkSession, *rows: dict[str, Any]) -> DataFrame:
@@ -71,7 +90,10 @@ def accepted(frame: DataFrame, table: str) -> DataFrame:
 
 def outcomes(frame: DataFrame, table: str, key: str) -> dict[Any, str | list[str] | None]:
     """What becomes of each row: its fold, its reasons, or None."""
-    return {row[key]: row["_fold"] or sorted(row["_reasons"]) or None for row in judge(frame, table).collect()}
+    return {
+        row[key]: row["_fold"] or sorted(row["_reasons"]) or None
+        for row in judge(frame, table).collect()
+    }
 
 
 def core_flights_of(spark: SparkSession, *rows: dict[str, Any]) -> DataFrame:
@@ -80,10 +102,13 @@ def core_flights_of(spark: SparkSession, *rows: dict[str, Any]) -> DataFrame:
     return accepted(launches_core_flights(flights), CORE_FLIGHTS)
 
 
-# --- flights ---------------------------------------------------------------------------------------
+# --- flights -------------------------------------------------------------------------------------
 
 DATED = {"_delivery_date": dt.date(2024, 1, 2)}
-CONFLICT = "the records of its flight differ, and no order is stated: put each delivery in a folder delivery=YYYY-MM-DD"
+CONFLICT = (
+    "the records of its flight differ, and no order is stated: put each delivery in a folder "
+    "delivery=YYYY-MM-DD"
+)
 # Each record, and what becomes of it.
 RECORDS: list[tuple[dict[str, Any], str | list[str] | None]] = [
     (flight("a"), None),
@@ -126,7 +151,9 @@ RECORDS: list[tuple[dict[str, Any], str | list[str] | None]] = [
 def test_what_becomes_of_each_record(spark: SparkSession, order: int) -> None:
     numbered = [{**row, "_record_number": n} for n, (row, _) in enumerate(RECORDS)]
     frame = launches_flights(bronze(spark, *numbered[::order]))
-    assert outcomes(frame, FLIGHTS, "_record_number") == {n: expected for n, (_, expected) in enumerate(RECORDS)}
+    assert outcomes(frame, FLIGHTS, "_record_number") == {
+        n: expected for n, (_, expected) in enumerate(RECORDS)
+    }
 
 
 @pytest.mark.spark
@@ -141,7 +168,13 @@ def test_a_flight_is_typed(spark: SparkSession) -> None:
         payloads='["p", "q"]',
     )
     [row] = accepted(launches_flights(bronze(spark, record)), FLIGHTS).collect()
-    assert (row["flight_id"], row["flight_number"], row["is_upcoming"], row["is_success"], row["payload_count"]) == (
+    assert (
+        row["flight_id"],
+        row["flight_number"],
+        row["is_upcoming"],
+        row["is_success"],
+        row["payload_count"],
+    ) == (
         "a",
         21,
         False,
@@ -152,13 +185,16 @@ def test_a_flight_is_typed(spark: SparkSession) -> None:
     assert row["date_difference_s"] == 1
 
 
-# --- core flights ----------------------------------------------------------------------------------
+# --- core flights --------------------------------------------------------------------------------
 
 
 @pytest.mark.spark
 def test_each_core_of_a_flight_has_a_row_and_a_rule(spark: SparkSession) -> None:
     records = [
-        flight("heavy", cores=[{"core": "x", "flight": 2, "reused": True}, {"core": "y"}, {"core": None}]),
+        flight(
+            "heavy",
+            cores=[{"core": "x", "flight": 2, "reused": True}, {"core": "y"}, {"core": None}],
+        ),
         flight("upcoming", cores=[{"core": "x"}], upcoming="true"),
         flight("coarse", cores=[{"core": "x"}], date_precision="day"),
         flight("unknown, upcoming", cores=[{"core": ""}], upcoming="true"),
@@ -166,7 +202,13 @@ def test_each_core_of_a_flight_has_a_row_and_a_rule(spark: SparkSession) -> None
         flight("none"),
         flight("null", cores=None),
         flight("newer", cores=[{"core": "z", "mass": {"kg": 1}, "age": 2}]),
-        flight("retyped", cores=[{"core": "z", "flight": "two", "reused": "yes", "landing_success": 1}, {"core": "w"}]),
+        flight(
+            "retyped",
+            cores=[
+                {"core": "z", "flight": "two", "reused": "yes", "landing_success": 1},
+                {"core": "w"},
+            ],
+        ),
         flight("too low", cores=[{"core": "z", "flight": 0}]),
     ]
     flights = accepted(launches_flights(bronze(spark, *records)), FLIGHTS)
@@ -193,25 +235,42 @@ def test_each_core_of_a_flight_has_a_row_and_a_rule(spark: SparkSession) -> None
     assert told["too low", 1]["_reasons"] == ["a core's flight must be at least 1"]
 
 
-# --- reuse -----------------------------------------------------------------------------------------
+# --- reuse ---------------------------------------------------------------------------------------
 
 
 def chain(core: str, *times: str, precision: str = "hour", **more: Any) -> list[dict[str, Any]]:
-    return [flight(f"{core} {at}", at, [{"core": core}], date_precision=precision, **more) for at in times]
+    return [
+        flight(f"{core} {at}", at, [{"core": core}], date_precision=precision, **more)
+        for at in times
+    ]
 
 
 MADE = [
-    # Exactly 50 days, a millisecond less, a millisecond more; across a leap day and a change of summer time.
-    *chain("fifty", "2020-02-01T12:00:00.000Z", "2020-03-22T12:00:00.000Z", "2020-05-11T11:59:59.999Z", "2020-06-30T12:00:00.000Z"),
+    # Exactly 50 days, a millisecond less, a millisecond more; across a leap day and a change of
+    # summer time.
+    *chain(
+        "fifty",
+        "2020-02-01T12:00:00.000Z",
+        "2020-03-22T12:00:00.000Z",
+        "2020-05-11T11:59:59.999Z",
+        "2020-06-30T12:00:00.000Z",
+    ),
     *chain("offset", "2021-01-01T00:00:00+14:00", "2021-02-19T00:00:00-10:00"),
-    # A day between two flights hides which of them was the previous one; a month before both, or after, does not.
+    # A day between two flights hides which of them was the previous one; a month before both, or
+    # after, does not.
     *chain("hidden", "2021-01-01T10:00:00Z", "2021-03-01T10:00:00Z", "2021-03-20T10:00:00Z"),
     *chain("hidden", "2021-02-10T00:00:00Z", precision="day"),
     *chain("hidden", "2020-11-01T00:00:00Z", precision="month"),
     # The day of a counted flight, and a half-year, are not wholly before or after it.
     *chain("same day", "2021-01-01T10:00:00Z", "2021-01-20T10:00:00Z", "2021-02-05T10:00:00Z"),
     *chain("same day", "2021-01-20T00:00:00Z", precision="day"),
-    *chain("half", "2021-06-30T10:00:00Z", "2021-07-02T00:00:00Z", "2022-01-05T00:00:00Z", "2022-01-07T00:00:00Z"),
+    *chain(
+        "half",
+        "2021-06-30T10:00:00Z",
+        "2021-07-02T00:00:00Z",
+        "2022-01-05T00:00:00Z",
+        "2022-01-07T00:00:00Z",
+    ),
     *chain("half", "2021-08-01T00:00:00Z", precision="half"),
     # An upcoming flight, be it dated between two others, hides nothing.
     *chain("planned", "2021-01-01T00:00:00Z", "2021-01-11T00:00:00Z"),
@@ -229,7 +288,9 @@ def made(spark: SparkSession) -> DataFrame:
 
 
 @pytest.mark.spark
-def test_turnarounds_are_of_counted_flights_and_unknown_where_a_coarse_date_may_lie_between(made: DataFrame) -> None:
+def test_turnarounds_are_of_counted_flights_and_unknown_where_a_coarse_date_may_lie_between(
+    made: DataFrame,
+) -> None:
     table = "gold.launches_core_turnarounds"
     judged = judge(launches_core_turnarounds(made), table).collect()
     assert len(judged) == made.count()
@@ -251,10 +312,18 @@ def test_turnarounds_are_of_counted_flights_and_unknown_where_a_coarse_date_may_
     assert [key for key, row in sorted(kept.items()) if row["turnaround_days"] is not None and row["turnaround_days"] < 50] == [
         ("fifty", 2), ("half", 3), ("hidden", 2), ("planned", 1),
     ]  # fmt: skip
-    assert (kept["hidden", 1]["previous_launch_at"], kept["hidden", 1]["previous_flight_id"]) == (None, None)
+    assert (kept["hidden", 1]["previous_launch_at"], kept["hidden", 1]["previous_flight_id"]) == (
+        None,
+        None,
+    )
     assert kept["hidden", 2]["previous_flight_id"] == "hidden 2021-03-01T10:00:00Z"
     folds = [row["_fold"] for row in judged]
-    assert {fold: folds.count(fold) for fold in set(folds) - {None}} == {FIRST: 6, COARSE: 5, NOT_FLOWN: 2, NO_KNOWN_CORE: 2}
+    assert {fold: folds.count(fold) for fold in set(folds) - {None}} == {
+        FIRST: 6,
+        COARSE: 5,
+        NOT_FLOWN: 2,
+        NO_KNOWN_CORE: 2,
+    }
 
 
 @pytest.mark.spark
@@ -267,15 +336,23 @@ def test_reuse_is_counted_flights_less_one(made: DataFrame) -> None:
         "half": (4, 3, 1, 0, None), "planned": (2, 1, 0, 2, None), "only coarse": (0, -1, 1, 0, NONE_COUNTS),
         None: (0, -1, 0, 0, NO_KNOWN_CORE),
     }  # fmt: skip
-    assert rows["fifty"]["first_launch_at"].astimezone(UTC) == dt.datetime(2020, 2, 1, 12, tzinfo=UTC)
-    assert rows["fifty"]["last_launch_at"].astimezone(UTC) == dt.datetime(2020, 6, 30, 12, tzinfo=UTC)
+    assert rows["fifty"]["first_launch_at"].astimezone(UTC) == dt.datetime(
+        2020, 2, 1, 12, tzinfo=UTC
+    )
+    assert rows["fifty"]["last_launch_at"].astimezone(UTC) == dt.datetime(
+        2020, 6, 30, 12, tzinfo=UTC
+    )
 
 
 @pytest.mark.spark
 def test_the_sources_own_numbers_are_checked_against_the_order_in_time(spark: SparkSession) -> None:
     def flights(core: str, *told: tuple[Any, Any]) -> list[dict[str, Any]]:
         return [
-            flight(f"{core}{n}", f"2021-01-0{n}T00:00:00Z", [{"core": core, "flight": number, "reused": reused}])
+            flight(
+                f"{core}{n}",
+                f"2021-01-0{n}T00:00:00Z",
+                [{"core": core, "flight": number, "reused": reused}],
+            )
             for n, (number, reused) in enumerate(told, 1)
         ]
 
@@ -286,7 +363,12 @@ def test_the_sources_own_numbers_are_checked_against_the_order_in_time(spark: Sp
         *flights("slip", (1, False), (2, False), (3, True)),
         *flights("late", (4, True)),
         # An upcoming flight's number is a plan.
-        flight("later", "2021-02-01T00:00:00Z", [{"core": "right", "flight": 9, "reused": False}], upcoming="true"),
+        flight(
+            "later",
+            "2021-02-01T00:00:00Z",
+            [{"core": "right", "flight": 9, "reused": False}],
+            upcoming="true",
+        ),
     ]
     rows = launches_core_reuse(core_flights_of(spark, *records)).collect()
     assert {row["core_id"]: (row["source_flights"], row["source_disagreements"]) for row in rows} == {
@@ -297,11 +379,17 @@ def test_the_sources_own_numbers_are_checked_against_the_order_in_time(spark: Sp
 @pytest.mark.spark
 def test_years_sum_up_turnarounds_and_landings(spark: SparkSession, made: DataFrame) -> None:
     turnarounds = accepted(launches_core_turnarounds(made), "gold.launches_core_turnarounds")
-    years = {row["launch_year"]: row.asDict() for row in launches_turnaround_years(turnarounds).collect()}
+    years = {
+        row["launch_year"]: row.asDict() for row in launches_turnaround_years(turnarounds).collect()
+    }
     assert {year: (row["reuses"], row["turnarounds"], row["turnarounds_under_50_days"]) for year, row in years.items()} == {
         2020: (3, 3, 1), 2021: (7, 3, 2), 2022: (2, 1, 1),
     }  # fmt: skip
-    assert (years[2021]["min_turnaround_days"], years[2021]["median_turnaround_days"], years[2021]["max_turnaround_days"]) == (
+    assert (
+        years[2021]["min_turnaround_days"],
+        years[2021]["median_turnaround_days"],
+        years[2021]["max_turnaround_days"],
+    ) == (
         10.0,
         19.0,
         50.0,
@@ -309,14 +397,21 @@ def test_years_sum_up_turnarounds_and_landings(spark: SparkSession, made: DataFr
     assert years[2021]["mean_turnaround_days"] == pytest.approx(79 / 3, rel=1e-15)
 
     def landing(name: str, attempted: Any, landed: Any, **more: Any) -> dict[str, Any]:
-        return flight(name, cores=[{"core": name, "landing_attempt": attempted, "landing_success": landed}], **more)
+        return flight(
+            name,
+            cores=[{"core": name, "landing_attempt": attempted, "landing_success": landed}],
+            **more,
+        )
 
     records = [
         landing("a", True, True), landing("b", True, False), landing("c", True, True, date_precision="year"), landing("d", True, None),
         landing("e", False, None), landing("f", None, None), landing("g", None, None, upcoming="true"),
         landing("h", True, True, upcoming="true", date_utc="2030-01-01T00:00:00Z"),
     ]  # fmt: skip
-    rows = {row["launch_year"]: row.asDict() for row in launches_landing_years(core_flights_of(spark, *records)).collect()}
+    rows = {
+        row["launch_year"]: row.asDict()
+        for row in launches_landing_years(core_flights_of(spark, *records)).collect()
+    }
     assert rows[2020] == {
         "launch_year": 2020, "core_flights": 6, "landing_attempts": 4, "landings": 2, "failed_landings": 1, "untold_landings": 1,
         "landing_success_share": 2 / 3, "_rows": 7, "_fold": None,
@@ -324,7 +419,7 @@ def test_years_sum_up_turnarounds_and_landings(spark: SparkSession, made: DataFr
     assert (rows[2030]["_rows"], rows[2030]["_fold"]) == (1, NONE_FLOWN)
 
 
-# --- layouts and their changes ---------------------------------------------------------------------
+# --- layouts and their changes -------------------------------------------------------------------
 
 V3 = {
     "flight_number": 65, "mission_name": "Telstar 19V", "launch_date_utc": "2018-07-22T05:50:00.000Z", "launch_date_unix": 1532238600,
@@ -347,31 +442,49 @@ def looked(folder: Path, records: Any) -> Look:
 
 
 def first_records(count: int = 3, **changes: Any) -> list[dict[str, Any]]:
-    return [{**record, **changes} for record in json.loads(SAMPLE.read_text(encoding="utf-8"))[:count]]
+    return [
+        {**record, **changes} for record in json.loads(SAMPLE.read_text(encoding="utf-8"))[:count]
+    ]
 
 
 def test_version_5_has_every_field_and_version_4_is_read_alike(tmp_path: Path) -> None:
     seen = looked(tmp_path, first_records())
     assert (seen.layout, seen.records, _drift(seen)) == ("v5", 3, "")
-    old = [{key: value for key, value in record.items() if key != "net"} | {"crew": ["5ebf"]} for record in first_records()]
-    assert (looked(tmp_path, old).layout, _drift(looked(tmp_path, old))) == ("v5", "not in the file: net")
+    old = [
+        {key: value for key, value in record.items() if key != "net"} | {"crew": ["5ebf"]}
+        for record in first_records()
+    ]
+    assert (looked(tmp_path, old).layout, _drift(looked(tmp_path, old))) == (
+        "v5",
+        "not in the file: net",
+    )
 
 
 def test_a_new_field_is_kept_and_told_and_a_missing_one_is_told(tmp_path: Path) -> None:
-    records = [{key: value for key, value in record.items() if key != "ships"} for record in first_records(orbit="LEO")]
+    records = [
+        {key: value for key, value in record.items() if key != "ships"}
+        for record in first_records(orbit="LEO")
+    ]
     assert _drift(looked(tmp_path, records)) == "kept in _extra: orbit; not in the file: ships"
 
 
 @pytest.mark.parametrize("field", ["id", "name", "date_utc", "date_precision", "upcoming", "cores"])
 def test_a_file_without_a_field_that_is_needed_is_refused(tmp_path: Path, field: str) -> None:
-    records = [{key: value for key, value in record.items() if key != field} for record in first_records()]
-    with pytest.raises(BadFile, match=f"must be those of a known layout; the nearest, v5, also needs '{field}'"):
+    records = [
+        {key: value for key, value in record.items() if key != field} for record in first_records()
+    ]
+    with pytest.raises(
+        BadFile, match=f"must be those of a known layout; the nearest, v5, also needs '{field}'"
+    ):
         looked(tmp_path, records)
 
 
 def test_a_flat_file_without_the_precision_of_its_dates_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadFile, match="the nearest, v3, also needs 'tentative_max_precision'"):
-        looked(tmp_path, [{key: value for key, value in V3.items() if key != "tentative_max_precision"}])
+        looked(
+            tmp_path,
+            [{key: value for key, value in V3.items() if key != "tentative_max_precision"}],
+        )
 
 
 @pytest.mark.spark
@@ -381,8 +494,18 @@ def test_version_3_is_read_by_numbers_and_serials(spark: SparkSession, tmp_path:
     frame = bronze_frame(spark, [seen], load_layouts("launches"), load_contract(BRONZE).columns)
     flights = accepted(launches_flights(frame), FLIGHTS)
     [row] = flights.collect()
-    assert (row["flight_id"], row["flight_name"], row["rocket_id"], row["payload_count"]) == ("v3:65", "Telstar 19V", "falcon9", 1)
+    assert (row["flight_id"], row["flight_name"], row["rocket_id"], row["payload_count"]) == (
+        "v3:65",
+        "Telstar 19V",
+        "falcon9",
+        1,
+    )
     assert (row["date_difference_s"], row["is_success"]) == (0, True)
     [core] = accepted(launches_core_flights(flights), CORE_FLIGHTS).collect()
-    assert (core["core_id"], core["source_flight"], core["is_landed"], core["landpad_id"]) == ("B1047", 1, True, "JRTI")
+    assert (core["core_id"], core["source_flight"], core["is_landed"], core["landpad_id"]) == (
+        "B1047",
+        1,
+        True,
+        "JRTI",
+    )
     assert (core["reuse_rule"], core["unknown_members"]) == ("counted", None)

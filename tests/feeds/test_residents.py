@@ -1,4 +1,6 @@
-"""The residents feed's transforms on made-up rows; people's histories against the reference model of the oracle."""
+"""The residents feed's transforms on made-up rows; people's histories against the reference model
+of the oracle.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,11 @@ from typing import Any
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 from strata.declare.contract import load_contract, struct_type
-from strata.feeds.residents.authorities import residents_by_authority, residents_by_authority_internal, residents_history
+from strata.feeds.residents.authorities import (
+    residents_by_authority,
+    residents_by_authority_internal,
+    residents_history,
+)
 from strata.feeds.residents.moves import residents_moves
 from strata.feeds.residents.params import Params
 from strata.feeds.residents.people import residents_people
@@ -25,29 +31,44 @@ pytestmark = pytest.mark.spark
 Row = dict[str, Any]
 JANUARY, MARCH, MAY, JULY = (dt.date(2024, month, 1) for month in (1, 3, 5, 7))
 YORK, HULL, LEEDS = "E06000014", "E06000010", "E08000035"
-# Postcodes of the tests, as the lookup and the reference model know them: authority, and whether terminated.
+# Postcodes of the tests, as the lookup and the reference model know them: authority, and whether
+# terminated.
 PLACES: dict[str, tuple[str | None, bool]] = {
     "y1": (YORK, False), "y2": (YORK, False), "h1": (HULL, False), "l1": (LEEDS, False), "old": (YORK, True), "none": (None, False),
 }  # fmt: skip
 
 
 def frame(spark: SparkSession, table: str, rows: list[Row]) -> DataFrame:
-    """Rows of the table, numbered in one file where they do not say otherwise; what they do not name is null."""
-    fields = tuple(field for field in load_contract(table).fields if field.name not in ("_run_id", "_ingested_at"))
+    """Rows of the table, numbered in one file where they do not say otherwise; what they do not
+    name is null.
+    """
+    fields = tuple(
+        field
+        for field in load_contract(table).fields
+        if field.name not in ("_run_id", "_ingested_at")
+    )
     full = [{"_file_sha256": "f", "_record_number": n} | row for n, row in enumerate(rows, 1)]
     schema = struct_type(fields, enforce_required=False)
     return local_frame(spark, ([row.get(field.name) for field in fields] for row in full), schema)
 
 
-def said(person: str, postcode: str | None = "y1", day: dt.date | None = JANUARY, **more: Any) -> Row:
+def said(
+    person: str, postcode: str | None = "y1", day: dt.date | None = JANUARY, **more: Any
+) -> Row:
     """A statement of bronze.residents_users; the postcode stands for its own pseudonym."""
-    own = {"person_token": person, "postcode_token": postcode, "postcode_form": "full" if postcode else None, "_delivery_date": day}
+    own = {
+        "person_token": person,
+        "postcode_token": postcode,
+        "postcode_form": "full" if postcode else None,
+        "_delivery_date": day,
+    }
     return {**own, "identity_token": f"i-{person}", "sex": "f", "birth_year": "1980", **more}
 
 
 def lookup(spark: SparkSession) -> DataFrame:
     rows = [
-        {"postcode_token": token, "authority_code": code, "is_terminated": is_terminated} for token, (code, is_terminated) in PLACES.items()
+        {"postcode_token": token, "authority_code": code, "is_terminated": is_terminated}
+        for token, (code, is_terminated) in PLACES.items()
     ]
     return frame(spark, "silver.residents_postcodes", rows)
 
@@ -60,14 +81,16 @@ def kept(found: DataFrame) -> DataFrame:
     return found.where("size(_reasons) = 0 AND _fold IS NULL")
 
 
-# --- histories -------------------------------------------------------------------------------------
+# --- histories -----------------------------------------------------------------------------------
 
 
 def state_of(row: Row) -> oracle.State:
     if row.get("deleted") == "true":
         return oracle.State(False)
     sex = {"f": "F", "m": "M"}.get(row["sex"], "unknown")
-    return oracle.State(True, (row["identity_token"],), sex, int(row["birth_year"]), row["postcode_token"] or "")
+    return oracle.State(
+        True, (row["identity_token"],), sex, int(row["birth_year"]), row["postcode_token"] or ""
+    )
 
 
 def place_of(state: oracle.State) -> tuple[str | None, str | None]:
@@ -78,7 +101,14 @@ def place_of(state: oracle.State) -> tuple[str | None, str | None]:
     code, is_terminated = PLACES.get(state.place, (None, False))
     if code and not is_terminated:
         return code, None
-    return None, "postcode_terminated" if is_terminated else "postcode_without_authority" if state.place in PLACES else "postcode_unknown"
+    return (
+        None,
+        "postcode_terminated"
+        if is_terminated
+        else "postcode_without_authority"
+        if state.place in PLACES
+        else "postcode_unknown",
+    )
 
 
 def by_model(rows: list[Row]) -> dict[str, list[tuple[Any, ...]]]:
@@ -87,7 +117,18 @@ def by_model(rows: list[Row]) -> dict[str, list[tuple[Any, ...]]]:
         told[row["person_token"]].append((row["_delivery_date"] or oracle.UNDATED, state_of(row)))
     found = {person: oracle.periods(own, place_of) for person, own in told.items()}
     return {
-        person: [(p.start, p.end, p.end == oracle.OPEN, p.state.is_resident, p.state.sex, p.authority, p.unplaced) for p in own]
+        person: [
+            (
+                p.start,
+                p.end,
+                p.end == oracle.OPEN,
+                p.state.is_resident,
+                p.state.sex,
+                p.authority,
+                p.unplaced,
+            )
+            for p in own
+        ]
         for person, own in found.items()
         if own
     }
@@ -95,8 +136,18 @@ def by_model(rows: list[Row]) -> dict[str, list[tuple[Any, ...]]]:
 
 def by_spark(found: DataFrame) -> dict[str, list[tuple[Any, ...]]]:
     own: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
-    names = ("valid_from", "valid_to", "is_current", "is_resident", "sex", "authority_code", "unplaced")
-    for row in kept(found).select("person_token", *names).orderBy("person_token", "valid_from").collect():
+    names = (
+        "valid_from",
+        "valid_to",
+        "is_current",
+        "is_resident",
+        "sex",
+        "authority_code",
+        "unplaced",
+    )
+    for row in (
+        kept(found).select("person_token", *names).orderBy("person_token", "valid_from").collect()
+    ):
         own[row["person_token"]].append(tuple(row)[1:])
     return dict(own)
 
@@ -111,11 +162,18 @@ SIX = [
 ]
 
 
-def test_a_history_is_the_models_in_all_720_orders_of_arrival_and_for_1000_random_histories(spark: SparkSession) -> None:
-    """Each order is a person of its own: the file hash and record number tell when a record arrived."""
+def test_a_history_is_the_models_in_all_720_orders_of_arrival_and_for_1000_random_histories(
+    spark: SparkSession,
+) -> None:
+    """Each order is a person of its own: the file hash and record number tell when a record
+    arrived.
+    """
     rows: list[Row] = []
     for n, order in enumerate(itertools.permutations(SIX)):
-        rows += [{**row, "person_token": f"order-{n}", "_file_sha256": f"f{k}", "_record_number": n + 1} for k, row in enumerate(order)]
+        rows += [
+            {**row, "person_token": f"order-{n}", "_file_sha256": f"f{k}", "_record_number": n + 1}
+            for k, row in enumerate(order)
+        ]
     chance = random.Random(7)
     for n in range(1000):
         for k in range(chance.randint(1, 9)):
@@ -138,17 +196,26 @@ def test_a_history_is_the_models_in_all_720_orders_of_arrival_and_for_1000_rando
     assert len({tuple(own) for own in orders.values()}) == 1
     assert len(next(iter(orders.values()))) == 5
     # Each record is accounted for once.
-    assert found.count() == len(rows) == found.select("_file_sha256", "_record_number").distinct().count()
+    assert (
+        found.count()
+        == len(rows)
+        == found.select("_file_sha256", "_record_number").distinct().count()
+    )
     found.unpersist()
 
 
 def test_what_becomes_of_each_record(spark: SparkSession) -> None:
-    """One behaviour a person; the result is the record's fold, its reasons, or the period it begins."""
+    """One behaviour a person; the result is the record's fold, its reasons, or the period it
+    begins.
+    """
     claim, differ = (
         "different people claim its e-mail address on one date",
         "the records of its person on one date differ, and nothing orders them",
     )
-    same, unchanged = "same statement as another record of its person and date", "nothing has changed since the person's earlier record"
+    same, unchanged = (
+        "same statement as another record of its person and date",
+        "nothing has changed since the person's earlier record",
+    )
     cases: list[tuple[Row, str]] = [
         (said("moves within", "y1"), f"2024-01-01 {YORK}"),
         (said("moves within", "y2", MARCH), unchanged),
@@ -165,7 +232,10 @@ def test_what_becomes_of_each_record(spark: SparkSession) -> None:
         (said("by column", day=MAY, as_of="2024-02-29"), f"2024-02-29 {YORK}"),
         (said("bad date", as_of="unreadable"), "asOf must be a date, YYYY-MM-DD"),
         (said("late date", as_of="2024-01-02"), "asOf must not lie after the delivery"),
-        (said("early date", day=None, as_of="1850-01-01"), "the date of a record must be in [1900-01-01, 9999-12-30]"),
+        (
+            said("early date", day=None, as_of="1850-01-01"),
+            "the date of a record must be in [1900-01-01, 9999-12-30]",
+        ),
         (said("bad mark", deleted="unreadable"), "deleted must be true or false"),
         (said("undated", day=None), f"1900-01-01 {YORK}"),
         ({**said("x"), "person_token": None}, "the e-mail address must be told, as name@domain"),
@@ -173,31 +243,56 @@ def test_what_becomes_of_each_record(spark: SparkSession) -> None:
         (said("missing", None), "2024-01-01 postcode_missing"),
         (said("malformed", None, postcode_form="malformed"), "2024-01-01 postcode_malformed"),
         (said("outward", None, postcode_form="outward"), "2024-01-01 postcode_outward_only"),
-        (said("ulster", None, postcode_form="outward", postcode_territory="northern_ireland"), "2024-01-01 northern_ireland"),
+        (
+            said("ulster", None, postcode_form="outward", postcode_territory="northern_ireland"),
+            "2024-01-01 northern_ireland",
+        ),
         (said("jersey", "j", postcode_territory="channel_islands"), "2024-01-01 channel_islands"),
         (said("terminated", "old"), "2024-01-01 postcode_terminated"),
         (said("no authority", "none"), "2024-01-01 postcode_without_authority"),
         (said("unknown", "unheard of"), "2024-01-01 postcode_unknown"),
     ]
     found = people(spark, [row for row, _ in cases]).orderBy("_record_number").collect()
-    told = [", ".join(r["_reasons"]) or r["_fold"] or f"{r['valid_from']} {r['authority_code'] or r['unplaced']}" for r in found]
+    told = [
+        ", ".join(r["_reasons"])
+        or r["_fold"]
+        or f"{r['valid_from']} {r['authority_code'] or r['unplaced']}"
+        for r in found
+    ]
     assert told == [expected for _, expected in cases]
 
 
 def test_nothing_is_kept_of_who_has_left(spark: SparkSession) -> None:
     rows = [said("p"), said("p", "y1", MARCH, deleted="true"), said("p", "h1", MAY)]
     [_, left, back] = kept(people(spark, rows)).orderBy("valid_from").collect()
-    assert (left["valid_from"], left["valid_to"], left["is_resident"], left["is_current"]) == (MARCH, MAY, False, False)
-    assert [left[name] for name in ("identity_token", "sex", "birth_year", "authority_code", "unplaced")] == [None] * 5
+    assert (left["valid_from"], left["valid_to"], left["is_resident"], left["is_current"]) == (
+        MARCH,
+        MAY,
+        False,
+        False,
+    )
+    assert [
+        left[name] for name in ("identity_token", "sex", "birth_year", "authority_code", "unplaced")
+    ] == [None] * 5
     assert (back["is_resident"], back["authority_code"]) == (True, HULL)
 
 
-# --- postcodes -------------------------------------------------------------------------------------
+# --- postcodes -----------------------------------------------------------------------------------
 
 
 def test_what_becomes_of_each_postcode(spark: SparkSession) -> None:
-    def code(token: str | None, authority: str | None = YORK, day: dt.date | None = None, month: str | None = None) -> Row:
-        return {"postcode_token": token, "authority_code": authority, "_delivery_date": day, "terminated": month}
+    def code(
+        token: str | None,
+        authority: str | None = YORK,
+        day: dt.date | None = None,
+        month: str | None = None,
+    ) -> Row:
+        return {
+            "postcode_token": token,
+            "authority_code": authority,
+            "_delivery_date": day,
+            "terminated": month,
+        }
 
     conflict = "the records of its postcode differ, and no order is stated"
     cases: list[tuple[Row, str]] = [
@@ -219,29 +314,49 @@ def test_what_becomes_of_each_postcode(spark: SparkSession) -> None:
     names = [
         {"authority_code": YORK, "authority_name": "York"},
         # A later delivery of names, as one object that maps codes to names.
-        {"name_e09000001": "City of London", "_extra": f'{{"{HULL}":"Hull"}}', "_delivery_date": MARCH},
+        {
+            "name_e09000001": "City of London",
+            "_extra": f'{{"{HULL}":"Hull"}}',
+            "_delivery_date": MARCH,
+        },
         {"authority_code": HULL, "authority_name": "Kingston upon Hull"},
     ]
     found = residents_postcodes(
-        frame(spark, "bronze.residents_postcodes", [row for row, _ in cases]), frame(spark, "bronze.residents_authorities", names)
+        frame(spark, "bronze.residents_postcodes", [row for row, _ in cases]),
+        frame(spark, "bronze.residents_authorities", names),
     )
     rows = found.orderBy("_record_number").collect()
-    told = [", ".join(r["_reasons"]) or r["_fold"] or f"{r['authority_code']} {r['authority_name']} {r['is_terminated']}" for r in rows]
+    told = [
+        ", ".join(r["_reasons"])
+        or r["_fold"]
+        or f"{r['authority_code']} {r['authority_name']} {r['is_terminated']}"
+        for r in rows
+    ]
     assert told == [expected for _, expected in cases]
 
 
-# --- gold ------------------------------------------------------------------------------------------
+# --- gold ----------------------------------------------------------------------------------------
 
 
 def counted(spark: SparkSession, rows: list[Row], as_of: str = "") -> dict[str, dict[str, Any]]:
     """gold.residents_by_authority_internal by authority or reason."""
-    history = residents_history(kept(people(spark, rows)).drop("_reasons", "_fold")).where("_fold IS NULL").drop("_fold", "_rows")
+    history = (
+        residents_history(kept(people(spark, rows)).drop("_reasons", "_fold"))
+        .where("_fold IS NULL")
+        .drop("_fold", "_rows")
+    )
     users = frame(spark, "bronze.residents_users", rows)
-    found = residents_by_authority_internal(history, users, params=Params(as_of=as_of)).where("_fold IS NULL").collect()
+    found = (
+        residents_by_authority_internal(history, users, params=Params(as_of=as_of))
+        .where("_fold IS NULL")
+        .collect()
+    )
     return {row["authority_code"]: row.asDict() for row in found}
 
 
-def test_people_are_counted_on_the_newest_date_of_the_data_or_the_date_asked_for(spark: SparkSession) -> None:
+def test_people_are_counted_on_the_newest_date_of_the_data_or_the_date_asked_for(
+    spark: SparkSession,
+) -> None:
     rows = [
         said("a", "y1", JANUARY, birth_year="2009"),
         said("b", "y1", JANUARY, sex="m", birth_year="1900"),
@@ -253,13 +368,20 @@ def test_people_are_counted_on_the_newest_date_of_the_data_or_the_date_asked_for
         said("d", day=JULY, deleted="unreadable"),
     ]
     now = counted(spark, rows)
-    assert {code: (row["people"], row["as_of_date"]) for code, row in now.items()} == {YORK: (1, MAY), HULL: (1, MAY)}
+    assert {code: (row["people"], row["as_of_date"]) for code, row in now.items()} == {
+        YORK: (1, MAY),
+        HULL: (1, MAY),
+    }
     assert (now[YORK]["people_sex_unknown"], now[YORK]["people_age_unknown"]) == (1, 1)
     assert (now[HULL]["people_f"], now[HULL]["people_0_15"]) == (1, 1)
     then = counted(spark, rows, "2024-02-29")
     assert {code: row["people"] for code, row in then.items()} == {YORK: 3}
     # In 2024 somebody born in 1900 is 124.
-    assert (then[YORK]["people_m"], then[YORK]["people_75_plus"], then[YORK]["people_0_15"]) == (1, 1, 1)
+    assert (then[YORK]["people_m"], then[YORK]["people_75_plus"], then[YORK]["people_0_15"]) == (
+        1,
+        1,
+        1,
+    )
     assert counted(spark, rows, "2023-12-31") == {}
 
 
@@ -271,29 +393,65 @@ def test_without_any_date_all_are_counted_and_no_age_is_known(spark: SparkSessio
 def test_small_numbers_are_hidden_in_the_published_table(spark: SparkSession) -> None:
     sizes = {YORK: 3, HULL: 12, LEEDS: 40}
     rows = [
-        {"authority_code": code, "is_authority": True, "as_of_date": MAY, "people": n, "people_f": n, "people_25_34": n}
+        {
+            "authority_code": code,
+            "is_authority": True,
+            "as_of_date": MAY,
+            "people": n,
+            "people_f": n,
+            "people_25_34": n,
+        }
         for code, n in sizes.items()
     ]
-    names = [f.name for f in load_contract("gold.residents_by_authority_internal").fields if f.name.startswith("people")]
+    names = [
+        f.name
+        for f in load_contract("gold.residents_by_authority_internal").fields
+        if f.name.startswith("people")
+    ]
     full = [{**dict.fromkeys(names, 0), **row} for row in rows]
-    shown = residents_by_authority(frame(spark, "gold.residents_by_authority_internal", full), params=Params(suppress_below=10))
-    assert {row["authority_code"]: row["people"] for row in shown.collect()} == {YORK: None, HULL: None, LEEDS: 40}
-    wider = residents_by_authority(frame(spark, "gold.residents_by_authority_internal", full), params=Params(suppress_below=2)).collect()
-    assert {row["authority_code"]: (row["people"], row["is_suppressed"]) for row in wider} == {c: (n, False) for c, n in sizes.items()}
+    shown = residents_by_authority(
+        frame(spark, "gold.residents_by_authority_internal", full), params=Params(suppress_below=10)
+    )
+    assert {row["authority_code"]: row["people"] for row in shown.collect()} == {
+        YORK: None,
+        HULL: None,
+        LEEDS: 40,
+    }
+    wider = residents_by_authority(
+        frame(spark, "gold.residents_by_authority_internal", full), params=Params(suppress_below=2)
+    ).collect()
+    assert {row["authority_code"]: (row["people"], row["is_suppressed"]) for row in wider} == {
+        c: (n, False) for c, n in sizes.items()
+    }
 
 
 def test_moves_are_counted_from_one_authority_straight_to_another(spark: SparkSession) -> None:
-    rows = [said(f"m{n}", code, day) for n in range(3) for code, day in (("y1", JANUARY), ("h1", MARCH), ("y1", MAY), ("h1", JULY))]
-    rows += [said("through", code, day) for code, day in (("y1", JANUARY), (None, MARCH), ("l1", MAY))]
+    rows = [
+        said(f"m{n}", code, day)
+        for n in range(3)
+        for code, day in (("y1", JANUARY), ("h1", MARCH), ("y1", MAY), ("h1", JULY))
+    ]
+    rows += [
+        said("through", code, day) for code, day in (("y1", JANUARY), (None, MARCH), ("l1", MAY))
+    ]
     rows += [said("stays", code, day) for code, day in (("y1", JANUARY), ("y2", MARCH))]
-    found = residents_moves(kept(people(spark, rows)).drop("_reasons", "_fold"), params=Params(suppress_below=2)).collect()
-    moves = {(r["from_authority_code"], r["to_authority_code"]): (r["moves"], r["people"]) for r in found if r["_fold"] is None}
+    found = residents_moves(
+        kept(people(spark, rows)).drop("_reasons", "_fold"), params=Params(suppress_below=2)
+    ).collect()
+    moves = {
+        (r["from_authority_code"], r["to_authority_code"]): (r["moves"], r["people"])
+        for r in found
+        if r["_fold"] is None
+    }
     assert moves == {(YORK, HULL): (6, 3), (HULL, YORK): (3, 3)}
     # Every period is accounted for: 12 of those who move, 3 through no place, 1 of who stays.
     assert sum(row["_rows"] for row in found) == 16
 
 
-@pytest.mark.parametrize(("name", "value"), [("as_of", "2024-02-30"), ("as_of", "today"), ("as_of", "20240101"), ("suppress_below", 1)])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("as_of", "2024-02-30"), ("as_of", "today"), ("as_of", "20240101"), ("suppress_below", 1)],
+)
 def test_a_wrong_parameter_is_told(name: str, value: Any) -> None:
     with pytest.raises(ValueError, match=name.replace("_", "-")):
         Params(**{name: value})

@@ -1,7 +1,8 @@
-"""The residents feed from raw files to published tables, against the oracle: a first run, later and late deliveries, and a new key.
+"""The residents feed from raw files to published tables, against the oracle: a first run, later and
+late deliveries, and a new key.
 
-Records of the later deliveries carry sentinels in every field, in records that do not parse and in files that are refused;
-then every file under the warehouse is searched for them, Parquet decoded.
+Records of the later deliveries carry sentinels in every field, in records that do not parse and in
+files that are refused; then every file under the warehouse is searched for them, Parquet decoded.
 """
 
 from __future__ import annotations
@@ -40,10 +41,15 @@ ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = ROOT / "samples" / "residents"
 KEYS = {"k1": "the-first-key-of-the-tests-0123456789", "k2": "another-key-of-the-tests-9876543210"}
 SENTINEL = "sentinel"
-GOLD = ("gold.residents_history_internal", "gold.residents_by_authority_internal", "gold.residents_by_authority", "gold.residents_moves")
+GOLD = (
+    "gold.residents_history_internal",
+    "gold.residents_by_authority_internal",
+    "gold.residents_by_authority",
+    "gold.residents_moves",
+)
 
 
-# --- raw files -------------------------------------------------------------------------------------
+# --- raw files -----------------------------------------------------------------------------------
 
 
 def user(email: str, postcode: str | None = None, **more: Any) -> dict[str, Any]:
@@ -61,14 +67,23 @@ SENTINELS = [
 ]  # fmt: skip
 
 
-def put(raw: Path, path: str, records: list[dict[str, Any]], tail: str = "", indent: int | None = None) -> None:
+def put(
+    raw: Path, path: str, records: list[dict[str, Any]], tail: str = "", indent: int | None = None
+) -> None:
     file = raw / "residents" / "users" / path
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text("\n".join(json.dumps(record, indent=indent, ensure_ascii=False) for record in records) + "\n" + tail, encoding="utf-8")
+    file.write_text(
+        "\n".join(json.dumps(record, indent=indent, ensure_ascii=False) for record in records)
+        + "\n"
+        + tail,
+        encoding="utf-8",
+    )
 
 
 def put_later_deliveries(raw: Path) -> None:
-    """Moves, a person who leaves, one who comes back to the old state, a conflict; and, late, an older delivery."""
+    """Moves, a person who leaves, one who comes back to the old state, a conflict; and, late, an
+    older delivery.
+    """
     now = oracle.people(raw / "residents")
     homes = Counter(own[-1].authority for own in now.values() if own[-1].authority)
     (old, _), (new, _) = homes.most_common(2)
@@ -76,15 +91,25 @@ def put_later_deliveries(raw: Path) -> None:
     target = next(own[-1].state.place for _, own in sorted(now.items()) if own[-1].authority == new)
     moved = [user(address.upper(), target, sex="F") for address in movers[:14]]
     stays = sorted(address for address, own in now.items() if own[-1].authority == new)
-    left, claimed = user(stays[0], deleted=True), [user(stays[1], target, givenName="Ann"), user(stays[1], target, givenName="Bea")]
+    left, claimed = (
+        user(stays[0], deleted=True),
+        [user(stays[1], target, givenName="Ann"), user(stays[1], target, givenName="Bea")],
+    )
     put(raw, "delivery=2024-09-01/moves.json", [*moved, left, *claimed, *SENTINELS], indent=2)
-    late = [user(address, target, sex="F") for address in movers[5:8]] + [user(movers[20], target, asOf="2023-12-24")]
-    put(raw, "delivery=2024-03-01/late.json", late, tail='{"email": "sentinel.broken@example.org", "givenName": \n')
+    late = [user(address, target, sex="F") for address in movers[5:8]] + [
+        user(movers[20], target, asOf="2023-12-24")
+    ]
+    put(
+        raw,
+        "delivery=2024-03-01/late.json",
+        late,
+        tail='{"email": "sentinel.broken@example.org", "givenName": \n',
+    )
     put(raw, "refused_fields.json", [{"sentinel.key@example.org": "Sentinelvalue"}])
     put(raw, "refused_end.json", [], tail='[{"email": "sentinel.cut@example.org"')
 
 
-# --- running ---------------------------------------------------------------------------------------
+# --- running -------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -120,7 +145,9 @@ class Town:
     def rows(self, publication: Publication, table: str) -> list[dict[str, Any]]:
         state = publication.state(table)
         assert state is not None
-        found = read_arrow(self.warehouse, table, state.version, list(load_contract(table).business_columns)).to_pylist()
+        found = read_arrow(
+            self.warehouse, table, state.version, list(load_contract(table).business_columns)
+        ).to_pylist()
         return sorted(found, key=repr)
 
 
@@ -148,28 +175,57 @@ def story(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Stor
         town.run("k2")
     second = town.run("k1")
     rotated = town.run("k2", full=True)
-    return Story(town, first, expected_first, refused.value, second, rotated, oracle.people(town.raw / "residents"))
+    return Story(
+        town,
+        first,
+        expected_first,
+        refused.value,
+        second,
+        rotated,
+        oracle.people(town.raw / "residents"),
+    )
 
 
 def people_of(story: Story, publication: Publication) -> dict[str, list[tuple[Any, ...]]]:
     """silver.residents_people as the oracle tells it, by pseudonym."""
     found: dict[str, list[tuple[Any, ...]]] = {}
-    for row in sorted(story.town.rows(publication, "silver.residents_people"), key=lambda row: row["valid_from"]):
-        named = ("valid_from", "valid_to", "is_resident", "sex", "birth_year", "authority_code", "unplaced")
+    for row in sorted(
+        story.town.rows(publication, "silver.residents_people"), key=lambda row: row["valid_from"]
+    ):
+        named = (
+            "valid_from",
+            "valid_to",
+            "is_resident",
+            "sex",
+            "birth_year",
+            "authority_code",
+            "unplaced",
+        )
         found.setdefault(row["person_token"], []).append(tuple(row[name] for name in named))
     return found
 
 
-def told_by(expected: dict[str, list[oracle.Period]], key_id: str) -> dict[str, list[tuple[Any, ...]]]:
+def told_by(
+    expected: dict[str, list[oracle.Period]], key_id: str
+) -> dict[str, list[tuple[Any, ...]]]:
     return {
         oracle.pseudonym(KEYS[key_id], key_id, "person_token", address): [
-            (p.start, p.end, p.state.is_resident, p.state.sex, p.state.birth_year, p.authority, p.unplaced) for p in own
+            (
+                p.start,
+                p.end,
+                p.state.is_resident,
+                p.state.sex,
+                p.state.birth_year,
+                p.authority,
+                p.unplaced,
+            )
+            for p in own
         ]
         for address, own in expected.items()
     }
 
 
-# --- against the oracle ----------------------------------------------------------------------------
+# --- against the oracle --------------------------------------------------------------------------
 
 
 def test_histories_are_those_of_the_independent_program_after_each_run(story: Story) -> None:
@@ -181,17 +237,29 @@ def test_histories_are_those_of_the_independent_program_after_each_run(story: St
 
 @pytest.mark.parametrize("run", ["first", "second"])
 def test_people_by_authority_are_those_of_the_independent_program(story: Story, run: str) -> None:
-    publication, histories = (story.first, story.expected_first) if run == "first" else (story.second, story.expected)
+    publication, histories = (
+        (story.first, story.expected_first) if run == "first" else (story.second, story.expected)
+    )
     day = dt.date(2024, 7, 1) if run == "first" else dt.date(2024, 9, 1)
     rows = story.town.rows(publication, "gold.residents_by_authority_internal")
     expected = oracle.by_authority(histories, day)
     figures = [name for name in rows[0] if name.startswith("people")]
-    assert {row["authority_code"]: {name: row[name] for name in figures if row[name]} for row in rows} == expected
+    assert {
+        row["authority_code"]: {name: row[name] for name in figures if row[name]} for row in rows
+    } == expected
     assert {row["as_of_date"] for row in rows} == {day}
-    assert sum(row["people"] for row in rows) == len(oracle.held(histories, day)) == (597 if run == "first" else 599)
+    assert (
+        sum(row["people"] for row in rows)
+        == len(oracle.held(histories, day))
+        == (597 if run == "first" else 599)
+    )
     names = json.loads((SAMPLES / "authorities" / "local_authority_names.json").read_text())
-    assert {row["authority_code"]: row["authority_name"] for row in rows} == {code: names.get(code) for code in expected}
-    assert {code for code in expected if code not in names and code.startswith("E0")} == {"E07000169"}, "merged since 2014, and not lost"
+    assert {row["authority_code"]: row["authority_name"] for row in rows} == {
+        code: names.get(code) for code in expected
+    }
+    assert {code for code in expected if code not in names and code.startswith("E0")} == {
+        "E07000169"
+    }, "merged since 2014, and not lost"
 
 
 def test_groups_of_people_without_an_authority_are_named(story: Story) -> None:
@@ -211,7 +279,10 @@ def test_groups_of_people_without_an_authority_are_named(story: Story) -> None:
 
 def test_the_published_figures_are_true_and_none_is_small(story: Story) -> None:
     for publication in (story.first, story.second):
-        true = {row["authority_code"]: row for row in story.town.rows(publication, "gold.residents_by_authority_internal")}
+        true = {
+            row["authority_code"]: row
+            for row in story.town.rows(publication, "gold.residents_by_authority_internal")
+        }
         rows = story.town.rows(publication, "gold.residents_by_authority")
         assert {row["authority_code"] for row in rows} == set(true)
         shown = [
@@ -230,27 +301,49 @@ def test_people_as_of_any_date_are_one_line_of_sql(story: Story) -> None:
     state = story.second.state("gold.residents_history_internal")
     assert state is not None
     history = read_arrow(story.town.warehouse, state.table, state.version)
-    for day in ("2023-12-23", "2023-12-24", "2024-03-01", "2024-06-30", "2024-07-01", "2024-08-31", "2024-09-01", "2030-01-01"):
+    for day in (
+        "2023-12-23",
+        "2023-12-24",
+        "2024-03-01",
+        "2024-06-30",
+        "2024-07-01",
+        "2024-08-31",
+        "2024-09-01",
+        "2030-01-01",
+    ):
         holds = f"valid_from <= DATE '{day}' AND DATE '{day}' < valid_to"
-        line = f"SELECT authority_code, sum(people)::int FROM history WHERE {holds} GROUP BY authority_code"
-        expected = Counter(p.authority or p.unplaced for p in oracle.held(story.expected, dt.date.fromisoformat(day)))
+        line = (
+            f"SELECT authority_code, sum(people)::int FROM history WHERE {holds} GROUP BY "
+            "authority_code"
+        )
+        expected = Counter(
+            p.authority or p.unplaced
+            for p in oracle.held(story.expected, dt.date.fromisoformat(day))
+        )
         with duckdb.connect() as connection:
             connection.register("history", history)
             assert dict(connection.sql(line).fetchall()) == expected, day
 
 
 def test_moves_are_those_of_the_independent_program(story: Story) -> None:
-    assert oracle.moves(story.expected_first) == {} == {str(r): r for r in story.town.rows(story.first, "gold.residents_moves")}
+    assert (
+        oracle.moves(story.expected_first)
+        == {}
+        == {str(r): r for r in story.town.rows(story.first, "gold.residents_moves")}
+    )
     expected = oracle.moves(story.expected)
     rows = story.town.rows(story.second, "gold.residents_moves")
-    found = {(row["from_authority_code"], row["to_authority_code"]): (row["moves"], row["people"]) for row in rows}
+    found = {
+        (row["from_authority_code"], row["to_authority_code"]): (row["moves"], row["people"])
+        for row in rows
+    }
     assert max(people for _, people in expected.values()) >= 10
     assert set(found) == set(expected)
     assert all(found[pair] in (expected[pair], (None, None)) for pair in found)
     assert all(found[pair] == (None, None) for pair, (_, people) in expected.items() if people < 10)
 
 
-# --- conflicts, keys -------------------------------------------------------------------------------
+# --- conflicts, keys -----------------------------------------------------------------------------
 
 
 def test_each_gate_accounts_for_every_record_and_conflicts_are_told(story: Story) -> None:
@@ -276,7 +369,7 @@ def test_a_new_key_with_full_replaces_every_pseudonym_and_changes_no_figure(stor
         assert label not in repr(rows), state.table
 
 
-# --- privacy ---------------------------------------------------------------------------------------
+# --- privacy -------------------------------------------------------------------------------------
 
 
 def searched_files(root: Path) -> Iterator[tuple[Path, str]]:
@@ -289,13 +382,29 @@ def searched_files(root: Path) -> Iterator[tuple[Path, str]]:
 
 
 def identifiers(raw: Path) -> list[str]:
-    """What must be nowhere: sentinels, and the addresses, dates of birth and full postcodes of all people."""
+    """What must be nowhere: sentinels, and the addresses, dates of birth and full postcodes of all
+    people.
+    """
     said = oracle.statements(raw / "residents" / "users")
     states = [state for own in said.values() for _, state in own if state.is_resident]
     born = {str(state.identity[2]) for state in states if state.identity[2]}
-    # With a digit: "not known" is what people write for a postcode, and what contracts say of much else.
-    places = {place for state in states if " " in (place := str(state.place).lower()) and any(map(str.isdigit, place))}
-    return [SENTINEL, "example.co", "example.org", "1971-11-13", *said, *born, *places, *KEYS.values()]
+    # With a digit: "not known" is what people write for a postcode, and what contracts say of much
+    # else.
+    places = {
+        place
+        for state in states
+        if " " in (place := str(state.place).lower()) and any(map(str.isdigit, place))
+    }
+    return [
+        SENTINEL,
+        "example.co",
+        "example.org",
+        "1971-11-13",
+        *said,
+        *born,
+        *places,
+        *KEYS.values(),
+    ]
 
 
 def test_no_file_under_the_warehouse_holds_a_raw_identifier(story: Story) -> None:
@@ -326,20 +435,46 @@ def test_spark_event_logs_hold_no_raw_identifier_and_no_key(tmp_path: Path) -> N
     put(tmp_path / "raw", "delivery=2024-09-01/users.json", SENTINELS, indent=2)
     shutil.copytree(SAMPLES / "postcodes", tmp_path / "raw" / "residents" / "postcodes")
     (tmp_path / "events").mkdir()
-    logged = f"--conf spark.eventLog.enabled=true --conf spark.eventLog.dir={(tmp_path / 'events').as_uri()}"
+    logged = (
+        "--conf spark.eventLog.enabled=true --conf "
+        f"spark.eventLog.dir={(tmp_path / 'events').as_uri()}"
+    )
     # Spark 4 compresses event logs by a codec that Python lacks.
     settings = f"{logged} --conf spark.eventLog.compress=false pyspark-shell"
-    mine = {protect.KEY: KEYS["k1"], protect.KEY_ID: "k1", "PYSPARK_SUBMIT_ARGS": settings, "TMPDIR": str(tmp_path / "events")}
+    mine = {
+        protect.KEY: KEYS["k1"],
+        protect.KEY_ID: "k1",
+        "PYSPARK_SUBMIT_ARGS": settings,
+        "TMPDIR": str(tmp_path / "events"),
+    }
     environment = {k: v for k, v in os.environ.items() if k != "STRATA_PROJECT"} | mine
     command = "import sys; from strata.cli import main; sys.exit(main(sys.argv[1:]))"
-    arguments = ["run", "residents", "--raw", str(tmp_path / "raw"), "--warehouse", str(tmp_path / "warehouse"), "--layer", "bronze"]
+    arguments = [
+        "run",
+        "residents",
+        "--raw",
+        str(tmp_path / "raw"),
+        "--warehouse",
+        str(tmp_path / "warehouse"),
+        "--layer",
+        "bronze",
+    ]
     told = subprocess.run(
-        [sys.executable, "-c", command, *arguments], env=environment, cwd=ROOT, text=True, capture_output=True, timeout=900
+        [sys.executable, "-c", command, *arguments],
+        env=environment,
+        cwd=ROOT,
+        text=True,
+        capture_output=True,
+        timeout=900,
     )
     assert told.returncode == 0, told.stderr
     assert len(ledger.read(Warehouse(str(tmp_path / "warehouse")), "residents")) == 1
     events = list(searched_files(tmp_path / "events"))
     assert any("sparklistenersqlexecutionstart" in text for _, text in events)
-    found = [str(path) for path, text in events if any(word in text for word in ("example.org", "sentinelgiven", KEYS["k1"]))]
+    found = [
+        str(path)
+        for path, text in events
+        if any(word in text for word in ("example.org", "sentinelgiven", KEYS["k1"]))
+    ]
     assert found == []
     assert SENTINEL not in (told.stdout + told.stderr).lower()

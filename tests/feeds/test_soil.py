@@ -1,4 +1,6 @@
-"""The soil feed: what each rule does to made-up rows, and the shipped samples against an independent program."""
+"""The soil feed: what each rule does to made-up rows, and the shipped samples against an
+independent program.
+"""
 
 from __future__ import annotations
 
@@ -40,13 +42,18 @@ BOUNDARIES = SAMPLES / "soil" / "boundaries" / "natural_earth_10m_europe.geojson
 ENGINE_ONLY = ("_run_id", "_ingested_at")
 
 
-# --- frames ----------------------------------------------------------------------------------------
+# --- frames --------------------------------------------------------------------------------------
 
 
-def bronze(spark: SparkSession, table: str, *rows: dict[str, Any], source: str = "points") -> DataFrame:
+def bronze(
+    spark: SparkSession, table: str, *rows: dict[str, Any], source: str = "points"
+) -> DataFrame:
     """Bronze rows as told, the rest null; numbered from 1 in a file of their own."""
     fields = tuple(field for field in load_contract(table).fields if field.name not in ENGINE_ONLY)
-    full = [{"source": source, "_file_sha256": "f", "_record_number": n} | row for n, row in enumerate(rows, 1)]
+    full = [
+        {"source": source, "_file_sha256": "f", "_record_number": n} | row
+        for n, row in enumerate(rows, 1)
+    ]
     schema = struct_type(fields, enforce_required=False)
     return local_frame(spark, ([row.get(field.name) for field in fields] for row in full), schema)
 
@@ -56,7 +63,9 @@ def samples(spark: SparkSession, *rows: dict[str, Any], source: str = "points") 
 
 
 def described(spark: SparkSession, *rows: dict[str, Any], source: str = "points") -> DataFrame:
-    return bronze(spark, "bronze.soil_sites", *[{"_file_sha256": "s"} | row for row in rows], source=source)
+    return bronze(
+        spark, "bronze.soil_sites", *[{"_file_sha256": "s"} | row for row in rows], source=source
+    )
 
 
 def sites_of(spark: SparkSession, *rows: dict[str, Any], source: str = "points") -> DataFrame:
@@ -70,7 +79,11 @@ def boundaries(spark: SparkSession, *rows: dict[str, Any]) -> DataFrame:
 def point_sites(spark: SparkSession, points: dict[str, tuple[float, float]]) -> DataFrame:
     """silver.soil_sites with nothing but positions."""
     rows = [(name, lon, lat, "f", n) for n, (name, (lon, lat)) in enumerate(points.items(), 1)]
-    return spark.createDataFrame(rows, "site_id string, lon_deg double, lat_deg double, _file_sha256 string, _record_number bigint")
+    return spark.createDataFrame(
+        rows,
+        "site_id string, lon_deg double, lat_deg double, _file_sha256 string, _record_number "
+        "bigint",
+    )
 
 
 def judge(frame: DataFrame, table: str) -> DataFrame:
@@ -86,21 +99,28 @@ def accepted(frame: DataFrame, table: str) -> DataFrame:
 
 def outcomes(frame: DataFrame) -> dict[Any, str | list[str] | None]:
     """What becomes of each record by its number: its fold, its reasons, or None."""
-    return {row["_record_number"]: row["_fold"] or sorted(row["_reasons"]) or None for row in frame.collect()}
+    return {
+        row["_record_number"]: row["_fold"] or sorted(row["_reasons"]) or None
+        for row in frame.collect()
+    }
 
 
 def business(frame: DataFrame, table: str) -> list[tuple[Any, ...]]:
     """The rows without what tells where they came from, in an order of their own."""
     rows = frame.select(*load_contract(table).business_columns).collect()
-    return sorted((tuple(bytes(v) if isinstance(v, bytearray) else v for v in row) for row in rows), key=repr)
+    return sorted(
+        (tuple(bytes(v) if isinstance(v, bytearray) else v for v in row) for row in rows), key=repr
+    )
 
 
-# --- the shipped samples ---------------------------------------------------------------------------
+# --- the shipped samples -------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Shipped:
-    """Every table of the feed from the shipped samples, kept on disk; `flagged` with folds and reasons."""
+    """Every table of the feed from the shipped samples, kept on disk; `flagged` with folds and
+    reasons.
+    """
 
     bronze: dict[str, DataFrame]
     flagged: dict[str, DataFrame]
@@ -115,7 +135,12 @@ def read_bronze(spark: SparkSession, raw: Path) -> dict[str, DataFrame]:
         for file in list_raw(str(raw), "soil", source.name)[0]
     ]
     return {
-        table: bronze_frame(spark, [seen for seen in looks if seen.table == table], layouts, load_contract(table).columns)
+        table: bronze_frame(
+            spark,
+            [seen for seen in looks if seen.table == table],
+            layouts,
+            load_contract(table).columns,
+        )
         for table in ("bronze.soil_sites", "bronze.soil_samples", "bronze.soil_boundaries")
     }
 
@@ -149,13 +174,18 @@ def facts() -> dict[str, Any]:
 
 def counts(frame: DataFrame) -> dict[str | None, int]:
     """Rows by what became of them."""
-    label = F.coalesce(F.col("_fold"), F.when(F.size("_reasons") > 0, F.concat_ws("; ", F.array_sort("_reasons"))))
+    label = F.coalesce(
+        F.col("_fold"), F.when(F.size("_reasons") > 0, F.concat_ws("; ", F.array_sort("_reasons")))
+    )
     return {row[0]: row["count"] for row in frame.groupBy(label).count().collect()}
 
 
 @pytest.mark.spark
 def test_each_record_of_the_samples_is_accounted_for(shipped: Shipped) -> None:
-    assert counts(shipped.flagged["silver.soil_sites"]) == {None: 690, "same site as another record": 1017}
+    assert counts(shipped.flagged["silver.soil_sites"]) == {
+        None: 690,
+        "same site as another record": 1017,
+    }
     measured = shipped.flagged["silver.soil_measurements"]
     assert counts(measured) == {None: 2712, "no soil property measured": 138}
     assert measured.agg(F.sum("_rows")).first()[0] == 1526  # type: ignore[index]
@@ -165,8 +195,17 @@ def test_each_record_of_the_samples_is_accounted_for(shipped: Shipped) -> None:
 
 @pytest.mark.spark
 def test_litter_and_layers_without_thickness_are_rejected_by_the_gate(shipped: Shipped) -> None:
-    judged = judge(shipped.flagged["silver.soil_measurements"].where("_fold is null"), "silver.soil_measurements")
-    rejected = judged.where(judging.is_rejected()).select(F.explode("_reasons").alias("reason")).groupBy("reason").count().collect()
+    judged = judge(
+        shipped.flagged["silver.soil_measurements"].where("_fold is null"),
+        "silver.soil_measurements",
+    )
+    rejected = (
+        judged.where(judging.is_rejected())
+        .select(F.explode("_reasons").alias("reason"))
+        .groupBy("reason")
+        .count()
+        .collect()
+    )
     assert {row["reason"]: row["count"] for row in rejected} == {
         "upper_depth_cm must be in [0, 5000]": 7,
         "lower_depth_cm must be greater than upper_depth_cm": 4,
@@ -180,17 +219,31 @@ def test_positions_and_ids_are_those_of_pyproj(shipped: Shipped, facts: dict[str
 
 
 @pytest.mark.spark
-def test_each_site_has_the_country_that_brute_force_finds(shipped: Shipped, facts: dict[str, Any]) -> None:
+def test_each_site_has_the_country_that_brute_force_finds(
+    shipped: Shipped, facts: dict[str, Any]
+) -> None:
     rows = shipped.tables["silver.soil_site_countries"].collect()
-    assert {r["site_id"]: (r["country_name"], r["rule"]) for r in rows} == {s: f[:2] for s, f in facts["found"].items()}
+    assert {r["site_id"]: (r["country_name"], r["rule"]) for r in rows} == {
+        s: f[:2] for s, f in facts["found"].items()
+    }
     distances = {r["site_id"]: r["coast_distance_m"] for r in rows if r["rule"] == "coast"}
-    assert distances == pytest.approx({s: f.distance_m for s, f in facts["found"].items() if f.rule == "coast"}, abs=0.01)
+    assert distances == pytest.approx(
+        {s: f.distance_m for s, f in facts["found"].items() if f.rule == "coast"}, abs=0.01
+    )
     assert distances.keys() == {"isis:FI5", "isis:NO1"}
 
 
 @pytest.mark.spark
 @pytest.mark.parametrize(
-    ("asked", "seed", "depth"), [(30, 7, "all"), (1, 7, "all"), (10, 42, "all"), (1000, 7, "all"), (10, 7, "0-30"), (5, -1, "0-30")]
+    ("asked", "seed", "depth"),
+    [
+        (30, 7, "all"),
+        (1, 7, "all"),
+        (10, 42, "all"),
+        (1000, 7, "all"),
+        (10, 7, "0-30"),
+        (5, -1, "0-30"),
+    ],
 )
 def test_statistics_are_those_of_the_independent_program(
     shipped: Shipped, facts: dict[str, Any], asked: int, seed: int, depth: str
@@ -203,15 +256,20 @@ def test_statistics_are_those_of_the_independent_program(
     assert by_name.keys() == expected.keys()
     for name, figures in expected.items():
         found = {key: by_name[name][key] for key in figures}
-        assert found == {k: v if v is None else pytest.approx(v, rel=1e-12, abs=1e-14) for k, v in figures.items()}, name
-    assert {(r["method"], r["n_asked"], r["seed"], r["sampling_unit"], r["depth_rule"]) for r in rows} == {
-        ("random", asked, seed, "site", depth)
-    }
+        assert found == {
+            k: v if v is None else pytest.approx(v, rel=1e-12, abs=1e-14)
+            for k, v in figures.items()
+        }, name
+    assert {
+        (r["method"], r["n_asked"], r["seed"], r["sampling_unit"], r["depth_rule"]) for r in rows
+    } == {("random", asked, seed, "site", depth)}
 
 
 def stats_of(shipped: Shipped, params: Params) -> DataFrame:
     tables = shipped.tables
-    return soil_country_stats(tables["silver.soil_site_countries"], tables["silver.soil_measurements"], params=params)
+    return soil_country_stats(
+        tables["silver.soil_site_countries"], tables["silver.soil_measurements"], params=params
+    )
 
 
 @pytest.mark.spark
@@ -220,11 +278,18 @@ def test_statistics_pass_their_gate_and_count_every_site(shipped: Shipped) -> No
     rows = judge(frame, "gold.soil_country_stats").where(judging.is_accepted()).collect()
     assert sum(row["_rows"] for row in rows) == 690
     denmark = next(row for row in rows if row["country_code"] == "DK")
-    assert (denmark["_rows"], denmark["n_available"], denmark["soc_mean_pct"], denmark["clay_mean_fraction"]) == (3, 0, None, None)
+    assert (
+        denmark["_rows"],
+        denmark["n_available"],
+        denmark["soc_mean_pct"],
+        denmark["clay_mean_fraction"],
+    ) == (3, 0, None, None)
 
 
 @pytest.mark.spark
-def test_nothing_depends_on_partitions_order_or_repeats(spark: SparkSession, shipped: Shipped) -> None:
+def test_nothing_depends_on_partitions_order_or_repeats(
+    spark: SparkSession, shipped: Shipped
+) -> None:
     """Every record twice, the copies in another file, shuffled over other partitions."""
 
     def shuffled(frame: DataFrame) -> DataFrame:
@@ -238,18 +303,30 @@ def test_nothing_depends_on_partitions_order_or_repeats(spark: SparkSession, shi
     raw = {name: shuffled(frame) for name, frame in shipped.bronze.items()}
     tables = dict(raw)
     for table in soil.TABLES[:4]:
-        tables[table.name] = accepted(table.transform(*[tables[name] for name in table.inputs]), table.name).repartition(3).cache()
-        assert business(tables[table.name], table.name) == business(shipped.tables[table.name], table.name), table.name
+        tables[table.name] = (
+            accepted(table.transform(*[tables[name] for name in table.inputs]), table.name)
+            .repartition(3)
+            .cache()
+        )
+        assert business(tables[table.name], table.name) == business(
+            shipped.tables[table.name], table.name
+        ), table.name
     for params in (Params(), Params(samples=10, depth="0-30")):
-        found = soil_country_stats(tables["silver.soil_site_countries"], tables["silver.soil_measurements"], params=params)
+        found = soil_country_stats(
+            tables["silver.soil_site_countries"], tables["silver.soil_measurements"], params=params
+        )
         # Equal to the last bit: repr tells doubles apart that print alike.
-        assert business(found, "gold.soil_country_stats") == business(stats_of(shipped, params), "gold.soil_country_stats")
+        assert business(found, "gold.soil_country_stats") == business(
+            stats_of(shipped, params), "gold.soil_country_stats"
+        )
     for table in soil.TABLES[:4]:
         tables[table.name].unpersist()
 
 
 @pytest.mark.spark
-def test_a_group_alone_gives_what_the_whole_gives_of_it(spark: SparkSession, shipped: Shipped) -> None:
+def test_a_group_alone_gives_what_the_whole_gives_of_it(
+    spark: SparkSession, shipped: Shipped
+) -> None:
     ids = ["isis:NL33", "isis:NO1", "isis:XX", "at:14.4580930,52.3913506"]
     chosen = spark.createDataFrame([(site,) for site in ids], "site_id string")
     for table in (t for t in soil.TABLES if t.group == ("site_id",)):
@@ -257,12 +334,16 @@ def test_a_group_alone_gives_what_the_whole_gives_of_it(spark: SparkSession, shi
         part = table.transform(*inputs)
         whole = shipped.flagged[table.name].join(chosen, "site_id", "left_semi")
         columns = sorted(whole.columns)
-        assert sorted(map(repr, part.select(*columns).collect())) == sorted(map(repr, whole.select(*columns).collect())), table.name
+        assert sorted(map(repr, part.select(*columns).collect())) == sorted(
+            map(repr, whole.select(*columns).collect())
+        ), table.name
         assert part.count() >= 2
 
 
 def restricted(frame: DataFrame, chosen: DataFrame) -> DataFrame:
-    """As the engine restricts an input: by its own group columns, or by those that `add_group` adds."""
+    """As the engine restricts an input: by its own group columns, or by those that `add_group`
+    adds.
+    """
     if "site_id" in frame.columns:
         return frame.join(chosen, "site_id", "left_semi").select(*frame.columns)
     if "source_site_id" in frame.columns:
@@ -270,7 +351,7 @@ def restricted(frame: DataFrame, chosen: DataFrame) -> DataFrame:
     return frame
 
 
-# --- sites -----------------------------------------------------------------------------------------
+# --- sites ---------------------------------------------------------------------------------------
 
 AT = {"lon": "5.5", "lat": "50.5"}
 POSITION_CASES: list[tuple[dict[str, Any], str | list[str] | None]] = [
@@ -286,9 +367,18 @@ POSITION_CASES: list[tuple[dict[str, Any], str | list[str] | None]] = [
     ({"lon": "5.1", "lat": "1d"}, ["the latitude or northing must be a plain decimal number"]),
     ({"x": "463123", "y": "5804704"}, ["x and y need an EPSG code"]),
     ({"x": "463123", "y": "5804704", "epsg": "UTM33"}, ["x and y need an EPSG code"]),
-    ({"x": "463123", "y": "5804704", "epsg": "99999"}, ["the EPSG code must be of a projected or geographic system"]),
-    ({"x": "9", "y": "50", "epsg": "5773"}, ["the EPSG code must be of a projected or geographic system"]),
-    ({"x": "9", "y": "50", "epsg": "4979"}, ["the EPSG code must be of a projected or geographic system"]),
+    (
+        {"x": "463123", "y": "5804704", "epsg": "99999"},
+        ["the EPSG code must be of a projected or geographic system"],
+    ),
+    (
+        {"x": "9", "y": "50", "epsg": "5773"},
+        ["the EPSG code must be of a projected or geographic system"],
+    ),
+    (
+        {"x": "9", "y": "50", "epsg": "4979"},
+        ["the EPSG code must be of a projected or geographic system"],
+    ),
     ({"x": "1e9", "y": "0", "epsg": "25833"}, ["the position must lie in its system's area"]),
     ({"x": "1e8", "y": "1e8", "epsg": "3035"}, ["the position must lie in its system's area"]),
     ({"lon": "0", "lat": "0.0"}, ["the position (0, 0) stands for a missing one"]),
@@ -304,30 +394,50 @@ def test_positions(spark: SparkSession) -> None:
 
 @pytest.mark.spark
 def test_what_the_gate_says_of_positions(spark: SparkSession) -> None:
-    rows = [{"lon": "180.5", "lat": "1"}, {"lon": "1", "lat": "-90.5", "source_site_id": "A"}, {}, {"lon": "180", "lat": "90"}]
+    rows = [
+        {"lon": "180.5", "lat": "1"},
+        {"lon": "1", "lat": "-90.5", "source_site_id": "A"},
+        {},
+        {"lon": "180", "lat": "90"},
+    ]
     judged = judge(sites_of(spark, *rows), "silver.soil_sites")
     told = {r["_record_number"]: set(r["_reasons"]) for r in judged.collect()}
     assert "lon_deg must be in [-180, 180]" in told[1]
     assert told[2] == {"lat_deg must be in [-90, 90]"}
-    assert {"a site must have an id or a position", "a site must have a longitude", "a site must have a latitude"} <= told[3]
+    assert {
+        "a site must have an id or a position",
+        "a site must have a longitude",
+        "a site must have a latitude",
+    } <= told[3]
     assert told[4] == set()
 
 
 @pytest.mark.spark
 @pytest.mark.parametrize("epsg", ["25833", "32633", "3035", "3857", "2154", "4258"])
 def test_projected_positions_are_those_of_pyproj(spark: SparkSession, epsg: str) -> None:
-    """Longitude first, whatever order of axes the system names, to a tenth of a millimetre or so."""
+    """Longitude first, whatever order of axes the system names, to a tenth of a millimetre or
+    so."""
     from_wgs84 = oracle.pyproj.Transformer.from_crs("EPSG:4326", f"EPSG:{epsg}", always_xy=True)
     places = [(13.9 + n / 7, 48.1 + n / 3) for n in range(12)]
-    told = [dict(zip("xy", map(repr, from_wgs84.transform(*place)), strict=True)) | {"epsg": epsg} for place in places]
-    rows = sorted(sites_of(spark, *told).select("_record_number", "lon_deg", "lat_deg", "epsg").collect())
-    assert [(r["lon_deg"], r["lat_deg"]) for r in rows] == [pytest.approx(place, abs=6e-8) for place in places]
+    told = [
+        dict(zip("xy", map(repr, from_wgs84.transform(*place)), strict=True)) | {"epsg": epsg}
+        for place in places
+    ]
+    rows = sorted(
+        sites_of(spark, *told).select("_record_number", "lon_deg", "lat_deg", "epsg").collect()
+    )
+    assert [(r["lon_deg"], r["lat_deg"]) for r in rows] == [
+        pytest.approx(place, abs=6e-8) for place in places
+    ]
     assert {r["epsg"] for r in rows} == {int(epsg)}
 
 
 @pytest.mark.spark
 def test_datum_shifts_are_within_metres_of_pyproj(spark: SparkSession) -> None:
-    told = [{"x": "400000", "y": "400000", "epsg": "27700"}, {"x": "3500000", "y": "5500000", "epsg": "31467"}]
+    told = [
+        {"x": "400000", "y": "400000", "epsg": "27700"},
+        {"x": "3500000", "y": "5500000", "epsg": "31467"},
+    ]
     rows = sorted(sites_of(spark, *told).select("_record_number", "lon_deg", "lat_deg").collect())
     for row, record in zip(rows, told, strict=True):
         lon, lat = oracle.to_wgs84(record["epsg"]).transform(float(record["x"]), float(record["y"]))
@@ -344,7 +454,10 @@ def test_a_site_without_an_id_is_its_position_to_seven_decimals(spark: SparkSess
         {"lon": "180.0", "lat": "7"},
         {"lon": "-0.00000001", "lat": "1"},
     ]
-    found = {r["_record_number"]: (r["site_id"], r["lon_deg"], r["_fold"]) for r in sites_of(spark, *rows).collect()}
+    found = {
+        r["_record_number"]: (r["site_id"], r["lon_deg"], r["_fold"])
+        for r in sites_of(spark, *rows).collect()
+    }
     assert found == {
         1: ("at:5.1234568,-50.1000000", 5.1234568, None),
         2: ("at:5.1234568,-50.1000000", 5.1234568, "same site as another record"),
@@ -357,18 +470,34 @@ def test_a_site_without_an_id_is_its_position_to_seven_decimals(spark: SparkSess
 
 
 @pytest.mark.spark
-def test_records_of_one_id_are_one_site_and_the_description_stands_for_it(spark: SparkSession) -> None:
-    told = described(spark, {"source_site_id": "A", **AT, "taxon_wrb": "Podzol", "sampled_on": "1985-??-??"})
-    rows = soil_sites(told, samples(spark, {"source_site_id": "A"}, {"source_site_id": " A ", **AT})).collect()
+def test_records_of_one_id_are_one_site_and_the_description_stands_for_it(
+    spark: SparkSession,
+) -> None:
+    told = described(
+        spark, {"source_site_id": "A", **AT, "taxon_wrb": "Podzol", "sampled_on": "1985-??-??"}
+    )
+    rows = soil_sites(
+        told, samples(spark, {"source_site_id": "A"}, {"source_site_id": " A ", **AT})
+    ).collect()
     [site] = [row for row in rows if row["_fold"] is None]
-    assert (site["site_id"], site["taxon_wrb"], site["sampled_on"], site["sampled_on_precision"]) == ("points:A", "Podzol", "1985", "year")
+    assert (
+        site["site_id"],
+        site["taxon_wrb"],
+        site["sampled_on"],
+        site["sampled_on_precision"],
+    ) == ("points:A", "Podzol", "1985", "year")
     assert sum(row["_fold"] == "same site as another record" for row in rows) == 2
 
 
 @pytest.mark.spark
 def test_ids_of_different_sources_are_different_sites(spark: SparkSession) -> None:
-    rows = sites_of(spark, {"source_site_id": "A", **AT}, {"source_site_id": "A", **AT, "source": "isis"}).collect()
-    assert {(row["site_id"], row["_fold"]) for row in rows} == {("points:A", None), ("isis:A", None)}
+    rows = sites_of(
+        spark, {"source_site_id": "A", **AT}, {"source_site_id": "A", **AT, "source": "isis"}
+    ).collect()
+    assert {(row["site_id"], row["_fold"]) for row in rows} == {
+        ("points:A", None),
+        ("isis:A", None),
+    }
 
 
 CONFLICT = "the records of its site tell different positions, and no order is stated"
@@ -376,22 +505,42 @@ CONFLICT = "the records of its site tell different positions, and no order is st
 
 @pytest.mark.spark
 def test_two_positions_of_one_id_are_a_conflict_of_all_its_records(spark: SparkSession) -> None:
-    told = [{"source_site_id": "A", **AT}, {"source_site_id": "A", "lon": "5.6", "lat": "50.5"}, {"source_site_id": "A"}, AT]
-    assert outcomes(sites_of(spark, *told)) == {1: [CONFLICT], 2: [CONFLICT], 3: [CONFLICT], 4: None}
+    told = [
+        {"source_site_id": "A", **AT},
+        {"source_site_id": "A", "lon": "5.6", "lat": "50.5"},
+        {"source_site_id": "A"},
+        AT,
+    ]
+    assert outcomes(sites_of(spark, *told)) == {
+        1: [CONFLICT],
+        2: [CONFLICT],
+        3: [CONFLICT],
+        4: None,
+    }
 
 
 @pytest.mark.spark
 def test_two_descriptions_of_one_site_are_a_conflict(spark: SparkSession) -> None:
-    told = described(spark, {"source_site_id": "A", **AT, "taxon_wrb": "Podzol"}, {"source_site_id": "A", **AT, "taxon_wrb": "Gleysol"})
+    told = described(
+        spark,
+        {"source_site_id": "A", **AT, "taxon_wrb": "Podzol"},
+        {"source_site_id": "A", **AT, "taxon_wrb": "Gleysol"},
+    )
     reason = ["the records of its site describe it differently, and no order is stated"]
     assert outcomes(soil_sites(told, samples(spark))) == {1: reason, 2: reason}
 
 
 @pytest.mark.spark
 def test_a_position_out_of_range_leaves_the_site_to_its_other_records(spark: SparkSession) -> None:
-    told = [{"source_site_id": "A", "lon": "5", "lat": "95"}, {"source_site_id": "A", **AT}, {"source_site_id": "A"}]
+    told = [
+        {"source_site_id": "A", "lon": "5", "lat": "95"},
+        {"source_site_id": "A", **AT},
+        {"source_site_id": "A"},
+    ]
     judged = judge(sites_of(spark, *told), "silver.soil_sites")
-    rejected = {r["_record_number"]: r["_reasons"] for r in judged.where(judging.is_rejected()).collect()}
+    rejected = {
+        r["_record_number"]: r["_reasons"] for r in judged.where(judging.is_rejected()).collect()
+    }
     assert rejected[1] == ["lat_deg must be in [-90, 90]"]
     assert outcomes(judged.where("_record_number > 1"))[2] is None
 
@@ -423,21 +572,33 @@ DATES = {
     "85": ("85", "unread"),
     " ": (None, None),
 }
-DAY_NUMBERS = {"-1562.0": "1965", "264": "1970", "0": "1970", "NA": "NA", "1e3": "1e3", "99999999999": "99999999999"}
+DAY_NUMBERS = {
+    "-1562.0": "1965",
+    "264": "1970",
+    "0": "1970",
+    "NA": "NA",
+    "1e3": "1e3",
+    "99999999999": "99999999999",
+}
 
 
 @pytest.mark.spark
 def test_dates_keep_the_precision_that_was_told(spark: SparkSession) -> None:
     dated = [{"source_site_id": f"D{n}", **AT, "sampled_on": text} for n, text in enumerate(DATES)]
-    numbered = [{"source_site_id": f"N{n}", **AT, "sampled_day_number": text} for n, text in enumerate(DAY_NUMBERS)]
+    numbered = [
+        {"source_site_id": f"N{n}", **AT, "sampled_day_number": text}
+        for n, text in enumerate(DAY_NUMBERS)
+    ]
     rows = soil_sites(described(spark, *dated, *numbered), samples(spark)).collect()
-    found = {row["source_site_id"]: (row["sampled_on"], row["sampled_on_precision"]) for row in rows}
+    found = {
+        row["source_site_id"]: (row["sampled_on"], row["sampled_on_precision"]) for row in rows
+    }
     assert [found[f"D{n}"] for n in range(len(DATES))] == list(DATES.values())
     assert [found[f"N{n}"][0] for n in range(len(DAY_NUMBERS))] == list(DAY_NUMBERS.values())
     assert found["N0"] == ("1965", "year")
 
 
-# --- measurements ----------------------------------------------------------------------------------
+# --- measurements --------------------------------------------------------------------------------
 
 SOC_1 = {"soc": "1.5", "soc_unit": "%"}
 DEPTH = {"upper_depth_cm": "0", "lower_depth_cm": "20.0"}
@@ -447,21 +608,33 @@ BAD_JSON = ["the property's JSON must be an object with a value"]
 
 # A record, and (property, value, unit) or outcome of each of its parts.
 MEASUREMENT_CASES: list[tuple[dict[str, Any], list[Any]]] = [
-    ({"soc": "314.0", "soc_unit": "g/kg", "clay": "14.3", "clay_unit": "%"}, [("soc", 31.4, "%"), ("clay", 14.3 / 100, "1")]),
+    (
+        {"soc": "314.0", "soc_unit": "g/kg", "clay": "14.3", "clay_unit": "%"},
+        [("soc", 31.4, "%"), ("clay", 14.3 / 100, "1")],
+    ),
     ({"soc": "0.0", "soc_unit": "%"}, [("soc", 0.0, "%")]),
     ({"clay": "5e+01", "clay_unit": "g/kg"}, [("clay", 0.05, "1")]),
     ({"soc": "", "clay": "NA", "soc_unit": "%", "clay_unit": "%"}, [UNMEASURED]),
     ({"soc_unit": "%", "upper_depth_cm": "-1"}, [UNMEASURED]),
     ({"soc": "NaN", "soc_unit": "%"}, [NOT_DECIMAL]),
-    ({"soc": "<0.5", "soc_unit": "%", "clay": "7", "clay_unit": "%"}, [NOT_DECIMAL, ("clay", 0.07, "1")]),
+    (
+        {"soc": "<0.5", "soc_unit": "%", "clay": "7", "clay_unit": "%"},
+        [NOT_DECIMAL, ("clay", 0.07, "1")],
+    ),
     ({"soc": "1", "soc_unit": "mg/g"}, [["the unit must be % or g/kg"]]),
     ({"soc": "1"}, [["the unit must be % or g/kg"]]),
     ({"clay": "101", "clay_unit": "%"}, [["a clay fraction must be at most 1"]]),
     ({**SOC_1, "upper_depth_cm": "5"}, [["both depths must be told, or neither; only one is"]]),
-    ({**SOC_1, "upper_depth_cm": "5", "lower_depth_cm": "x"}, [["depths must be plain decimal numbers"]]),
+    (
+        {**SOC_1, "upper_depth_cm": "5", "lower_depth_cm": "x"},
+        [["depths must be plain decimal numbers"]],
+    ),
     ({**SOC_1, "upper_depth_cm": "NA", "lower_depth_cm": ""}, [("soc", 1.5, "%")]),
     (
-        {"soc_json": '{"value": 0.49000000000000005, "method": "wet", "quality": null}', "soc_unit": "%"},
+        {
+            "soc_json": '{"value": 0.49000000000000005, "method": "wet", "quality": null}',
+            "soc_unit": "%",
+        },
         [("soc", 0.49000000000000005, "%")],
     ),
     ({"soc_json": '{"value": null, "method": "wet"}', "soc_unit": "%"}, [UNMEASURED]),
@@ -481,22 +654,33 @@ def with_own_sites(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def measure(spark: SparkSession, *rows: dict[str, Any]) -> DataFrame:
     told = samples(spark, *rows)
-    return soil_measurements(told, accepted(soil_sites(described(spark), told), "silver.soil_sites"))
+    return soil_measurements(
+        told, accepted(soil_sites(described(spark), told), "silver.soil_sites")
+    )
 
 
 @pytest.mark.spark
 def test_measurements(spark: SparkSession) -> None:
     frame = measure(spark, *with_own_sites([row for row, _ in MEASUREMENT_CASES])).collect()
     for number, (row, expected) in enumerate(MEASUREMENT_CASES, 1):
-        parts = sorted((part for part in frame if part["_record_number"] == number), key=lambda part: -part["_rows"])
-        found = [p["_fold"] or p["_reasons"] or (p["property"], p["value"], p["unit"]) for p in parts]
+        parts = sorted(
+            (part for part in frame if part["_record_number"] == number),
+            key=lambda part: -part["_rows"],
+        )
+        found = [
+            p["_fold"] or p["_reasons"] or (p["property"], p["value"], p["unit"]) for p in parts
+        ]
         assert found == expected, row
         assert [part["_rows"] for part in parts] == [1] + [0] * (len(parts) - 1)
 
 
 @pytest.mark.spark
 def test_what_is_told_of_a_measurement_is_kept(spark: SparkSession) -> None:
-    told = {"soc_json": '{"value": 2, "method": "dry", "quality": "A", "uncertainty": 0.1}', "soc_unit": "%", "source_sample_id": "12-3"}
+    told = {
+        "soc_json": '{"value": 2, "method": "dry", "quality": "A", "uncertainty": 0.1}',
+        "soc_unit": "%",
+        "source_sample_id": "12-3",
+    }
     [row] = measure(spark, AT | DEPTH | told | {"sampled_on": "1985-06-??"}).collect()
     assert {k: v for k, v in row.asDict().items() if not k.startswith("_") and k != "measurement_id"} == {
         "site_id": "at:5.5000000,50.5000000", "source": "points", "dataset": None, "source_sample_id": "12-3", "property": "soc",
@@ -508,15 +692,29 @@ def test_what_is_told_of_a_measurement_is_kept(spark: SparkSession) -> None:
 @pytest.mark.spark
 def test_a_measurement_has_the_date_of_its_site_where_it_tells_none(spark: SparkSession) -> None:
     site = {"source_site_id": "A", **AT, "sampled_day_number": "264"}
-    told = samples(spark, {"source_site_id": "A", **SOC_1}, {"source_site_id": "A", **SOC_1, "sampled_on": "2001"})
+    told = samples(
+        spark,
+        {"source_site_id": "A", **SOC_1},
+        {"source_site_id": "A", **SOC_1, "sampled_on": "2001"},
+    )
     sites = accepted(soil_sites(described(spark, site), told), "silver.soil_sites")
     rows = soil_measurements(told, sites).collect()
-    assert {r["_record_number"]: (r["sampled_on"], r["sampled_on_precision"]) for r in rows} == {1: ("1970", "year"), 2: ("2001", "year")}
+    assert {r["_record_number"]: (r["sampled_on"], r["sampled_on_precision"]) for r in rows} == {
+        1: ("1970", "year"),
+        2: ("2001", "year"),
+    }
 
 
 @pytest.mark.spark
 def test_a_measurement_waits_for_its_site(spark: SparkSession) -> None:
-    found = outcomes(measure(spark, {"source_site_id": "A", **SOC_1}, {"lon": "x", "lat": "1", **SOC_1}, {**AT, **SOC_1}))
+    found = outcomes(
+        measure(
+            spark,
+            {"source_site_id": "A", **SOC_1},
+            {"lon": "x", "lat": "1", **SOC_1},
+            {**AT, **SOC_1},
+        )
+    )
     waits = ["waits for its site, which silver.soil_sites lacks"]
     assert found == {1: waits, 2: waits, 3: None}
 
@@ -530,28 +728,46 @@ def test_equal_measurements_are_one_and_different_ones_are_replicates(spark: Spa
 
 
 @pytest.mark.spark
-def test_two_values_of_one_sample_are_a_conflict_unless_one_is_delivered_later(spark: SparkSession) -> None:
-    one, two = (AT | DEPTH | {"soc": value, "soc_unit": "%", "source_sample_id": "7"} for value in ("1", "2"))
+def test_two_values_of_one_sample_are_a_conflict_unless_one_is_delivered_later(
+    spark: SparkSession,
+) -> None:
+    one, two = (
+        AT | DEPTH | {"soc": value, "soc_unit": "%", "source_sample_id": "7"}
+        for value in ("1", "2")
+    )
     deeper = one | {"lower_depth_cm": "30"}
     conflict = ["the records of its sample tell different values, and no order is stated"]
     assert outcomes(measure(spark, one, two, deeper)) == {1: conflict, 2: conflict, 3: None}
     later = two | {"_delivery_date": dt.date(2024, 1, 1)}
-    assert outcomes(measure(spark, one, later, deeper)) == {1: "superseded by a later delivery", 2: None, 3: None}
+    assert outcomes(measure(spark, one, later, deeper)) == {
+        1: "superseded by a later delivery",
+        2: None,
+        3: None,
+    }
 
 
-# --- countries -------------------------------------------------------------------------------------
+# --- countries -----------------------------------------------------------------------------------
 
 
 def square(west: float, south: float, size: float = 1.0) -> str:
     east, north = west + size, south + size
-    return json.dumps({"type": "Polygon", "coordinates": [[[west, south], [east, south], [east, north], [west, north], [west, south]]]})
+    return json.dumps(
+        {
+            "type": "Polygon",
+            "coordinates": [
+                [[west, south], [east, south], [east, north], [west, north], [west, south]]
+            ],
+        }
+    )
 
 
 BAD_SHAPE = ["the geometry must be a GeoJSON polygon or multipolygon of closed rings, with an area"]
 SHAPES: dict[str, list[str] | None] = {
     square(0, 1): None,
     '{"type":"Polygon","coordinates":[[[50,0],[51,1],[51,0],[50,1],[50,0]]]}': None,
-    '{"type":"Polygon","coordinates":[[[60,0,1],[61,0,1],[61,1,2],[60,0,1]]], "bbox":[1,2,3,4]}': None,
+    (
+        '{"type":"Polygon","coordinates":[[[60,0,1],[61,0,1],[61,1,2],[60,0,1]]], "bbox":[1,2,3,4]}'
+    ): None,
     '{"type":"Polygon","coordinates":[[[0,0],[1,0],[1,1],[0,1]]]}': BAD_SHAPE,
     '{"type":"Polygon","coordinates":[[[0,0],[1,0],[2,0],[0,0]]]}': BAD_SHAPE,
     '{"type":"Polygon","coordinates":[[[0,0],[1,0],[0,0]]]}': BAD_SHAPE,
@@ -571,7 +787,9 @@ SHAPES: dict[str, list[str] | None] = {
 
 @pytest.mark.spark
 def test_boundaries_are_repaired_or_rejected(spark: SparkSession) -> None:
-    frame = soil_countries(boundaries(spark, *[{"name": f"C{n}", "geometry": text} for n, text in enumerate(SHAPES)]))
+    frame = soil_countries(
+        boundaries(spark, *[{"name": f"C{n}", "geometry": text} for n, text in enumerate(SHAPES)])
+    )
     assert outcomes(frame) == dict(enumerate(SHAPES.values(), 1))
     kept = {
         row["country_name"]: oracle.shapely.from_wkb(bytes(row["boundary_wkb"]))
@@ -596,12 +814,18 @@ CODES: list[tuple[str | None, str | None, str | None, list[str] | None]] = [
 
 @pytest.mark.spark
 def test_country_codes(spark: SparkSession) -> None:
-    rows = [{"iso_n3": code, "name": name, "geometry": square(n, 1)} for n, (code, name, _, _) in enumerate(CODES)]
+    rows = [
+        {"iso_n3": code, "name": name, "geometry": square(n, 1)}
+        for n, (code, name, _, _) in enumerate(CODES)
+    ]
     found = {
         r["_record_number"]: (r["country_id"], r["country_code"], r["_reasons"] or None)
         for r in soil_countries(boundaries(spark, *rows)).collect()
     }
-    assert found == {n: (code or f"name:{name}", code, reasons) for n, (_, name, code, reasons) in enumerate(CODES, 1)}
+    assert found == {
+        n: (code or f"name:{name}", code, reasons)
+        for n, (_, name, code, reasons) in enumerate(CODES, 1)
+    }
 
 
 def test_the_table_of_codes_is_that_of_a_maintained_package() -> None:
@@ -612,9 +836,22 @@ def test_the_table_of_codes_is_that_of_a_maintained_package() -> None:
 @pytest.mark.spark
 def test_boundaries_of_one_country(spark: SparkSession) -> None:
     def told(code: str, west: float, day: int | None = None) -> dict[str, Any]:
-        return {"iso_n3": code, "name": code, "geometry": square(west, 1), "_delivery_date": day and dt.date(2024, 1, day)}
+        return {
+            "iso_n3": code,
+            "name": code,
+            "geometry": square(west, 1),
+            "_delivery_date": day and dt.date(2024, 1, day),
+        }
 
-    rows = [told("056", 1), told("056", 1), told("040", 1), told("040", 2), told("276", 1, 1), told("276", 2, 2), told("276", 3)]
+    rows = [
+        told("056", 1),
+        told("056", 1),
+        told("040", 1),
+        told("040", 2),
+        told("276", 1, 1),
+        told("276", 2, 2),
+        told("276", 3),
+    ]
     conflict = ["the records of its country draw different boundaries, and no order is stated"]
     later = "superseded by a later delivery"
     assert outcomes(soil_countries(boundaries(spark, *rows))) == {
@@ -623,7 +860,9 @@ def test_boundaries_of_one_country(spark: SparkSession) -> None:
 
 
 def made_points() -> dict[str, tuple[float, float]]:
-    """Corners of borders and coasts, islands, enclaves, the antimeridian, the sea, and places chosen at random."""
+    """Corners of borders and coasts, islands, enclaves, the antimeridian, the sea, and places
+    chosen at random.
+    """
     countries = oracle.read_countries(BOUNDARIES)
     points = {
         "Valletta": (14.5146, 35.8989), "Monaco": (7.42, 43.735), "San Marino": (12.45, 43.94), "Vaduz": (9.5215, 47.141),
@@ -633,7 +872,10 @@ def made_points() -> dict[str, tuple[float, float]]:
         "North Sea": (3.0, 56.0), "Atlantic": (-30.0, 45.0), "off Norway": (4.5, 61.0), "Baltic": (19.0, 57.0),
         "pole": (0.0, 90.0), "South Pole": (10.0, -90.0), "Dover Strait": (1.4, 51.05), "IJmuiden pier": (4.53, 52.46),
     }  # fmt: skip
-    corners = {name: {tuple(xy) for xy in oracle.shapely.get_coordinates(area).tolist()} for name, area in countries.items()}
+    corners = {
+        name: {tuple(xy) for xy in oracle.shapely.get_coordinates(area).tolist()}
+        for name, area in countries.items()
+    }
     for one, two in (
         ("France", "Germany"),
         ("Belgium", "Netherlands"),
@@ -648,34 +890,71 @@ def made_points() -> dict[str, tuple[float, float]]:
     dice = random.Random(20260101)
     for name in ("Norway", "Greece", "Malta", "Iceland", "Russia"):
         for n, (x, y) in enumerate(dice.sample(sorted(corners[name]), 6)):
-            points[f"coast of {name} {n}"] = (round(x + dice.uniform(-0.03, 0.03), 7), round(y + dice.uniform(-0.03, 0.03), 7))
-    points |= {f"anywhere {n}": (round(dice.uniform(-12, 40), 7), round(dice.uniform(34, 70), 7)) for n in range(200)}
+            points[f"coast of {name} {n}"] = (
+                round(x + dice.uniform(-0.03, 0.03), 7),
+                round(y + dice.uniform(-0.03, 0.03), 7),
+            )
+    points |= {
+        f"anywhere {n}": (round(dice.uniform(-12, 40), 7), round(dice.uniform(34, 70), 7))
+        for n in range(200)
+    }
     return points
 
 
 @pytest.mark.spark
-def test_made_points_have_the_country_that_brute_force_finds(spark: SparkSession, shipped: Shipped) -> None:
+def test_made_points_have_the_country_that_brute_force_finds(
+    spark: SparkSession, shipped: Shipped
+) -> None:
     points, areas = made_points(), oracle.read_countries(BOUNDARIES)
     countries = shipped.tables["silver.soil_countries"]
-    key = {row["country_name"]: row["country_id"] for row in countries.select("country_name", "country_id").collect()}
-    rows = {row["site_id"]: row for row in soil_site_countries(point_sites(spark, points), countries).collect()}
+    key = {
+        row["country_name"]: row["country_id"]
+        for row in countries.select("country_name", "country_id").collect()
+    }
+    rows = {
+        row["site_id"]: row
+        for row in soil_site_countries(point_sites(spark, points), countries).collect()
+    }
     assert rows.keys() == points.keys()
-    expected = {name: oracle.find_country(lon, lat, areas, key) for name, (lon, lat) in points.items()}
-    assert {name: (row["country_name"], row["rule"]) for name, row in rows.items()} == {name: found[:2] for name, found in expected.items()}
+    expected = {
+        name: oracle.find_country(lon, lat, areas, key) for name, (lon, lat) in points.items()
+    }
+    assert {name: (row["country_name"], row["rule"]) for name, row in rows.items()} == {
+        name: found[:2] for name, found in expected.items()
+    }
     assert {found.rule for found in expected.values()} == {"inside", "border", "coast", "none"}
     for name, found in expected.items():
-        assert rows[name]["coast_distance_m"] == (None if found.distance_m is None else pytest.approx(found.distance_m, abs=0.02)), name
-    assert (rows["Kyrenia"]["country_id"], rows["Kyrenia"]["country_code"], rows["Kyrenia"]["rule"]) == ("name:N. Cyprus", None, "inside")
+        assert rows[name]["coast_distance_m"] == (
+            None if found.distance_m is None else pytest.approx(found.distance_m, abs=0.02)
+        ), name
+    assert (
+        rows["Kyrenia"]["country_id"],
+        rows["Kyrenia"]["country_code"],
+        rows["Kyrenia"]["rule"],
+    ) == ("name:N. Cyprus", None, "inside")
     assert rows["180 E"]["country_code"] == "RU"
 
 
 @pytest.mark.spark
-def test_the_coast_ends_at_five_kilometres_also_across_the_antimeridian(spark: SparkSession) -> None:
-    """A country from 179 to 180 E, and sites beyond 180; a degree of longitude at the equator is 111,319.49 m."""
-    countries = soil_countries(boundaries(spark, {"iso_n3": "242", "name": "Fiji", "geometry": square(179, -0.5)}))
+def test_the_coast_ends_at_five_kilometres_also_across_the_antimeridian(
+    spark: SparkSession,
+) -> None:
+    """A country from 179 to 180 E, and sites beyond 180; a degree of longitude at the equator is
+    111,319.49 m.
+    """
+    countries = soil_countries(
+        boundaries(spark, {"iso_n3": "242", "name": "Fiji", "geometry": square(179, -0.5)})
+    )
     degree = 111319.490793
-    at = {"on the line": 180.0, "4999.9 m": -180 + 4999.9 / degree, "5000.1 m": -180 + 5000.1 / degree, "far": -179.0}
-    rows = soil_site_countries(point_sites(spark, {name: (lon, 0.0) for name, lon in at.items()}), countries).collect()
+    at = {
+        "on the line": 180.0,
+        "4999.9 m": -180 + 4999.9 / degree,
+        "5000.1 m": -180 + 5000.1 / degree,
+        "far": -179.0,
+    }
+    rows = soil_site_countries(
+        point_sites(spark, {name: (lon, 0.0) for name, lon in at.items()}), countries
+    ).collect()
     found = {row["site_id"]: (row["rule"], row["coast_distance_m"]) for row in rows}
     assert found == {
         "on the line": ("inside", None),
@@ -692,7 +971,7 @@ def test_without_any_country_every_site_has_a_row(spark: SparkSession, shipped: 
     assert (row["rule"], row["country_id"]) == ("none", None)
 
 
-# --- statistics ------------------------------------------------------------------------------------
+# --- statistics ----------------------------------------------------------------------------------
 
 
 def test_figures_of_a_sample() -> None:
@@ -700,7 +979,10 @@ def test_figures_of_a_sample() -> None:
     assert (mean, variance, clay) == (2.0, 1.0, 0.2)
     # Student's t has a closed form for two degrees of freedom: (2p - 1) / sqrt(2 p (1 - p)).
     half = 0.95 / math.sqrt(2 * 0.975 * 0.025) * math.sqrt(1 / 3 * 0.7)
-    assert (lower, upper) == (pytest.approx(2 - half, rel=1e-12), pytest.approx(2 + half, rel=1e-12))
+    assert (lower, upper) == (
+        pytest.approx(2 - half, rel=1e-12),
+        pytest.approx(2 + half, rel=1e-12),
+    )
 
 
 def test_figures_of_no_site_and_of_one() -> None:
@@ -713,32 +995,61 @@ def test_limits_close_on_the_mean_when_all_sites_are_drawn() -> None:
 
 
 def test_figures_do_not_depend_on_the_order_of_the_sites() -> None:
-    values = [random.Random(1).uniform(0, 60) * 10 ** random.Random(n).randint(-6, 0) for n in range(500)]
+    values = [
+        random.Random(1).uniform(0, 60) * 10 ** random.Random(n).randint(-6, 0) for n in range(500)
+    ]
     backwards, shuffled = values[::-1], random.Random(2).sample(values, 500)
-    assert summarise(values, values, 900) == summarise(backwards, backwards, 900) == summarise(shuffled, shuffled, 900)
+    assert (
+        summarise(values, values, 900)
+        == summarise(backwards, backwards, 900)
+        == summarise(shuffled, shuffled, 900)
+    )
 
 
-@pytest.mark.parametrize(("field", "value"), [("samples", 0), ("samples", -3), ("method", "best"), ("depth", "0-20"), ("seed", 2**63)])
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("samples", 0), ("samples", -3), ("method", "best"), ("depth", "0-20"), ("seed", 2**63)],
+)
 def test_parameters_out_of_bounds_are_refused(field: str, value: Any) -> None:
     with pytest.raises(ValueError, match=f"^{field} must "):
         Params(**{field: value})
 
 
-def site_countries(spark: SparkSession, countries: dict[str, tuple[str | None, str | None]]) -> DataFrame:
+def site_countries(
+    spark: SparkSession, countries: dict[str, tuple[str | None, str | None]]
+) -> DataFrame:
     """(country_id, country_code) by site."""
     rows = [(site, country_id, code, country_id) for site, (country_id, code) in countries.items()]
-    return spark.createDataFrame(rows, "site_id string, country_id string, country_code string, country_name string")
+    return spark.createDataFrame(
+        rows, "site_id string, country_id string, country_code string, country_name string"
+    )
 
 
-def layers(spark: SparkSession, *rows: tuple[str, str, float | None, float | None, float]) -> DataFrame:
-    typed = [(site, name, *[None if n is None else float(n) for n in numbers]) for site, name, *numbers in rows]
-    return spark.createDataFrame(typed, "site_id string, property string, upper_depth_cm double, lower_depth_cm double, value double")
+def layers(
+    spark: SparkSession, *rows: tuple[str, str, float | None, float | None, float]
+) -> DataFrame:
+    typed = [
+        (site, name, *[None if n is None else float(n) for n in numbers])
+        for site, name, *numbers in rows
+    ]
+    return spark.createDataFrame(
+        typed,
+        "site_id string, property string, upper_depth_cm double, lower_depth_cm double, "
+        "value double",
+    )
 
 
 @pytest.mark.spark
 def test_sites_without_a_country_code_are_folded_and_counted(spark: SparkSession) -> None:
-    where = site_countries(spark, {"a": ("BE", "BE"), "b": (None, None), "c": (None, None), "d": ("name:N. Cyprus", None)})
-    rows = soil_country_stats(where, layers(spark, ("a", "soc", 0.0, 10.0, 1.0), ("b", "soc", 0.0, 10.0, 9.0)), params=Params()).collect()
+    where = site_countries(
+        spark,
+        {"a": ("BE", "BE"), "b": (None, None), "c": (None, None), "d": ("name:N. Cyprus", None)},
+    )
+    rows = soil_country_stats(
+        where,
+        layers(spark, ("a", "soc", 0.0, 10.0, 1.0), ("b", "soc", 0.0, 10.0, 9.0)),
+        params=Params(),
+    ).collect()
     assert {(r["country_code"], r["_fold"], r["_rows"], r["n_drawn"]) for r in rows} == {
         ("BE", None, 1, 1),
         (None, "in no country", 2, 0),
@@ -747,7 +1058,9 @@ def test_sites_without_a_country_code_are_folded_and_counted(spark: SparkSession
 
 
 # Layers of one site's organic carbon -> its value under "all" and under "0-30".
-PROFILES: dict[str, tuple[list[tuple[float | None, float | None, float]], float | None, float | None]] = {
+PROFILES: dict[
+    str, tuple[list[tuple[float | None, float | None, float]], float | None, float | None]
+] = {
     "one layer": ([(0, 10, 2.0)], 2.0, 2.0),
     "weighted by thickness": ([(0, 10, 4.0), (10, 40, 1.0)], 1.75, 2.0),
     "replicates are averaged first": ([(0, 10, 2.0), (0, 10, 4.0), (10, 20, 1.0)], 2.0, 2.0),
@@ -762,10 +1075,14 @@ PROFILES: dict[str, tuple[list[tuple[float | None, float | None, float]], float 
 @pytest.mark.parametrize("depth", ["all", "0-30"])
 def test_the_value_of_a_site(spark: SparkSession, depth: str) -> None:
     where = site_countries(spark, {name: (name, name) for name in PROFILES})
-    told = layers(spark, *[(name, "soc", *layer) for name, (found, _, _) in PROFILES.items() for layer in found])
+    told = layers(
+        spark,
+        *[(name, "soc", *layer) for name, (found, _, _) in PROFILES.items() for layer in found],
+    )
     rows = soil_country_stats(where, told, params=Params(depth=depth)).collect()
     assert {r["country_code"]: r["soc_mean_pct"] for r in rows} == {
-        name: approximately(everything if depth == "all" else top) for name, (_, everything, top) in PROFILES.items()
+        name: approximately(everything if depth == "all" else top)
+        for name, (_, everything, top) in PROFILES.items()
     }
 
 
@@ -794,7 +1111,7 @@ def test_a_sample_is_exact_and_part_of_a_larger_one(spark: SparkSession) -> None
     assert five == set(by_hash[:5])
 
 
-# --- suites ----------------------------------------------------------------------------------------
+# --- suites --------------------------------------------------------------------------------------
 
 GOOD: dict[str, dict[str, Any]] = {
     "bronze.soil_sites": {"source": "isis"},
@@ -817,7 +1134,8 @@ GOOD: dict[str, dict[str, Any]] = {
     },
 }  # fmt: skip
 
-# One value out of bounds on each side of each rule that is not about nulls; nulls are tried for every such rule.
+# One value out of bounds on each side of each rule that is not about nulls; nulls are tried for
+# every such rule.
 BREAKING: dict[str, list[dict[str, Any]]] = {
     "silver.soil_sites": [{"lon_deg": 180.01}, {"lon_deg": -180.01}, {"lon_deg": math.nan}, {"lat_deg": 90.01}, {"lat_deg": math.nan}],
     "silver.soil_measurements": [
@@ -841,28 +1159,43 @@ BREAKING: dict[str, list[dict[str, Any]]] = {
 @pytest.mark.spark
 @pytest.mark.parametrize("table", sorted(GOOD))
 def test_each_rule_of_a_suite_is_broken_by_data_of_its_own(spark: SparkSession, table: str) -> None:
-    """A good row breaks none; each rule is broken by some row, and each breaking row is caught by some rule."""
+    """A good row breaks none; each rule is broken by some row, and each breaking row is caught by
+    some rule.
+    """
     contract, suite = load_contract(table), load_suite(table)
-    nulls = [{e.kwargs["column"]: None} for e in suite.expectations if e.type == "expect_column_values_to_not_be_null"]
+    nulls = [
+        {e.kwargs["column"]: None}
+        for e in suite.expectations
+        if e.type == "expect_column_values_to_not_be_null"
+    ]
     rows = [GOOD[table] | change for change in [{}, *nulls, *BREAKING.get(table, [])]]
     fields = tuple(f for f in contract.fields if f.name not in ENGINE_ONLY)
     schema = struct_type(fields, enforce_required=False)
-    frame = spark.createDataFrame([(n, *[row.get(f.name) for f in fields]) for n, row in enumerate(rows)], schema_with_number(schema))
+    frame = spark.createDataFrame(
+        [(n, *[row.get(f.name) for f in fields]) for n, row in enumerate(rows)],
+        schema_with_number(schema),
+    )
     rules = gate.row_rules(frame, suite)
-    broken = frame.select("_n", *[rule.breaks.alias(str(n)) for n, rule in enumerate(rules)]).collect()
+    broken = frame.select(
+        "_n", *[rule.breaks.alias(str(n)) for n, rule in enumerate(rules)]
+    ).collect()
     caught = {row["_n"]: {n for n in range(len(rules)) if row[str(n)]} for row in broken}
     assert caught[0] == set()
-    assert all(caught[n] for n in range(1, len(rows))), [rows[n] for n in caught if n and not caught[n]]
+    assert all(caught[n] for n in range(1, len(rows))), [
+        rows[n] for n in caught if n and not caught[n]
+    ]
     critical = {n for n, rule in enumerate(rules) if rule.expectation.severity == "critical"}
     alone = {n for found in caught.values() for n in (found if len(found & critical) <= 1 else ())}
-    assert alone == set(range(len(rules))), [rules[n].expectation.description for n in range(len(rules)) if n not in alone]
+    assert alone == set(range(len(rules))), [
+        rules[n].expectation.description for n in range(len(rules)) if n not in alone
+    ]
 
 
 def schema_with_number(schema: Any) -> Any:
     return StructType([StructField("_n", IntegerType()), *schema.fields])
 
 
-# --- layouts ---------------------------------------------------------------------------------------
+# --- layouts -------------------------------------------------------------------------------------
 
 CSV_LAYOUTS = {
     "points": "lon,lat,soc_pct,clay_pct,upper_depth_cm,lower_depth_cm,site_id,sample_id,sampled_on\n5,50,1,2,0,10,A,B,1985\n",
@@ -886,9 +1219,18 @@ def look_at(folder: Path, name: str, content: bytes, source: str = "samples") ->
     return look(file, [layout for layout in load_layouts("soil") if layout.source == source])
 
 
-@pytest.mark.parametrize(("names", "layout"), [(("name", "iso_n3"), "natural_earth"), (("NAME", "ISO_N3"), "natural_earth_full")])
-def test_boundary_layouts_are_told_apart(tmp_path: Path, names: tuple[str, str], layout: str) -> None:
-    feature = {"type": "Feature", "properties": dict(zip(names, ("A", "056"), strict=True)), "geometry": json.loads(square(0, 1))}
+@pytest.mark.parametrize(
+    ("names", "layout"),
+    [(("name", "iso_n3"), "natural_earth"), (("NAME", "ISO_N3"), "natural_earth_full")],
+)
+def test_boundary_layouts_are_told_apart(
+    tmp_path: Path, names: tuple[str, str], layout: str
+) -> None:
+    feature = {
+        "type": "Feature",
+        "properties": dict(zip(names, ("A", "056"), strict=True)),
+        "geometry": json.loads(square(0, 1)),
+    }
     content = json.dumps({"type": "FeatureCollection", "features": [feature]}).encode()
     assert look_at(tmp_path, "x.geojson", content, "boundaries").layout == layout
 
@@ -898,7 +1240,10 @@ def test_layers_of_wosis_in_flatgeobuf(spark: SparkSession, tmp_path: Path) -> N
     """A made-up file in the layout of the real one, which may not be shipped."""
     folder = tmp_path / "soil" / "samples"
     folder.mkdir(parents=True)
-    told = [{"value": v, "method": "wet", "quality": None, "uncertainty": None} for v in (1.1, 0.49000000000000005, None)]
+    told = [
+        {"value": v, "method": "wet", "quality": None, "uncertainty": None}
+        for v in (1.1, 0.49000000000000005, None)
+    ]
     fields = {
         "geom_uncertainty": np.array(["0", "1", "3"], dtype=object),
         "sampling_date": np.array(["1985-??-??", "2012-04-18", None], dtype=object),
@@ -908,14 +1253,18 @@ def test_layers_of_wosis_in_flatgeobuf(spark: SparkSession, tmp_path: Path) -> N
         "soc_percent": np.array([json.dumps(value) for value in told], dtype=object),
     }
     points = oracle.shapely.to_wkb(
-        oracle.shapely.points([(4.46395, 50.582524), (4.46395, 50.582524), (-54.43333333333333, 2.430555555555556)])
+        oracle.shapely.points(
+            [(4.46395, 50.582524), (4.46395, 50.582524), (-54.43333333333333, 2.430555555555556)]
+        )
     )
     options = {"geometry_type": "Point", "driver": "FlatGeobuf", "crs": None, "SPATIAL_INDEX": "NO"}
     pyogrio.raw.write(folder / "layers.fgb", points, list(fields.values()), list(fields), **options)
     records = read_bronze(spark, tmp_path)["bronze.soil_samples"].cache()
     sites = accepted(soil_sites(described(spark), records), "silver.soil_sites")
     rows = soil_measurements(records, sites).collect()
-    assert sorted((r["source_sample_id"], r["site_id"], r["value"], r["sampled_on"], r["_fold"]) for r in rows) == [
+    assert sorted(
+        (r["source_sample_id"], r["site_id"], r["value"], r["sampled_on"], r["_fold"]) for r in rows
+    ) == [
         ("1-10", "at:4.4639500,50.5825240", 1.1, "1985", None),
         ("2-11", "at:4.4639500,50.5825240", 0.49000000000000005, "2012-04-18", None),
         ("3-12", "at:-54.4333333,2.4305556", None, None, "no soil property measured"),
@@ -923,12 +1272,16 @@ def test_layers_of_wosis_in_flatgeobuf(spark: SparkSession, tmp_path: Path) -> N
     records.unpersist()
 
 
-# --- declarations ----------------------------------------------------------------------------------
+# --- declarations --------------------------------------------------------------------------------
 
 
 def test_each_fold_is_declared() -> None:
     """The gate counts folds by the sentences that a table declares."""
-    modules = {"silver.soil_sites": "sites", "silver.soil_measurements": "measurements", "silver.soil_countries": "countries"}
+    modules = {
+        "silver.soil_sites": "sites",
+        "silver.soil_measurements": "measurements",
+        "silver.soil_countries": "countries",
+    }
     for table in soil.TABLES:
         assert len(table.folds) == len(set(table.folds))
         if table.name in modules:
@@ -937,5 +1290,9 @@ def test_each_fold_is_declared() -> None:
 
 def test_only_geo_calls_sedona() -> None:
     library = Path(soil.__file__).parents[2]
-    callers = {path.name for path in library.rglob("*.py") if re.search(r"\bST_[A-Z]", path.read_text(encoding="utf-8"))}
+    callers = {
+        path.name
+        for path in library.rglob("*.py")
+        if re.search(r"\bST_[A-Z]", path.read_text(encoding="utf-8"))
+    }
     assert callers == {"geo.py"}

@@ -1,8 +1,9 @@
 """The protocol of lease and publication as a state machine, explored whole.
 
-Two processes run one feed of two tables; a second file arrives at any moment; any process may die between
-any two steps, and on S3 a lease may pass to the other while its holder sleeps. `explore` visits every
-reachable state and checks the invariants there. `Rules` switches each safeguard off, to show what it is for.
+Two processes run one feed of two tables; a second file arrives at any moment; any process may die
+between any two steps, and on S3 a lease may pass to the other while its holder sleeps. `explore`
+visits every reachable state and checks the invariants there. `Rules` switches each safeguard off,
+to show what it is for.
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ class Rules:
     confirm: bool = True
     """A candidate is exactly the next version after the one it was built on."""
     audited: bool = True
-    """A publication names the versions that were audited, not the latest; and they still stand last."""
+    """A publication names the versions that were audited, not the latest; and they still stand
+    last.
+    """
     one_row: bool = True
     """One row publishes every table."""
     transaction: bool = True
@@ -65,7 +68,9 @@ class Process(NamedTuple):
 class State(NamedTuple):
     delivered: tuple[str, ...] = FILES[:1]
     tables: tuple[tuple[tuple[int, tuple[str, ...]], ...], ...] = (((0, ()),), ((0, ()),))
-    """The versions of each table: who wrote it, and the files whose records it holds, as a multiset."""
+    """The versions of each table: who wrote it, and the files whose records it holds, as a
+    multiset.
+    """
     ledger: tuple[Row, ...] = ()
     noted: tuple[str, ...] = ()
     """Files noted as taken outside the ledger; only a broken rule does that."""
@@ -76,7 +81,9 @@ class State(NamedTuple):
     told: frozenset[tuple[int, int]] = frozenset()
     """(run, number) of every publication that its run was told of."""
     stale: bool = False
-    """Whether a run went on to publish when it knew, or could have known, that it had lost its lease."""
+    """Whether a run went on to publish when it knew, or could have known, that it had lost its
+    lease.
+    """
 
 
 class Violation(AssertionError):
@@ -84,7 +91,9 @@ class Violation(AssertionError):
 
 
 def explore(rules: Rules, runs: int = 3, deaths: int = 2) -> int:
-    """Visits every reachable state; returns how many there are, or raises a Violation with the shortest way to it."""
+    """Visits every reachable state; returns how many there are, or raises a Violation with the
+    shortest way to it.
+    """
     start = State()
     came: dict[State, tuple[State, str] | None] = {start: None}
     back: dict[State, list[State]] = {}
@@ -104,8 +113,12 @@ def explore(rules: Rules, runs: int = 3, deaths: int = 2) -> int:
     return len(came)
 
 
-def _assert_converges(came: dict[State, tuple[State, str] | None], back: dict[State, list[State]], runs: int) -> None:
-    """From every state in which one more run may start, runs that nobody kills can publish everything delivered."""
+def _assert_converges(
+    came: dict[State, tuple[State, str] | None], back: dict[State, list[State]], runs: int
+) -> None:
+    """From every state in which one more run may start, runs that nobody kills can publish
+    everything delivered.
+    """
     good = {state for state in came if shown(state)[0] == FILES}
     queue = deque(good)
     while queue:
@@ -153,9 +166,15 @@ def broken_invariant(state: State) -> str | None:
         for table in TABLES:
             writer, content = state.tables[table][row.versions[table]]
             if tuple(sorted(content)) != tuple(sorted(taken)):
-                return f"readers see table {table} with files {content}, while publication {row.number} has taken {taken}"
+                return (
+                    f"readers see table {table} with files {content}, while publication "
+                    f"{row.number} has taken {taken}"
+                )
             if writer != row.run:
-                return f"publication {row.number} shows a version of table {table} that its run did not audit"
+                return (
+                    f"publication {row.number} shows a version of table {table} that its run did "
+                    "not audit"
+                )
     return None
 
 
@@ -170,16 +189,24 @@ def steps(state: State, rules: Rules, runs: int, deaths: int) -> Iterator[tuple[
         if process.at == "idle":
             if state.runs < runs and _may_take(state, rules):
                 run = state.runs + 1
-                yield f"run {run} takes the lease", _put(state._replace(runs=run, holder=run), place, Process("plan", run))
+                yield (
+                    f"run {run} takes the lease",
+                    _put(state._replace(runs=run, holder=run), place, Process("plan", run)),
+                )
             continue
         if state.deaths < deaths:
-            yield f"dies: {name} at {process.at}", _put(state._replace(deaths=state.deaths + 1), place, Process())
+            yield (
+                f"dies: {name} at {process.at}",
+                _put(state._replace(deaths=state.deaths + 1), place, Process()),
+            )
         for after in STEPS[process.at](state, place, process, rules):
             yield f"{name}: {process.at}", after
 
 
 def _may_take(state: State, rules: Rules) -> bool:
-    """A lease is free when its holder has died or let go; on S3 also when the holder sleeps past its time."""
+    """A lease is free when its holder has died or let go; on S3 also when the holder sleeps past
+    its time.
+    """
     is_held = state.holder != 0 and any(p.run == state.holder for p in state.processes)
     return not rules.lease or rules.lease_may_pass or not is_held
 
@@ -191,7 +218,9 @@ def _put(state: State, place: int, process: Process) -> State:
 
 
 def _end(state: State, place: int, process: Process) -> State:
-    return _put(state._replace(holder=0 if state.holder == process.run else state.holder), place, Process())
+    return _put(
+        state._replace(holder=0 if state.holder == process.run else state.holder), place, Process()
+    )
 
 
 def _plan(state: State, place: int, process: Process, rules: Rules) -> Iterator[State]:
@@ -212,7 +241,9 @@ def _open(state: State, place: int, process: Process, rules: Rules) -> Iterator[
     wanted = process.published[table]
     if rules.restore and len(log) - 1 != wanted:
         log = (*log, (process.run, log[wanted][1]))
-    yield _put(_with_log(state, table, log), place, process._replace(at="write", before=len(log) - 1))
+    yield _put(
+        _with_log(state, table, log), place, process._replace(at="write", before=len(log) - 1)
+    )
 
 
 def _write(state: State, place: int, process: Process, rules: Rules) -> Iterator[State]:
@@ -225,7 +256,11 @@ def _write(state: State, place: int, process: Process, rules: Rules) -> Iterator
         yield _end(written, place, process)
         return
     versions = (*process.versions, version)
-    yield _put(written, place, process._replace(at="open" if len(versions) < len(TABLES) else "check", versions=versions))
+    yield _put(
+        written,
+        place,
+        process._replace(at="open" if len(versions) < len(TABLES) else "check", versions=versions),
+    )
 
 
 def _with_log(state: State, table: int, log: tuple[tuple[int, tuple[str, ...]], ...]) -> State:
@@ -278,7 +313,9 @@ def _at_slot(state: State, slot: int, rows: list[Row]) -> State:
 
 def _read_back(state: State, place: int, process: Process, rules: Rules) -> Iterator[State]:
     number = process.base + 1
-    if not rules.read_back or (process.run, number) in {(row.run, row.number) for row in state.ledger}:
+    if not rules.read_back or (process.run, number) in {
+        (row.run, row.number) for row in state.ledger
+    }:
         state = state._replace(told=state.told | {(process.run, number)})
     yield _end(state, place, process)
 

@@ -1,4 +1,6 @@
-"""The protocol of lease and publication, checked whole; and each safeguard taken away, to show that the check can fail."""
+"""The protocol of lease and publication, checked whole; and each safeguard taken away, to show that
+the check can fail.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,10 @@ def test_without_any_one_safeguard_an_invariant_breaks(safeguard: str) -> None:
         explore(replace(rules, **{safeguard: False}))
 
 
-@pytest.mark.skipif(not (shutil.which("spin") and shutil.which("cc")), reason="spin and a C compiler are not installed")
+@pytest.mark.skipif(
+    not (shutil.which("spin") and shutil.which("cc")),
+    reason="spin and a C compiler are not installed",
+)
 def test_spin_agrees() -> None:
     told = subprocess.run(["sh", str(SPIN)], text=True, capture_output=True, timeout=300)
     assert told.returncode == 0, told.stdout + told.stderr

@@ -1,4 +1,6 @@
-"""The command `strata` and its output. `main` is the command, `job` what `jobs/*.py` call under `spark-submit`."""
+"""The command `strata` and its output. `main` is the command, `job` what `jobs/*.py` call under
+`spark-submit`.
+"""
 
 from __future__ import annotations
 

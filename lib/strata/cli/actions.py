@@ -53,7 +53,9 @@ def _settings(arguments: argparse.Namespace) -> Settings:
 
 
 def _start_spark(settings: Settings, master: str | None = None) -> SparkSession:
-    """Starts the JVM while Great Expectations loads: each takes seconds, and neither needs the other."""
+    """Starts the JVM while Great Expectations loads: each takes seconds, and neither needs the
+    other.
+    """
     from strata.gate import gate
 
     loading = threading.Thread(target=gate.library, daemon=True)
@@ -63,7 +65,9 @@ def _start_spark(settings: Settings, master: str | None = None) -> SparkSession:
     return spark
 
 
-def _print(columns: Sequence[str], rows: Iterable[Sequence[Any]], form: str, total: int | None = None) -> None:
+def _print(
+    columns: Sequence[str], rows: Iterable[Sequence[Any]], form: str, total: int | None = None
+) -> None:
     print(output.render(columns, rows, form, total))
 
 
@@ -78,7 +82,12 @@ def run(arguments: argparse.Namespace) -> int:
     options = _options(arguments, settings, chosen)
     options = _with_places(options, arguments, chosen, say)
     say("looking at the raw files")
-    plans = [make_plan(feed, feeds.params_from(arguments, feed), warehouse, _for_feed(options, feed), None) for feed in chosen]
+    plans = [
+        make_plan(
+            feed, feeds.params_from(arguments, feed), warehouse, _for_feed(options, feed), None
+        )
+        for feed in chosen
+    ]
     for plan in plans:
         _tell_files(plan, say)
     if arguments.dry_run:
@@ -103,7 +112,9 @@ def _overrides(arguments: argparse.Namespace, chosen: list[Feed]) -> tuple[tuple
     for text in arguments.override:
         table, _, reason = text.partition("=")
         if not reason.strip() or not any(table in feed.table_names for feed in chosen):
-            raise UsageError(f"--override is TABLE=REASON, with a table of the feed and a reason; got {text!r}")
+            raise UsageError(
+                f"--override is TABLE=REASON, with a table of the feed and a reason; got {text!r}"
+            )
         overrides.append((table, reason.strip()))
     return tuple(overrides)
 
@@ -114,27 +125,42 @@ def _options(arguments: argparse.Namespace, settings: Settings, chosen: list[Fee
     known = {name for feed in chosen for name in feed.table_names}
     for table in tables:
         if table not in known:
-            raise UsageError(f"--table names a table of the feeds that run: {', '.join(sorted(known))}; got {table!r}")
+            raise UsageError(
+                f"--table names a table of the feeds that run: {', '.join(sorted(known))}; "
+                f"got {table!r}"
+            )
     return Options(settings.raw, arguments.full, tables, arguments.layer, overrides)
 
 
-def _with_places(options: Options, arguments: argparse.Namespace, chosen: list[Feed], say: Progress) -> Options:
+def _with_places(
+    options: Options, arguments: argparse.Namespace, chosen: list[Feed], say: Progress
+) -> Options:
     """Downloads what lies at web addresses; a dry run only says so."""
     every = places.parse(arguments.places, chosen)
     if arguments.dry_run:
         for place in every:
             if place.is_web:
-                say(f"{place.feed}: would download a file into {options.raw}/{place.feed}/{place.source}, and look at it")
+                say(
+                    f"{place.feed}: would download a file into "
+                    f"{options.raw}/{place.feed}/{place.source}, and look at it"
+                )
         every = tuple(place for place in every if not place.is_web)
     return replace(options, places=places.download(every, options.raw, say))
 
 
 def _for_feed(options: Options, feed: Feed) -> Options:
-    return replace(options, tables=tuple(name for name in options.tables if name in feed.table_names))
+    return replace(
+        options, tables=tuple(name for name in options.tables if name in feed.table_names)
+    )
 
 
 def _run_all(
-    plans: list[Plan], arguments: argparse.Namespace, settings: Settings, warehouse: Warehouse, options: Options, say: Progress
+    plans: list[Plan],
+    arguments: argparse.Namespace,
+    settings: Settings,
+    warehouse: Warehouse,
+    options: Options,
+    say: Progress,
 ) -> list[int]:
     """Runs one feed after the other; one feed's failure does not stop the next."""
     from strata.run.run import run_feed
@@ -169,7 +195,10 @@ def _told(plan: Plan, codes: list[int]) -> Iterator[None]:
 
 def _nothing_new(plan: Plan, settings: Settings) -> str:
     if plan.base is None:
-        return f"{plan.feed.name}: no raw files in {settings.raw}/{plan.feed.name}, and nothing published yet"
+        return (
+            f"{plan.feed.name}: no raw files in {settings.raw}/{plan.feed.name}, and nothing "
+            "published yet"
+        )
     return f"{plan.feed.name}: nothing new since publication {plan.base.publication}; nothing to do"
 
 
@@ -183,7 +212,10 @@ def _tell_files(plan: Plan, say: Progress) -> None:
     for item in looked.ignored:
         say(f"{plan.feed.name}: {item.path}: ignored, {item.reason}")
     for entry in looked.rejected:
-        print(f"strata: {plan.feed.name}: rejected {entry.source}/{entry.path}: {entry.detail}", file=sys.stderr)
+        print(
+            f"strata: {plan.feed.name}: rejected {entry.source}/{entry.path}: {entry.detail}",
+            file=sys.stderr,
+        )
 
 
 def _tell_report(report: Report, warehouse: Warehouse, say: Progress) -> None:
@@ -191,15 +223,22 @@ def _tell_report(report: Report, warehouse: Warehouse, say: Progress) -> None:
         say(f"{report.feed}: another run has done it meanwhile; nothing to do")
         return
     say(
-        f"{report.feed}: published as publication {report.publication.publication} in {report.seconds:.0f} s; "
+        f"{report.feed}: published as publication {report.publication.publication} in "
+        f"{report.seconds:.0f} s; "
         f"tables are in {warehouse.root}"
     )
 
 
 def _print_plan(plan: Plan) -> None:
     name, base = plan.feed.name, plan.base
-    print(f"{name}: builds on " + (f"publication {base.publication}" if base else "nothing: first run"))
-    rows = [(e.status, f"{e.source}/{e.path}", e.layout or "–", e.table or "–", e.records, e.detail) for e in plan.looked.entries]
+    print(
+        f"{name}: builds on "
+        + (f"publication {base.publication}" if base else "nothing: first run")
+    )
+    rows = [
+        (e.status, f"{e.source}/{e.path}", e.layout or "–", e.table or "–", e.records, e.detail)
+        for e in plan.looked.entries
+    ]
     if rows:
         _print(("file", "path", "layout", "goes to", "records", "note"), rows, "table")
     steps = [(s.table, "whole" if s.whole else "what changed", s.why) for s in plan.steps]
@@ -214,17 +253,25 @@ def _print_answers(warehouse: Warehouse, feed: Feed) -> None:
     latest = ledger.newest(ledger.read(warehouse, feed.name))
     if latest is None:
         return
-    answers = feed.answers or tuple(Answer(table.name, table.name) for table in feed.tables if table.name.startswith("gold."))
+    answers = feed.answers or tuple(
+        Answer(table.name, table.name) for table in feed.tables if table.name.startswith("gold.")
+    )
     for answer in answers:
         state = latest.state(answer.table)
         if state is None:
             continue
         integrity.assert_intact(warehouse, state)
         arrow = read_arrow(warehouse, state.table, state.version)
-        print(f"\n{answer.question}" + (f" ({answer.table})" if answer.question != answer.table else ""))
+        print(
+            f"\n{answer.question}"
+            + (f" ({answer.table})" if answer.question != answer.table else "")
+        )
         _print_answer(answer, arrow, feed.contract(answer.table).key)
     shown = answers[-1].table if answers else feed.table_names[-1]
-    print(f"\n{feed.name}: publication {latest.publication}. Next: strata show {shown} · strata gates {feed.name} · strata quarantine list")
+    print(
+        f"\n{feed.name}: publication {latest.publication}. Next: strata show {shown} · strata "
+        f"gates {feed.name} · strata quarantine list"
+    )
 
 
 def _print_answer(answer: Answer, arrow: Any, key: Sequence[str]) -> None:
@@ -249,10 +296,16 @@ def _print_table(arrow: Any, key: Sequence[str], form: str, limit: int) -> None:
     columns = list(arrow.column_names)
     if form == "table" and len(rows) > 1:
         width = shutil.get_terminal_size((160, 24)).columns
-        too_wide = len(output.render(columns, [[r[c] for c in columns] for r in rows]).splitlines()[1]) > width
+        too_wide = (
+            len(output.render(columns, [[r[c] for c in columns] for r in rows]).splitlines()[1])
+            > width
+        )
         same = [c for c in columns if too_wide and all(r[c] == rows[0][c] for r in rows)]
         if same:
-            print("all rows: " + ", ".join(f"{c} {'–' if rows[0][c] is None else rows[0][c]}" for c in same))
+            print(
+                "all rows: "
+                + ", ".join(f"{c} {'–' if rows[0][c] is None else rows[0][c]}" for c in same)
+            )
             columns = [c for c in columns if c not in same]
     _print(columns, [[row[c] for c in columns] for row in rows], form, total)
 
@@ -286,7 +339,16 @@ def _show_list(warehouse: Warehouse, form: str) -> int:
         latest = ledger.newest(ledger.read(warehouse, name))
         for state in latest.tables if latest else ():
             grain = load_contract(state.table).grain
-            rows.append((state.table, state.rows, state.rejected, latest.publication if latest else 0, state.version, grain))
+            rows.append(
+                (
+                    state.table,
+                    state.rows,
+                    state.rejected,
+                    latest.publication if latest else 0,
+                    state.version,
+                    grain,
+                )
+            )
     if not rows:
         raise UsageError(f"nothing is published in {warehouse.root} yet; run `strata run` first")
     _print(("table", "rows", "quarantined", "publication", "version", "grain"), rows, form)
@@ -305,7 +367,9 @@ def sql(arguments: argparse.Namespace) -> int:
     shown = rows[:limit] if limit else rows
     _print(frame.columns, [[_plain(value) for value in row] for row in shown], arguments.format)
     if len(rows) > len(shown):
-        print(f"strata: only the first {limit} rows are shown; --limit 0 shows all", file=sys.stderr)
+        print(
+            f"strata: only the first {limit} rows are shown; --limit 0 shows all", file=sys.stderr
+        )
     return 0
 
 
@@ -329,7 +393,11 @@ def runs(arguments: argparse.Namespace) -> int:
         for name in _chosen(arguments)
         for a in attempts.read(warehouse, name)
     ]
-    _print(("run", "feed", "started", "ended", "outcome", "publication", "message"), rows, arguments.format)
+    _print(
+        ("run", "feed", "started", "ended", "outcome", "publication", "message"),
+        rows,
+        arguments.format,
+    )
     return 0
 
 
@@ -340,11 +408,41 @@ def publications(arguments: argparse.Namespace) -> int:
         every = ledger.read(warehouse, name)
         for p in every:
             taken = [e for e in p.files if e.status == "taken"]
-            note = f"rollback to {p.restores}" if p.restores is not None else p.params if p.kind == "run" else p.kind
-            current = "yes" if p is every[-1] else "ended" if p.publication <= ledger.ended(every) else ""
+            note = (
+                f"rollback to {p.restores}"
+                if p.restores is not None
+                else p.params
+                if p.kind == "run"
+                else p.kind
+            )
+            current = (
+                "yes" if p is every[-1] else "ended" if p.publication <= ledger.ended(every) else ""
+            )
             records = sum(entry.records for entry in taken)
-            rows.append((name, p.publication, p.published_at, current, p.run_id, len(taken), records, len(p.gates), note))
-    columns = ("feed", "publication", "published (UTC)", "current", "run", "files", "records", "gates", "parameters")
+            rows.append(
+                (
+                    name,
+                    p.publication,
+                    p.published_at,
+                    current,
+                    p.run_id,
+                    len(taken),
+                    records,
+                    len(p.gates),
+                    note,
+                )
+            )
+    columns = (
+        "feed",
+        "publication",
+        "published (UTC)",
+        "current",
+        "run",
+        "files",
+        "records",
+        "gates",
+        "parameters",
+    )
     _print(columns, rows, arguments.format)
     return 0
 
@@ -361,7 +459,14 @@ def gates(arguments: argparse.Namespace) -> int:
         for g in publication.gates:
             if arguments.expectations:
                 rows += [
-                    (g.table, e["severity"], "passed" if e["success"] else _not_passed(e), e["unexpected"], e["observed"], e["description"])
+                    (
+                        g.table,
+                        e["severity"],
+                        "passed" if e["success"] else _not_passed(e),
+                        e["unexpected"],
+                        e["observed"],
+                        e["description"],
+                    )
                     for e in g.expectations
                 ]
             else:
@@ -371,7 +476,18 @@ def gates(arguments: argparse.Namespace) -> int:
     if arguments.expectations:
         _print(("table", "severity", "result", "rows", "observed", "rule"), rows, arguments.format)
     else:
-        columns = ("table", "publication", "mode", "in", "accepted", "quarantined", "folded", "rows now", "seconds", "folded because")
+        columns = (
+            "table",
+            "publication",
+            "mode",
+            "in",
+            "accepted",
+            "quarantined",
+            "folded",
+            "rows now",
+            "seconds",
+            "folded because",
+        )
         _print(columns, rows, arguments.format)
     return 0
 
@@ -391,8 +507,14 @@ def rollback(arguments: argparse.Namespace) -> int:
     ledger.find(ledger.read(warehouse, feed.name), feed.name, arguments.publication)
     spark = _start_spark(settings)
     published = runner.rollback(spark, warehouse, feed.name, arguments.publication)
-    print(f"{feed.name}: publication {published.publication} shows the tables of publication {arguments.publication} again")
-    print("files that later publications had taken are new again: the next run takes them if they still lie in the raw folder")
+    print(
+        f"{feed.name}: publication {published.publication} shows the tables of publication "
+        f"{arguments.publication} again"
+    )
+    print(
+        "files that later publications had taken are new again: the next run takes them if "
+        "they still lie in the raw folder"
+    )
     return 0
 
 
@@ -401,7 +523,9 @@ def rollback(arguments: argparse.Namespace) -> int:
 
 def quarantine_list(arguments: argparse.Namespace) -> int:
     warehouse = _settings(arguments).open_warehouse()
-    rows = [(w.table, w.rows, w.discarded, w.since, w.reason) for w in waiting_room.waiting(warehouse)]
+    rows = [
+        (w.table, w.rows, w.discarded, w.since, w.reason) for w in waiting_room.waiting(warehouse)
+    ]
     _print(("table", "rows", "discarded", "since (UTC)", "reason"), rows, arguments.format)
     return 0
 
@@ -425,9 +549,16 @@ def _print_records(rows: list[dict[str, Any]], total: int, paths: dict[str, str]
     """One block a row: rejected rows are wide, and most of their columns are empty."""
     for row in rows:
         sha256 = str(row.get("_file_sha256"))
-        print(f"record {row.get('_record_number')} of {paths.get(sha256, 'a file')} (SHA-256 {sha256[:12]}…)")
+        print(
+            f"record {row.get('_record_number')} of {paths.get(sha256, 'a file')} (SHA-256 "
+            f"{sha256[:12]}…)"
+        )
         print("  because: " + "; ".join(row["_reasons"]))
-        told = {k: v for k, v in row.items() if v is not None and k not in ("_reasons", "_file_sha256", "_record_number")}
+        told = {
+            k: v
+            for k, v in row.items()
+            if v is not None and k not in ("_reasons", "_file_sha256", "_record_number")
+        }
         for name, value in told.items():
             print(f"  {name}: {output._cell(value)}")
     print(f"{len(rows):,} of {total:,} rows")
@@ -442,7 +573,10 @@ def _publication_of(warehouse: Warehouse, table: str) -> Publication:
         raise UsageError(f"{feed.name} has the tables {', '.join(feed.table_names)}; got {table!r}")
     latest = ledger.newest(ledger.read(warehouse, owner))
     if latest is None:
-        raise UsageError(f"nothing of {owner} is published in {warehouse.root} yet; run `strata run {owner}` first")
+        raise UsageError(
+            f"nothing of {owner} is published in {warehouse.root} yet; run `strata run "
+            f"{owner}` first"
+        )
     return latest
 
 
@@ -453,7 +587,11 @@ def quarantine_replay(arguments: argparse.Namespace) -> int:
     settings = _settings(arguments)
     warehouse = settings.open_warehouse()
     say = Progress(settings.log == "json")
-    names = [_publication_of(warehouse, arguments.table).feed] if arguments.table else list(feeds.feed_names())
+    names = (
+        [_publication_of(warehouse, arguments.table).feed]
+        if arguments.table
+        else list(feeds.feed_names())
+    )
     spark = None
     for name in names:
         latest = ledger.newest(ledger.read(warehouse, name))
@@ -471,8 +609,14 @@ def quarantine_replay(arguments: argparse.Namespace) -> int:
         report = run_feed(spark, warehouse, plan, options, say)
         _tell_report(report, warehouse, say)
         for table in tables:
-            before, after = latest.state(table), report.publication.state(table) if report.publication else None
-            print(f"{table}: {before.rejected if before else 0} rejected before, {after.rejected if after else 0} now")
+            before, after = (
+                latest.state(table),
+                report.publication.state(table) if report.publication else None,
+            )
+            print(
+                f"{table}: {before.rejected if before else 0} rejected before, "
+                f"{after.rejected if after else 0} now"
+            )
     if spark is None:
         print("nothing is quarantined")
     return 0
@@ -485,12 +629,22 @@ def quarantine_discard(arguments: argparse.Namespace) -> int:
     warehouse = settings.open_warehouse()
     publication = _publication_of(warehouse, arguments.table)
     decisions = waiting_room.decide_discard(
-        warehouse, publication, arguments.table, arguments.file, arguments.record, arguments.reason, getpass.getuser(), arguments.why
+        warehouse,
+        publication,
+        arguments.table,
+        arguments.file,
+        arguments.record,
+        arguments.reason,
+        getpass.getuser(),
+        arguments.why,
     )
     spark = _start_spark(settings)
     published = runner.record_decisions(spark, warehouse, publication.feed, tuple(decisions))
     number = published.publication
-    print(f"{arguments.table}: {len(decisions)} discarded; they stay in the quarantine and in its counts (publication {number})")
+    print(
+        f"{arguments.table}: {len(decisions)} discarded; they stay in the quarantine and in "
+        f"its counts (publication {number})"
+    )
     return 0
 
 
@@ -505,5 +659,7 @@ def validate(_: argparse.Namespace) -> int:
         print(finding, file=sys.stderr)
     if findings:
         raise UsageError(f"every declaration must hold; {len(findings)} findings, listed above")
-    print("all declarations hold: " + ", ".join(f"{number} {noun}" for noun, number in counts.items()))
+    print(
+        "all declarations hold: " + ", ".join(f"{number} {noun}" for noun, number in counts.items())
+    )
     return 0

@@ -11,7 +11,15 @@ from typing import Any
 from strata.declare import feed as feeds
 from strata.declare import layout as source
 from strata.declare import resources
-from strata.declare.contract import BRONZE_PROVENANCE, Contract, Field, contract_path, custom_properties, load_contract, read_yaml
+from strata.declare.contract import (
+    BRONZE_PROVENANCE,
+    Contract,
+    Field,
+    contract_path,
+    custom_properties,
+    load_contract,
+    read_yaml,
+)
 from strata.declare.feed import Feed
 from strata.declare.layout import Layout
 from strata.declare.protection import Protection
@@ -21,18 +29,21 @@ from strata.gate import gate
 HEAD = """\
 # Data dictionary
 
-Made from `schemas/` and `expectations/` by `make dictionary`; a test fails when it is out of date. Edit those
-files, not this one.
+Made from `schemas/` and `expectations/` by `make dictionary`; a test fails when it is out of
+date. Edit those files, not this one.
 
-A **key** is unique in its table. A **required** column is never null in a published row; a required field is one
-by which a layout is known. **PII** marks personal columns, and tells how the reader protects a personal field.
-Provenance columns begin with `_`; they tell where a row came from, and are left out when two tables are compared."""
+A **key** is unique in its table. A **required** column is never null in a published row; a
+required field is one by which a layout is known. **PII** marks personal columns, and tells how
+the reader protects a personal field. Provenance columns begin with `_`; they tell where a row
+came from, and are left out when two tables are compared."""
 
 BRONZE = "Every bronze table has its own columns, and these of the reader and the engine:"
 
 
 def render() -> str:
-    """The whole dictionary: every feed's tables by layer, then the layouts in which its files arrive."""
+    """The whole dictionary: every feed's tables by layer, then the layouts in which its files
+    arrive.
+    """
     parts = [HEAD, "## In every bronze table", BRONZE, _columns(BRONZE_PROVENANCE)]
     for feed in feeds.all_feeds():
         parts.append(f"## Feed `{feed.name}`")
@@ -64,7 +75,10 @@ def _facts(feed: Feed, contract: Contract) -> str:
     if contract.key:
         facts.append(f"Key: {_code(contract.key)}.")
     if contract.table in feed.bronze_tables:
-        facts.append(f"Filled by the layouts {_code(layout.name for layout in feed.layouts if layout.table == contract.table)}.")
+        facts.append(
+            "Filled by the layouts "
+            f"{_code(layout.name for layout in feed.layouts if layout.table == contract.table)}."
+        )
     else:
         facts.append(f"Made from {_code(feed.table(contract.table).inputs)}.")
     if contract.allow_empty:
@@ -73,7 +87,17 @@ def _facts(feed: Feed, contract: Contract) -> str:
 
 
 def _columns(fields: Iterable[Field]) -> str:
-    rows = [(f"`{f.name}`", f.type, _is_required(f), f.unit or "", "personal" if f.is_personal else "", f.description) for f in fields]
+    rows = [
+        (
+            f"`{f.name}`",
+            f.type,
+            _is_required(f),
+            f.unit or "",
+            "personal" if f.is_personal else "",
+            f.description,
+        )
+        for f in fields
+    ]
     return _markdown(("column", "type", "required", "unit", "PII", "description"), rows)
 
 
@@ -84,15 +108,25 @@ def _is_required(field: Field) -> str:
 def _rules(table: str) -> Iterator[str]:
     suite = load_suite(table)
     groups = {
-        "Rules of a row (one that breaks any is quarantined)": [e for e in suite.expectations if _rejects(e)],
-        "Rules of the table (the run stops)": [e for e in suite.expectations if e.severity == "critical" and not _rejects(e)],
-        "Warnings (told, and stop nothing)": [e for e in suite.expectations if e.severity == "warning"],
+        "Rules of a row (one that breaks any is quarantined)": [
+            e for e in suite.expectations if _rejects(e)
+        ],
+        "Rules of the table (the run stops)": [
+            e for e in suite.expectations if e.severity == "critical" and not _rejects(e)
+        ],
+        "Warnings (told, and stop nothing)": [
+            e for e in suite.expectations if e.severity == "warning"
+        ],
     }
     for head, rules in groups.items():
         if rules:
             yield f"{head}:"
             yield "\n".join(f"- {_escape(rule.description)}" for rule in rules)
-    share = f"At most {suite.max_rejected_share * 100:g} % of the rows" if suite.max_rejected_share else "Not one row"
+    share = (
+        f"At most {suite.max_rejected_share * 100:g} % of the rows"
+        if suite.max_rejected_share
+        else "Not one row"
+    )
     yield f"{share} of the table and its quarantine together may be rejected, or the run stops."
 
 
@@ -104,7 +138,9 @@ def _rejects(expectation: Expectation) -> bool:
 
 
 def _layout(layout: Layout) -> Iterator[str]:
-    document = read_yaml(resources.find("schemas", f"source/{layout.feed}_{layout.source}.{layout.name}.yaml"))
+    document = read_yaml(
+        resources.find("schemas", f"source/{layout.feed}_{layout.source}.{layout.name}.yaml")
+    )
     described = document["description"]
     yield f"### `{layout.source}`, layout `{layout.name}`"
     yield f"{described['purpose']} {' '.join(described.get('limitations', '').split())}".strip()
@@ -117,13 +153,20 @@ def _layout(layout: Layout) -> Iterator[str]:
 
 def _layout_facts(layout: Layout) -> Iterator[str]:
     where = f"raw folder `{layout.feed}/{layout.source}/`"
-    yield f"Format: {layout.format}, in {where}; fills `{layout.table}`. The layout is known by its required fields."
+    yield (
+        f"Format: {layout.format}, in {where}; fills `{layout.table}`. The layout is known by its "
+        "required fields."
+    )
     for name, option in layout.options.items():
         yield f"Option {name}: `{option}`."
     for column, text in layout.constants.items():
         yield f"`{column}` is always `{text}`."
     if layout.order:
-        order = "delivery date, a part `delivery=YYYY-MM-DD` of the path" if layout.order == "delivery" else f"`{layout.order}`"
+        order = (
+            "delivery date, a part `delivery=YYYY-MM-DD` of the path"
+            if layout.order == "delivery"
+            else f"`{layout.order}`"
+        )
         yield f"Order of records: {order}."
 
 
@@ -141,17 +184,28 @@ def _layout_row(entry: dict[str, Any], field: source.Field) -> Sequence[str]:
 
 def _made_row(entry: dict[str, Any], rule: Protection) -> Sequence[str]:
     """A column that the reader makes of several fields, or of a part of one."""
-    return (f"from {_code(rule.of)}", f"`{rule.column}`", "", "", rule.way, entry.get("description", ""))
+    return (
+        f"from {_code(rule.of)}",
+        f"`{rule.column}`",
+        "",
+        "",
+        rule.way,
+        entry.get("description", ""),
+    )
 
 
-# --- Markdown --------------------------------------------------------------------------------------
+# --- Markdown ------------------------------------------------------------------------------------
 
 
 def _markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """The rows as a table, without the columns that are empty throughout."""
     listed = list(rows)
     kept = [number for number in range(len(head)) if any(row[number] for row in listed)]
-    lines = [[head[n] for n in kept], ["---"] * len(kept), *([_escape(row[n]) for n in kept] for row in listed)]
+    lines = [
+        [head[n] for n in kept],
+        ["---"] * len(kept),
+        *([_escape(row[n]) for n in kept] for row in listed),
+    ]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 

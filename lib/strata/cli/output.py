@@ -16,7 +16,12 @@ FORMATS = ("table", "json", "csv")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\0")
 
 
-def render(columns: Sequence[str], rows: Iterable[Sequence[Any]], form: str = "table", total: int | None = None) -> str:
+def render(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    form: str = "table",
+    total: int | None = None,
+) -> str:
     """The rows as an aligned table, JSON (an array of objects) or CSV."""
     listed = [list(row) for row in rows]
     if form == "json":
@@ -36,7 +41,9 @@ def _csv(columns: Sequence[str], rows: list[list[Any]]) -> str:
 
 
 def _csv_value(value: Any) -> Any:
-    """Text that a spreadsheet would run as a formula gets an apostrophe (OWASP, CSV injection); numbers stay."""
+    """Text that a spreadsheet would run as a formula gets an apostrophe (OWASP, CSV injection);
+    numbers stay.
+    """
     if isinstance(value, str):
         return "'" + value if value.startswith(_FORMULA) else value
     plain = _json_value(value)
@@ -60,11 +67,22 @@ def _json_value(value: Any) -> Any:
 def _table(columns: Sequence[str], rows: list[list[Any]], total: int | None) -> str:
     """Columns aligned, numbers to the right; floats in a column with the same number of places."""
     texts = [[_cell(value) for value in row] for row in rows]
-    widths = [max([_width(name), *(_width(row[i]) for row in texts)]) for i, name in enumerate(columns)]
-    right = [any(isinstance(row[i], (int, float, Decimal)) and not isinstance(row[i], bool) for row in rows) for i in range(len(columns))]
+    widths = [
+        max([_width(name), *(_width(row[i]) for row in texts)]) for i, name in enumerate(columns)
+    ]
+    right = [
+        any(
+            isinstance(row[i], (int, float, Decimal)) and not isinstance(row[i], bool)
+            for row in rows
+        )
+        for i in range(len(columns))
+    ]
     lines = ["  ".join(_pad(name, widths[i], right[i]) for i, name in enumerate(columns)).rstrip()]
     lines.append("  ".join("─" * width for width in widths))
-    lines += ["  ".join(_pad(text, widths[i], right[i]) for i, text in enumerate(row)).rstrip() for row in texts]
+    lines += [
+        "  ".join(_pad(text, widths[i], right[i]) for i, text in enumerate(row)).rstrip()
+        for row in texts
+    ]
     if total is not None and total > len(rows):
         lines.append(f"… {len(rows):,} of {total:,} rows; --limit 0 shows all")
     elif not rows:
@@ -93,7 +111,10 @@ def _cell(value: Any) -> str:
 def _width(text: str) -> int:
     import unicodedata
 
-    return sum(0 if unicodedata.combining(ch) else 2 if unicodedata.east_asian_width(ch) in "WF" else 1 for ch in text)
+    return sum(
+        0 if unicodedata.combining(ch) else 2 if unicodedata.east_asian_width(ch) in "WF" else 1
+        for ch in text
+    )
 
 
 def _pad(text: str, width: int, right: bool) -> str:
@@ -114,7 +135,9 @@ class Progress:
             return
         seconds = time.monotonic() - self.started
         if self.as_json:
-            line = json.dumps({"at_seconds": round(seconds, 3), "message": message, **facts}, ensure_ascii=False)
+            line = json.dumps(
+                {"at_seconds": round(seconds, 3), "message": message, **facts}, ensure_ascii=False
+            )
         else:
             line = f"{seconds:6.1f} s  {message}"
         print(line, file=sys.stderr, flush=True)

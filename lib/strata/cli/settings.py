@@ -38,19 +38,27 @@ class Settings:
 
 
 def load(profile: str | None = None, **given: Any) -> Settings:
-    """The settings of this run; `given` holds what the command line says, None where it is silent."""
+    """The settings of this run; `given` holds what the command line says, None where it is
+    silent."""
     name = profile or os.environ.get("STRATA_PROFILE") or "local"
     if name not in PROFILES:
         raise UsageError(f"a profile is one of {', '.join(PROFILES)}; got {name!r}")
     values = read_conf("base") | {k: v for k, v in read_conf(name).items() if k != "spark"}
     values["spark"] = {**read_conf("base").get("spark", {}), **read_conf(name).get("spark", {})}
-    values |= {k: os.environ[f"STRATA_{k.upper()}"] for k in ("raw", "warehouse", "log") if f"STRATA_{k.upper()}" in os.environ}
+    values |= {
+        k: os.environ[f"STRATA_{k.upper()}"]
+        for k in ("raw", "warehouse", "log")
+        if f"STRATA_{k.upper()}" in os.environ
+    }
     values |= {key: value for key, value in given.items() if value is not None}
     if values.get("log") not in ("text", "json"):
         raise UsageError(f"log must be text or json; got {values.get('log')!r}")
     missing = [key for key in ("raw", "warehouse") if not values.get(key)]
     if missing:
-        raise UsageError(f"a run needs {' and '.join(missing)}: give --{missing[0]} or set STRATA_{missing[0].upper()}")
+        raise UsageError(
+            f"a run needs {' and '.join(missing)}: give --{missing[0]} or set "
+            f"STRATA_{missing[0].upper()}"
+        )
     return Settings(**values)
 
 
@@ -61,7 +69,9 @@ def read_conf(name: str) -> dict[str, Any]:
     known = {item.name for item in fields(Settings)}
     unknown = sorted(document.keys() - known)
     if unknown:
-        raise DeclarationError(f"{path}: unknown key {', '.join(unknown)}; known are {', '.join(sorted(known))}")
+        raise DeclarationError(
+            f"{path}: unknown key {', '.join(unknown)}; known are {', '.join(sorted(known))}"
+        )
     spark = document.get("spark") or {}
     if not isinstance(spark, dict):
         raise DeclarationError(f"{path}: spark must be a mapping of Spark settings")

@@ -14,7 +14,15 @@ from strata.gate import gate
 def check_all() -> tuple[list[str], dict[str, int]]:
     """Every finding as a sentence, and how many declarations of each kind were checked."""
     findings: list[str] = []
-    counts = {"feeds": 0, "source contracts": 0, "contracts": 0, "suites": 0, "expectations": 0, "settings files": 0, "jobs": 0}
+    counts = {
+        "feeds": 0,
+        "source contracts": 0,
+        "contracts": 0,
+        "suites": 0,
+        "expectations": 0,
+        "settings files": 0,
+        "jobs": 0,
+    }
     used: set[str] = set()
     for name in feeds.feed_names():
         try:
@@ -30,8 +38,14 @@ def check_all() -> tuple[list[str], dict[str, int]]:
         findings += _check_groups(feed)
         findings += _check_layouts(feed)
         findings += _check_job(name, counts)
-    findings += [f"schemas: {table} has a contract and no feed makes it" for table in sorted(feeds.declared_tables() - used)]
-    findings += [f"expectations: {table} has a suite and no feed makes it" for table in sorted(_suites() - used)]
+    findings += [
+        f"schemas: {table} has a contract and no feed makes it"
+        for table in sorted(feeds.declared_tables() - used)
+    ]
+    findings += [
+        f"expectations: {table} has a suite and no feed makes it"
+        for table in sorted(_suites() - used)
+    ]
     for profile in ("base", *config.PROFILES):
         try:
             config.read_conf(profile)
@@ -50,7 +64,10 @@ def _check_table(table: str, counts: dict[str, int]) -> list[str]:
         return [str(error)]
     counts["suites"] += 1
     counts["expectations"] += len(suite.expectations)
-    return [f"{table}: {finding}" for finding in check_against_contract(suite, contract) + gate.check_types(suite)]
+    return [
+        f"{table}: {finding}"
+        for finding in check_against_contract(suite, contract) + gate.check_types(suite)
+    ]
 
 
 def _check_groups(feed: feeds.Feed) -> list[str]:
@@ -61,7 +78,11 @@ def _check_groups(feed: feeds.Feed) -> list[str]:
             columns = load_contract(table.name).columns
         except StrataError:
             continue
-        findings += [f"{table.name}: group column {name} is not in its contract" for name in table.group if name not in columns]
+        findings += [
+            f"{table.name}: group column {name} is not in its contract"
+            for name in table.group
+            if name not in columns
+        ]
     return findings
 
 
@@ -73,16 +94,24 @@ def _check_layouts(feed: feeds.Feed) -> list[str]:
         except StrataError:
             continue
         findings += [
-            f"source contract {layout.name}: {layout.table} has no column {name}" for name in layout.bronze_columns if name not in columns
+            f"source contract {layout.name}: {layout.table} has no column {name}"
+            for name in layout.bronze_columns
+            if name not in columns
         ]
     return findings
 
 
 def _check_job(name: str, counts: dict[str, int]) -> list[str]:
-    """Jobs lie beside the feed they run: in a checkout, not in the wheel, or in the caller's own project."""
+    """Jobs lie beside the feed they run: in a checkout, not in the wheel, or in the caller's own
+    project.
+    """
     own = resources.project()
-    is_own = own is not None and any((own / "feeds" / module).exists() for module in (f"{name}.py", name))
-    jobs = (own if own is not None and is_own else resources.folder("conf").resolve().parent) / "jobs"
+    is_own = own is not None and any(
+        (own / "feeds" / module).exists() for module in (f"{name}.py", name)
+    )
+    jobs = (
+        own if own is not None and is_own else resources.folder("conf").resolve().parent
+    ) / "jobs"
     if not jobs.is_dir():
         return []
     if not (jobs / f"{name}.py").is_file():
@@ -92,4 +121,8 @@ def _check_job(name: str, counts: dict[str, int]) -> list[str]:
 
 
 def _suites() -> set[str]:
-    return {f"{layer}.{path.stem}" for layer in LAYERS for path in resources.search("expectations", f"{layer}/*.yaml")}
+    return {
+        f"{layer}.{path.stem}"
+        for layer in LAYERS
+        for path in resources.search("expectations", f"{layer}/*.yaml")
+    }

@@ -1,1 +1,3 @@
-"""What is declared: contracts, suites, layouts, feeds. Needs neither Spark, pandas nor Great Expectations."""
+"""What is declared: contracts, suites, layouts, feeds. Needs neither Spark, pandas nor Great
+Expectations.
+"""

@@ -24,18 +24,52 @@ _TYPES = re.compile(
     r"|decimal\(\d{1,2},\d{1,2}\)|array<.+>|struct<.+>|map<.+>"
 )
 _PROPERTY_KEYS = {
-    "name", "physicalName", "logicalType", "physicalType", "required", "unique", "primaryKey",
-    "primaryKeyPosition", "partitioned", "partitionKeyPosition", "classification", "description",
-    "tags", "customProperties", "examples", "logicalTypeOptions", "items", "properties",
-}  # fmt: skip
+    "name",
+    "physicalName",
+    "logicalType",
+    "physicalType",
+    "required",
+    "unique",
+    "primaryKey",
+    "primaryKeyPosition",
+    "partitioned",
+    "partitionKeyPosition",
+    "classification",
+    "description",
+    "tags",
+    "customProperties",
+    "examples",
+    "logicalTypeOptions",
+    "items",
+    "properties",
+}
 _OBJECT_KEYS = {
-    "name", "physicalName", "logicalType", "physicalType", "businessName", "description",
-    "dataGranularityDescription", "properties", "customProperties", "tags", "authoritativeDefinitions",
-}  # fmt: skip
+    "name",
+    "physicalName",
+    "logicalType",
+    "physicalType",
+    "businessName",
+    "description",
+    "dataGranularityDescription",
+    "properties",
+    "customProperties",
+    "tags",
+    "authoritativeDefinitions",
+}
 _TOP_KEYS = {
-    "apiVersion", "kind", "id", "name", "version", "status", "domain", "description",
-    "schema", "customProperties", "tags", "authoritativeDefinitions",
-}  # fmt: skip
+    "apiVersion",
+    "kind",
+    "id",
+    "name",
+    "version",
+    "status",
+    "domain",
+    "description",
+    "schema",
+    "customProperties",
+    "tags",
+    "authoritativeDefinitions",
+}
 
 
 @dataclass(frozen=True)
@@ -47,7 +81,9 @@ class Field:
     """The Spark SQL type, e.g. `double` or `decimal(18,2)`."""
     description: str
     required: bool = False
-    """No accepted row may hold NULL here; its suite has a rule for it, and Delta enforces it on the table as made."""
+    """No accepted row may hold NULL here; its suite has a rule for it, and Delta enforces it on the
+    table as made.
+    """
     unit: str | None = None
     is_key: bool = False
     is_personal: bool = False
@@ -67,7 +103,9 @@ class Contract:
     allow_empty: bool = False
     """Whether the table may be published without a single row."""
     order_by: tuple[str, ...] = ()
-    """Each of its files holds a stretch of this order, as far as the rows of one task make one: who asks for some days reads few."""
+    """Each of its files holds a stretch of this order, as far as the rows of one task make one: who
+    asks for some days reads few.
+    """
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -90,15 +128,36 @@ class Contract:
 # What the reader and the engine know of every raw record; part of every bronze contract.
 BRONZE_PROVENANCE = (
     Field("_file_sha256", "string", "SHA-256 of the raw file", True, is_provenance=True),
-    Field("_source_file", "string", "Path of the raw file below <raw>/<feed>", True, is_provenance=True),
-    Field("_record_number", "bigint", "Number of the record in its file, from 1", True, is_provenance=True),
-    Field("_layout", "string", "Source contract by which the file was read", True, is_provenance=True),
-    Field("_delivery_date", "date", "From a `delivery=YYYY-MM-DD` part of the path", is_provenance=True),
-    Field("_extra", "string", "JSON of the fields that the layout does not name", is_provenance=True),
+    Field(
+        "_source_file",
+        "string",
+        "Path of the raw file below <raw>/<feed>",
+        True,
+        is_provenance=True,
+    ),
+    Field(
+        "_record_number",
+        "bigint",
+        "Number of the record in its file, from 1",
+        True,
+        is_provenance=True,
+    ),
+    Field(
+        "_layout", "string", "Source contract by which the file was read", True, is_provenance=True
+    ),
+    Field(
+        "_delivery_date",
+        "date",
+        "From a `delivery=YYYY-MM-DD` part of the path",
+        is_provenance=True,
+    ),
+    Field(
+        "_extra", "string", "JSON of the fields that the layout does not name", is_provenance=True
+    ),
     Field("_raw_record", "string", "Whole text of a record that did not parse", is_provenance=True),
     Field("_run_id", "string", "Run that read the record", True, is_provenance=True),
     Field("_ingested_at", "timestamp", "When that run read it, UTC", True, is_provenance=True),
-)  # fmt: skip
+)
 
 
 def split_name(table: str) -> tuple[str, str, str]:
@@ -131,11 +190,14 @@ def read_yaml(path: Path) -> dict[str, Any]:
         detail = " ".join(str(error).split())
         raise DeclarationError(f"{path} is not valid YAML: {detail}") from None
     if not isinstance(document, dict):
-        raise DeclarationError(f"{path} must hold a mapping of keys; found {type(document).__name__}")
+        raise DeclarationError(
+            f"{path} must hold a mapping of keys; found {type(document).__name__}"
+        )
     return document
 
 
-# By libyaml, which every wheel of PyYAML has: in plain Python the feeds' declarations took 3.3 s of each command.
+# By libyaml, which every wheel of PyYAML has: in plain Python the feeds' declarations took 3.3 s of
+# each command.
 _SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -151,7 +213,9 @@ def _construct_unique_mapping(loader: Any, node: yaml.MappingNode, deep: bool = 
     return yaml.constructor.SafeConstructor.construct_mapping(loader, node, deep=True)
 
 
-_UniqueKeyLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _construct_unique_mapping)
+_UniqueKeyLoader.add_constructor(
+    yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _construct_unique_mapping
+)
 
 
 def custom_properties(holder: dict[str, Any]) -> dict[str, Any]:
@@ -172,13 +236,20 @@ def parse_contract(table: str, document: dict[str, Any], path: Path) -> Contract
     grain = schema.get("dataGranularityDescription", "")
     findings += [f"unknown key {key}" for key in sorted(document.keys() - _TOP_KEYS)]
     findings += [f"schema: unknown key {key}" for key in sorted(schema.keys() - _OBJECT_KEYS)]
-    findings += [f"{key} is missing" for key, text in (("description.purpose", purpose), ("dataGranularityDescription", grain)) if not text]
+    findings += [
+        f"{key} is missing"
+        for key, text in (("description.purpose", purpose), ("dataGranularityDescription", grain))
+        if not text
+    ]
     fields = tuple(_parse_field(item, findings) for item in schema.get("properties", []))
     if layer == "bronze":
         fields += BRONZE_PROVENANCE
     _check_fields(fields, layer, findings)
     options = custom_properties(schema)
-    findings += [f"unknown custom property {key}" for key in sorted(options.keys() - {"allowEmpty", "orderBy"})]
+    findings += [
+        f"unknown custom property {key}"
+        for key in sorted(options.keys() - {"allowEmpty", "orderBy"})
+    ]
     allow_empty = options.get("allowEmpty", False)
     if not isinstance(allow_empty, bool):
         findings.append(f"allowEmpty must be true or false; found {allow_empty!r}")
@@ -187,12 +258,21 @@ def parse_contract(table: str, document: dict[str, Any], path: Path) -> Contract
     orderable = [
         field.name
         for field in fields
-        if not field.is_personal and not field.is_partition and field.type in ("date", "timestamp", "string", "int", "bigint")
+        if not field.is_personal
+        and not field.is_partition
+        and field.type in ("date", "timestamp", "string", "int", "bigint")
     ]
     if order_by and layer == "bronze":
-        findings.append("orderBy is for silver and gold; a bronze table has the order of its raw files")
-    if not isinstance(order_by, list) or not all(isinstance(name, str) and name in orderable for name in order_by):
-        findings.append(f"orderBy must list columns of dates, text or whole numbers, neither personal nor partitions; found {order_by!r}")
+        findings.append(
+            "orderBy is for silver and gold; a bronze table has the order of its raw files"
+        )
+    if not isinstance(order_by, list) or not all(
+        isinstance(name, str) and name in orderable for name in order_by
+    ):
+        findings.append(
+            "orderBy must list columns of dates, text or whole numbers, neither personal nor "
+            f"partitions; found {order_by!r}"
+        )
     if findings:
         raise DeclarationError(f"{path}: " + "; ".join(findings), findings=findings)
     return Contract(
@@ -219,7 +299,9 @@ def _parse_field(item: dict[str, Any], findings: list[str]) -> Field:
     if not _TYPES.fullmatch(kind):
         findings.append(f"{name}: physicalType {kind!r} is not a Spark SQL type")
     options = custom_properties(item)
-    findings += [f"{name}: unknown custom property {key}" for key in sorted(options.keys() - {"unit"})]
+    findings += [
+        f"{name}: unknown custom property {key}" for key in sorted(options.keys() - {"unit"})
+    ]
     return Field(
         name=name,
         type=kind,
@@ -235,13 +317,19 @@ def _parse_field(item: dict[str, Any], findings: list[str]) -> Field:
 
 def _check_fields(fields: tuple[Field, ...], layer: str, findings: list[str]) -> None:
     names = [field.name for field in fields]
-    findings += [f"column {name} stands twice" for name in sorted(set(names)) if names.count(name) > 1]
+    findings += [
+        f"column {name} stands twice" for name in sorted(set(names)) if names.count(name) > 1
+    ]
     findings += [
         f"{field.name}: a column that starts with _ must be tagged provenance"
         for field in fields
         if field.name.startswith("_") and not field.is_provenance
     ]
-    findings += [f"{field.name}: a key must be required" for field in fields if field.is_key and not field.required]
+    findings += [
+        f"{field.name}: a key must be required"
+        for field in fields
+        if field.is_key and not field.required
+    ]
     if layer != "bronze" and not any(field.is_key for field in fields):
         findings.append("a silver or gold table has a primary key; none is marked")
 
@@ -265,7 +353,9 @@ def struct_type(fields: tuple[Field, ...], enforce_required: bool = True) -> Any
 
 @cache
 def _spark_type(text: str) -> Any:
-    """Kept, for the JVM parses it: of a small run's calls to the JVM, one in sixteen asked for a type that was known."""
+    """Kept, for the JVM parses it: of a small run's calls to the JVM, one in sixteen asked for a
+    type that was known.
+    """
     from pyspark.sql.types import _parse_datatype_string
 
     return _parse_datatype_string(text)
@@ -286,7 +376,15 @@ def quarantine_name(table: str) -> str:
 def quarantine_contract(contract: Contract) -> Contract:
     """The table's columns, all of them nullable, and the reasons: a rejected row whole."""
     nullable = tuple(
-        Field(f.name, f.type, f.description, unit=f.unit, is_personal=f.is_personal, is_provenance=f.is_provenance) for f in contract.fields
+        Field(
+            f.name,
+            f.type,
+            f.description,
+            unit=f.unit,
+            is_personal=f.is_personal,
+            is_provenance=f.is_provenance,
+        )
+        for f in contract.fields
     )
     return Contract(
         table=quarantine_name(contract.table),

@@ -47,8 +47,14 @@ class Feed:
 
     @property
     def identifying(self) -> tuple[tuple[str, Protection], ...]:
-        """Each bronze table with a column by which persons are known, and that column; empty for most feeds."""
-        return tuple(dict.fromkeys((layout.table, rule) for layout in self.layouts for rule in layout.identifying))
+        """Each bronze table with a column by which persons are known, and that column; empty for
+        most feeds.
+        """
+        return tuple(
+            dict.fromkeys(
+                (layout.table, rule) for layout in self.layouts for rule in layout.identifying
+            )
+        )
 
     def table(self, name: str) -> Table:
         return next(table for table in self.tables if table.name == name)
@@ -72,7 +78,10 @@ class Feed:
 
     def fingerprint(self, name: str, params: dict[str, Any]) -> str:
         """Changes when anything but its input changes what the table holds."""
-        declared = [fingerprint.of_contract(self.contract(name)), fingerprint.of_suite(self.suite(name))]
+        declared = [
+            fingerprint.of_contract(self.contract(name)),
+            fingerprint.of_suite(self.suite(name)),
+        ]
         if name in self.bronze_tables:
             layouts = [repr(layout) for layout in self.layouts if layout.table == name]
             return fingerprint.digest(*declared, *layouts, str(READER))
@@ -80,7 +89,17 @@ class Feed:
         code = fingerprint.of_code(table.transform)
         grouping = fingerprint.of_code(table.add_group) if table.add_group else ""
         own = {} if table.slices else {key: params[key] for key in table.params}
-        shape = repr((table.inputs, table.rows.value, table.driving, table.group, table.slices, table.folds, *sorted(table.via.items())))
+        shape = repr(
+            (
+                table.inputs,
+                table.rows.value,
+                table.driving,
+                table.group,
+                table.slices,
+                table.folds,
+                *sorted(table.via.items()),
+            )
+        )
         return fingerprint.digest(*declared, code, grouping, shape, fingerprint.of_params(own))
 
 
@@ -101,10 +120,20 @@ def load_feed(name: str) -> Feed:
     module = importlib.import_module(f"strata.feeds.{name}")
     missing = [item for item in ("SOURCES", "TABLES") if not hasattr(module, item)]
     if missing:
-        raise DeclarationError(f"a feed module holds SOURCES and TABLES; strata.feeds.{name} lacks {' and '.join(missing)}")
+        raise DeclarationError(
+            f"a feed module holds SOURCES and TABLES; strata.feeds.{name} lacks "
+            f"{' and '.join(missing)}"
+        )
     layouts = load_layouts(name)
     tables = _in_order(name, module.TABLES)
-    feed = Feed(name, tuple(module.SOURCES), layouts, tables, getattr(module, "Params", None), getattr(module, "ANSWERS", ()))
+    feed = Feed(
+        name,
+        tuple(module.SOURCES),
+        layouts,
+        tables,
+        getattr(module, "Params", None),
+        getattr(module, "ANSWERS", ()),
+    )
     findings = check(feed)
     if findings:
         raise DeclarationError(f"feed {name}: " + "; ".join(findings), findings=findings)
@@ -113,11 +142,15 @@ def load_feed(name: str) -> Feed:
 
 def _in_order(name: str, tables: tuple[Table, ...]) -> tuple[Table, ...]:
     by_name = {table.name: table for table in tables}
-    sorter = graphlib.TopologicalSorter({table.name: [i for i in table.inputs if i in by_name] for table in tables})
+    sorter = graphlib.TopologicalSorter(
+        {table.name: [i for i in table.inputs if i in by_name] for table in tables}
+    )
     try:
         return tuple(by_name[item] for item in sorter.static_order())
     except graphlib.CycleError as error:
-        raise DeclarationError(f"feed {name}: a table cannot depend on itself; found {' → '.join(error.args[1])}") from None
+        raise DeclarationError(
+            f"feed {name}: a table cannot depend on itself; found {' → '.join(error.args[1])}"
+        ) from None
 
 
 def check(feed: Feed) -> list[str]:
@@ -125,25 +158,52 @@ def check(feed: Feed) -> list[str]:
     findings = []
     sources = {source.name for source in feed.sources}
     findings += [
-        f"layout {layout.name} is of source {layout.source}, which SOURCES lacks" for layout in feed.layouts if layout.source not in sources
+        f"layout {layout.name} is of source {layout.source}, which SOURCES lacks"
+        for layout in feed.layouts
+        if layout.source not in sources
     ]
-    fields = {field.name for field in dataclasses.fields(feed.params_class)} if feed.params_class else set()
+    fields = (
+        {field.name for field in dataclasses.fields(feed.params_class)}
+        if feed.params_class
+        else set()
+    )
     for table in feed.tables:
         _, owner, _ = split_name(table.name)
         if owner != feed.name:
             findings.append(f"{table.name} is named for another feed")
-        unknown = [name for name in table.inputs if split_name(name)[1] == feed.name and name not in feed.table_names]
+        unknown = [
+            name
+            for name in table.inputs
+            if split_name(name)[1] == feed.name and name not in feed.table_names
+        ]
         findings += [f"{table.name} reads {name}, which the feed does not make" for name in unknown]
-        findings += [f"{table.name}: driving input {name} is not among its inputs" for name in table.driving if name not in table.inputs]
-        findings += [f"{table.name}: via names {name}, which is not among its inputs" for name in table.via if name not in table.inputs]
-        findings += [f"{table.name} takes parameter {name}, which Params lacks" for name in table.params if name not in fields]
+        findings += [
+            f"{table.name}: driving input {name} is not among its inputs"
+            for name in table.driving
+            if name not in table.inputs
+        ]
+        findings += [
+            f"{table.name}: via names {name}, which is not among its inputs"
+            for name in table.via
+            if name not in table.inputs
+        ]
+        findings += [
+            f"{table.name} takes parameter {name}, which Params lacks"
+            for name in table.params
+            if name not in fields
+        ]
     for answer in feed.answers:
         if answer.table not in feed.table_names:
-            findings.append(f"the answer {answer.question!r} is of {answer.table}, which the feed does not make")
+            findings.append(
+                f"the answer {answer.question!r} is of {answer.table}, which the feed does not make"
+            )
             continue
         named = (*answer.columns, *(name for name, _ in answer.order))
         strange = sorted(set(named) - set(feed.contract(answer.table).columns))
-        findings += [f"the answer {answer.question!r} names {name}, which {answer.table} lacks" for name in strange]
+        findings += [
+            f"the answer {answer.question!r} names {name}, which {answer.table} lacks"
+            for name in strange
+        ]
     return findings
 
 
@@ -169,7 +229,9 @@ def add_params(parser: argparse.ArgumentParser, feed: Feed) -> None:
 
 
 def params_from(arguments: argparse.Namespace, feed: Feed) -> dict[str, Any]:
-    """The parameters of this run: the defaults, and what the command line says; Params itself checks them."""
+    """The parameters of this run: the defaults, and what the command line says; Params itself
+    checks them.
+    """
     given = feed.default_params()
     for key in given:
         value = getattr(arguments, f"param_{key}", None)
@@ -185,4 +247,8 @@ def params_from(arguments: argparse.Namespace, feed: Feed) -> dict[str, Any]:
 
 def declared_tables() -> set[str]:
     """Every table that has a contract file."""
-    return {f"{layer}.{path.stem}" for layer in LAYERS for path in resources.search("schemas", f"{layer}/*.yaml")}
+    return {
+        f"{layer}.{path.stem}"
+        for layer in LAYERS
+        for path in resources.search("schemas", f"{layer}/*.yaml")
+    }

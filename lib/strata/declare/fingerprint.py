@@ -1,7 +1,8 @@
-"""Fingerprints: what a table's rows depend on besides its input, so that a changed rule recomputes it.
+"""Fingerprints: what a table's rows depend on besides its input, so that a changed rule recomputes
+it.
 
-A transform's fingerprint covers its own code and every function and constant of this library that it
-reaches, by their syntax trees: a comment or a docstring changes nothing, a bound does.
+A transform's fingerprint covers its own code and every function and constant of this library that
+it reaches, by their syntax trees: a comment or a docstring changes nothing, a bound does.
 """
 
 from __future__ import annotations
@@ -47,7 +48,9 @@ def of_code(function: Callable[..., Any]) -> str:
 
 def _visit(thing: Any, seen: dict[str, str]) -> None:
     function = _unwrap(thing)
-    name = f"{getattr(function, '__module__', '')}.{getattr(function, '__qualname__', repr(function))}"
+    name = (
+        f"{getattr(function, '__module__', '')}.{getattr(function, '__qualname__', repr(function))}"
+    )
     if name in seen:
         return
     seen[name] = _syntax(function)
@@ -59,7 +62,10 @@ def _visit(thing: Any, seen: dict[str, str]) -> None:
     code = getattr(function, "__code__", None)
     if code is None:
         return
-    cells = {name: cell.cell_contents for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=False)}
+    cells = {
+        name: cell.cell_contents
+        for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=False)
+    }
     for reached_name, reached in _reached(code, {**function.__globals__, **cells}):
         if _is_ours(reached):
             _visit(reached, seen)
@@ -83,7 +89,10 @@ def _syntax(function: Any) -> str:
         code = getattr(function, "__code__", None)
         return repr((code.co_code, code.co_consts)) if code else repr(function)
     for node in ast.walk(tree):
-        if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and ast.get_docstring(node, clean=False) is not None:
+        if (
+            isinstance(node, (ast.FunctionDef, ast.ClassDef))
+            and ast.get_docstring(node, clean=False) is not None
+        ):
             node.body = node.body[1:] or [ast.Pass()]
     return ast.dump(tree)
 
@@ -106,11 +115,15 @@ def _reached(code: CodeType, scope: dict[str, Any]) -> Iterator[tuple[str, Any]]
 
 def _is_ours(thing: Any) -> bool:
     inner = _unwrap(thing)
-    return (inspect.isfunction(inner) or inspect.isclass(inner)) and str(inner.__module__).startswith("strata")
+    return (inspect.isfunction(inner) or inspect.isclass(inner)) and str(
+        inner.__module__
+    ).startswith("strata")
 
 
 def _is_constant(thing: Any) -> bool:
-    return isinstance(thing, (bool, int, float, str, bytes, tuple, frozenset, set, dict, list, re.Pattern))
+    return isinstance(
+        thing, (bool, int, float, str, bytes, tuple, frozenset, set, dict, list, re.Pattern)
+    )
 
 
 def _constant_text(thing: Any) -> str:

@@ -1,4 +1,6 @@
-"""Canonical forms of what identifies people: text, e-mail addresses, postcodes. What is hashed is always such a form."""
+"""Canonical forms of what identifies people: text, e-mail addresses, postcodes. What is hashed is
+always such a form.
+"""
 
 from __future__ import annotations
 
@@ -10,21 +12,28 @@ _INVISIBLE = re.compile("[\u200b-\u200f\u2060\ufeff\u00ad]")
 _SPACE = re.compile(r"\s+")
 _EMAIL = re.compile(r"[^@]+@[^@]+")
 
-# The format of BS 7666 and of Royal Mail's Programmers' Guide: an outward code of six shapes, of which some
-# places exclude some letters, and an inward code of a digit and two letters. GIR 0AA is older than the format.
+# The format of BS 7666 and of Royal Mail's Programmers' Guide: an outward code of six shapes, of
+# which some places exclude some letters, and an inward code of a digit and two letters. GIR 0AA is
+# older than the format.
 _OUTWARD = (
     r"(?:[A-PR-UWYZ][0-9]{1,2}|[A-PR-UWYZ][A-HK-Y][0-9]{1,2}|[A-PR-UWYZ][0-9][A-HJKPSTUW]"
     r"|[A-PR-UWYZ][A-HK-Y][0-9][ABEHMNPRVWXY]|GIR)"
 )
 _INWARD = "[0-9][ABD-HJLNP-UW-Z]{2}"
 _FULL = re.compile(f"({_OUTWARD})({_INWARD})")
-# What the NHS writes for an address that is abroad, not known or not there, e.g. ZZ99 3VZ; in no lookup of places.
+# What the NHS writes for an address that is abroad, not known or not there, e.g. ZZ99 3VZ; in no
+# lookup of places.
 _PSEUDO = re.compile("(ZZ99)([0-9][A-Z]{2})")
 _OUTWARD_ONLY = re.compile(f"({_OUTWARD})")
 _AREA = re.compile("[A-Z]+")
 
 # Postcode areas outside Great Britain: a lookup of Great Britain does not hold them.
-TERRITORIES = {"BT": "northern_ireland", "GY": "channel_islands", "JE": "channel_islands", "IM": "isle_of_man"}
+TERRITORIES = {
+    "BT": "northern_ireland",
+    "GY": "channel_islands",
+    "JE": "channel_islands",
+    "IM": "isle_of_man",
+}
 
 
 def canonical(text: str) -> str:
@@ -37,8 +46,9 @@ def canonical(text: str) -> str:
 def email(text: str) -> str | None:
     """The address in its canonical form, without any blank; None for what is no `name@domain`.
 
-    Case folding reaches the part before the `@` too, which mail servers may tell apart by case, though hardly any
-    does. Dots and `+tags` stay: only some servers ignore them, and dropping them could merge two people.
+    Case folding reaches the part before the `@` too, which mail servers may tell apart by case,
+    though hardly any does. Dots and `+tags` stay: only some servers ignore them, and dropping them
+    could merge two people.
     """
     address = canonical(text).replace(" ", "")
     return address if _EMAIL.fullmatch(address) else None

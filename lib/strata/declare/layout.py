@@ -32,7 +32,9 @@ _COLUMN = re.compile(r"[a-z][a-z0-9_]*")
 _FILE = re.compile(r"(?P<feed>[a-z0-9]+)_(?P<source>[a-z0-9_]+)\.(?P<layout>[a-z0-9_]+)\.yaml")
 
 READER = 1
-"""Part of every bronze table's fingerprint: raise it when a mend changes what is read from the same bytes."""
+"""Part of every bronze table's fingerprint: raise it when a mend changes what is read from the same
+bytes.
+"""
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,14 @@ class Field:
     column: str
     name: str  # in the file: a header name, or a dotted path such as `properties.name`
     required: bool = False  # the file's header must have it
-    protect: str | None = None  # what becomes of a personal field, one of protect.WAYS; None: it is open
-    pattern: str | None = None  # without a header: what its text must match in the first record, or be empty if not required
+    protect: str | None = (
+        None  # what becomes of a personal field, one of protect.WAYS; None: it is open
+    )
+    pattern: str | None = (
+        # without a header: what its text must match in the first record, or be empty if not
+        # required
+        None
+    )
     values: tuple[str, ...] = ()  # of a field protected as `listed`: what is let through
     identifies: bool = False  # a person is known by it, and found by it who asks to be forgotten
 
@@ -74,7 +82,9 @@ class Layout:
 
     @property
     def has_header(self) -> bool:
-        """Whether its files tell the names of their fields; else these stand in the order of `fields`."""
+        """Whether its files tell the names of their fields; else these stand in the order of
+        `fields`.
+        """
         return self.options.get("header") != NO_HEADER
 
     @property
@@ -84,14 +94,28 @@ class Layout:
 
     @property
     def bronze_columns(self) -> tuple[str, ...]:
-        """The bronze columns it fills: without the fields that the reader drops, and with those it makes."""
+        """The bronze columns it fills: without the fields that the reader drops, and with those it
+        makes.
+        """
         dropped = {f.column for f in self.fields if f.protect == "drop"}
-        return (*(name for name in self.columns if name not in dropped), *(rule.column for rule in self.made))
+        return (
+            *(name for name in self.columns if name not in dropped),
+            *(rule.column for rule in self.made),
+        )
 
     @property
     def personal(self) -> tuple[Protection, ...]:
-        """What becomes of each personal field, and what is made of them; empty for a source without any."""
-        return (*(Protection(f.column, f.protect, values=f.values, identifies=f.identifies) for f in self.fields if f.protect), *self.made)
+        """What becomes of each personal field, and what is made of them; empty for a source without
+        any.
+        """
+        return (
+            *(
+                Protection(f.column, f.protect, values=f.values, identifies=f.identifies)
+                for f in self.fields
+                if f.protect
+            ),
+            *self.made,
+        )
 
     @property
     def identifying(self) -> tuple[Protection, ...]:
@@ -129,26 +153,36 @@ def _only(best: Sequence[Layout], what: str) -> Layout:
     if len(best) > 1:
         names = " and ".join(sorted(layout.name for layout in best))
         raise DeclarationError(
-            f"a file has one layout; {names} fit this {what} equally well: require another field in one of them",
+            f"a file has one layout; {names} fit this {what} equally well: require another "
+            "field in one of them",
             layouts=[layout.name for layout in best],
         )
     return best[0]
 
 
 def _no_layout(found: frozenset[str], layouts: Sequence[Layout]) -> BadFile:
-    nearest = min(layouts, key=lambda layout: (-len(layout.required & found), len(layout.required), layout.name))
+    nearest = min(
+        layouts,
+        key=lambda layout: (-len(layout.required & found), len(layout.required), layout.name),
+    )
     missing = sorted(nearest.required - found)
     # Where people are told of, a "header" may be somebody's record: then only its length is told.
-    told = f"{len(found)} fields" if any(layout.personal for layout in layouts) else _listed(sorted(found)) or "none"
+    told = (
+        f"{len(found)} fields"
+        if any(layout.personal for layout in layouts)
+        else _listed(sorted(found)) or "none"
+    )
     return BadFile(
-        f"its fields must be those of a known layout; the nearest, {nearest.name}, also needs {_listed(missing)}; found {told}",
+        f"its fields must be those of a known layout; the nearest, {nearest.name}, also needs "
+        f"{_listed(missing)}; found {told}",
         nearest=nearest.name,
         missing=missing,
     )
 
 
 def match_record(values: Sequence[str], layouts: Sequence[Layout]) -> Layout:
-    """The layout without a header that the first record of a file fits; of several, the one with most patterns.
+    """The layout without a header that the first record of a file fits; of several, the one with
+    most patterns.
 
     BadFile tells what the record breaks of each; DeclarationError where two are equal.
     """
@@ -157,12 +191,16 @@ def match_record(values: Sequence[str], layouts: Sequence[Layout]) -> Layout:
     if not fits:
         told = "; ".join(f"{name}: {why}" for name, why in broken.items())
         raise BadFile(
-            f"a file without a header is known by its first record, and this one fits no layout: {told}; "
+            "a file without a header is known by its first record, and this one fits no "
+            f"layout: {told}; "
             "take a header row away, or mend that record",
             nearest=layouts[0].name,
         )
     most = max(sum(f.pattern is not None for f in layout.fields) for layout in fits)
-    return _only([layout for layout in fits if sum(f.pattern is not None for f in layout.fields) == most], "record")
+    return _only(
+        [layout for layout in fits if sum(f.pattern is not None for f in layout.fields) == most],
+        "record",
+    )
 
 
 def _why_not(values: Sequence[str], layout: Layout) -> str:
@@ -174,7 +212,10 @@ def _why_not(values: Sequence[str], layout: Layout) -> str:
             continue
         if not value or (known.pattern and not re.fullmatch(known.pattern, value)):
             # Only the place is told: the value may be personal.
-            return f"column {number}, {known.name}, must {'match ' + known.pattern if known.pattern else 'not be empty'}"
+            return (
+                f"column {number}, {known.name}, must "
+                f"{'match ' + known.pattern if known.pattern else 'not be empty'}"
+            )
     return ""
 
 
@@ -191,12 +232,25 @@ def load_layouts(feed: str, folder: Path | None = None) -> tuple[Layout, ...]:
 
     DeclarationError lists every finding in every file at once.
     """
-    paths = sorted(folder.glob("*.yaml")) if folder else resources.search("schemas", "source/*.yaml")
+    paths = (
+        sorted(folder.glob("*.yaml")) if folder else resources.search("schemas", "source/*.yaml")
+    )
     findings: list[str] = []
-    layouts = [_parse_file(path, findings) for path in paths if path.name.startswith(f"{feed}_") and _names_feed(path, feed, findings)]
+    layouts = [
+        _parse_file(path, findings)
+        for path in paths
+        if path.name.startswith(f"{feed}_") and _names_feed(path, feed, findings)
+    ]
     if findings:
-        raise DeclarationError("source contracts must keep the rules:\n  " + "\n  ".join(findings), findings=findings)
-    return tuple(sorted((layout for layout in layouts if layout), key=lambda layout: (layout.source, layout.name)))
+        raise DeclarationError(
+            "source contracts must keep the rules:\n  " + "\n  ".join(findings), findings=findings
+        )
+    return tuple(
+        sorted(
+            (layout for layout in layouts if layout),
+            key=lambda layout: (layout.source, layout.name),
+        )
+    )
 
 
 def _names_feed(path: Path, feed: str, findings: list[str]) -> bool:
@@ -249,7 +303,9 @@ class _Check:
             if not isinstance(item, dict) or not {"property", "value"} <= item.keys():
                 self.add(f"{where}customProperties", f"each has property and value; got {item!r}")
             elif item["property"] not in known:
-                self.add(f"{where}{item['property']}", "is not a custom property of a source contract")
+                self.add(
+                    f"{where}{item['property']}", "is not a custom property of a source contract"
+                )
             elif item["property"] in values:
                 self.add(f"{where}{item['property']}", "stands twice")
             else:
@@ -305,7 +361,9 @@ def _parse_fields(schema: Any, check: _Check) -> tuple[tuple[Field, ...], tuple[
     for rule in made:
         for name in rule.of:
             if name not in personal:
-                check.add(f"{rule.column}.of", f"names personal fields of the layout; {name} is none")
+                check.add(
+                    f"{rule.column}.of", f"names personal fields of the layout; {name} is none"
+                )
     return fields, made
 
 
@@ -318,7 +376,10 @@ def _parse_field(entry: Mapping[str, Any], check: _Check) -> Field | Protection:
         pattern = _parse_pattern(f"{column}.pattern", pattern, check)
     is_personal = entry.get("classification") == "personal"
     if is_personal and way not in protect.WAYS:
-        check.add(f"{column}.protect", f"a personal field is protected by one of {', '.join(protect.WAYS)}; got {way!r}")
+        check.add(
+            f"{column}.protect",
+            f"a personal field is protected by one of {', '.join(protect.WAYS)}; got {way!r}",
+        )
     if way is not None and not is_personal:
         check.add(f"{column}.protect", "is for a field classified as personal")
     required = entry.get("required", False)
@@ -328,14 +389,23 @@ def _parse_field(entry: Mapping[str, Any], check: _Check) -> Field | Protection:
     if bool(values) != (way == "listed"):
         check.add(f"{column}.values", "stands with protect: listed, and with nothing else")
     identifies = custom.get("identifies")
-    if identifies is not None and (identifies != "person" or way not in ("keyed_hash", "email") or "of" in custom):
-        check.add(f"{column}.identifies", "is person, for a field of the file that is protected as keyed_hash or email")
+    if identifies is not None and (
+        identifies != "person" or way not in ("keyed_hash", "email") or "of" in custom
+    ):
+        check.add(
+            f"{column}.identifies",
+            "is person, for a field of the file that is protected as keyed_hash or email",
+        )
     if "of" not in custom:
         name = check.text(f"{column}.physicalName", entry.get("physicalName", column))
         return Field(column, name, required is True, way, pattern, values, identifies == "person")
     of = _parse_texts(f"{column}.of", custom["of"], check)
     if not of or "physicalName" in entry or required:
-        check.add(f"{column}.of", "names the personal fields that the column is made of; it is no field itself, and not required")
+        check.add(
+            f"{column}.of",
+            "names the personal fields that the column is made of; it is no field itself, "
+            "and not required",
+        )
     if len(of) > 1 and way != "keyed_hash":
         check.add(f"{column}.of", f"several fields give a keyed_hash, not {way!r}")
     return Protection(column, str(way), of, values)
@@ -359,10 +429,17 @@ def _parse_pattern(where: str, value: Any, check: _Check) -> str:
 
 def _check_patterns(fields: Sequence[Field], options: Mapping[str, str], check: _Check) -> None:
     patterns = [f.column for f in fields if f.pattern is not None]
-    if options.get("header") == NO_HEADER and not any(f.required for f in fields if f.pattern is not None):
-        check.add("pattern", "without a header some required column must have one: the layout is known by them")
+    if options.get("header") == NO_HEADER and not any(
+        f.required for f in fields if f.pattern is not None
+    ):
+        check.add(
+            "pattern",
+            "without a header some required column must have one: the layout is known by them",
+        )
     if options.get("header") != NO_HEADER and patterns:
-        check.add(f"{patterns[0]}.pattern", "is for layouts without a header; a suite checks values")
+        check.add(
+            f"{patterns[0]}.pattern", "is for layouts without a header; a suite checks values"
+        )
 
 
 def _check_once(key: str, names: Sequence[str], check: _Check) -> None:

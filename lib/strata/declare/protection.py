@@ -1,12 +1,13 @@
 """Protects personal fields in the reader, before anything of them is written anywhere.
 
-A source contract says of each personal field what becomes of it (WAYS), and may make further columns out of
-several fields. A record of such a source that does not parse leaves a keyed hash and its byte range only,
-and fields that the layout does not name are dropped, for nobody has said what they hold.
+A source contract says of each personal field what becomes of it (WAYS), and may make further
+columns out of several fields. A record of such a source that does not parse leaves a keyed hash and
+its byte range only, and fields that the layout does not name are dropped, for nobody has said what
+they hold.
 
-The key comes from the environment of whichever process reads, driver or executor, never from a setting,
-a plan or a file: `STRATA_PSEUDONYM_KEY` (at least 32 bytes) and `STRATA_PSEUDONYM_KEY_ID`. A pseudonym is
-still personal data: whoever has the key can make it again.
+The key comes from the environment of whichever process reads, driver or executor, never from a
+setting, a plan or a file: `STRATA_PSEUDONYM_KEY` (at least 32 bytes) and `STRATA_PSEUDONYM_KEY_ID`.
+A pseudonym is still personal data: whoever has the key can make it again.
 """
 
 from __future__ import annotations
@@ -24,11 +25,22 @@ import pyarrow as pa
 from strata.declare import identifiers
 from strata.errors import UsageError
 
-# `keyed_hash`: a pseudonym of the text in its canonical form. `email`, `postcode`: the same of an address or a full
-# postcode, null where the text is none. `postcode_form`, `postcode_territory`: what little is told of a postcode.
-# `year`: of an ISO date. `date`: an ISO date as it is. `listed`: one of the contract's `values`. Of these two,
-# anything else becomes UNREADABLE. `drop`: nothing, and no column.
-WAYS = ("keyed_hash", "email", "postcode", "postcode_form", "postcode_territory", "year", "date", "listed", "drop")
+# `keyed_hash`: a pseudonym of the text in its canonical form. `email`, `postcode`: the same of an
+# address or a full postcode, null where the text is none. `postcode_form`, `postcode_territory`:
+# what little is told of a postcode. `year`: of an ISO date. `date`: an ISO date as it is. `listed`:
+# one of the contract's `values`. Of these two, anything else becomes UNREADABLE. `drop`: nothing,
+# and no column.
+WAYS = (
+    "keyed_hash",
+    "email",
+    "postcode",
+    "postcode_form",
+    "postcode_territory",
+    "year",
+    "date",
+    "listed",
+    "drop",
+)
 KEY, KEY_ID = "STRATA_PSEUDONYM_KEY", "STRATA_PSEUDONYM_KEY_ID"
 UNREADABLE = "unreadable"
 SUPPRESSION = "suppression"
@@ -57,10 +69,11 @@ class Protection:
 
 @dataclass(frozen=True, repr=False)
 class Pseudonyms:
-    """Makes pseudonyms by HMAC-SHA-256 (RFC 2104) with one key; its text form does not show the key.
+    """Makes pseudonyms by HMAC-SHA-256 (RFC 2104) with one key; its text form does not show the
+    key.
 
-    Each purpose has a key of its own, HMAC(key, purpose): pseudonyms of different purposes cannot be joined,
-    even where the same text is hashed.
+    Each purpose has a key of its own, HMAC(key, purpose): pseudonyms of different purposes cannot
+    be joined, even where the same text is hashed.
     """
 
     key: bytes
@@ -71,14 +84,18 @@ class Pseudonyms:
         """`k1.5d0c2e:3f…`: the key's label and the hash of exactly this text for this purpose."""
         keyed = self._keyed.get(purpose)
         if keyed is None:
-            keyed = self._keyed[purpose] = hmac.new(self._derived(purpose), digestmod=hashlib.sha256)
+            keyed = self._keyed[purpose] = hmac.new(
+                self._derived(purpose), digestmod=hashlib.sha256
+            )
         own = keyed.copy()
         own.update(text.encode())
         return f"{self.label}:{own.hexdigest()}"
 
     @property
     def label(self) -> str:
-        """The key's id and six digits that check the key: two keys by mistake under one id are told apart."""
+        """The key's id and six digits that check the key: two keys by mistake under one id are told
+        apart.
+        """
         label = self.__dict__.get("_label")
         if label is None:
             label = f"{self.key_id}.{self._derived('check of the key').hex()[:6]}"
@@ -94,18 +111,23 @@ def from_environment() -> Pseudonyms:
     key, key_id = os.environ.get(KEY, ""), os.environ.get(KEY_ID, "")
     if len(key.encode()) < _SHORTEST_KEY or len(set(key)) < 8:
         raise UsageError(
-            f"a source with personal fields needs a secret key of at least {_SHORTEST_KEY} bytes in {KEY}; "
-            f"found {'none' if not key else 'one that is too short or too plain'}: set it from your secret store"
+            f"a source with personal fields needs a secret key of at least {_SHORTEST_KEY} "
+            f"bytes in {KEY}; "
+            f"found {'none' if not key else 'one that is too short or too plain'}: set it "
+            "from your secret store"
         )
     if not re.fullmatch(r"[a-z0-9]{1,16}", key_id):
         raise UsageError(
-            f"{KEY_ID} names the key, in 1 to 16 lower-case letters and digits; found {'none' if not key_id else 'another form'}"
+            f"{KEY_ID} names the key, in 1 to 16 lower-case letters and digits; found "
+            f"{'none' if not key_id else 'another form'}"
         )
     return Pseudonyms(key.encode(), key_id)
 
 
 def key_for(rules: Sequence[Protection]) -> Pseudonyms | None:
-    """The key of this process, for a source of which a pseudonym is kept; none for one whose personal fields are all dropped."""
+    """The key of this process, for a source of which a pseudonym is kept; none for one whose
+    personal fields are all dropped.
+    """
     return from_environment() if needs_key(rules) else None
 
 
@@ -114,7 +136,9 @@ def needs_key(rules: Sequence[Protection]) -> bool:
 
 
 def every_key() -> tuple[Pseudonyms, ...]:
-    """The key of this process, then those that it was rotated from: `k1=… k2=…` in STRATA_PSEUDONYM_FORMER_KEYS."""
+    """The key of this process, then those that it was rotated from: `k1=… k2=…` in
+    STRATA_PSEUDONYM_FORMER_KEYS.
+    """
     former = [part.partition("=") for part in os.environ.get(FORMER_KEYS, "").split()]
     return (from_environment(), *(Pseudonyms(key.encode(), key_id) for key_id, _, key in former))
 
@@ -130,44 +154,68 @@ def suppression_entry(pseudonyms: Pseudonyms, normal: str) -> str:
 
 
 def check_suppressed(suppressed: frozenset[str]) -> None:
-    """Every entry of a suppression list can be recognised with the keys of this process, or a UsageError tells which is missing."""
-    missing = sorted({entry.partition(":")[0] for entry in suppressed} - {key.label for key in every_key()})
+    """Every entry of a suppression list can be recognised with the keys of this process, or a
+    UsageError tells which is missing.
+    """
+    missing = sorted(
+        {entry.partition(":")[0] for entry in suppressed} - {key.label for key in every_key()}
+    )
     if missing:
         raise UsageError(
-            f"who asked to be forgotten is recognised with the key of that time; {', '.join(missing)} is missing: "
+            "who asked to be forgotten is recognised with the key of that time; "
+            f"{', '.join(missing)} is missing: "
             f"add it to {FORMER_KEYS}, as id=key"
         )
 
 
-# --- batches ---------------------------------------------------------------------------------------
+# --- batches -------------------------------------------------------------------------------------
 
 
 def protector(
-    rules: Sequence[Protection], pseudonyms: Pseudonyms | None, suppressed: frozenset[str] = frozenset()
+    rules: Sequence[Protection],
+    pseudonyms: Pseudonyms | None,
+    suppressed: frozenset[str] = frozenset(),
 ) -> Callable[[pa.RecordBatch, str], pa.RecordBatch]:
     """A function that protects a batch of raw records: one row a record in, the same rows out.
 
-    The second argument tells where the batch lies in its file. A dropped column is gone, one made of others is added.
-    With a suppression list, FORGOTTEN is added too: whether the record is of a person on it. `pseudonyms` is what
-    `key_for` gives; without it, nothing of a record that does not parse is kept but its place.
+    The second argument tells where the batch lies in its file. A dropped column is gone, one made
+    of others is added. With a suppression list, FORGOTTEN is added too: whether the record is of a
+    person on it. `pseudonyms` is what `key_for` gives; without it, nothing of a record that does
+    not parse is kept but its place.
     """
     is_forgotten = _recogniser(rules, suppressed) if suppressed else None
-    made = {rule.column: _maker(rule, pseudonyms) for rule in rules if rule.way != "drop"} if pseudonyms else {}
-    read = {name for rule in rules if rule.column in made or rule.identifies for name in rule.of or (rule.column,)}
+    made = (
+        {rule.column: _maker(rule, pseudonyms) for rule in rules if rule.way != "drop"}
+        if pseudonyms
+        else {}
+    )
+    read = {
+        name
+        for rule in rules
+        if rule.column in made or rule.identifies
+        for name in rule.of or (rule.column,)
+    }
     dropped = {rule.column for rule in rules if rule.way == "drop"}
 
     def protect(batch: pa.RecordBatch, where: str) -> pa.RecordBatch:
         columns = dict(zip(batch.schema.names, batch.columns, strict=True))
         raw = {name: columns[name].to_pylist() for name in read if name in columns}
         new = {
-            rule.column: pa.array(map(made[rule.column], *[raw[name] for name in rule.of or (rule.column,)]), pa.string())
+            rule.column: pa.array(
+                map(made[rule.column], *[raw[name] for name in rule.of or (rule.column,)]),
+                pa.string(),
+            )
             for rule in rules
             if rule.column in made
         }
         unread = [
-            None if text is None else f"{_pseudonym_of_record(text, pseudonyms)} {where}" for text in columns["_raw_record"].to_pylist()
+            None if text is None else f"{_pseudonym_of_record(text, pseudonyms)} {where}"
+            for text in columns["_raw_record"].to_pylist()
         ]
-        new |= {"_extra": pa.nulls(batch.num_rows, pa.string()), "_raw_record": pa.array(unread, pa.string())}
+        new |= {
+            "_extra": pa.nulls(batch.num_rows, pa.string()),
+            "_raw_record": pa.array(unread, pa.string()),
+        }
         if is_forgotten is not None:
             new[FORGOTTEN] = pa.array(is_forgotten(raw, batch.num_rows), pa.bool_())
         kept = {name: column for name, column in {**columns, **new}.items() if name not in dropped}
@@ -180,20 +228,31 @@ def _pseudonym_of_record(text: str, pseudonyms: Pseudonyms | None) -> str:
     return pseudonyms.of(text, RECORD) if pseudonyms else UNREADABLE
 
 
-def _recogniser(rules: Sequence[Protection], suppressed: frozenset[str]) -> Callable[[dict[str, list[str | None]], int], list[bool]]:
-    """Tells of each record whether its person is on the list, whichever key the entry was made with."""
+def _recogniser(
+    rules: Sequence[Protection], suppressed: frozenset[str]
+) -> Callable[[dict[str, list[str | None]], int], list[bool]]:
+    """Tells of each record whether its person is on the list, whichever key the entry was made
+    with.
+    """
     check_suppressed(suppressed)
-    keys = [key for key in every_key() if any(entry.startswith(f"{key.label}:") for entry in suppressed)]
+    keys = [
+        key for key in every_key() if any(entry.startswith(f"{key.label}:") for entry in suppressed)
+    ]
 
     def is_listed(rule: Protection, text: str | None) -> bool:
         normal = None if text is None else normal_form(rule, text)
-        return normal is not None and any(suppression_entry(key, normal) in suppressed for key in keys)
+        return normal is not None and any(
+            suppression_entry(key, normal) in suppressed for key in keys
+        )
 
     def recognise(raw: dict[str, list[str | None]], rows: int) -> list[bool]:
         found = [False] * rows
         for rule in rules:
             if rule.identifies and rule.column in raw:
-                found = [already or is_listed(rule, text) for already, text in zip(found, raw[rule.column], strict=True)]
+                found = [
+                    already or is_listed(rule, text)
+                    for already, text in zip(found, raw[rule.column], strict=True)
+                ]
         return found
 
     return recognise
@@ -229,13 +288,17 @@ def _maker(rule: Protection, pseudonyms: Pseudonyms) -> Callable[..., str | None
         if not any(texts):
             return None
         # The length before each part: ("ann", "b") and ("an", "nb") are not the same.
-        joined = texts[0] if len(texts) == 1 else "".join("-" if text is None else f"{len(text)}:{text}" for text in texts)
+        joined = (
+            texts[0]
+            if len(texts) == 1
+            else "".join("-" if text is None else f"{len(text)}:{text}" for text in texts)
+        )
         return pseudonyms.of(joined or "", rule.column)
 
     return pseudonym
 
 
-# --- values ----------------------------------------------------------------------------------------
+# --- values --------------------------------------------------------------------------------------
 
 
 def _full_postcode(text: str) -> str | None:
@@ -257,10 +320,18 @@ def _postcode_territory(text: str) -> str | None:
 
 
 def _date(text: str) -> str | None:
-    """`2024-03-01`, without a time of day; UNREADABLE for what is no date, None where nothing is told."""
+    """`2024-03-01`, without a time of day; UNREADABLE for what is no date, None where nothing is
+    told.
+    """
     match = _ISO_DATE.fullmatch(text.strip())
     try:
-        return date.fromisoformat(match[1]).isoformat() if match else UNREADABLE if text.strip() else None
+        return (
+            date.fromisoformat(match[1]).isoformat()
+            if match
+            else UNREADABLE
+            if text.strip()
+            else None
+        )
     except ValueError:
         return UNREADABLE
 

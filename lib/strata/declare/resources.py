@@ -1,7 +1,7 @@
 """Where the declarations lie: contracts, suites and settings.
 
-In the package, which a checkout links to its top-level folders and the wheel holds as copies; and, in
-front of it, in the folder that `STRATA_PROJECT` names, so that a feed of one's own (`feeds/`,
+In the package, which a checkout links to its top-level folders and the wheel holds as copies; and,
+in front of it, in the folder that `STRATA_PROJECT` names, so that a feed of one's own (`feeds/`,
 `schemas/`, `expectations/`) needs no change to the installed library.
 """
 
@@ -37,4 +37,6 @@ def search(name: str, pattern: str) -> Iterator[Path]:
     """Every declaration whose path below the folder matches, in order of name."""
     own = project()
     roots = [folder(name)] + ([own / name] if own is not None else [])
-    yield from sorted((path for root in roots for path in root.glob(pattern)), key=lambda path: path.name)
+    yield from sorted(
+        (path for root in roots for path in root.glob(pattern)), key=lambda path: path.name
+    )

@@ -1,7 +1,8 @@
 """Suites: what must hold of each table, read from `expectations/` in Great Expectations' own keys.
 
-`silver.soil_sites` has its suite at `expectations/silver/soil_sites.yaml`. Reading one needs no Spark
-and no Great Expectations; `gate.py` checks the types and arguments against the library itself.
+`silver.soil_sites` has its suite at `expectations/silver/soil_sites.yaml`. Reading one needs no
+Spark and no Great Expectations; `gate.py` checks the types and arguments against the library
+itself.
 """
 
 from __future__ import annotations
@@ -20,7 +21,14 @@ SEVERITIES = ("critical", "warning")
 UNIQUENESS = ("expect_column_values_to_be_unique", "expect_compound_columns_to_be_unique")
 NOT_NULL = "expect_column_values_to_not_be_null"
 # These would let bad rows through a gate, or judge a row by which rows happened to arrive with it.
-REFUSED_ARGUMENTS = ("mostly", "row_condition", "condition_parser", "catch_exceptions", "result_format", "severity")
+REFUSED_ARGUMENTS = (
+    "mostly",
+    "row_condition",
+    "condition_parser",
+    "catch_exceptions",
+    "result_format",
+    "severity",
+)
 
 
 @dataclass(frozen=True)
@@ -47,7 +55,9 @@ class Expectation:
     def text(self) -> str:
         """A canonical form, for fingerprints."""
         # YAML reads a bound such as 2024-01-01 as a date, which JSON does not know.
-        return json.dumps([self.type, self.kwargs, self.severity, self.description], sort_keys=True, default=str)
+        return json.dumps(
+            [self.type, self.kwargs, self.severity, self.description], sort_keys=True, default=str
+        )
 
 
 @dataclass(frozen=True)
@@ -61,11 +71,16 @@ class Suite:
 
     def names(self, table: str) -> bool:
         """Whether a query of the suite reads that table."""
-        return any("{" + table + "}" in str(e.kwargs.get("unexpected_rows_query")) for e in self.expectations)
+        return any(
+            "{" + table + "}" in str(e.kwargs.get("unexpected_rows_query"))
+            for e in self.expectations
+        )
 
     @property
     def text(self) -> str:
-        return json.dumps([self.max_rejected_share, [expectation.text for expectation in self.expectations]])
+        return json.dumps(
+            [self.max_rejected_share, [expectation.text for expectation in self.expectations]]
+        )
 
 
 def suite_path(table: str) -> Path:
@@ -83,7 +98,10 @@ def load_suite(table: str) -> Suite:
 
 
 def parse_suite(table: str, document: dict[str, Any], path: Path) -> Suite:
-    findings = [f"unknown key {key}" for key in sorted(document.keys() - {"table", "max_rejected_share", "expectations"})]
+    findings = [
+        f"unknown key {key}"
+        for key in sorted(document.keys() - {"table", "max_rejected_share", "expectations"})
+    ]
     if document.get("table") != table:
         findings.append(f"table must be {table}; found {document.get('table')!r}")
     share = document.get("max_rejected_share")
@@ -92,9 +110,15 @@ def parse_suite(table: str, document: dict[str, Any], path: Path) -> Suite:
     items = document.get("expectations") or []
     if not items:
         findings.append("a suite without expectations would pass anything; state at least one")
-    expectations = tuple(_parse_expectation(number, item, findings) for number, item in enumerate(items, 1))
+    expectations = tuple(
+        _parse_expectation(number, item, findings) for number, item in enumerate(items, 1)
+    )
     asked = [(expectation.type, expectation.kwargs) for expectation in expectations]
-    findings += [f"expectation {n} repeats an earlier one" for n, rule in enumerate(asked, 1) if rule[0] and rule in asked[: n - 1]]
+    findings += [
+        f"expectation {n} repeats an earlier one"
+        for n, rule in enumerate(asked, 1)
+        if rule[0] and rule in asked[: n - 1]
+    ]
     if findings:
         raise DeclarationError(f"{path}: " + "; ".join(findings), findings=findings)
     return Suite(table, expectations, float(share or 0))
@@ -106,16 +130,35 @@ def _parse_expectation(number: int, item: Any, findings: list[str]) -> Expectati
         return Expectation("", {}, "", "")
     kwargs = item.get("kwargs", {})
     if not isinstance(kwargs, dict):
-        findings.append(f"expectation {number}: kwargs must be a mapping; found {type(kwargs).__name__}")
+        findings.append(
+            f"expectation {number}: kwargs must be a mapping; found {type(kwargs).__name__}"
+        )
         kwargs = {}
     findings += [
-        f"expectation {number}: unknown key {key}" for key in sorted(item.keys() - {"type", "kwargs", "severity", "description", "meta"})
+        f"expectation {number}: unknown key {key}"
+        for key in sorted(item.keys() - {"type", "kwargs", "severity", "description", "meta"})
     ]
-    findings += [f"expectation {number}: {key} is missing" for key in ("type", "severity", "description") if not item.get(key)]
-    findings += [f"expectation {number}: {key} is not allowed in a gate" for key in REFUSED_ARGUMENTS if key in kwargs]
+    findings += [
+        f"expectation {number}: {key} is missing"
+        for key in ("type", "severity", "description")
+        if not item.get(key)
+    ]
+    findings += [
+        f"expectation {number}: {key} is not allowed in a gate"
+        for key in REFUSED_ARGUMENTS
+        if key in kwargs
+    ]
     if item.get("severity") not in (None, *SEVERITIES):
-        findings.append(f"expectation {number}: severity must be critical or warning; found {item['severity']!r}")
-    return Expectation(item.get("type", ""), kwargs, item.get("severity", ""), " ".join(str(item.get("description", "")).split()))
+        findings.append(
+            f"expectation {number}: severity must be critical or warning; found "
+            f"{item['severity']!r}"
+        )
+    return Expectation(
+        item.get("type", ""),
+        kwargs,
+        item.get("severity", ""),
+        " ".join(str(item.get("description", "")).split()),
+    )
 
 
 def check_against_contract(suite: Suite, contract: Contract) -> list[str]:
@@ -124,14 +167,26 @@ def check_against_contract(suite: Suite, contract: Contract) -> list[str]:
     known = {field.name for field in contract.fields}
     for expectation in suite.expectations:
         unknown = [name for name in expectation.columns if name not in known]
-        findings += [f"{expectation.type} names column {name}, which the contract lacks" for name in unknown]
-    guarded = {e.kwargs.get("column") for e in suite.expectations if e.type == NOT_NULL and e.severity == "critical"}
+        findings += [
+            f"{expectation.type} names column {name}, which the contract lacks" for name in unknown
+        ]
+    guarded = {
+        e.kwargs.get("column")
+        for e in suite.expectations
+        if e.type == NOT_NULL and e.severity == "critical"
+    }
     findings += [
         f"required column {field.name} has no critical {NOT_NULL}"
         for field in contract.fields
         if field.required and not field.is_provenance and field.name not in guarded
     ]
-    unique = {frozenset(e.columns) for e in suite.expectations if e.is_uniqueness and e.severity == "critical"}
+    unique = {
+        frozenset(e.columns)
+        for e in suite.expectations
+        if e.is_uniqueness and e.severity == "critical"
+    }
     if contract.key and frozenset(contract.key) not in unique:
-        findings.append(f"primary key ({', '.join(contract.key)}) has no critical uniqueness expectation")
+        findings.append(
+            f"primary key ({', '.join(contract.key)}) has no critical uniqueness expectation"
+        )
     return findings

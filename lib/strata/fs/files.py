@@ -70,9 +70,11 @@ def list_raw(raw: str, feed: str = "", source: str = "") -> tuple[list[RawFile],
 
 
 def list_place(place: str) -> tuple[list[RawFile], list[Ignored]]:
-    """A file or folder anywhere, as if it lay in the folder of a source. UsageError where nothing lies there.
+    """A file or folder anywhere, as if it lay in the folder of a source. UsageError where nothing
+    lies there.
 
-    A `delivery=` folder in the place's own path stays a part of the paths: it is what orders deliveries.
+    A `delivery=` folder in the place's own path stays a part of the paths: it is what orders
+    deliveries.
     """
     store, path = _store(place)
     parts = PurePosixPath(path).parts
@@ -84,12 +86,18 @@ def list_place(place: str) -> tuple[list[RawFile], list[Ignored]]:
         raise UsageError(f"{place} cannot be reached: {_first_line(error)}", path=place) from error
     if info.type == fs.FileType.File:
         scheme = _S3.match(place)
-        return [RawFile(kept or info.base_name, (scheme.group() if scheme else "") + path, info.size)], []
+        return [
+            RawFile(kept or info.base_name, (scheme.group() if scheme else "") + path, info.size)
+        ], []
     if info.type != fs.FileType.Directory:
-        raise UsageError(f"a file or folder must lie where --from says; nothing lies at {place}", path=place)
+        raise UsageError(
+            f"a file or folder must lie where --from says; nothing lies at {place}", path=place
+        )
     found, ignored = list_raw(place)
     prefix = f"{kept}/" if kept else ""
-    return [replace(file, path=prefix + file.path) for file in found], [replace(item, path=prefix + item.path) for item in ignored]
+    return [replace(file, path=prefix + file.path) for file in found], [
+        replace(item, path=prefix + item.path) for item in ignored
+    ]
 
 
 def is_folder(uri: str) -> bool:
@@ -173,7 +181,9 @@ def _infos(store: fs.FileSystem, selector: fs.FileSelector, root: str) -> list[f
     try:
         return list(store.get_file_info(selector))
     except OSError as error:
-        raise resource_trouble.explain(error) or UsageError(f"{root} cannot be listed: {_first_line(error)}", path=root) from error
+        raise resource_trouble.explain(error) or UsageError(
+            f"{root} cannot be listed: {_first_line(error)}", path=root
+        ) from error
 
 
 def _check_s3_root(store: fs.FileSystem, raw: str) -> None:
@@ -248,10 +258,11 @@ def stat_input(uri: str) -> Stat:
 
 
 def signs(uri: str) -> tuple[int, ...]:
-    """By what a file is known for unchanged without reading it: its size, its times of change in nanoseconds, where it lies on the disk.
+    """By what a file is known for unchanged without reading it: its size, its times of change in
+    nanoseconds, where it lies on the disk.
 
-    On a local disk the second time is the inode's, which no program can set back; an object store tells one time twice. BadFile if it
-    is gone, or if the store does not say.
+    On a local disk the second time is the inode's, which no program can set back; an object store
+    tells one time twice. BadFile if it is gone, or if the store does not say.
     """
     if is_local(uri):
         try:
@@ -276,7 +287,9 @@ def read_blocks(stream: BinaryIO, block_bytes: int, limit: int | None = None) ->
         yield block
 
 
-def range_blocks(uri: str, start: int, end: int, is_gzip: bool, block_bytes: int) -> Iterator[bytes]:
+def range_blocks(
+    uri: str, start: int, end: int, is_gzip: bool, block_bytes: int
+) -> Iterator[bytes]:
     """The bytes [start, end) of the file's text, in blocks; offsets count decompressed bytes."""
     with open_input(uri) as raw:
         stream = cast(BinaryIO, gzip.GzipFile(fileobj=raw)) if is_gzip else raw
@@ -295,10 +308,16 @@ def list_names(folder: str) -> list[str]:
 
 
 def walk(folder: str) -> dict[str, int]:
-    """The size of every file below a folder, by its path there; empty where there is no such folder."""
+    """The size of every file below a folder, by its path there; empty where there is no such
+    folder.
+    """
     store, path = _store(folder)
     found = store.get_file_info(fs.FileSelector(path, recursive=True, allow_not_found=True))
-    return {info.path[len(path) :].lstrip("/"): info.size for info in found if info.type == fs.FileType.File}
+    return {
+        info.path[len(path) :].lstrip("/"): info.size
+        for info in found
+        if info.type == fs.FileType.File
+    }
 
 
 def remove(uri: str) -> None:
@@ -315,7 +334,9 @@ def exists(uri: str) -> bool:
 
 
 def write_bytes(uri: str, content: bytes) -> None:
-    """Writes a small file, whole or not at all, making its folder where there is need. OSError if it cannot."""
+    """Writes a small file, whole or not at all, making its folder where there is need. OSError if
+    it cannot.
+    """
     store, path = _store(uri)
     is_local = isinstance(store, fs.LocalFileSystem)
     if is_local:
@@ -332,7 +353,8 @@ def is_local(uri: str) -> bool:
 
 
 def open_output(uri: str) -> Any:
-    """A new file's stream, to be closed; its folder must be there. OSError if it cannot be written."""
+    """A new file's stream, to be closed; its folder must be there. OSError if it cannot be
+    written."""
     store, path = _store(uri)
     return store.open_output_stream(path)
 
@@ -344,7 +366,9 @@ def move(uri: str, target: str) -> None:
 
 
 def move_folder(uri: str, target: str) -> None:
-    """Gives a folder another name beside it, if it is there; on S3, whose folders are names only, each of its files."""
+    """Gives a folder another name beside it, if it is there; on S3, whose folders are names only,
+    each of its files.
+    """
     store, path = _store(uri)
     if store.get_file_info(path).type != fs.FileType.Directory:
         return
@@ -379,7 +403,8 @@ def put_file(local: str, uri: str) -> None:
 
 
 def object_store_options(uri: str) -> dict[str, str]:
-    """What delta-rs must be told to reach the same store as `open_input`; nothing on local disks."""
+    """What delta-rs must be told to reach the same store as `open_input`; nothing on local
+    disks."""
     endpoint = _endpoint()
     if not _S3.match(uri) or not endpoint:
         return {}

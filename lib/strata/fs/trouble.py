@@ -1,7 +1,7 @@
 """What the machine lacks, told in one sentence: disk space, permission, memory, or the network.
 
-Spark wraps the cause in many layers, and its first line names none of them. The cause stands in the text of
-the whole chain, in the words of the operating system or of the JVM.
+Spark wraps the cause in many layers, and its first line names none of them. The cause stands in the
+text of the whole chain, in the words of the operating system or of the JVM.
 """
 
 from __future__ import annotations
@@ -13,23 +13,40 @@ from strata.errors import ResourceMissing
 
 # (what the system says, what is missing, what to do): the first that fits.
 _TROUBLES = (
-    (r"No space left on device|Disk quota exceeded", "room on the disk", "free some, or use another warehouse"),
-    (r"File too large", "leave to write a file of this size", "raise the file-size limit (ulimit -f)"),
-    (r"Read-only file system", "leave to write: the file system is read-only", "mount it for writing"),
     (
-        r"Permission denied|AccessDenied|Operation not permitted|AWS Error ACCESS_DENIED|Mkdirs failed to create",
+        r"No space left on device|Disk quota exceeded",
+        "room on the disk",
+        "free some, or use another warehouse",
+    ),
+    (
+        r"File too large",
+        "leave to write a file of this size",
+        "raise the file-size limit (ulimit -f)",
+    ),
+    (
+        r"Read-only file system",
+        "leave to write: the file system is read-only",
+        "mount it for writing",
+    ),
+    (
+        r"Permission denied|AccessDenied|Operation not permitted|AWS Error "
+        r"ACCESS_DENIED|Mkdirs failed to create",
         "permission to read or write there",
         "grant it to the user that runs this",
     ),
     (
-        r"OutOfMemoryError|Java heap space|GC overhead limit|MemoryError|Cannot allocate memory|Container killed on request"
-        r"|[Ss]ystem memory \d+ must be at least|Could not reserve enough space|insufficient memory for the Java Runtime",
+        r"OutOfMemoryError|Java heap space|GC overhead limit|MemoryError|Cannot allocate "
+        r"memory|Container killed on request"
+        r"|[Ss]ystem memory \d+ must be at least|Could not reserve enough space|insufficient "
+        r"memory for the Java Runtime",
         "memory",
         "raise spark.driver.memory, or run on a larger machine",
     ),
     (
-        r"UnknownHostException|Connection refused|No route to host|Network is unreachable|Connection timed out|Name or service not known"
-        r"|NETWORK_CONNECTION|curlCode|Could not connect to the endpoint|Temporary failure in name resolution|EndpointConnectionError",
+        r"UnknownHostException|Connection refused|No route to host|Network is "
+        r"unreachable|Connection timed out|Name or service not known"
+        r"|NETWORK_CONNECTION|curlCode|Could not connect to the endpoint|Temporary failure in "
+        r"name resolution|EndpointConnectionError",
         "the network",
         "look whether the address is right and can be reached from here",
     ),
@@ -46,7 +63,8 @@ def explain(error: BaseException, log: str = "") -> ResourceMissing | None:
     if "Py4JNetworkError" in text:
         # The refused connection is the one to Spark's own process.
         return ResourceMissing(
-            "a run needs Spark's process to its end; it has died, most likely for want of memory: raise spark.driver.memory, or run on a "
+            "a run needs Spark's process to its end; it has died, most likely for want of "
+            "memory: raise spark.driver.memory, or run on a "
             "larger machine, and run again; what was published stands as it was",
             resource="memory",
         )
@@ -57,7 +75,8 @@ def explain(error: BaseException, log: str = "") -> ResourceMissing | None:
             path = None if what in ("memory", "the network") else _PATH.search(line)
             where = f" at {path[1]}" if path else ""
             return ResourceMissing(
-                f"a run needs {what}; the system says: {found[0]}{where}: {advice}, and run again; what was published stands as it was",
+                f"a run needs {what}; the system says: {found[0]}{where}: {advice}, and run "
+                "again; what was published stands as it was",
                 resource=what,
             )
     return None
@@ -69,7 +88,11 @@ def _whole_text(error: BaseException | None) -> str:
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
-        texts += [type(error).__name__, str(error), *_java_texts(getattr(error, "java_exception", None) or getattr(error, "_origin", None))]
+        texts += [
+            type(error).__name__,
+            str(error),
+            *_java_texts(getattr(error, "java_exception", None) or getattr(error, "_origin", None)),
+        ]
         error = error.__cause__ or error.__context__
     return "\n".join(texts)
 

@@ -1,8 +1,9 @@
 """The gate: the rules of a table's rows from its suite, and the verdict on the whole table.
 
-The only module that imports Great Expectations. A row expectation's failing condition is taken from the
-library's own Spark metric as a Column, so that `judging` splits the rows in the executors, in the pass that writes the
-table, by what the library would count. Table expectations run on the written candidate.
+The only module that imports Great Expectations. A row expectation's failing condition is taken from
+the library's own Spark metric as a Column, so that `judging` splits the rows in the executors, in
+the pass that writes the table, by what the library would count. Table expectations run on the
+written candidate.
 """
 
 from __future__ import annotations
@@ -53,7 +54,9 @@ def library() -> Any:
 
 
 def is_row_expectation(expectation: Expectation) -> bool:
-    """Whether the expectation judges each row alone (uniqueness does not, and stops the run instead)."""
+    """Whether the expectation judges each row alone (uniqueness does not, and stops the run
+    instead).
+    """
     from great_expectations.expectations.expectation import (
         ColumnMapExpectation,
         ColumnPairMapExpectation,
@@ -62,7 +65,10 @@ def is_row_expectation(expectation: Expectation) -> bool:
 
     if expectation.is_uniqueness:
         return False
-    return issubclass(_implementation(expectation), (ColumnMapExpectation, ColumnPairMapExpectation, MulticolumnMapExpectation))
+    return issubclass(
+        _implementation(expectation),
+        (ColumnMapExpectation, ColumnPairMapExpectation, MulticolumnMapExpectation),
+    )
 
 
 def _implementation(expectation: Expectation) -> Any:
@@ -74,7 +80,8 @@ def _implementation(expectation: Expectation) -> Any:
         return get_expectation_impl(expectation.type)
     except ExpectationNotFoundError:
         raise DeclarationError(
-            f"an expectation's type must be one of Great Expectations'; {expectation.type!r} is not: correct its spelling"
+            f"an expectation's type must be one of Great Expectations'; {expectation.type!r} "
+            "is not: correct its spelling"
         ) from None
 
 
@@ -127,7 +134,7 @@ def _build(expectation: Expectation) -> Any:
         raise DeclarationError(f"{expectation.type} refuses its kwargs: {detail}") from None
 
 
-# --- row expectations ------------------------------------------------------------------------------
+# --- row expectations ----------------------------------------------------------------------------
 
 
 def row_rules(frame: DataFrame, suite: Suite) -> list[Rule]:
@@ -137,12 +144,17 @@ def row_rules(frame: DataFrame, suite: Suite) -> list[Rule]:
     from great_expectations.validator.metrics_calculator import MetricsCalculator
 
     class Conditions(SparkDFExecutionEngine):
-        """The library's engine without its jobs: it would count the batch before it makes a condition."""
+        """The library's engine without its jobs: it would count the batch before it makes a
+        condition.
+        """
 
         def resolve_metric_bundle(self, metric_fn_bundle: Any) -> Any:
             names = {metric.metric_configuration.metric_name for metric in metric_fn_bundle}
             if names - {"table.row_count"}:
-                raise DeclarationError(f"a row expectation of {suite.table} must need nothing but the row; it asks for {sorted(names)}")
+                raise DeclarationError(
+                    f"a row expectation of {suite.table} must need nothing but the row; it "
+                    f"asks for {sorted(names)}"
+                )
             return {metric.metric_configuration.id: 0 for metric in metric_fn_bundle}
 
     expectations = [e for e in suite.expectations if is_row_expectation(e)]
@@ -153,22 +165,32 @@ def row_rules(frame: DataFrame, suite: Suite) -> list[Rule]:
     rules = []
     for expectation, metric in zip(expectations, asked, strict=True):
         if metric.id in aborted:
-            raise DeclarationError(f"an expectation must fit its column's type; {expectation.text} does not: correct the suite")
-        rules.append(Rule(expectation, _failing_condition(expectation, metric, resolved[metric.id][0])))
+            raise DeclarationError(
+                f"an expectation must fit its column's type; {expectation.text} does not: "
+                "correct the suite"
+            )
+        rules.append(
+            Rule(expectation, _failing_condition(expectation, metric, resolved[metric.id][0]))
+        )
     return rules
 
 
 def _condition_metric(expectation: Expectation, frame: DataFrame) -> Any:
-    """What Great Expectations is asked for: the metric that holds the expectation's failing condition."""
+    """What Great Expectations is asked for: the metric that holds the expectation's failing
+    condition.
+    """
     from great_expectations.expectations.registry import get_metric_kwargs
     from great_expectations.validator.metric_configuration import MetricConfiguration
 
     built = _build(expectation)
     name = f"{built.map_metric}.condition"
-    # The library's own reading of the kwargs: its defaults, and its types (a bound is a double to it).
+    # The library's own reading of the kwargs: its defaults, and its types (a bound is a double to
+    # it).
     kwargs = get_metric_kwargs(name, configuration=built.configuration)
     domain = {**kwargs["metric_domain_kwargs"], "batch_id": "candidate"}
-    return MetricConfiguration(name, domain, _with_decimal_bounds(expectation, kwargs["metric_value_kwargs"], frame))
+    return MetricConfiguration(
+        name, domain, _with_decimal_bounds(expectation, kwargs["metric_value_kwargs"], frame)
+    )
 
 
 def _failing_condition(expectation: Expectation, metric: Any, condition: Column) -> Column:
@@ -180,10 +202,14 @@ def _failing_condition(expectation: Expectation, metric: Any, condition: Column)
     return fails & ~_is_ignored(expectation, when) if when else fails
 
 
-def _with_decimal_bounds(expectation: Expectation, asked: dict[str, Any], frame: DataFrame) -> dict[str, Any]:
-    """The bounds of a short decimal column as decimals, which Spark compares several times faster than as doubles.
+def _with_decimal_bounds(
+    expectation: Expectation, asked: dict[str, Any], frame: DataFrame
+) -> dict[str, Any]:
+    """The bounds of a short decimal column as decimals, which Spark compares several times faster
+    than as doubles.
 
-    The answer is the same: a double tells any two decimals of at most 15 digits apart, in their order (IEEE 754).
+    The answer is the same: a double tells any two decimals of at most 15 digits apart, in their
+    order (IEEE 754).
     """
     from pyspark.sql.types import DecimalType
 
@@ -192,15 +218,25 @@ def _with_decimal_bounds(expectation: Expectation, asked: dict[str, Any], frame:
         return asked
 
     def exact(bound: Any) -> Any:
-        is_short = isinstance(bound, (int, float)) and math.isfinite(bound) and len(repr(bound)) <= _EXACT_DIGITS
-        # A sum has the finer scale of the two: with at least the column's own, Spark need not widen each value.
+        is_short = (
+            isinstance(bound, (int, float))
+            and math.isfinite(bound)
+            and len(repr(bound)) <= _EXACT_DIGITS
+        )
+        # A sum has the finer scale of the two: with at least the column's own, Spark need not widen
+        # each value.
         return Decimal(repr(bound)) + Decimal(0).scaleb(-kind.scale) if is_short else bound
 
-    return {key: exact(value) if key in ("min_value", "max_value") else value for key, value in asked.items()}
+    return {
+        key: exact(value) if key in ("min_value", "max_value") else value
+        for key, value in asked.items()
+    }
 
 
 def _is_ignored(expectation: Expectation, when: str | None) -> Column:
-    """Whether the library leaves the row out for its missing values: it filters such rows before it counts."""
+    """Whether the library leaves the row out for its missing values: it filters such rows before it
+    counts.
+    """
     from pyspark.sql import functions as F
 
     missing = [F.col(name).isNull() for name in expectation.columns]
@@ -211,7 +247,7 @@ def _is_ignored(expectation: Expectation, when: str | None) -> Column:
     return F.lit(False)
 
 
-# --- table expectations ----------------------------------------------------------------------------
+# --- table expectations --------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -227,12 +263,17 @@ class Outcome:
 
 
 def row_outcomes(rules: list[Rule], tally: Tally) -> list[Outcome]:
-    return [Outcome(rule.expectation, count == 0, count) for rule, count in zip(rules, tally.broken, strict=True)]
+    return [
+        Outcome(rule.expectation, count == 0, count)
+        for rule, count in zip(rules, tally.broken, strict=True)
+    ]
 
 
 @dataclass(frozen=True)
 class Exchanged:
-    """The rows that an increment wrote, of a table whose other rows an earlier gate found to have single keys."""
+    """The rows that an increment wrote, of a table whose other rows an earlier gate found to have
+    single keys.
+    """
 
     written: DataFrame
     rows: int
@@ -247,16 +288,21 @@ def audit(
     views: dict[str, DataFrame],
     exchanged: Exchanged | None = None,
 ) -> list[Outcome]:
-    """Runs the suite's table expectations and uniqueness on the whole candidate, which has `rows` rows.
+    """Runs the suite's table expectations and uniqueness on the whole candidate, which has `rows`
+    rows.
 
     `{silver.other_table}` in a query names another table as this run sees it.
     """
-    outcomes = [_unique(candidate, rows, e, exchanged) for e in suite.expectations if e.is_uniqueness]
+    outcomes = [
+        _unique(candidate, rows, e, exchanged) for e in suite.expectations if e.is_uniqueness
+    ]
     rest = [e for e in suite.expectations if not e.is_uniqueness and not is_row_expectation(e)]
     return outcomes + (_validate(candidate, rest, contract, views) if rest else [])
 
 
-def _unique(candidate: DataFrame, rows: int, expectation: Expectation, exchanged: Exchanged | None = None) -> Outcome:
+def _unique(
+    candidate: DataFrame, rows: int, expectation: Expectation, exchanged: Exchanged | None = None
+) -> Outcome:
     """Counts every row whose key another row shares, as Great Expectations does.
 
     Rows whose key is NULL in every column are ignored, or as `ignore_row_if` says.
@@ -266,17 +312,28 @@ def _unique(candidate: DataFrame, rows: int, expectation: Expectation, exchanged
     keys = tuple(map(F.col, expectation.columns))
     if exchanged is not None and exchanged.rows <= min(_MOST_BROADCAST, rows // 4):
         candidate = _with_keys_of(candidate, keys, expectation, exchanged)
-    known = candidate.select(*keys).where(~_is_ignored(expectation, expectation.kwargs.get("ignore_row_if", "all_values_are_missing")))
+    known = candidate.select(*keys).where(
+        ~_is_ignored(expectation, expectation.kwargs.get("ignore_row_if", "all_values_are_missing"))
+    )
     # Equal keys have equal hashes; only where hashes agree are the keys asked.
     if shared_hashes(known, keys, rows, most=1).num_rows == 0:
         return Outcome(expectation, True, 0)
-    shared = known.groupBy(*keys).count().where("count > 1").agg(F.coalesce(F.sum("count"), F.lit(0)).alias("n"))
+    shared = (
+        known.groupBy(*keys)
+        .count()
+        .where("count > 1")
+        .agg(F.coalesce(F.sum("count"), F.lit(0)).alias("n"))
+    )
     count = int(shared.first()["n"])  # type: ignore[index]
     return Outcome(expectation, count == 0, count)
 
 
-def _with_keys_of(candidate: DataFrame, keys: tuple[Column, ...], expectation: Expectation, exchanged: Exchanged) -> DataFrame:
-    """The candidate's rows whose key a written row may have: of two rows that share one, one at least was written now."""
+def _with_keys_of(
+    candidate: DataFrame, keys: tuple[Column, ...], expectation: Expectation, exchanged: Exchanged
+) -> DataFrame:
+    """The candidate's rows whose key a written row may have: of two rows that share one, one at
+    least was written now.
+    """
     from pyspark.sql import functions as F
 
     if set(exchanged.touched.columns) <= set(expectation.columns):
@@ -285,21 +342,33 @@ def _with_keys_of(candidate: DataFrame, keys: tuple[Column, ...], expectation: E
     return candidate.join(F.broadcast(hashes), F.xxhash64(*keys) == F.col("_hash"), "left_semi")
 
 
-def _validate(candidate: DataFrame, expectations: list[Expectation], contract: Contract, views: dict[str, DataFrame]) -> list[Outcome]:
+def _validate(
+    candidate: DataFrame,
+    expectations: list[Expectation],
+    contract: Contract,
+    views: dict[str, DataFrame],
+) -> list[Outcome]:
     gx = library()
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
     # Great Expectations would otherwise cache the whole candidate.
-    asset = context.data_sources.add_spark("candidate", persist=False).add_dataframe_asset("candidate")
+    asset = context.data_sources.add_spark("candidate", persist=False).add_dataframe_asset(
+        "candidate"
+    )
     definition = asset.add_batch_definition_whole_dataframe("candidate")
     personal = {f.name for f in contract.fields if f.is_personal}
 
     def ask(frame: DataFrame, asked: list[Expectation], is_open: bool) -> list[Any]:
         built = [_build(expectation) for expectation in asked]
         suite = gx.ExpectationSuite("candidate", expectations=built)
-        result = definition.get_batch({"dataframe": frame}).validate(suite, result_format="BASIC" if is_open else "BOOLEAN_ONLY")
+        result = definition.get_batch({"dataframe": frame}).validate(
+            suite, result_format="BASIC" if is_open else "BOOLEAN_ONLY"
+        )
         if len(result.results) != len(asked):
-            raise GateFailed(f"{contract.table}: {len(asked)} expectations were asked, {len(result.results)} answered")
+            raise GateFailed(
+                f"{contract.table}: {len(asked)} expectations were asked, "
+                f"{len(result.results)} answered"
+            )
         return _in_order(result, built)
 
     answers: dict[int, Any] = {}
@@ -308,7 +377,11 @@ def _validate(candidate: DataFrame, expectations: list[Expectation], contract: C
         for e in part:
             if _QUERY in e.kwargs:
                 with _found_by(e, candidate, views) as rows:
-                    answers[id(e)] = ask(rows, [replace(e, kwargs={**e.kwargs, _QUERY: "SELECT * FROM {batch}"})], is_open)[0]
+                    answers[id(e)] = ask(
+                        rows,
+                        [replace(e, kwargs={**e.kwargs, _QUERY: "SELECT * FROM {batch}"})],
+                        is_open,
+                    )[0]
         rest = [e for e in part if _QUERY not in e.kwargs]
         if rest:
             answers |= zip(map(id, rest), ask(candidate, rest, is_open), strict=True)
@@ -316,8 +389,11 @@ def _validate(candidate: DataFrame, expectations: list[Expectation], contract: C
 
 
 @contextmanager
-def _found_by(expectation: Expectation, candidate: DataFrame, views: dict[str, DataFrame]) -> Iterator[DataFrame]:
-    """The rows that an expectation's query finds, kept meanwhile: Great Expectations asks for them, and again how many there are.
+def _found_by(
+    expectation: Expectation, candidate: DataFrame, views: dict[str, DataFrame]
+) -> Iterator[DataFrame]:
+    """The rows that an expectation's query finds, kept meanwhile: Great Expectations asks for them,
+    and again how many there are.
 
     `{batch}` in the query is the candidate, `{silver.other_table}` another table of `views`.
     """
@@ -346,7 +422,11 @@ def _in_order(result: Any, built: list[Any]) -> list[Any]:
     ordered = []
     for expectation in built:
         config = expectation.configuration
-        match = next(a for a in answers if a.expectation_config.type == config.type and _same(a.expectation_config, config))
+        match = next(
+            a
+            for a in answers
+            if a.expectation_config.type == config.type and _same(a.expectation_config, config)
+        )
         answers.remove(match)
         ordered.append(match)
     return ordered
@@ -367,15 +447,19 @@ def _outcome(expectation: Expectation, answer: Any) -> Outcome:
     result = answer.result or {}
     observed = result.get("observed_value")
     # `unexpected` stays None: it marks the rules that reject rows, and these stop the run.
-    return Outcome(expectation, bool(answer.success), None, None if observed is None else str(observed))
+    return Outcome(
+        expectation, bool(answer.success), None, None if observed is None else str(observed)
+    )
 
 
 def _cannot_answer(expectation: Expectation, why: object) -> GateFailed:
     text = " ".join(str(why).split())[:300]
-    return GateFailed(f"an expectation must be able to answer; {expectation.type} could not: {text}")
+    return GateFailed(
+        f"an expectation must be able to answer; {expectation.type} could not: {text}"
+    )
 
 
-# --- the verdict -----------------------------------------------------------------------------------
+# --- the verdict ---------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -396,10 +480,20 @@ class Verdict:
 
 
 def verdict(
-    contract: Contract, suite: Suite, tally: Tally, outcomes: list[Outcome], total_rows: int, total_rejected: int, started: float
+    contract: Contract,
+    suite: Suite,
+    tally: Tally,
+    outcomes: list[Outcome],
+    total_rows: int,
+    total_rejected: int,
+    started: float,
 ) -> Verdict:
-    """Adds up what stops the run: critical table expectations, an empty candidate, too many rejects."""
-    row_types = {id(o) for o in outcomes if o.unexpected is not None and not o.expectation.is_uniqueness}
+    """Adds up what stops the run: critical table expectations, an empty candidate, too many
+    rejects.
+    """
+    row_types = {
+        id(o) for o in outcomes if o.unexpected is not None and not o.expectation.is_uniqueness
+    }
     failures = [
         f"{o.expectation.description}"
         + (f" (found {o.observed})" if o.observed is not None else "")
@@ -415,4 +509,12 @@ def verdict(
             f"at most {suite.max_rejected_share:.1%} of the rows may be rejected; "
             f"{total_rejected} of {total_rows + total_rejected} were ({share:.1%})"
         )
-    return Verdict(contract.table, tally, tuple(outcomes), tuple(failures), total_rows, total_rejected, time.monotonic() - started)
+    return Verdict(
+        contract.table,
+        tally,
+        tuple(outcomes),
+        tuple(failures),
+        total_rows,
+        total_rejected,
+        time.monotonic() - started,
+    )

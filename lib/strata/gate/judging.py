@@ -1,6 +1,8 @@
-"""Judged rows: each accepted, rejected or folded, with its reasons; how many there are of each; and that none is missing.
+"""Judged rows: each accepted, rejected or folded, with its reasons; how many there are of each; and
+that none is missing.
 
-A row that breaks rules has them as bits of a number, so that it is judged once, and counted by what it costs least.
+A row that breaks rules has them as bits of a number, so that it is judged once, and counted by what
+it costs least.
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ if TYPE_CHECKING:
 _RULES_A_WORD = 62
 _ACCEPTED, _FOLDED, _REJECTED = 0, 1, 2
 _MARKS = 1 << 18
-# Looking a mark up in a table costs the same however many there are; but the table stands in the plan, as text too.
+# Looking a mark up in a table costs the same however many there are; but the table stands in the
+# plan, as text too.
 _FEW_MARKS = 200
 
 
@@ -37,12 +40,13 @@ class Rule:
 
 
 def judge(frame: DataFrame, rules: list[Rule], rows: Rows) -> DataFrame:
-    """Adds to each row its `_verdict`, its `_reasons` (never null), and the hash of its id as `_identity`.
+    """Adds to each row its `_verdict`, its `_reasons` (never null), and the hash of its id as
+    `_identity`.
 
     A row that the transform gives a reason is rejected, else one that it folds is folded; the suite
     judges the rest. A folded row adds nothing to the table, so the table's rules do not ask of it.
-    The rules that a row breaks are bits of `_broken_0`, `_broken_1`, …: counting and splitting read those,
-    so that whoever does not ask for `_reasons` does not pay for its text.
+    The rules that a row breaks are bits of `_broken_0`, `_broken_1`, …: counting and splitting read
+    those, so that whoever does not ask for `_reasons` does not pay for its text.
     """
     from pyspark.sql import functions as F
 
@@ -50,7 +54,10 @@ def judge(frame: DataFrame, rules: list[Rule], rows: Rows) -> DataFrame:
         frame = frame.drop("_rows")
     given = frame.columns
     if rows is not Rows.ONE_TO_ONE and "_rows" not in given:
-        raise ConservationError(f"a transform that is {rows.value} must tell `_rows`, the input rows that each row answers for")
+        raise ConservationError(
+            f"a transform that is {rows.value} must tell `_rows`, the input rows that each "
+            "row answers for"
+        )
     has_own = "_reasons" in given
     own = F.coalesce(F.col("_reasons"), _no_reasons()) if has_own else _no_reasons()
     told = {"_reasons": own}
@@ -59,13 +66,18 @@ def judge(frame: DataFrame, rules: list[Rule], rows: Rows) -> DataFrame:
     if rows is not Rows.ONE_TO_ONE:
         told["_rows"] = F.col("_rows").cast("bigint")
     if keys.has_identity(given):
-        # Made here once, in the generated code of the whole stage; each aggregate would make it anew.
+        # Made here once, in the generated code of the whole stage; each aggregate would make it
+        # anew.
         told["_identity"] = F.xxhash64(*keys.ROW_ID)
     is_judged = told["_fold"].isNull() if "_fold" in told else F.lit(True)
-    judged = frame.withColumns(told | {name: _bits(part, is_judged) for name, part in _words(rules)})
+    judged = frame.withColumns(
+        told | {name: _bits(part, is_judged) for name, part in _words(rules)}
+    )
     is_rejected = [F.expr("size(_reasons) > 0")] if has_own else []
     for name, part in _words(rules):
-        critical = sum(1 << n for n, rule in enumerate(part) if rule.expectation.severity == "critical")
+        critical = sum(
+            1 << n for n, rule in enumerate(part) if rule.expectation.severity == "critical"
+        )
         is_rejected.append(F.expr(f"{name} & {critical} != 0"))
     verdict = F.when(reduce(or_, is_rejected, F.lit(False)), _REJECTED).otherwise(_ACCEPTED)
     if "_fold" in told:
@@ -76,11 +88,15 @@ def judge(frame: DataFrame, rules: list[Rule], rows: Rows) -> DataFrame:
 def _words(rules: list[Rule]) -> list[tuple[str, list[Rule]]]:
     """The rules cut into as many as a bigint has bits for, each part with its column's name."""
     starts = range(0, len(rules), _RULES_A_WORD)
-    return [(f"_broken_{number}", rules[start : start + _RULES_A_WORD]) for number, start in enumerate(starts)]
+    return [
+        (f"_broken_{number}", rules[start : start + _RULES_A_WORD])
+        for number, start in enumerate(starts)
+    ]
 
 
 def _bits(rules: list[Rule], is_judged: Column) -> Column:
-    """The rules that a row breaks, the first in the lowest bit; none for a row that is not judged."""
+    """The rules that a row breaks, the first in the lowest bit; none for a row that is not
+    judged."""
     from pyspark.sql import functions as F
 
     none = F.lit(0).cast("bigint")
@@ -95,7 +111,8 @@ def _breaks(rules: list[Rule]) -> list[str]:
 
 
 def _all_reasons(rules: list[Rule]) -> Column:
-    """The transform's own reasons, then the descriptions of the critical rules broken, each once."""
+    """The transform's own reasons, then the descriptions of the critical rules broken, each
+    once."""
     from pyspark.sql import functions as F
 
     from strata.kit.columns import add_reasons
@@ -135,7 +152,9 @@ class Tally:
     quarantined: int = 0
     folded: int = 0
     rows_written: int = 0
-    """Rows of the candidate written by this run; differs from `accepted` where one row gives many, or many one."""
+    """Rows of the candidate written by this run; differs from `accepted` where one row gives many,
+    or many one.
+    """
     rows_rejected: int = 0
     folds: dict[str, int] = field(default_factory=dict)
     broken: list[int] = field(default_factory=list)
@@ -147,40 +166,68 @@ class Tally:
 
 
 def tally_columns(judged: DataFrame, rules: list[Rule], folds: tuple[str, ...]) -> list[Column]:
-    """The aggregates over judged rows that make a Tally, to be observed in the pass that writes the rows.
+    """The aggregates over judged rows that make a Tally, to be observed in the pass that writes the
+    rows.
 
-    Each aggregate costs something for every row, so that what follows from others is left out: a row that stands
-    for itself needs no weight, and the rows that break a critical rule are the rejected ones, which `count_rejected` counts.
+    Each aggregate costs something for every row, so that what follows from others is left out: a
+    row that stands for itself needs no weight, and the rows that break a critical rule are the
+    rejected ones, which `count_rejected` counts.
     """
     from pyspark.sql import functions as F
 
     def total(name: str, condition: str, value: str = "1") -> Column:
         return F.expr(f"coalesce(sum(case when {condition} then {value} else 0 end), 0) as {name}")
 
-    columns = [total("rows_written", f"_verdict = {_ACCEPTED}"), total("rows_rejected", f"_verdict = {_REJECTED}")]
+    columns = [
+        total("rows_written", f"_verdict = {_ACCEPTED}"),
+        total("rows_rejected", f"_verdict = {_REJECTED}"),
+    ]
     weight = "_rows" if "_rows" in judged.columns else "1"
     if weight == "_rows":
-        columns += [total("accepted", f"_verdict = {_ACCEPTED}", weight), total("quarantined", f"_verdict = {_REJECTED}", weight)]
+        columns += [
+            total("accepted", f"_verdict = {_ACCEPTED}", weight),
+            total("quarantined", f"_verdict = {_REJECTED}", weight),
+        ]
     if "_fold" in judged.columns:
         columns.append(total("folded", f"_verdict = {_FOLDED}", weight))
         value = F.when(F.col("_verdict") == _FOLDED, F.expr(weight)).otherwise(F.lit(0))
         for n, reason in enumerate(folds):
-            columns.append(F.coalesce(F.sum(F.when(F.col("_fold") == reason, value)), F.lit(0)).alias(f"fold_{n}"))
+            columns.append(
+                F.coalesce(F.sum(F.when(F.col("_fold") == reason, value)), F.lit(0)).alias(
+                    f"fold_{n}"
+                )
+            )
     for n, (rule, breaks) in enumerate(zip(rules, _breaks(rules), strict=True)):
         if rule.expectation.severity != "critical":
             columns.append(total(f"broken_{n}", breaks))
     if "_identity" in judged.columns:
         answers = "_rows = 1" if weight == "_rows" else "true"
-        for name, condition in (("identity", answers), ("written_identity", f"_verdict = {_ACCEPTED}")):
-            columns.append(F.expr(f"coalesce(bit_xor(case when {condition} then _identity else 0L end), 0L) as {name}"))
+        for name, condition in (
+            ("identity", answers),
+            ("written_identity", f"_verdict = {_ACCEPTED}"),
+        ):
+            columns.append(
+                F.expr(
+                    f"coalesce(bit_xor(case when {condition} then _identity else 0L end), 0L) "
+                    f"as {name}"
+                )
+            )
     return columns
 
 
-def observed(judged: DataFrame, observation: Observation, columns: Sequence[str], rules: list[Rule], folds: tuple[str, ...]) -> DataFrame:
-    """Judged rows with these columns and `_verdict`, which are counted on their way into `observation`.
+def observed(
+    judged: DataFrame,
+    observation: Observation,
+    columns: Sequence[str],
+    rules: list[Rule],
+    folds: tuple[str, ...],
+) -> DataFrame:
+    """Judged rows with these columns and `_verdict`, which are counted on their way into
+    `observation`.
 
-    It answers as `count` does, and where rows have ids, with the `marks` of the rejected ones for `marked`. Other columns are
-    left out: Spark would make every column below a count, the rejected rows' reasons for each row too.
+    It answers as `count` does, and where rows have ids, with the `marks` of the rejected ones for
+    `marked`. Other columns are left out: Spark would make every column below a count, the rejected
+    rows' reasons for each row too.
     """
     wanted = {*columns, "_verdict", "_fold", "_rows", "_identity", *broken_columns(rules)}
     narrow = judged.select(*[name for name in judged.columns if name in wanted])
@@ -195,7 +242,9 @@ def count(judged: DataFrame, rules: list[Rule], folds: tuple[str, ...]) -> dict[
 
 
 def _marks_of_rejected() -> Column:
-    """A further aggregate for `tally_columns`: which of `_MARKS` marks, dealt out by the rows' ids, the rejected rows have."""
+    """A further aggregate for `tally_columns`: which of `_MARKS` marks, dealt out by the rows' ids,
+    the rejected rows have.
+    """
     from pyspark.sql import functions as F
 
     mark = F.when(F.col("_verdict") == _REJECTED, F.pmod("_identity", F.lit(_MARKS)))
@@ -205,8 +254,8 @@ def _marks_of_rejected() -> Column:
 def marked(judged: DataFrame, marks: str) -> DataFrame:
     """The rows with these marks: all that are rejected, and few others unless many are.
 
-    A mark follows from a row's id, so that Spark filters the raw rows by it, before it parses and joins them: the rejected
-    rows are computed a second time for what those few cost.
+    A mark follows from a row's id, so that Spark filters the raw rows by it, before it parses and
+    joins them: the rejected rows are computed a second time for what those few cost.
     """
     from pyspark.sql import functions as F
 
@@ -217,11 +266,17 @@ def marked(judged: DataFrame, marks: str) -> DataFrame:
     table = bytearray(_MARKS)
     for number in found:
         table[number] = 1
-    return judged.where(F.substring(F.lit(bytes(table)), mark.cast("int") + 1, F.lit(1)) == F.lit(b"\1"))
+    return judged.where(
+        F.substring(F.lit(bytes(table)), mark.cast("int") + 1, F.lit(1)) == F.lit(b"\1")
+    )
 
 
-def read_tally(observed: dict[str, Any], rows_in: int, rules: list[Rule], folds: tuple[str, ...]) -> Tally:
-    """The Tally of `tally_columns`' answers; complete when no row was rejected, else `count_rejected` completes it."""
+def read_tally(
+    observed: dict[str, Any], rows_in: int, rules: list[Rule], folds: tuple[str, ...]
+) -> Tally:
+    """The Tally of `tally_columns`' answers; complete when no row was rejected, else
+    `count_rejected` completes it.
+    """
     return Tally(
         rows_in=rows_in,
         accepted=observed.get("accepted", observed["rows_written"]),
@@ -229,7 +284,11 @@ def read_tally(observed: dict[str, Any], rows_in: int, rules: list[Rule], folds:
         folded=observed.get("folded", 0),
         rows_written=observed["rows_written"],
         rows_rejected=observed["rows_rejected"],
-        folds={reason: observed[f"fold_{n}"] for n, reason in enumerate(folds) if observed.get(f"fold_{n}")},
+        folds={
+            reason: observed[f"fold_{n}"]
+            for n, reason in enumerate(folds)
+            if observed.get(f"fold_{n}")
+        },
         broken=[observed.get(f"broken_{n}", 0) for n in range(len(rules))],
         identity=observed.get("identity", 0),
         written_identity=observed.get("written_identity", 0),
@@ -237,11 +296,15 @@ def read_tally(observed: dict[str, Any], rows_in: int, rules: list[Rule], folds:
 
 
 def count_written(written: DataFrame, rules: list[Rule]) -> tuple[int, int, list[int]]:
-    """Of rows that stand for themselves: how many, the order-free hash of their ids, and for each rule how many break it."""
+    """Of rows that stand for themselves: how many, the order-free hash of their ids, and for each
+    rule how many break it.
+    """
     from pyspark.sql import functions as F
 
     broken = [F.count_if(rule.breaks) for rule in rules]
-    rows, identity, *counts = written.agg(F.count(F.lit(1)), keys.identity(written), *broken).collect()[0]
+    rows, identity, *counts = written.agg(
+        F.count(F.lit(1)), keys.identity(written), *broken
+    ).collect()[0]
     return rows, identity, counts
 
 
@@ -255,9 +318,11 @@ def add_written(tally: Tally, rows: int, identity: int, broken: list[int]) -> No
 
 
 def count_rejected(tally: Tally, rejected: DataFrame, rules: list[Rule]) -> dict[str, int]:
-    """Rejected rows by reason; adds to the tally the rows that break each critical rule: whoever breaks one is rejected.
+    """Rejected rows by reason; adds to the tally the rows that break each critical rule: whoever
+    breaks one is rejected.
 
-    One pass for both: rows differ in few ways by what is wrong with them, so that those are counted and told apart here.
+    One pass for both: rows differ in few ways by what is wrong with them, so that those are counted
+    and told apart here.
     """
     reasons: Counter[str] = Counter()
     names = broken_columns(rules)
@@ -282,19 +347,22 @@ def assert_conserved(table: str, tally: Tally, identity_in: int | None) -> None:
     if tally.rows_in != out:
         raise ConservationError(
             f"{table}: rows in = accepted + quarantined + folded; {tally.rows_in} came in, "
-            f"{tally.accepted} + {tally.quarantined} + {tally.folded} = {out} came out: the transform loses or doubles rows",
+            f"{tally.accepted} + {tally.quarantined} + {tally.folded} = {out} came out: the "
+            "transform loses or doubles rows",
             table=table,
             tally=tally,
         )
     if sum(tally.folds.values()) != tally.folded:
         raise ConservationError(
-            f"{table}: every fold has a declared reason; {tally.folded} rows folded, {tally.folds} have one: "
+            f"{table}: every fold has a declared reason; {tally.folded} rows folded, "
+            f"{tally.folds} have one: "
             "add the reason to the table's `folds`",
             table=table,
         )
     if identity_in is not None and identity_in != tally.identity:
         raise ConservationError(
-            f"{table}: the rows that come out must be those that came in; the counts agree but the rows differ: "
+            f"{table}: the rows that come out must be those that came in; the counts agree "
+            "but the rows differ: "
             "the transform loses one row and doubles another",
             table=table,
         )

@@ -3,8 +3,8 @@
 Its functions are called by name, as SQL does: they are there in every session that has Sedona's
 extension, also behind Spark Connect, and no Python package of Sedona's is needed.
 
-Longitude comes first everywhere. Tables never hold Sedona's own geometry type, which other readers cannot
-open: a boundary goes in and out as well-known binary (WKB), a position as two doubles.
+Longitude comes first everywhere. Tables never hold Sedona's own geometry type, which other readers
+cannot open: a boundary goes in and out as well-known binary (WKB), a position as two doubles.
 """
 
 from __future__ import annotations
@@ -20,70 +20,98 @@ _ECCENTRICITY_2 = 0.0066943799901413165
 _SHORTEST_DEGREE_M = 110_574.0
 
 TOUCH_DEG = 1e-9
-"""A position this near to a boundary, in longitude and in latitude, lies on it: 0.1 mm, far below what
-positions are told to, and far above what cutting a boundary into pieces moves its edges by (1e-14)."""
+"""A position this near to a boundary, in longitude and in latitude, lies on it: 0.1 mm, far below
+what positions are told to, and far above what cutting a boundary into pieces moves its edges by
+(1e-14)."""
 
 _PIECE_VERTICES = 256
-"""Boundaries are cut into pieces of at most so many vertices: a test against a small piece is quick, and
-its box is tight. 256 was the quickest of several for 1 M points and Natural Earth 10m."""
+"""Boundaries are cut into pieces of at most so many vertices: a test against a small piece is
+quick, and its box is tight. 256 was the quickest of several for 1 M points and Natural Earth
+10m."""
 
 
 def _call(name: str, *arguments: Column) -> Column:
     return F.call_function(name, *arguments)
 
 
-# --- positions -------------------------------------------------------------------------------------
+# --- positions -----------------------------------------------------------------------------------
 
 
 def add_geographic_system(frame: DataFrame, code: str, name: str) -> DataFrame:
-    """Adds `name`, the EPSG code of the geographic system by which `add_wgs84` leads from system `code` to WGS 84.
+    """Adds `name`, the EPSG code of the geographic system by which `add_wgs84` leads from system
+    `code` to WGS 84.
 
-    Same grain. Null for null, for codes that EPSG lacks, and for vertical, compound and earth-centred systems,
-    which give a point no place on a map. Sedona's transform stops the job on those, so they must be known
-    before it. Looking a code up is slow, so each is looked up once.
+    Same grain. Null for null, for codes that EPSG lacks, and for vertical, compound and
+    earth-centred systems, which give a point no place on a map. Sedona's transform stops the job on
+    those, so they must be known before it. Looking a code up is slow, so each is looked up once.
     """
     codes = frame.select(F.col(code).alias("_code")).where(F.col("_code").isNotNull()).distinct()
-    looked_up = codes.withColumn("_definition", _definition(F.col("_code"))).select("_code", _geographic_code().alias(name))
+    looked_up = codes.withColumn("_definition", _definition(F.col("_code"))).select(
+        "_code", _geographic_code().alias(name)
+    )
     # A handful of codes: broadcasting them spares a shuffle of the points.
-    return frame.join(F.broadcast(looked_up), F.col(code) == F.col("_code"), how="left").drop("_code")
+    return frame.join(F.broadcast(looked_up), F.col(code) == F.col("_code"), how="left").drop(
+        "_code"
+    )
 
 
 def _definition(code: Column) -> Column:
-    """The system's definition as well-known text, from the EPSG data inside GeoTools; null if there is none."""
-    return F.try_reflect(F.lit("org.geotools.referencing.CRS"), F.lit("decode"), F.concat(F.lit("EPSG:"), code.cast("string")))
+    """The system's definition as well-known text, from the EPSG data inside GeoTools; null if there
+    is none.
+    """
+    return F.try_reflect(
+        F.lit("org.geotools.referencing.CRS"),
+        F.lit("decode"),
+        F.concat(F.lit("EPSG:"), code.cast("string")),
+    )
 
 
 def _geographic_code() -> Column:
-    """WGS 84's code; the code of the system's own geographic system, where EPSG ties that to WGS 84 by zeros.
+    """WGS 84's code; the code of the system's own geographic system, where EPSG ties that to WGS 84
+    by zeros.
 
-    Longitudes and latitudes in ETRS89 and its like are those in WGS 84: that is what the zeros say, and what PROJ
-    does. GeoTools works a shift out all the same, by Molodensky's formula, and comes out 4 mm to the north.
+    Longitudes and latitudes in ETRS89 and its like are those in WGS 84: that is what the zeros say,
+    and what PROJ does. GeoTools works a shift out all the same, by Molodensky's formula, and comes
+    out 4 mm to the north.
     """
     text = F.col("_definition")
     axes = F.size(F.split(text, r"AXIS\[")) - 1
     is_flat = text.startswith("PROJCS[") | (text.startswith("GEOGCS[") & (axes == 2))
-    is_unshifted = text.rlike(r"TOWGS84\[[-0., ]*\]") & text.contains('PRIMEM["Greenwich"') & text.contains('UNIT["degree"')
-    own = F.regexp_extract(text, r'AUTHORITY\["EPSG","([0-9]+)"\]\](?:,\s*PROJECTION|\s*$)', 1).try_cast("int")
+    is_unshifted = (
+        text.rlike(r"TOWGS84\[[-0., ]*\]")
+        & text.contains('PRIMEM["Greenwich"')
+        & text.contains('UNIT["degree"')
+    )
+    own = F.regexp_extract(
+        text, r'AUTHORITY\["EPSG","([0-9]+)"\]\](?:,\s*PROJECTION|\s*$)', 1
+    ).try_cast("int")
     return F.when(is_flat, F.coalesce(F.when(is_unshifted, own), F.lit(WGS84)))
 
 
 def add_wgs84(frame: DataFrame, x: str, y: str, code: str, geographic: str, name: str) -> DataFrame:
-    """Adds `name`, `struct<lon, lat>` in degrees of WGS 84, of a position in the system of the EPSG code.
+    """Adds `name`, `struct<lon, lat>` in degrees of WGS 84, of a position in the system of the EPSG
+    code.
 
-    Same grain. x is the easting or longitude and y the northing or latitude, whatever order of axes EPSG
-    names; `geographic` comes from `add_geographic_system`. Null where one of them is null, and where the
-    position cannot be transformed: far outside of its system's area GeoTools gives wrong positions without a
-    word, but they do not lead back to where they came from.
+    Same grain. x is the easting or longitude and y the northing or latitude, whatever order of axes
+    EPSG names; `geographic` comes from `add_geographic_system`. Null where one of them is null, and
+    where the position cannot be transformed: far outside of its system's area GeoTools gives wrong
+    positions without a word, but they do not lead back to where they came from.
     """
-    # What is told in a geographic system needs no arithmetic; and Sedona might stop the job at a latitude of 95.
+    # What is told in a geographic system needs no arithmetic; and Sedona might stop the job at a
+    # latitude of 95.
     is_geographic = F.col(code) == F.col(geographic)
     given = F.when(~is_geographic, F.concat(F.lit("EPSG:"), F.col(code).cast("string")))
     target = F.concat(F.lit("EPSG:"), F.col(geographic).cast("string"))
     there = _call("ST_Transform", _call("ST_Point", F.col(x), F.col(y)), given, target)
     back = _call("ST_Transform", F.col("_there"), target, given)
     lon, lat = _call("ST_X", F.col("_there")), _call("ST_Y", F.col("_there"))
-    returns = _is_near(_call("ST_X", F.col("_back")), F.col(x)) & _is_near(_call("ST_Y", F.col("_back")), F.col(y))
-    as_told = F.when(is_geographic & F.col(x).isNotNull() & F.col(y).isNotNull(), F.struct(F.col(x).alias("lon"), F.col(y).alias("lat")))
+    returns = _is_near(_call("ST_X", F.col("_back")), F.col(x)) & _is_near(
+        _call("ST_Y", F.col("_back")), F.col(y)
+    )
+    as_told = F.when(
+        is_geographic & F.col(x).isNotNull() & F.col(y).isNotNull(),
+        F.struct(F.col(x).alias("lon"), F.col(y).alias("lat")),
+    )
     # Step by step, so that no transformation is worked out more than once.
     placed = frame.withColumn("_there", there).withColumn("_back", back)
     transformed = F.when(returns, F.struct(lon.alias("lon"), lat.alias("lat")))
@@ -95,38 +123,50 @@ def _is_near(found: Column, given: Column) -> Column:
     return F.abs(found - given) <= F.lit(1e-6) * (F.abs(given) + 10)
 
 
-# --- boundaries ------------------------------------------------------------------------------------
+# --- boundaries ----------------------------------------------------------------------------------
 
 _GEOJSON = "struct<type:string,coordinates:string>"
 _NOWHERE = '{"type":"MultiPolygon","coordinates":[]}'
 
 
 def add_polygon_wkb(frame: DataFrame, geojson: str, name: str) -> DataFrame:
-    """Adds `name`, the WKB of a GeoJSON Polygon or MultiPolygon, made valid; null where it is neither, or has no area.
+    """Adds `name`, the WKB of a GeoJSON Polygon or MultiPolygon, made valid; null where it is
+    neither, or has no area.
 
-    Same grain. Every ring must have four positions or more, the last as the first, all of finite numbers: on
-    other text Sedona stops the job, so it never sees any. What is invalid only in its shape (a bow tie, rings
-    that overlap) is repaired by JTS' GeometryFixer; lines and points that the repair leaves are dropped.
+    Same grain. Every ring must have four positions or more, the last as the first, all of finite
+    numbers: on other text Sedona stops the job, so it never sees any. What is invalid only in its
+    shape (a bow tie, rings that overlap) is repaired by JTS' GeometryFixer; lines and points that
+    the repair leaves are dropped.
     """
     # Not null: Sedona's reader raises a NullPointerException on that too.
     sound = F.when(_is_sound(F.col("_polygons")), F.col(geojson)).otherwise(F.lit(_NOWHERE))
-    valid = _call("ST_CollectionExtract", _call("ST_MakeValid", _call("ST_GeomFromGeoJSON", sound)), F.lit(3))
+    valid = _call(
+        "ST_CollectionExtract", _call("ST_MakeValid", _call("ST_GeomFromGeoJSON", sound)), F.lit(3)
+    )
     # Step by step, so that a large boundary is parsed and repaired once.
-    parsed = frame.withColumn("_parsed", F.from_json(geojson, _GEOJSON)).withColumn("_polygons", _polygons(F.col("_parsed")))
+    parsed = frame.withColumn("_parsed", F.from_json(geojson, _GEOJSON)).withColumn(
+        "_polygons", _polygons(F.col("_parsed"))
+    )
     shaped = parsed.withColumn("_valid", valid)
     wkb = F.when(_call("ST_Area", F.col("_valid")) > 0, _call("ST_AsBinary", F.col("_valid")))
     return shaped.withColumn(name, wkb).drop("_parsed", "_polygons", "_valid")
 
 
 def _polygons(parsed: Column) -> Column:
-    """The coordinates of a polygon or multipolygon, as those of a multipolygon; null for other geometries."""
+    """The coordinates of a polygon or multipolygon, as those of a multipolygon; null for other
+    geometries.
+    """
     one = F.from_json(parsed["coordinates"], "array<array<array<double>>>")
     many = F.from_json(parsed["coordinates"], "array<array<array<array<double>>>>")
-    return F.when(parsed["type"] == "Polygon", F.array(one)).when(parsed["type"] == "MultiPolygon", many)
+    return F.when(parsed["type"] == "Polygon", F.array(one)).when(
+        parsed["type"] == "MultiPolygon", many
+    )
 
 
 def _is_sound(polygons: Column) -> Column:
-    has_rings = F.forall(polygons, lambda rings: (F.size(rings) > 0) & F.forall(rings, _is_sound_ring))
+    has_rings = F.forall(
+        polygons, lambda rings: (F.size(rings) > 0) & F.forall(rings, _is_sound_ring)
+    )
     return F.coalesce((F.size(polygons) > 0) & has_rings, F.lit(False))
 
 
@@ -153,22 +193,27 @@ def box(wkb: Column) -> dict[str, Column]:
     }
 
 
-# --- positions and boundaries ----------------------------------------------------------------------
+# --- positions and boundaries --------------------------------------------------------------------
 
 
-def join_areas(points: DataFrame, areas: DataFrame, area: str, wkb: str, near_m: float) -> DataFrame:
+def join_areas(
+    points: DataFrame, areas: DataFrame, area: str, wkb: str, near_m: float
+) -> DataFrame:
     """For each point the areas that hold it, and else those within `near_m` metres of it.
 
     One row per point and piece of such an area; one row with nulls for a point that has neither; so
-    each point has a row or more, and duplicates are the caller's to fold. Reads `lon_deg`, `lat_deg` of the
-    points, and of the areas the column `area` (any type) and the column `wkb` (valid polygons). Adds `area`,
-    `is_held` (false: near only, or nothing) and `distance_m` (geodesic, WGS 84; null where held or nothing).
+    each point has a row or more, and duplicates are the caller's to fold. Reads `lon_deg`,
+    `lat_deg` of the points, and of the areas the column `area` (any type) and the column `wkb`
+    (valid polygons). Adds `area`, `is_held` (false: near only, or nothing) and `distance_m`
+    (geodesic, WGS 84; null where held or nothing).
 
     Points at the antimeridian are looked at from both sides of it.
     """
     pieces = _pieces(areas, area, wkb)
     copies = points.withColumn("_lon", F.explode(_longitudes(near_m)))
-    held = _left_join_touched(copies, pieces, _square(F.lit(TOUCH_DEG), F.lit(TOUCH_DEG)), "_held_area", "_held_piece")
+    held = _left_join_touched(
+        copies, pieces, _square(F.lit(TOUCH_DEG), F.lit(TOUCH_DEG)), "_held_area", "_held_piece"
+    )
     around = F.when(F.col("_held_area").isNull(), _square(_lon_reach(near_m), _lat_reach(near_m)))
     near = _left_join_touched(held, pieces, around, "_near_area", "_near_piece")
     return near.select(
@@ -185,21 +230,33 @@ def _pieces(areas: DataFrame, area: str, wkb: str) -> DataFrame:
     return areas.select(F.col(area).alias("_area"), F.explode(cut).alias("_piece"))
 
 
-def _left_join_touched(points: DataFrame, pieces: DataFrame, reach: Column, area: str, piece: str) -> DataFrame:
-    """Adds each piece that touches the rectangle `reach`; a point that none touches stays, with nulls."""
+def _left_join_touched(
+    points: DataFrame, pieces: DataFrame, reach: Column, area: str, piece: str
+) -> DataFrame:
+    """Adds each piece that touches the rectangle `reach`; a point that none touches stays, with
+    nulls.
+    """
     named = pieces.select(F.col("_area").alias(area), F.col("_piece").alias(piece))
-    # A few thousand pieces against any number of points: with the pieces broadcast, no point is shuffled.
+    # A few thousand pieces against any number of points: with the pieces broadcast, no point is
+    # shuffled.
     touches = _call("ST_Intersects", F.col(piece), F.col("_reach"))
-    return points.withColumn("_reach", reach).join(F.broadcast(named), touches, how="left").drop("_reach")
+    return (
+        points.withColumn("_reach", reach)
+        .join(F.broadcast(named), touches, how="left")
+        .drop("_reach")
+    )
 
 
 def _square(lon_reach: Column, lat_reach: Column) -> Column:
     lon, lat = F.col("_lon"), F.col("lat_deg")
-    return _call("ST_PolygonFromEnvelope", lon - lon_reach, lat - lat_reach, lon + lon_reach, lat + lat_reach)
+    return _call(
+        "ST_PolygonFromEnvelope", lon - lon_reach, lat - lat_reach, lon + lon_reach, lat + lat_reach
+    )
 
 
 def _longitudes(near_m: float) -> Column:
-    """The point's longitude; and, where its reach crosses the antimeridian, the same one turn away."""
+    """The point's longitude; and, where its reach crosses the antimeridian, the same one turn
+    away."""
     lon = F.col("lon_deg")
     crosses = F.abs(lon) + _lon_reach(near_m) >= 180
     other = F.when(lon > 0, lon - 360).otherwise(lon + 360)
@@ -212,27 +269,39 @@ def _lat_reach(metres: float) -> Column:
 
 
 def _lon_reach(metres: float) -> Column:
-    """Degrees of longitude that are surely no less than so many metres, at the latitude of the reach's far edge."""
+    """Degrees of longitude that are surely no less than so many metres, at the latitude of the
+    reach's far edge.
+    """
     far = F.least(F.abs(F.col("lat_deg")) + _lat_reach(metres), F.lit(90.0))
     # Next to a pole every longitude is near.
-    return F.least(F.lit(metres / _SHORTEST_DEGREE_M) / F.greatest(F.cos(F.radians(far)), F.lit(1e-9)), F.lit(360.0))
+    return F.least(
+        F.lit(metres / _SHORTEST_DEGREE_M) / F.greatest(F.cos(F.radians(far)), F.lit(1e-9)),
+        F.lit(360.0),
+    )
 
 
 def _distance_m(piece: Column) -> Column:
     """Geodesic distance from the point to the nearest place of a piece that does not hold it.
 
-    Which place is the nearest is judged in a plane that has, at the point, the proportions of the ellipsoid; over
-    a few kilometres this misplaces it by metres along the shore, and so the distance by millimetres.
+    Which place is the nearest is judged in a plane that has, at the point, the proportions of the
+    ellipsoid; over a few kilometres this misplaces it by metres along the shore, and so the
+    distance by millimetres.
     """
     lon, lat = F.col("_lon"), F.col("lat_deg")
     shrink = _lon_per_lat(lat)
-    nearest = _call("ST_ClosestPoint", _call("ST_Scale", piece, shrink, F.lit(1.0)), _call("ST_Point", lon * shrink, lat))
+    nearest = _call(
+        "ST_ClosestPoint",
+        _call("ST_Scale", piece, shrink, F.lit(1.0)),
+        _call("ST_Point", lon * shrink, lat),
+    )
     place = _call("ST_Point", _call("ST_X", nearest) / shrink, _call("ST_Y", nearest))
     return _call("ST_DistanceSpheroid", _call("ST_Point", lon, lat), place)
 
 
 def _lon_per_lat(lat: Column) -> Column:
-    """Length of a degree of longitude in degrees of latitude, on the ellipsoid: (N / M) cos(latitude)."""
+    """Length of a degree of longitude in degrees of latitude, on the ellipsoid: (N / M)
+    cos(latitude).
+    """
     sine = F.sin(F.radians(lat))
     prime_over_meridional = (1 - F.lit(_ECCENTRICITY_2) * sine * sine) / (1 - _ECCENTRICITY_2)
     return F.greatest(prime_over_meridional * F.cos(F.radians(lat)), F.lit(1e-9))

@@ -1,7 +1,9 @@
-"""Rows' own ids, and which keys more than one row has. Keys are told apart by their 64-bit hashes: two that collide are taken for one.
+"""Rows' own ids, and which keys more than one row has. Keys are told apart by their 64-bit hashes:
+two that collide are taken for one.
 
-Spark is slow at grouping keys that nearly all differ: each is new to its group, in the task and again behind the shuffle.
-To fetch their hashes and sort them took 4.1 s where that took 18.0 s (20 million keys of two texts, two cores).
+Spark is slow at grouping keys that nearly all differ: each is new to its group, in the task and
+again behind the shuffle. To fetch their hashes and sort them took 4.1 s where that took 18.0 s (20
+million keys of two texts, two cores).
 """
 
 from __future__ import annotations
@@ -28,23 +30,33 @@ def has_identity(columns: Iterable[str]) -> bool:
 
 
 def identity(frame: DataFrame) -> Column:
-    """An aggregate: the order-free hash of the rows' ids; 0 of no row, and of rows that have none."""
+    """An aggregate: the order-free hash of the rows' ids; 0 of no row, and of rows that have
+    none."""
     from pyspark.sql import functions as F
 
     none = F.lit(0).cast("bigint")
     return F.coalesce(F.bit_xor(F.xxhash64(*ROW_ID) if has_identity(frame.columns) else none), none)
 
 
-def shared_hashes(frame: DataFrame, key: tuple[Column, ...], rows: int, most: int | None = None) -> pa.Table:
-    """The hashes of keys that two rows or more of the frame have, once each, as bigints `_hash`; of `most` at most, if that is told.
+def shared_hashes(
+    frame: DataFrame, key: tuple[Column, ...], rows: int, most: int | None = None
+) -> pa.Table:
+    """The hashes of keys that two rows or more of the frame have, once each, as bigints `_hash`; of
+    `most` at most, if that is told.
 
-    `rows` is how many rows the frame has, or might have. The hash is Spark's `xxhash64` of the key's columns.
+    `rows` is how many rows the frame has, or might have. The hash is Spark's `xxhash64` of the
+    key's columns.
     """
     from pyspark.sql import functions as F
 
     hashed = frame.select(F.xxhash64(*key).alias("_hash"))
     if rows > MOST_FETCHED:
-        shared = hashed.groupBy("_hash").agg(F.count(F.lit(1)).alias("_n")).where("_n > 1").select("_hash")
+        shared = (
+            hashed.groupBy("_hash")
+            .agg(F.count(F.lit(1)).alias("_n"))
+            .where("_n > 1")
+            .select("_hash")
+        )
         return (shared if most is None else shared.limit(most)).toArrow()
     hashes = np.sort(hashed.toArrow().column("_hash").to_numpy())
     repeated = np.unique(hashes[1:][hashes[1:] == hashes[:-1]])

@@ -1,8 +1,9 @@
 """What a feed declares: its sources and its tables. Frozen, and free of behaviour.
 
-A table is a pure function from DataFrames to one DataFrame; everything else reads, checks or writes it.
-A transform never drops a row. It flags it (`_reasons`) or folds it (`_fold`), and where one input row
-gives many rows, or many give one, it tells in `_rows` how many input rows each row answers for.
+A table is a pure function from DataFrames to one DataFrame; everything else reads, checks or writes
+it. A transform never drops a row. It flags it (`_reasons`) or folds it (`_fold`), and where one
+input row gives many rows, or many give one, it tells in `_rows` how many input rows each row
+answers for.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ class Rows(str, Enum):
     """Every input row gives exactly one row, accepted, rejected or folded."""
 
     ONE_TO_MANY = "one_to_many"
-    """Every input row gives one row or more; `_rows` is 1 on the first of them and 0 on the others."""
+    """Every input row gives one row or more; `_rows` is 1 on the first of them and 0 on the others.
+    """
 
     AGGREGATE = "aggregate"
     """A row stands for many input rows; `_rows` is how many."""
@@ -42,7 +44,9 @@ class Source:
 
 @dataclass(frozen=True)
 class Reference:
-    """What a table reads of another one, and by which columns: the transform is given nothing else of it."""
+    """What a table reads of another one, and by which columns: the transform is given nothing else
+    of it.
+    """
 
     by: tuple[str, ...]
     """Columns of both, by which rows of the driving inputs refer to rows of the other."""
@@ -76,20 +80,22 @@ class Table:
     """The inputs whose every row the output accounts for; () = the first input."""
 
     group: tuple[str, ...] = ()
-    """Columns by which the table can be recomputed in part: the transform of inputs restricted to some
-    groups equals the transform of whole inputs restricted to those groups. () = always whole. An input
-    that lacks these columns even after `add_group` is always taken whole, and makes the table whole when it
-    changes, unless `via` names it."""
+    """Columns by which the table can be recomputed in part: the transform of inputs restricted to
+    some groups equals the transform of whole inputs restricted to those groups. () = always whole.
+    An input that lacks these columns even after `add_group` is always taken whole, and makes the
+    table whole when it changes, unless `via` names it."""
 
     add_group: Callable[[DataFrame], DataFrame] | None = None
     """Adds the group columns to an input that lacks them (bronze)."""
 
     via: Mapping[str, Reference] = field(default_factory=dict)
-    """How the driving inputs refer to an input that lacks the group columns. A change of what they read of it then
-    touches the groups of the rows that refer to it, and not the whole table."""
+    """How the driving inputs refer to an input that lacks the group columns. A change of what they
+    read of it then touches the groups of the rows that refer to it, and not the whole table."""
 
     params: tuple[str, ...] = ()
-    """Names of the fields of the feed's `Params` that the transform receives, as the keyword `params`."""
+    """Names of the fields of the feed's `Params` that the transform receives, as the keyword
+    `params`.
+    """
 
     slices: bool = False
     """Whether the params are columns of the table: one slice is kept for each set of them."""
@@ -105,7 +111,9 @@ class Table:
 
 @dataclass(frozen=True)
 class Answer:
-    """What `strata run` shows of a published table when it ends: a question, and the rows that answer it."""
+    """What `strata run` shows of a published table when it ends: a question, and the rows that
+    answer it.
+    """
 
     question: str
     """In words, as a heading."""

@@ -1,4 +1,6 @@
-"""Parquet files that Strata writes itself, by Arrow, into a table's folder, for a commit of Delta's to name."""
+"""Parquet files that Strata writes itself, by Arrow, into a table's folder, for a commit of Delta's
+to name.
+"""
 
 from __future__ import annotations
 
@@ -25,21 +27,34 @@ class DataFile:
     rows: int
     changed_ms: int
     stats: dict[str, Any]
-    """As Delta's log has them: `numRecords`, and of some columns `minValues`, `maxValues`, `nullCount`."""
+    """As Delta's log has them: `numRecords`, and of some columns `minValues`, `maxValues`,
+    `nullCount`.
+    """
 
     def action(self) -> dict[str, Any]:
         """As Delta's log names it."""
-        add = {"path": self.name, "partitionValues": {}, "size": self.bytes, "modificationTime": self.changed_ms, "dataChange": True}
+        add = {
+            "path": self.name,
+            "partitionValues": {},
+            "size": self.bytes,
+            "modificationTime": self.changed_ms,
+            "dataChange": True,
+        }
         return {"add": {**add, "stats": json.dumps(self.stats)}}
 
 
 def new_name() -> str:
-    """It says nothing but that it is one of its own: a task that is tried again writes another file."""
+    """It says nothing but that it is one of its own: a task that is tried again writes another
+    file.
+    """
     return f"part-{uuid.uuid4()}.zstd.parquet"
 
 
-def open_writer(stream: Any, schema: pa.Schema, footer: list[parquet.FileMetaData] | None = None) -> parquet.ParquetWriter:
-    """Writes as every reader of the table expects it; `footer` takes what the file's end will say."""
+def open_writer(
+    stream: Any, schema: pa.Schema, footer: list[parquet.FileMetaData] | None = None
+) -> parquet.ParquetWriter:
+    """Writes as every reader of the table expects it; `footer` takes what the file's end will
+    say."""
     from pyarrow import parquet
 
     return parquet.ParquetWriter(
@@ -49,14 +64,17 @@ def open_writer(stream: Any, schema: pa.Schema, footer: list[parquet.FileMetaDat
         write_page_checksum=True,
         # By which a reader leaves out the pages that lie outside the bounds it asks for.
         write_page_index=True,
-        # Else Arrow's readers would take columns of one value for dictionaries, and no other reader would.
+        # Else Arrow's readers would take columns of one value for dictionaries, and no other reader
+        # would.
         store_schema=False,
         metadata_collector=footer,
     )
 
 
 def finish(folder: str, name: str, stats: dict[str, Any]) -> DataFile:
-    """What a commit must say of a file that has just been closed; on a local disk, its checksums are laid beside it."""
+    """What a commit must say of a file that has just been closed; on a local disk, its checksums
+    are laid beside it.
+    """
     uri = f"{folder}/{name}"
     if files.is_local(uri):
         scan.write_checksums(uri)
@@ -67,6 +85,9 @@ def finish(folder: str, name: str, stats: dict[str, Any]) -> DataFile:
 def write_table(folder: str, table: pa.Table) -> DataFile:
     """Writes a small table as one file. OSError if it cannot."""
     name = new_name()
-    with files.open_output(f"{folder}/{name}") as stream, open_writer(stream, table.schema) as writer:
+    with (
+        files.open_output(f"{folder}/{name}") as stream,
+        open_writer(stream, table.schema) as writer,
+    ):
         writer.write_table(table)
     return finish(folder, name, {"numRecords": table.num_rows})

@@ -1,7 +1,9 @@
-"""Reads one Parquet file whole, and tells what is in it: the facts against which its table's log is held.
+"""Reads one Parquet file whole, and tells what is in it: the facts against which its table's log is
+held.
 
-Every page's checksum is verified, row groups are read one at a time, and the footer's own statistics are
-compared with the data: a reader that skips by them would otherwise give a wrong answer in silence.
+Every page's checksum is verified, row groups are read one at a time, and the footer's own
+statistics are compared with the data: a reader that skips by them would otherwise give a wrong
+answer in silence.
 """
 
 from __future__ import annotations
@@ -33,7 +35,9 @@ class Column:
 
     def add(self, low: Any, high: Any, nulls: int) -> None:
         self.low = low if self.low is None else self.low if low is None else min(self.low, low)
-        self.high = high if self.high is None else self.high if high is None else max(self.high, high)
+        self.high = (
+            high if self.high is None else self.high if high is None else max(self.high, high)
+        )
         self.nulls += nulls
 
 
@@ -43,14 +47,18 @@ class Scan:
 
     rows: int = 0
     identity: int = 0
-    """Order-free hash of its row ids, as the ledger keeps it for the whole table; 0 where rows have none."""
+    """Order-free hash of its row ids, as the ledger keeps it for the whole table; 0 where rows have
+    none.
+    """
     columns: dict[str, Column] = field(default_factory=dict)
     types: dict[str, pa.DataType] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
 
 
 def scan(uri: str) -> Scan:
-    """Decodes the whole file, in a process of its own; what cannot be read or does not fit stands in `problems`."""
+    """Decodes the whole file, in a process of its own; what cannot be read or does not fit stands
+    in `problems`.
+    """
     try:
         return isolated.call(_scan, uri)
     except isolated.Ended:
@@ -66,7 +74,9 @@ def _scan(uri: str) -> Scan:
             for number in range(file.metadata.num_row_groups):
                 _add_group(found, file.metadata.row_group(number), file.read_row_group(number))
             if found.rows != file.metadata.num_rows:
-                found.problems.append(f"its footer says {file.metadata.num_rows} rows, it holds {found.rows}")
+                found.problems.append(
+                    f"its footer says {file.metadata.num_rows} rows, it holds {found.rows}"
+                )
     except Exception as error:  # Arrow has an error class for each kind of nonsense
         found.problems.append(f"cannot be read: {str(error).partition(chr(10))[0][:200]}")
     return found
@@ -75,14 +85,22 @@ def _scan(uri: str) -> Scan:
 def _add_group(found: Scan, footer: Any, group: pa.Table) -> None:
     found.rows += group.num_rows
     if footer.num_rows != group.num_rows:
-        found.problems.append(f"its footer says {footer.num_rows} rows for a row group of {group.num_rows}")
-    stated = {footer.column(n).path_in_schema: footer.column(n).statistics for n in range(footer.num_columns)}
+        found.problems.append(
+            f"its footer says {footer.num_rows} rows for a row group of {group.num_rows}"
+        )
+    stated = {
+        footer.column(n).path_in_schema: footer.column(n).statistics
+        for n in range(footer.num_columns)
+    }
     for name in group.column_names:
         values = group.column(name)
         column = _summary(values)
         found.columns.setdefault(name, Column()).add(column.low, column.high, column.nulls)
         if stated.get(name) is not None:
-            found.problems += [f"its footer's {what} of {name} are not those of its rows" for what in _wrong(stated[name], column)]
+            found.problems += [
+                f"its footer's {what} of {name} are not those of its rows"
+                for what in _wrong(stated[name], column)
+            ]
     if keys.has_identity(group.column_names):
         found.identity ^= identity(*(group.column(name) for name in keys.ROW_ID))
 
@@ -118,7 +136,7 @@ def _alike(stated: Any, value: Any) -> Any:
     return stated if isinstance(stated, type(value)) else None
 
 
-# --- row ids ---------------------------------------------------------------------------------------
+# --- row ids -------------------------------------------------------------------------------------
 
 _MASK = (1 << 64) - 1
 _P1, _P2, _P3, _P4, _P5 = (
@@ -132,19 +150,30 @@ _SPARK_SEED = 42
 
 
 def identity(files_sha256: pa.ChunkedArray, records: pa.ChunkedArray) -> int:
-    """XOR over all rows of Spark's `xxhash64(_file_sha256, _record_number)`, a signed 64-bit number."""
+    """XOR over all rows of Spark's `xxhash64(_file_sha256, _record_number)`, a signed 64-bit
+    number.
+    """
     hashes = files_sha256.combine_chunks().dictionary_encode()
     if isinstance(hashes, pa.ChunkedArray):
         hashes = hashes.combine_chunks()
-    seeds = np.array([xxh64(text.encode(), _SPARK_SEED) for text in hashes.dictionary.to_pylist()] or [0], dtype=np.uint64)
+    seeds = np.array(
+        [xxh64(text.encode(), _SPARK_SEED) for text in hashes.dictionary.to_pylist()] or [0],
+        dtype=np.uint64,
+    )
     codes = hashes.indices.fill_null(0).to_numpy(zero_copy_only=False)
     numbers = records.combine_chunks().fill_null(0).to_numpy(zero_copy_only=False)
     mixed = _xxh64_long(np.asarray(numbers, dtype=np.int64).view(np.uint64), seeds[codes])
-    return int(np.bitwise_xor.reduce(mixed, initial=np.uint64(0)).astype(np.int64)) if len(mixed) else 0
+    return (
+        int(np.bitwise_xor.reduce(mixed, initial=np.uint64(0)).astype(np.int64))
+        if len(mixed)
+        else 0
+    )
 
 
 def _xxh64_long(values: Any, seeds: Any) -> Any:
-    """XXH64 of each 8-byte value, each with its own seed (https://github.com/Cyan4973/xxHash/blob/dev/doc/xxhash_spec.md)."""
+    """XXH64 of each 8-byte value, each with its own seed
+    (https://github.com/Cyan4973/xxHash/blob/dev/doc/xxhash_spec.md).
+    """
     with np.errstate(over="ignore"):
         p1, p2, p3, p4, p5 = (np.uint64(p) for p in (_P1, _P2, _P3, _P4, _P5))
         h = seeds + p5 + np.uint64(8)
@@ -165,7 +194,10 @@ def xxh64(data: bytes, seed: int) -> int:
     if size >= 32:
         lanes = [(seed + _P1 + _P2) & _MASK, (seed + _P2) & _MASK, seed, (seed - _P1) & _MASK]
         while at <= size - 32:
-            lanes = [_round(lane, word) for lane, word in zip(lanes, struct.unpack_from("<4Q", data, at), strict=True)]
+            lanes = [
+                _round(lane, word)
+                for lane, word in zip(lanes, struct.unpack_from("<4Q", data, at), strict=True)
+            ]
             at += 32
         h = sum(_rotl(lane, by) for lane, by in zip(lanes, (1, 7, 12, 18), strict=True)) & _MASK
         for lane in lanes:
@@ -177,7 +209,9 @@ def xxh64(data: bytes, seed: int) -> int:
         h = (_rotl(h ^ _round(0, struct.unpack_from("<Q", data, at)[0]), 27) * _P1 + _P4) & _MASK
         at += 8
     if at <= size - 4:
-        h = (_rotl(h ^ (struct.unpack_from("<I", data, at)[0] * _P1 & _MASK), 23) * _P2 + _P3) & _MASK
+        h = (
+            _rotl(h ^ (struct.unpack_from("<I", data, at)[0] * _P1 & _MASK), 23) * _P2 + _P3
+        ) & _MASK
         at += 4
     for byte in data[at:]:
         h = _rotl(h ^ (byte * _P5 & _MASK), 11) * _P1 & _MASK
@@ -194,13 +228,14 @@ def _rotl(value: int, by: int) -> int:
     return ((value << by) | (value >> (64 - by))) & _MASK
 
 
-# --- Hadoop's checksums ----------------------------------------------------------------------------
+# --- Hadoop's checksums --------------------------------------------------------------------------
 
 _CHECKSUM_BLOCK = 512  # bytes; Hadoop's own default
 
 
 def fits_checksum(uri: str, checksum_uri: str) -> bool:
-    """Whether a file's bytes are those that Hadoop wrote: CRC-32 of each block, in the `.crc` file beside it.
+    """Whether a file's bytes are those that Hadoop wrote: CRC-32 of each block, in the `.crc` file
+    beside it.
 
     Local disks have such files, object stores have none.
     """
@@ -212,15 +247,22 @@ def fits_checksum(uri: str, checksum_uri: str) -> bool:
 
 
 def write_checksums(uri: str) -> None:
-    """Writes the `.crc` file that Hadoop would have written beside a file on a local disk, and that it asks when it reads."""
+    """Writes the `.crc` file that Hadoop would have written beside a file on a local disk, and that
+    it asks when it reads.
+    """
     folder, _, name = uri.rpartition("/")
     with files.open_output(f"{folder}/.{name}.crc") as stream:
-        stream.write(b"crc\0" + struct.pack(">i", _CHECKSUM_BLOCK) + _checksums(uri, _CHECKSUM_BLOCK))
+        stream.write(
+            b"crc\0" + struct.pack(">i", _CHECKSUM_BLOCK) + _checksums(uri, _CHECKSUM_BLOCK)
+        )
 
 
 def _checksums(uri: str, block: int) -> bytes:
     found = bytearray()
     with files.open_input(uri) as stream:
         while data := stream.read(block * max(1, _CHUNK // block)):
-            found += b"".join(struct.pack(">I", zlib.crc32(data[at : at + block])) for at in range(0, len(data), block))
+            found += b"".join(
+                struct.pack(">I", zlib.crc32(data[at : at + block]))
+                for at in range(0, len(data), block)
+            )
     return bytes(found)

@@ -1,7 +1,8 @@
 """Calls that may end the process that makes them, made in a process of their own.
 
-Some damaged Parquet footers do: pyarrow lets an exception of its C++ library pass through code that cannot throw
-("terminate called"), and a length that a flipped bit made huge may exhaust the memory. The doctor must outlive what it finds.
+Some damaged Parquet footers do: pyarrow lets an exception of its C++ library pass through code that
+cannot throw ("terminate called"), and a length that a flipped bit made huge may exhaust the memory.
+The doctor must outlive what it finds.
 """
 
 from __future__ import annotations
@@ -31,10 +32,11 @@ class Ended(Exception):
 
 
 def call(function: Callable[..., T], *arguments: Any) -> T:
-    """What the function gives; Ended where it ends its process, ResourceMissing where no such process lives at all.
+    """What the function gives; Ended where it ends its process, ResourceMissing where no such
+    process lives at all.
 
-    Function, arguments and result must be such as can be pickled. A script that comes here must guard its main part by
-    `if __name__ == "__main__"`, for the new process imports it.
+    Function, arguments and result must be such as can be pickled. A script that comes here must
+    guard its main part by `if __name__ == "__main__"`, for the new process imports it.
     """
     if multiprocessing.current_process().daemon:
         return function(*arguments)  # Such a process may not have one of its own.
@@ -42,13 +44,15 @@ def call(function: Callable[..., T], *arguments: Any) -> T:
         return _submit(function, *arguments)
     except BrokenProcessPool:
         _end()
-    # It may have been ended from outside, as where the machine lacks memory; that must not be laid at the file's door.
+    # It may have been ended from outside, as where the machine lacks memory; that must not be laid
+    # at the file's door.
     try:
         _submit(_do_nothing)
     except BrokenProcessPool:
         _end()
         raise ResourceMissing(
-            "damaged files are read in a process of its own; none could be started: free some memory, or guard the main part of the "
+            "damaged files are read in a process of its own; none could be started: free "
+            "some memory, or guard the main part of the "
             'script that asks by `if __name__ == "__main__"`'
         ) from None
     try:
@@ -61,14 +65,18 @@ def call(function: Callable[..., T], *arguments: Any) -> T:
 def _submit(function: Callable[..., T], *arguments: Any) -> T:
     global _pool, _owner
     if _pool is None or _owner != os.getpid():
-        # Not forked: the parent's threads (Arrow's, the JVM gateway's) may hold locks that no thread of the child would free.
-        _pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"), initializer=_begin)
+        # Not forked: the parent's threads (Arrow's, the JVM gateway's) may hold locks that no
+        # thread of the child would free.
+        _pool = ProcessPoolExecutor(
+            1, mp_context=multiprocessing.get_context("spawn"), initializer=_begin
+        )
         _owner = os.getpid()
     return _pool.submit(_in_environment, dict(os.environ), function, arguments).result()
 
 
 def _begin() -> None:
-    """In the new process: it says nothing, holds nobody's output, and does not outlive who asked."""
+    """In the new process: it says nothing, holds nobody's output, and does not outlive who
+    asked."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)
@@ -82,7 +90,9 @@ def _end_with(sentinel: int) -> None:
     os._exit(1)
 
 
-def _in_environment(environment: dict[str, str], function: Callable[..., T], arguments: tuple[Any, ...]) -> T:
+def _in_environment(
+    environment: dict[str, str], function: Callable[..., T], arguments: tuple[Any, ...]
+) -> T:
     # A store's address and credentials, as they are now and not when the process began.
     os.environ.clear()
     os.environ.update(environment)

@@ -1,9 +1,10 @@
 """A table's Delta log in plain Python: what a version holds, and whether the log can be believed.
 
-Delta believes its log. A zero-length last commit reads as an empty one, a removed `add` action as a file
-that never was, an absolute path as the table's own, an edited statistic as the truth. So each publication
-keeps a digest of what the log says of its versions (`TableLog.manifest`), and whoever opens a published
-version takes the digest again: a listing and the few commits since the last checkpoint.
+Delta believes its log. A zero-length last commit reads as an empty one, a removed `add` action as a
+file that never was, an absolute path as the table's own, an edited statistic as the truth. So each
+publication keeps a digest of what the log says of its versions (`TableLog.manifest`), and whoever
+opens a published version takes the digest again: a listing and the few commits since the last
+checkpoint.
 """
 
 from __future__ import annotations
@@ -31,7 +32,10 @@ NEWEST_READER = 3
 """Delta's newest reader protocol that this library's readers know (table features)."""
 _NOT_READ = ("deletionVectors", "columnMapping")
 """Features under which Arrow, reading file by file, would give other rows than Delta."""
-_NEEDED = {"add": {"path", "partitionValues", "size", "modificationTime", "dataChange"}, "remove": {"path", "dataChange"}}
+_NEEDED = {
+    "add": {"path", "partitionValues", "size", "modificationTime", "dataChange"},
+    "remove": {"path", "dataChange"},
+}
 """What Delta's protocol requires of an action."""
 
 
@@ -53,18 +57,34 @@ class Snapshot:
 
     @property
     def digest(self) -> str:
-        """Covers all that decides which rows a reader gets: schema, files, sizes, partition values, statistics."""
-        metadata = {key: self.metadata.get(key) for key in ("id", "schemaString", "partitionColumns")}
+        """Covers all that decides which rows a reader gets: schema, files, sizes, partition values,
+        statistics.
+        """
+        metadata = {
+            key: self.metadata.get(key) for key in ("id", "schemaString", "partitionColumns")
+        }
         adds = [
-            [path, add.get("size"), sorted((add.get("partitionValues") or {}).items()), statistics(add), add.get("deletionVector")]
+            [
+                path,
+                add.get("size"),
+                sorted((add.get("partitionValues") or {}).items()),
+                statistics(add),
+                add.get("deletionVector"),
+            ]
             for path, add in sorted(self.adds.items())
         ]
-        text = json.dumps([_protocol_facts(self.protocol), metadata, adds], sort_keys=True, default=str)
+        text = json.dumps(
+            [_protocol_facts(self.protocol), metadata, adds], sort_keys=True, default=str
+        )
         return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _protocol_facts(protocol: dict[str, Any]) -> list[Any]:
-    return [protocol.get("minReaderVersion"), protocol.get("minWriterVersion"), sorted(protocol.get("readerFeatures") or ())]
+    return [
+        protocol.get("minReaderVersion"),
+        protocol.get("minWriterVersion"),
+        sorted(protocol.get("readerFeatures") or ()),
+    ]
 
 
 def statistics(add: dict[str, Any]) -> dict[str, Any]:
@@ -73,7 +93,9 @@ def statistics(add: dict[str, Any]) -> dict[str, Any]:
     try:
         parsed = json.loads(text, parse_float=Decimal) if text else {}
     except ValueError:
-        raise Damaged(f"the statistics of {add.get('path')} are no JSON", file=add.get("path")) from None
+        raise Damaged(
+            f"the statistics of {add.get('path')} are no JSON", file=add.get("path")
+        ) from None
     return parsed if isinstance(parsed, dict) else {}
 
 
@@ -121,7 +143,9 @@ class TableLog:
     def _parse(self, name: str) -> list[dict[str, Any]]:
         content = files.read_bytes(f"{self.folder}/{name}")
         try:
-            actions = [json.loads(line) for line in content.decode("utf-8").splitlines() if line.strip()]
+            actions = [
+                json.loads(line) for line in content.decode("utf-8").splitlines() if line.strip()
+            ]
         except ValueError:
             raise self._damaged(name, "is torn: not each of its lines is JSON") from None
         if not all(isinstance(action, dict) and len(action) == 1 for action in actions):
@@ -130,7 +154,9 @@ class TableLog:
             raise self._damaged(name, "is torn: it does not tell who wrote it")
         for kind, needed in _NEEDED.items():
             if any(kind in action and not needed <= set(action[kind]) for action in actions):
-                raise self._damaged(name, f"has an action `{kind}` without {', '.join(sorted(needed))}")
+                raise self._damaged(
+                    name, f"has an action `{kind}` without {', '.join(sorted(needed))}"
+                )
         return actions
 
     def checkpoint(self, version: int) -> list[dict[str, Any]]:
@@ -142,20 +168,31 @@ class TableLog:
             if name not in self.read:
                 try:
                     with files.open_input(f"{self.folder}/{name}") as stream:
-                        rows = parquet.read_table(stream, page_checksum_verification=True).to_pylist()
+                        rows = parquet.read_table(
+                            stream, page_checksum_verification=True
+                        ).to_pylist()
                 except (ArrowException, OSError) as error:
                     raise self._damaged(name, f"cannot be read: {_first(error)}") from None
-                self.read[name] = [{key: value} for row in rows for key, value in row.items() if value is not None]
+                self.read[name] = [
+                    {key: value} for row in rows for key, value in row.items() if value is not None
+                ]
             actions += self.read[name]
         return actions
 
     def snapshot(self, version: int) -> Snapshot:
-        """What the log says of a version; Damaged where any part of it is missing, torn or leaves the table."""
+        """What the log says of a version; Damaged where any part of it is missing, torn or leaves
+        the table.
+        """
         if version not in self.commits and version not in self.checkpoints:
             newest = f"ends at version {self.commits[-1]}" if self.commits else "is gone"
-            kind = "has gone backwards" if not self.commits or version > self.commits[-1] else "has lost it"
+            kind = (
+                "has gone backwards"
+                if not self.commits or version > self.commits[-1]
+                else "has lost it"
+            )
             raise Damaged(
-                f"a published version stays in its table's log; version {version} of {self.table} was published, and the log "
+                f"a published version stays in its table's log; version {version} of "
+f"{self.table} was published, and the log "
                 f"{newest}: the table's history {kind}; restore {self.folder} from a backup",
                 table=self.table, version=version, kind="history",
             )  # fmt: skip
@@ -164,7 +201,8 @@ class TableLog:
         for number in range(0 if start is None else start + 1, version + 1):
             if number not in self.commits:
                 raise Damaged(
-                    f"the commits of a table follow each other; {self.table} has none of version {number}: "
+                    f"the commits of a table follow each other; {self.table} has none of "
+f"version {number}: "
                     f"restore {self.folder}/{number:020d}.json from a backup",
                     table=self.table, version=number, kind="gap",
                 )  # fmt: skip
@@ -182,11 +220,18 @@ class TableLog:
             elif kind == "metaData":
                 metadata = value
             elif kind == "add":
-                adds[value["path"]] = {**value, "partitionValues": dict(value.get("partitionValues") or {})}
+                adds[value["path"]] = {
+                    **value,
+                    "partitionValues": dict(value.get("partitionValues") or {}),
+                }
             elif kind == "remove":
                 adds.pop(value["path"], None)
         if not protocol or not metadata:
-            raise Damaged(f"a log tells its table's protocol and schema; that of {self.table} does not: restore it", table=self.table)
+            raise Damaged(
+                f"a log tells its table's protocol and schema; that of {self.table} does not: "
+                "restore it",
+                table=self.table,
+            )
         self._check_protocol(protocol)
         self._check_schema(metadata)
         for path in adds:
@@ -195,24 +240,37 @@ class TableLog:
 
     def _check_schema(self, metadata: dict[str, Any]) -> None:
         try:
-            whole = all({"name", "type"} <= set(field) for field in json.loads(metadata["schemaString"])["fields"])
+            whole = all(
+                {"name", "type"} <= set(field)
+                for field in json.loads(metadata["schemaString"])["fields"]
+            )
         except (ValueError, KeyError, TypeError):
             whole = False
         if not whole:
-            raise Damaged(f"a log tells its table's schema; what that of {self.table} tells is none: restore it", table=self.table)
+            raise Damaged(
+                f"a log tells its table's schema; what that of {self.table} tells is none: "
+                "restore it",
+                table=self.table,
+            )
 
     def _check_protocol(self, protocol: dict[str, Any]) -> None:
-        needed, features = protocol.get("minReaderVersion"), set(protocol.get("readerFeatures") or ())
+        needed, features = (
+            protocol.get("minReaderVersion"),
+            set(protocol.get("readerFeatures") or ()),
+        )
         if not isinstance(needed, int) or needed > NEWEST_READER or features & set(_NOT_READ):
             raise Damaged(
-                f"a table is read by Delta's reader protocol {NEWEST_READER} at most, without {' and '.join(_NOT_READ)}; {self.table} asks "
-                f"for reader {needed} {sorted(features) or ''}: a newer program has written it; use that program, or restore the table",
+                f"a table is read by Delta's reader protocol {NEWEST_READER} at most, without "
+f"{' and '.join(_NOT_READ)}; {self.table} asks "
+                f"for reader {needed} {sorted(features) or ''}: a newer program has written "
+"it; use that program, or restore the table",
                 table=self.table, kind="protocol",
             )  # fmt: skip
 
     def _damaged(self, name: str, what: str) -> Damaged:
         return Damaged(
-            f"the log of {self.table} must be whole; {self.folder}/{name} {what}: `strata doctor` tells what to do",
+            f"the log of {self.table} must be whole; {self.folder}/{name} {what}: `strata "
+"doctor` tells what to do",
             table=self.table, file=name, kind="log",
         )  # fmt: skip
 
@@ -220,9 +278,14 @@ class TableLog:
 def check_path(table: str, path: str) -> None:
     """A data file lies below its table: no scheme, no absolute path, no `..`."""
     plain = unquote(path)
-    if plain.startswith(("/", "\\")) or re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", plain) or ".." in plain.split("/"):
+    if (
+        plain.startswith(("/", "\\"))
+        or re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", plain)
+        or ".." in plain.split("/")
+    ):
         raise Damaged(
-            f"a table's files lie in its own folder; the log of {table} names {plain!r}: somebody has changed it; restore it from a backup",
+            f"a table's files lie in its own folder; the log of {table} names {plain!r}: "
+"somebody has changed it; restore it from a backup",
             table=table, file=plain, kind="path",
         )  # fmt: skip
 

@@ -1,7 +1,8 @@
 """The statistics of a data file in its table's log, and its columns, held against the file itself.
 
-Delta counts by `numRecords` and skips files by minimum and maximum, so statistics that are wrong make
-answers wrong. Bounds may be wider than the rows: text is cut to 32 characters, times to milliseconds.
+Delta counts by `numRecords` and skips files by minimum and maximum, so statistics that are wrong
+make answers wrong. Bounds may be wider than the rows: text is cut to 32 characters, times to
+milliseconds.
 """
 
 from __future__ import annotations
@@ -20,9 +21,17 @@ from strata.lake.file_check import Scan
 from strata.lake.log import statistics
 
 _STORED_AS = {
-    "string": pa.string(), "long": pa.int64(), "integer": pa.int32(), "short": pa.int16(), "byte": pa.int8(), "double": pa.float64(),
-    "float": pa.float32(), "boolean": pa.bool_(), "date": pa.date32(), "binary": pa.binary(),
-}  # fmt: skip
+    "string": pa.string(),
+    "long": pa.int64(),
+    "integer": pa.int32(),
+    "short": pa.int16(),
+    "byte": pa.int8(),
+    "double": pa.float64(),
+    "float": pa.float32(),
+    "boolean": pa.bool_(),
+    "date": pa.date32(),
+    "binary": pa.binary(),
+}
 
 
 def wrong_statistics(add: dict[str, Any], found: Scan, metadata: dict[str, Any]) -> list[str]:
@@ -36,23 +45,38 @@ def wrong_statistics(add: dict[str, Any], found: Scan, metadata: dict[str, Any])
     problems = _wrong_columns(found, stated, metadata)
     if stated.get("numRecords") != found.rows:
         problems.append(f"the log says {stated.get('numRecords')} rows, it holds {found.rows}")
-    types = {field["name"]: field["type"] for field in json.loads(metadata["schemaString"])["fields"]}
+    types = {
+        field["name"]: field["type"] for field in json.loads(metadata["schemaString"])["fields"]
+    }
     for name, nulls in (stated.get("nullCount") or {}).items():
-        if name in found.columns and not isinstance(nulls, dict) and nulls != found.columns[name].nulls:
+        if (
+            name in found.columns
+            and not isinstance(nulls, dict)
+            and nulls != found.columns[name].nulls
+        ):
             problems.append(f"the log's count of nulls of {name} is not that of its rows")
-    problems += _wrong_bounds("minValues", stated, found, types, lambda bound, column: bound > column.low)
-    problems += _wrong_bounds("maxValues", stated, found, types, lambda bound, column: bound < column.high)
+    problems += _wrong_bounds(
+        "minValues", stated, found, types, lambda bound, column: bound > column.low
+    )
+    problems += _wrong_bounds(
+        "maxValues", stated, found, types, lambda bound, column: bound < column.high
+    )
     return problems
 
 
 def _wrong_columns(found: Scan, stated: dict[str, Any], metadata: dict[str, Any]) -> list[str]:
-    """Columns of the file that its table has not, or has with another type, or that it lacks though the log counted them.
+    """Columns of the file that its table has not, or has with another type, or that it lacks though
+    the log counted them.
 
-    A reader gives NULL for a column that it does not find, and says nothing. A file older than a column lacks it
-    by right, but then the log has no count for it.
+    A reader gives NULL for a column that it does not find, and says nothing. A file older than a
+    column lacks it by right, but then the log has no count for it.
     """
     types = {item["name"]: item["type"] for item in json.loads(metadata["schemaString"])["fields"]}
-    problems = [f"it has a column {name!r}, which its table lacks" for name in found.types if name not in types]
+    problems = [
+        f"it has a column {name!r}, which its table lacks"
+        for name in found.types
+        if name not in types
+    ]
     problems += [
         f"its column {name} is {kind}, the table's is {types[name]}"
         for name, kind in found.types.items()
@@ -66,19 +90,32 @@ def _is_stored_as(spark_type: str, kind: Any) -> bool:
     """Whether Spark stores its type as this type of Arrow's."""
     decimal = re.fullmatch(r"decimal\((\d+),(\d+)\)", spark_type)
     if decimal:
-        return bool(pa.types.is_decimal(kind)) and (kind.precision, kind.scale) == (int(decimal[1]), int(decimal[2]))
+        return bool(pa.types.is_decimal(kind)) and (kind.precision, kind.scale) == (
+            int(decimal[1]),
+            int(decimal[2]),
+        )
     if spark_type.startswith("timestamp"):
         return bool(pa.types.is_timestamp(kind))
     wanted = _STORED_AS.get(spark_type)
     return wanted is None or kind == wanted
 
 
-def _wrong_bounds(key: str, stated: dict[str, Any], found: Scan, types: dict[str, Any], is_wrong: Callable[[Any, Any], bool]) -> list[str]:
+def _wrong_bounds(
+    key: str,
+    stated: dict[str, Any],
+    found: Scan,
+    types: dict[str, Any],
+    is_wrong: Callable[[Any, Any], bool],
+) -> list[str]:
     problems = []
     for name, text in (stated.get(key) or {}).items():
         column = found.columns.get(name)
         if name not in types or isinstance(text, dict):
-            problems += [] if isinstance(types.get(name), dict) else [f"the log has {key} of {name}, which its schema lacks"]
+            problems += (
+                []
+                if isinstance(types.get(name), dict)
+                else [f"the log has {key} of {name}, which its schema lacks"]
+            )
             continue
         if column is None or column.low is None:
             continue
@@ -93,7 +130,13 @@ def _value(stated: Any, like: Any, is_upper: bool) -> Any:
     try:
         if isinstance(like, datetime):
             moment = datetime.fromisoformat(str(stated).replace("Z", "+00:00"))
-            moment = moment if like.tzinfo is None else moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+            moment = (
+                moment
+                if like.tzinfo is None
+                else moment
+                if moment.tzinfo
+                else moment.replace(tzinfo=timezone.utc)
+            )
             moment = moment.replace(tzinfo=None) if like.tzinfo is None else moment
             return moment + timedelta(milliseconds=1) if is_upper else moment
         if isinstance(like, date):

@@ -1,9 +1,9 @@
 """Removes data files that no kept version of a table needs.
 
-Delta's own VACUUM knows nothing of publications: it keeps what the latest version references, and what is
-younger than a time. With an unpublished latest version it removes the published version's files, and with
-a retention shorter than the oldest kept publication it removes that one's. So the files to keep are taken
-from the log here, version by version, and only then is anything removed.
+Delta's own VACUUM knows nothing of publications: it keeps what the latest version references, and
+what is younger than a time. With an unpublished latest version it removes the published version's
+files, and with a retention shorter than the oldest kept publication it removes that one's. So the
+files to keep are taken from the log here, version by version, and only then is anything removed.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ class Freed:
 
 
 def vacuum(warehouse: Warehouse, table: str, published: int, kept: Iterable[int]) -> Freed:
-    """Removes every data file that neither the published version nor a kept one references; under the feed's lease.
+    """Removes every data file that neither the published version nor a kept one references; under
+    the feed's lease.
 
     Refuses while the latest version holds other files than the published one: RESTORE comes first.
     """
@@ -40,13 +41,17 @@ def vacuum(warehouse: Warehouse, table: str, published: int, kept: Iterable[int]
     latest = set(log.snapshot(log.commits[-1]).adds)
     if latest != shown:
         raise CommitUnknown(
-            f"a table is restored before it is vacuumed; {table} is published at version {published} and stands at {log.commits[-1]} "
+            f"a table is restored before it is vacuumed; {table} is published at version "
+            f"{published} and stands at {log.commits[-1]} "
             "with other files: another program writes this table; stop it and run again"
         )
-    wanted = {unquote(path) for version in {published, *kept} for path in log.snapshot(version).adds}
+    wanted = {
+        unquote(path) for version in {published, *kept} for path in log.snapshot(version).adds
+    }
     lying = files.walk(warehouse.path(table))
     gone = [name for name in sorted(lying) if _is_data(name) and name not in wanted]
-    # Hadoop's checksum files of what goes or has gone, and what a killed writer left in the log's folder.
+    # Hadoop's checksum files of what goes or has gone, and what a killed writer left in the log's
+    # folder.
     beside = [name for name in sorted(lying) if _is_left_over(name, lying, set(gone))]
     if not gone and not beside:
         return Freed()
@@ -58,7 +63,11 @@ def vacuum(warehouse: Warehouse, table: str, published: int, kept: Iterable[int]
 
 
 def _is_data(name: str) -> bool:
-    return name.endswith(".parquet") and not name.startswith("_delta_log/") and not _base(name).startswith(".")
+    return (
+        name.endswith(".parquet")
+        and not name.startswith("_delta_log/")
+        and not _base(name).startswith(".")
+    )
 
 
 def _is_left_over(name: str, lying: dict[str, int], gone: set[str]) -> bool:

@@ -1,6 +1,7 @@
 """Attempts: `ops/runs/<feed>/<run>.json` notes each run as it ends, best effort.
 
-What is published never rests on a note; only whether a torn last entry of the ledger is a publication that was lost.
+What is published never rests on a note; only whether a torn last entry of the ledger is a
+publication that was lost.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ class Attempt:
     started_at: str
     ended_at: str = ""
     outcome: str = "running"
-    """`published`, `nothing new`, `gate failed`, `failed`; `unreadable` where the note itself is damaged."""
+    """`published`, `nothing new`, `gate failed`, `failed`; `unreadable` where the note itself is
+    damaged.
+    """
     publication: int | None = None
     message: str = ""
     params: dict[str, Any] = field(default_factory=dict)

@@ -1,8 +1,9 @@
-"""Erasures: who asked to be forgotten, as a keyed list that holds no token of any table, and how far each is.
+"""Erasures: who asked to be forgotten, as a keyed list that holds no token of any table, and how
+far each is.
 
-`ops/erasures/<feed>/<id>.json` is one erasure. Its `entries` are keyed hashes for this purpose alone, by which
-the reader knows the person again, should a later file tell of them; nobody else does. The ledger keeps the
-id of an erasure that was carried out, and nothing of the person.
+`ops/erasures/<feed>/<id>.json` is one erasure. Its `entries` are keyed hashes for this purpose
+alone, by which the reader knows the person again, should a later file tell of them; nobody else
+does. The ledger keeps the id of an erasure that was carried out, and nothing of the person.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ class Erasure:
 
 
 def read(warehouse: Warehouse, feed: str) -> list[Erasure]:
-    """Every erasure of the feed, oldest first; one that cannot be read is damage, for its person might come back."""
+    """Every erasure of the feed, oldest first; one that cannot be read is damage, for its person
+    might come back.
+    """
     folder = _folder(warehouse, feed)
     found = []
     for name in files.list_names(folder):
@@ -40,12 +43,18 @@ def read(warehouse: Warehouse, feed: str) -> list[Erasure]:
                 told = json.loads(text)
                 found.append(Erasure(**{**told, "entries": tuple(told["entries"])}))
             except (ValueError, TypeError, KeyError):
-                raise Damaged(f"an erasure keeps its person away; {folder}/{name} cannot be read: restore it", feed=feed) from None
+                raise Damaged(
+                    f"an erasure keeps its person away; {folder}/{name} cannot be read: restore it",
+                    feed=feed,
+                ) from None
     return sorted(found, key=lambda erasure: (erasure.asked_at, erasure.id))
 
 
 def write(warehouse: Warehouse, feed: str, erasure: Erasure) -> None:
-    files.write_bytes(f"{_folder(warehouse, feed)}/{erasure.id}.json", json.dumps(asdict(erasure), sort_keys=True).encode())
+    files.write_bytes(
+        f"{_folder(warehouse, feed)}/{erasure.id}.json",
+        json.dumps(asdict(erasure), sort_keys=True).encode(),
+    )
 
 
 def suppressed(warehouse: Warehouse, feed: str) -> frozenset[str]:

@@ -1,9 +1,9 @@
 """The lease: one run of a feed at a time.
 
-On a file system the JVM holds a lock of the operating system's, because the JVM writes the tables and
-may outlive a killed Python by half a second; the kernel frees it with the process, so a lease never
-needs clearing by hand. On S3 a small object is put on condition (`If-None-Match`), renewed by its
-holder, and taken over, again on condition, once it has run out.
+On a file system the JVM holds a lock of the operating system's, because the JVM writes the tables
+and may outlive a killed Python by half a second; the kernel frees it with the process, so a lease
+never needs clearing by hand. On S3 a small object is put on condition (`If-None-Match`), renewed by
+its holder, and taken over, again on condition, once it has run out.
 """
 
 from __future__ import annotations
@@ -59,12 +59,15 @@ def hold(spark: SparkSession, warehouse: Warehouse, feed: str, run_id: str) -> I
 
 
 @contextmanager
-def _hold_file(spark: SparkSession, warehouse: Warehouse, feed: str, holder: dict[str, Any]) -> Iterator[Lease]:
+def _hold_file(
+    spark: SparkSession, warehouse: Warehouse, feed: str, holder: dict[str, Any]
+) -> Iterator[Lease]:
     path = Path(warehouse.root) / "ops" / "leases" / f"{feed}.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
     jvm: Any = spark._jvm
-    # Closing any channel of a file frees all locks that its process has on it (POSIX), so a second run
-    # in one JVM must be refused before it opens the file: its close would free the first run's lock.
+    # Closing any channel of a file frees all locks that its process has on it (POSIX), so a second
+    # run in one JVM must be refused before it opens the file: its close would free the first run's
+    # lock.
     runs_here, name = jvm.java.lang.System.getProperties(), f"strata.lease.{path.resolve()}"
     if runs_here.putIfAbsent(name, holder["run_id"]) is not None:
         raise _held(feed, path.read_text(encoding="utf-8", errors="replace"))
@@ -85,11 +88,15 @@ def _hold_file(spark: SparkSession, warehouse: Warehouse, feed: str, holder: dic
 def _held(feed: str, text: str) -> LeaseHeld:
     try:
         holder = json.loads(text)
-        who = f"run {holder['run_id']} (process {holder['pid']} on {holder['host']}, since {holder['since']})"
+        who = (
+            f"run {holder['run_id']} (process {holder['pid']} on {holder['host']}, since "
+            f"{holder['since']})"
+        )
     except (ValueError, KeyError):
         holder, who = {}, "another run, which has just begun"
     return LeaseHeld(
-        f"one run of a feed works at a time; {feed} is held by {who}: wait for it to end, then run again",
+        f"one run of a feed works at a time; {feed} is held by {who}: wait for it to end, "
+        "then run again",
         feed=feed,
         holder=holder,
     )
@@ -129,7 +136,8 @@ class S3Lease(Lease):
                 return  # assert_held says so, in the run's own thread.
 
     def assert_held(self) -> None:
-        """Renews on condition: a holder that slept past its time finds another's object and stops."""
+        """Renews on condition: a holder that slept past its time finds another's object and
+        stops."""
         with self.one_at_a_time:  # The renewing thread swaps the object too.
             self._put(self._object(), {"IfMatch": self.etag})
 
@@ -148,22 +156,29 @@ class S3Lease(Lease):
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
-            answer = self.client.put_object(Bucket=self.bucket, Key=self.key, Body=body.encode(), **condition)
+            answer = self.client.put_object(
+                Bucket=self.bucket, Key=self.key, Body=body.encode(), **condition
+            )
         except ClientError as error:
             if error.response["ResponseMetadata"]["HTTPStatusCode"] in (409, 412, 404):
                 raise LeaseHeld(
-                    f"one run of a feed works at a time; another run took the lease of {self.feed} meanwhile: "
+                    "one run of a feed works at a time; another run took the lease of "
+                    f"{self.feed} meanwhile: "
                     "wait for it to end, then run again",
                     feed=self.feed,
                 ) from None
             raise
         except BotoCoreError as error:
-            raise CommitUnknown(f"the lease of {self.feed} must be renewed to go on; S3 did not answer: {error}") from None
+            raise CommitUnknown(
+                f"the lease of {self.feed} must be renewed to go on; S3 did not answer: {error}"
+            ) from None
         self.etag = answer["ETag"]
 
 
 @contextmanager
-def _hold_s3(_: SparkSession, warehouse: Warehouse, feed: str, holder: dict[str, Any]) -> Iterator[Lease]:
+def _hold_s3(
+    _: SparkSession, warehouse: Warehouse, feed: str, holder: dict[str, Any]
+) -> Iterator[Lease]:
     import boto3
 
     address = urlsplit(warehouse.root)

@@ -1,12 +1,12 @@
 """The ledger: one row a publication, and what is visible is a feed's newest row.
 
-Each feed has a publications table of its own, `<warehouse>/ops/publications/<feed>`, under the feed's
-lease: no two feeds ever write one table, so nothing has to be shared between processes. The SQL name
-`ops.publications` is the union of them; `ops.files` and `ops.gates` are views over it.
+Each feed has a publications table of its own, `<warehouse>/ops/publications/<feed>`, under the
+feed's lease: no two feeds ever write one table, so nothing has to be shared between processes. The
+SQL name `ops.publications` is the union of them; `ops.files` and `ops.gates` are views over it.
 
 A publication moves every table of its feed in one commit. It names the one it builds on; with the
-lease, a commit that stands on that one's or not at all, and reading back, that makes it compare-and-set. A file is taken, a gate
-passed, a run done, if and only if the publication stands.
+lease, a commit that stands on that one's or not at all, and reading back, that makes it
+compare-and-set. A file is taken, a gate passed, a run done, if and only if the publication stands.
 """
 
 from __future__ import annotations
@@ -30,19 +30,26 @@ if TYPE_CHECKING:
     from pyspark.sql.types import StructType
 
 SCHEMA = """
-feed string, publication bigint, builds_on bigint, restores bigint, run_id string, published_at timestamp,
+feed string, publication bigint, builds_on bigint, restores bigint, run_id string, published_at
+  timestamp,
 strata_version string, params string, kind string, ends bigint, erasures array<string>,
-tables array<struct<table: string, version: bigint, rows: bigint, identity: bigint, quarantine_version: bigint,
+tables array<struct<table: string, version: bigint, rows: bigint, identity: bigint,
+  quarantine_version: bigint,
   rejected: bigint, fingerprint: string, slices: array<string>, built_from: map<string,bigint>,
   manifest: string, quarantine_manifest: string>>,
-files array<struct<source: string, layout: string, table: string, path: string, sha256: string, bytes: bigint,
+files array<struct<source: string, layout: string, table: string, path: string, sha256: string,
+  bytes: bigint,
   records: bigint, status: string, detail: string, delivery_date: date>>,
-gates array<struct<table: string, mode: string, why: string, rows_in: bigint, accepted: bigint, quarantined: bigint,
-  folded: bigint, folds: map<string,bigint>, reasons: map<string,bigint>, rows_written: bigint, total_rows: bigint,
+gates array<struct<table: string, mode: string, why: string, rows_in: bigint, accepted: bigint,
+  quarantined: bigint,
+  folded: bigint, folds: map<string,bigint>, reasons: map<string,bigint>, rows_written: bigint,
+  total_rows: bigint,
   total_rejected: bigint, seconds: double, overridden_by: string,
-  expectations: array<struct<type: string, columns: array<string>, description: string, severity: string,
+  expectations: array<struct<type: string, columns: array<string>, description: string, severity:
+  string,
     success: boolean, unexpected: bigint, observed: string>>>>,
-decisions array<struct<decision: string, table: string, file_sha256: string, record_number: bigint, by: string, why: string>>
+decisions array<struct<decision: string, table: string, file_sha256: string, record_number:
+  bigint, by: string, why: string>>
 """
 LISTS = ("tables", "files", "gates", "decisions", "erasures")
 
@@ -65,7 +72,8 @@ class TableState:
     built_from: dict[str, int] = field(default_factory=dict)
     """Version of each input, other feeds' tables included, from which it was computed."""
     manifest: str = ""
-    """Digest of what the table's log says of that version, by which a later reader knows it again."""
+    """Digest of what the table's log says of that version, by which a later reader knows it again.
+    """
     quarantine_manifest: str = ""
 
 
@@ -79,7 +87,9 @@ class FileEntry:
     bytes: int
     records: int
     status: str
-    """`taken`, `folded` (the same bytes were taken under another name) or `rejected` (cannot be read safely)."""
+    """`taken`, `folded` (the same bytes were taken under another name) or `rejected` (cannot be
+    read safely).
+    """
     layout: str = ""
     table: str = ""
     detail: str = ""
@@ -136,7 +146,9 @@ class Publication:
     kind: str = "run"
     """`run`, `rollback`, `decision`, `maintenance` (the same rows in other files) or `erasure`."""
     ends: int = 0
-    """Publications up to this number have ended: their files may be gone, and nobody rolls back to them."""
+    """Publications up to this number have ended: their files may be gone, and nobody rolls back to
+    them.
+    """
     erasures: tuple[str, ...] = ()
     """Erasures that this publication carries out, by their ids; whose, it does not say."""
     tables: tuple[TableState, ...] = ()
@@ -164,8 +176,8 @@ def read(warehouse: Warehouse, feed: str) -> tuple[Publication, ...]:
 def version_of(warehouse: Warehouse, feed: str) -> int | None:
     """The version at which the feed's ledger is read; None where there is no ledger yet.
 
-    A torn last commit was a publication that never stood, so the version before it is the ledger; but
-    where some run was told that it stands, its loss is damage, and reading on would hide it.
+    A torn last commit was a publication that never stood, so the version before it is the ledger;
+    but where some run was told that it stands, its loss is damage, and reading on would hide it.
     """
     path = table_path(feed)
     version = latest_version(warehouse, path)
@@ -174,11 +186,17 @@ def version_of(warehouse: Warehouse, feed: str) -> int | None:
     before = version - 1 if version else None
     standing = newest(_read_at(warehouse, feed, before))
     lost = (standing.publication if standing else NOTHING) + 1
-    told = [a.run_id for a in attempts.read(warehouse, feed) if a.outcome == attempts.UNREADABLE or (a.publication or 0) >= lost]
+    told = [
+        a.run_id
+        for a in attempts.read(warehouse, feed)
+        if a.outcome == attempts.UNREADABLE or (a.publication or 0) >= lost
+    ]
     if told:
         raise TornCommit(
-            f"a publication that stands must be readable; publication {lost} of {feed} (run {told[-1]}) is not: version {version} of "
-            f"{warehouse.path(path)} is empty or torn: restore that file of its _delta_log from a backup"
+            f"a publication that stands must be readable; publication {lost} of {feed} (run "
+            f"{told[-1]}) is not: version {version} of "
+            f"{warehouse.path(path)} is empty or torn: restore that file of its _delta_log "
+            "from a backup"
         )
     return before
 
@@ -192,8 +210,11 @@ def _read_at(warehouse: Warehouse, feed: str, version: int | None) -> tuple[Publ
     return every
 
 
-def _assert_chain(warehouse: Warehouse, feed: str, version: int, every: tuple[Publication, ...]) -> None:
-    """Each commit of the ledger is one publication, and each builds on the one before: none may be missing.
+def _assert_chain(
+    warehouse: Warehouse, feed: str, version: int, every: tuple[Publication, ...]
+) -> None:
+    """Each commit of the ledger is one publication, and each builds on the one before: none may be
+    missing.
 
     A zero-length last commit would read as a ledger without its newest publication.
     """
@@ -201,8 +222,10 @@ def _assert_chain(warehouse: Warehouse, feed: str, version: int, every: tuple[Pu
     chained = all(publication.builds_on == publication.publication - 1 for publication in every)
     if numbers != list(range(1, version + 2)) or not chained:
         raise Damaged(
-            f"the ledger of {feed} holds one publication a commit; it has {version + 1} commits and the publications "
-            f"{', '.join(map(str, numbers)) or 'none'}: restore {warehouse.path(table_path(feed))} from a backup",
+            f"the ledger of {feed} holds one publication a commit; it has {version + 1} "
+            "commits and the publications "
+            f"{', '.join(map(str, numbers)) or 'none'}: restore "
+            f"{warehouse.path(table_path(feed))} from a backup",
             feed=feed,
         )
 
@@ -220,7 +243,9 @@ def find(publications: tuple[Publication, ...], feed: str, number: int) -> Publi
 
 
 def lineage(publications: tuple[Publication, ...]) -> tuple[Publication, ...]:
-    """The publications that the newest one stands on, oldest first; a rollback leaves out what it took back."""
+    """The publications that the newest one stands on, oldest first; a rollback leaves out what it
+    took back.
+    """
     by_number = {publication.publication: publication for publication in publications}
     current, line = newest(publications), []
     while current is not None:
@@ -232,16 +257,28 @@ def lineage(publications: tuple[Publication, ...]) -> tuple[Publication, ...]:
 
 def files_taken(line: Iterable[Publication]) -> dict[str, FileEntry]:
     """Every file taken so far, by (source and) SHA-256."""
-    return {f"{entry.source}/{entry.sha256}": entry for p in line for entry in p.files if entry.status == "taken"}
+    return {
+        f"{entry.source}/{entry.sha256}": entry
+        for p in line
+        for entry in p.files
+        if entry.status == "taken"
+    }
 
 
 def files_seen(line: Iterable[Publication]) -> set[tuple[str, str, str]]:
     """(source, path, sha256) of every file that stands in the ledger, taken or folded."""
-    return {(e.source, e.path, e.sha256) for p in line for e in p.files if e.status in ("taken", "folded")}
+    return {
+        (e.source, e.path, e.sha256)
+        for p in line
+        for e in p.files
+        if e.status in ("taken", "folded")
+    }
 
 
 def same_rows(publications: Iterable[Publication], table: str, version: int, other: int) -> bool:
-    """Whether two published versions of a table hold the same rows: no publication but maintenance lies between them."""
+    """Whether two published versions of a table hold the same rows: no publication but maintenance
+    lies between them.
+    """
     first: dict[int, int] = {}
     before = None
     for publication in publications:
@@ -266,8 +303,9 @@ def decisions(line: Iterable[Publication]) -> tuple[Decision, ...]:
 def publish(spark: SparkSession, warehouse: Warehouse, publication: Publication) -> Publication:
     """Appends the row, and reads it back: it stands exactly once, or this raises.
 
-    Two blind appends would both succeed. By Arrow, a commit stands on that of the publication before, so that the second
-    fails; by Spark, the transaction id (the number within the feed) refuses it in silence, so that only reading back tells who won.
+    Two blind appends would both succeed. By Arrow, a commit stands on that of the publication
+    before, so that the second fails; by Spark, the transaction id (the number within the feed)
+    refuses it in silence, so that only reading back tells who won.
     """
     # With its zone: Spark would take a time without one as the machine's own.
     stamped = replace(publication, published_at=datetime.now(timezone.utc))
@@ -302,7 +340,9 @@ def _struct_type() -> StructType:
 
 
 def _append(spark: SparkSession, warehouse: Warehouse, publication: Publication) -> None:
-    """One row by Arrow, named by Delta's own commit: a tenth of the time of a Spark job, and of Delta's reading before one."""
+    """One row by Arrow, named by Delta's own commit: a tenth of the time of a Spark job, and of
+    Delta's reading before one.
+    """
     import pyarrow as pa
     from pyspark.sql.pandas.types import to_arrow_schema
 
@@ -311,14 +351,32 @@ def _append(spark: SparkSession, warehouse: Warehouse, publication: Publication)
     file = data_file.write_table(warehouse.path(table), row)
     # Each commit is one publication, and version 0 the first.
     built_on = publication.publication - 2
-    transaction.add_files(spark, warehouse.spark_path(table), built_on, [file], publication.run_id, _transaction_id(publication))
+    transaction.add_files(
+        spark,
+        warehouse.spark_path(table),
+        built_on,
+        [file],
+        publication.run_id,
+        _transaction_id(publication),
+    )
 
 
 def _append_by_spark(spark: SparkSession, warehouse: Warehouse, publication: Publication) -> None:
-    """Makes the ledger with its first publication, and gives one that an older release began the newest columns."""
+    """Makes the ledger with its first publication, and gives one that an older release began the
+    newest columns.
+    """
     name, number = _transaction_id(publication)
-    writer = spark.createDataFrame([_to_row(publication)], SCHEMA).coalesce(1).write.format("delta").mode("append")
-    writer = writer.option("txnAppId", name).option("txnVersion", number).option("userMetadata", publication.run_id)
+    writer = (
+        spark.createDataFrame([_to_row(publication)], SCHEMA)
+        .coalesce(1)
+        .write.format("delta")
+        .mode("append")
+    )
+    writer = (
+        writer.option("txnAppId", name)
+        .option("txnVersion", number)
+        .option("userMetadata", publication.run_id)
+    )
     writer.option("mergeSchema", "true").save(warehouse.spark_path(table_path(publication.feed)))
 
 
@@ -329,21 +387,30 @@ def _transaction_id(publication: Publication) -> tuple[str, int]:
 def _confirm(warehouse: Warehouse, publication: Publication, error: Exception | None) -> None:
     what = f"publication {publication.publication} of {publication.feed}"
     try:
-        standing = [p for p in read(warehouse, publication.feed) if p.publication == publication.publication]
+        standing = [
+            p for p in read(warehouse, publication.feed) if p.publication == publication.publication
+        ]
     except Exception as unreadable:
         raise CommitUnknown(
-            f"the outcome of a publication must be read back; {what} was sent and the ledger cannot be read "
+            f"the outcome of a publication must be read back; {what} was sent and the ledger "
+            "cannot be read "
             f"({type(unreadable).__name__}): nothing was cleaned up, run again to find out"
         ) from error
     if len(standing) == 1 and standing[0].run_id == publication.run_id:
         return
     if standing:
-        raise LeaseHeld(f"one run of a feed publishes at a time; {what} is run {standing[0].run_id}'s: run again")
+        raise LeaseHeld(
+            f"one run of a feed publishes at a time; {what} is run {standing[0].run_id}'s: "
+            "run again"
+        )
     if error is not None:
         raise resource_trouble.explain(error) or StrataError(
-            f"{what} does not stand, and nothing was published; its commit ended with {' '.join(str(error).split())[:200]}: run again"
+            f"{what} does not stand, and nothing was published; its commit ended with "
+            f"{' '.join(str(error).split())[:200]}: run again"
         ) from error
-    raise CommitUnknown(f"{what} was sent and does not stand in the ledger: nothing was published, run again")
+    raise CommitUnknown(
+        f"{what} was sent and does not stand in the ledger: nothing was published, run again"
+    )
 
 
 def _to_row(publication: Publication) -> dict[str, Any]:
@@ -356,8 +423,15 @@ def _to_row(publication: Publication) -> dict[str, Any]:
 def _from_row(row: dict[str, Any]) -> Publication:
     kinds = {"tables": TableState, "files": FileEntry, "gates": GateEntry, "decisions": Decision}
     # A column that an older release did not write is null, and means its default.
-    told = {name: value for name, value in row.items() if value is not None or name in ("restores", "published_at")}
-    parts = {name: tuple(kind(**_plain(item)) for item in row[name] or ()) for name, kind in kinds.items()}
+    told = {
+        name: value
+        for name, value in row.items()
+        if value is not None or name in ("restores", "published_at")
+    }
+    parts = {
+        name: tuple(kind(**_plain(item)) for item in row[name] or ())
+        for name, kind in kinds.items()
+    }
     return Publication(**{**told, **parts, "erasures": tuple(row.get("erasures") or ())})
 
 

@@ -1,4 +1,6 @@
-"""Whether what a publication names is still what was published: asked whenever a published version is opened."""
+"""Whether what a publication names is still what was published: asked whenever a published version
+is opened.
+"""
 
 from __future__ import annotations
 
@@ -13,18 +15,24 @@ from strata.ledger.publication import TableState
 
 
 def parts(state: TableState) -> Iterator[tuple[str, int, str]]:
-    """The physical tables of a published table: itself and its quarantine, each with version and manifest."""
+    """The physical tables of a published table: itself and its quarantine, each with version and
+    manifest.
+    """
     yield state.table, state.version, state.manifest
     if state.quarantine_version is not None:
         yield quarantine_name(state.table), state.quarantine_version, state.quarantine_manifest
 
 
 def seal(warehouse: Warehouse, state: TableState, before: TableState | None) -> TableState:
-    """The state with the digests of its versions' logs; those of a version that stands already stay as they are.
+    """The state with the digests of its versions' logs; those of a version that stands already stay
+    as they are.
 
-    A version published before is never sealed again: that would bless what has happened to it since.
+    A version published before is never sealed again: that would bless what has happened to it
+    since.
     """
-    published = {table: (version, manifest) for table, version, manifest in parts(before)} if before else {}
+    published = (
+        {table: (version, manifest) for table, version, manifest in parts(before)} if before else {}
+    )
     manifests = []
     for table, version, _ in parts(state):
         stood, manifest = published.get(table, (None, ""))
@@ -37,28 +45,36 @@ def seal(warehouse: Warehouse, state: TableState, before: TableState | None) -> 
 
 
 def _assert_counted(table: str, snapshot: Snapshot, rows: int) -> None:
-    """What a run has counted, or reckoned from what it replaced, is what the log says that the files hold."""
+    """What a run has counted, or reckoned from what it replaced, is what the log says that the
+    files hold.
+    """
     told = [statistics(add) for add in snapshot.adds.values()]
     held = sum(int(stated.get("numRecords", 0)) for stated in told)
     if all("numRecords" in stated for stated in told) and held != rows:
         raise ConservationError(
-            f"a table has the rows that were counted; {table} should have {rows}, its log names {held}: nothing was published",
+            f"a table has the rows that were counted; {table} should have {rows}, its log "
+            f"names {held}: nothing was published",
             table=table,
         )
 
 
 def assert_intact(warehouse: Warehouse, state: TableState) -> None:
-    """Raises Damaged unless the table's log, and its quarantine's, say what they said when it was published."""
+    """Raises Damaged unless the table's log, and its quarantine's, say what they said when it was
+    published.
+    """
     for table, version, manifest in parts(state):
         assert_version(warehouse, table, version, manifest)
 
 
 def assert_version(warehouse: Warehouse, table: str, version: int, manifest: str) -> None:
-    """The same of one physical table; an empty manifest (an older release's) leaves the checks of the log alone."""
+    """The same of one physical table; an empty manifest (an older release's) leaves the checks of
+    the log alone.
+    """
     found = TableLog(warehouse, table).snapshot(version).digest
     if manifest and found != manifest:
         raise Damaged(
-            f"a published version stays as it was published; what the log of {table} says of version {version} has changed since: "
+            f"a published version stays as it was published; what the log of {table} says of "
+f"version {version} has changed since: "
             "`strata doctor` tells where; restore its _delta_log from a backup",
             table=table, version=version, kind="manifest",
         )  # fmt: skip

@@ -1,11 +1,12 @@
 """A streaming look at a raw file before Spark sees it, in plain Python.
 
 It reads the file once (twice where quotes stand inside unquoted fields, or where a source has
-layouts of one format with different options) and notes its hash, kind, layout and exact number
-of records, and where the file can be cut between records. It refuses, with BadFile, what cannot
-be read safely: executors then read exactly what was counted, or the run stops.
+layouts of one format with different options) and notes its hash, kind, layout and exact number of
+records, and where the file can be cut between records. It refuses, with BadFile, what cannot be
+read safely: executors then read exactly what was counted, or the run stops.
 
-Each member of an archive is looked at as if it were a file; an archive that is not sound is refused whole.
+Each member of an archive is looked at as if it were a file; an archive that is not sound is refused
+whole.
 """
 
 from __future__ import annotations
@@ -41,7 +42,9 @@ class Look:
     header: tuple[str, ...]
     chunks: tuple[Chunk, ...]
     parser: str
-    extra_fields: tuple[str, ...]  # in the header, but not named by the layout; untold where the source is personal
+    extra_fields: tuple[
+        str, ...
+    ]  # in the header, but not named by the layout; untold where the source is personal
     missing_fields: tuple[str, ...]  # named by the layout, not required, and not in the header
     delivery_date: date | None
     is_gzip: bool = False
@@ -62,14 +65,23 @@ class Found:
 
 
 def look_all(file: RawFile, layouts: Sequence[Layout], chunk_bytes: int = CHUNK_BYTES) -> Found:
-    """Looks at a file, or at every member of an archive, of a source that has these layouts; BadFile is kept, not raised."""
+    """Looks at a file, or at every member of an archive, of a source that has these layouts;
+    BadFile is kept, not raised.
+    """
     try:
         kind = _archive_kind(file)
         if kind:
             return _look_inside(file, kind, layouts, chunk_bytes)
         return Found(looks=(look(file, layouts, chunk_bytes),))
     except BadFile as error:
-        return Found(refused=((file, error if "path" in error.facts else _told(file.path, error, _hash_file(file))),))
+        return Found(
+            refused=(
+                (
+                    file,
+                    error if "path" in error.facts else _told(file.path, error, _hash_file(file)),
+                ),
+            )
+        )
 
 
 def look(file: RawFile, layouts: Sequence[Layout], chunk_bytes: int = CHUNK_BYTES) -> Look:
@@ -81,7 +93,9 @@ def look(file: RawFile, layouts: Sequence[Layout], chunk_bytes: int = CHUNK_BYTE
         raise UsageError(f"a source has at least one layout; {file.path} has none to be read by")
     try:
         with _Unchanged(file):
-            return _look_at(opening.of_file(file, _stored_head(file), chunk_bytes), layouts, file.size)
+            return _look_at(
+                opening.of_file(file, _stored_head(file), chunk_bytes), layouts, file.size
+            )
     except BadFile as error:
         raise _told(file.path, error, _hash_file(file)) from error.__cause__
 
@@ -119,7 +133,9 @@ def _look_at(opener: Opener, layouts: Sequence[Layout], stored_bytes: int) -> Lo
 
 def _missing_fields(scan: Scan) -> tuple[str, ...]:
     """What a header could tell and does not; an empty JSON array has no header."""
-    return tuple(field.name for field in scan.layout.fields if scan.header and field.name not in scan.header)
+    return tuple(
+        field.name for field in scan.layout.fields if scan.header and field.name not in scan.header
+    )
 
 
 class _Unchanged:
@@ -131,7 +147,10 @@ class _Unchanged:
     def __enter__(self) -> None:
         self._before = files.stat_input(self._file.uri)
         if self._before.size != self._file.size:
-            raise BadFile(f"the file changed since it was listed: {self._file.size} bytes then, {self._before.size} now")
+            raise BadFile(
+                f"the file changed since it was listed: {self._file.size} bytes then, "
+                f"{self._before.size} now"
+            )
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None and files.stat_input(self._file.uri) != self._before:
@@ -145,7 +164,9 @@ def _stored_head(file: RawFile) -> bytes:
 
 def _told(path: str, error: BadFile, sha256: str) -> BadFile:
     """The same, with all that tells which file it is."""
-    return BadFile(f"{path}: {error}", **{**error.facts, "path": path, "reason": str(error), "sha256": sha256})
+    return BadFile(
+        f"{path}: {error}", **{**error.facts, "path": path, "reason": str(error), "sha256": sha256}
+    )
 
 
 def _hash_file(file: RawFile) -> str:
@@ -172,7 +193,9 @@ def _archive_kind(file: RawFile) -> str:
 
 
 def _look_inside(file: RawFile, kind: str, layouts: Sequence[Layout], chunk_bytes: int) -> Found:
-    """Members that fit a layout are taken; the others are ignored, or refused where they should have fitted."""
+    """Members that fit a layout are taken; the others are ignored, or refused where they should
+    have fitted.
+    """
     if not layouts:
         raise UsageError(f"a source has at least one layout; {file.path} has none to be read by")
     looks: list[Look] = []
@@ -195,7 +218,11 @@ def _look_inside(file: RawFile, kind: str, layouts: Sequence[Layout], chunk_byte
     looked = len(refused) + len(looks)
     refused, unfit = _sort_out(looks, refused)
     if not looks and not refused:
-        raise BadFile(f"some member of an archive must fit a layout; none of the {looked} does" + _nearest(unfit), members=looked)
+        raise BadFile(
+            f"some member of an archive must fit a layout; none of the {looked} does"
+            + _nearest(unfit),
+            members=looked,
+        )
     ignored += [Ignored(path, error.facts["reason"]) for path, error in unfit]
     return Found(tuple(looks), tuple(refused), tuple(sorted(ignored)))
 
@@ -207,7 +234,9 @@ def _look_member(opener: Opener, layouts: Sequence[Layout], stored_bytes: int) -
 
 
 def _check_whole(opener: Opener) -> str:
-    """Reads a member that is not taken to its end, for damage anywhere spoils the archive; tells its hash."""
+    """Reads a member that is not taken to its end, for damage anywhere spoils the archive; tells
+    its hash.
+    """
     assert opener.member, "only members come here"
     sha256, size = opener.hash()
     archive.check_read(size, opener.member)
@@ -217,11 +246,17 @@ def _check_whole(opener: Opener) -> str:
 def _sort_out(
     looks: Sequence[Look], refused: Sequence[tuple[RawFile, BadFile]]
 ) -> tuple[list[tuple[RawFile, BadFile]], list[tuple[str, BadFile]]]:
-    """Which members are data that cannot be read, and which were never meant as such: licences, guides, lists.
+    """Which members are data that cannot be read, and which were never meant as such: licences,
+    guides, lists.
 
-    Data are what fits a layout up to some record, and what lies in one folder with data under the same ending.
+    Data are what fits a layout up to some record, and what lies in one folder with data under the
+    same ending.
     """
-    data = [(file, error) for file, error in refused if error.facts.get("began") and not error.facts.keys() & {"nearest", "kind"}]
+    data = [
+        (file, error)
+        for file, error in refused
+        if error.facts.get("began") and not error.facts.keys() & {"nearest", "kind"}
+    ]
     places = {_place(seen.path) for seen in looks} | {_place(file.path) for file, _ in data}
     beside = [(file, error) for file, error in refused if _place(file.path) in places]
     unfit = [(file.path, error) for file, error in refused if _place(file.path) not in places]
@@ -251,7 +286,9 @@ def _scan(opener: Opener, layouts: Sequence[Layout]) -> tuple[Scan, Hashing]:
         return scan(opener, of_format)
     except BadFile as error:
         if format_ == "csv" and kinds.kind_of(head) == "json":
-            raise BadFile(f"{error}; it looks like JSON, for which this source has no layout", **error.facts) from None
+            raise BadFile(
+                f"{error}; it looks like JSON, for which this source has no layout", **error.facts
+            ) from None
         raise
 
 
@@ -273,7 +310,9 @@ def _scan_csv(opener: Opener, layouts: Sequence[Layout]) -> tuple[Scan, Hashing]
     try:
         return opener.scan(lambda blocks, base, planner: csv.scan(blocks, base, layouts, planner))
     except csv.StrayQuote:
-        return opener.scan(lambda blocks, base, planner: csv.scan(blocks, base, layouts, planner, csv.PYTHON))
+        return opener.scan(
+            lambda blocks, base, planner: csv.scan(blocks, base, layouts, planner, csv.PYTHON)
+        )
 
 
 def _scan_json(opener: Opener, layouts: Sequence[Layout]) -> tuple[Scan, Hashing]:

@@ -14,7 +14,14 @@ from strata.errors import BadFile, ConservationError, DeclarationError
 from strata.fs import files
 from strata.raw.formats import csv, flatgeobuf, json_records
 from strata.raw.formats.archive import Archives
-from strata.raw.formats.chunks import BLOCK_BYTES, CHUNK_BYTES, EXTRA, RAW_RECORD, RECORD_NUMBER, Chunk
+from strata.raw.formats.chunks import (
+    BLOCK_BYTES,
+    CHUNK_BYTES,
+    EXTRA,
+    RAW_RECORD,
+    RECORD_NUMBER,
+    Chunk,
+)
 from strata.raw.look import Look
 
 if TYPE_CHECKING:
@@ -30,7 +37,12 @@ PROVENANCE = {
     EXTRA: pa.string(),
     RAW_RECORD: pa.string(),
 }
-_SPARK_TYPES = {pa.string(): "string", pa.int64(): "bigint", pa.date32(): "date", pa.bool_(): "boolean"}
+_SPARK_TYPES = {
+    pa.string(): "string",
+    pa.int64(): "bigint",
+    pa.date32(): "date",
+    pa.bool_(): "boolean",
+}
 
 
 @dataclass(frozen=True)
@@ -52,9 +64,10 @@ def bronze_frame(
     """One row per raw record of the files looked at: the business columns, then the provenance.
 
     `contract_columns` are the bronze table's columns in contract order; provenance among them is
-    passed over. A column that a layout lacks is null. With a suppression list the frame tells in `_forgotten`
-    whether a record is of a person on it; such a record must not be written. The frame fails, and says where, if a file
-    is no longer what was looked at or a chunk does not give the records that were counted.
+    passed over. A column that a layout lacks is null. With a suppression list the frame tells in
+    `_forgotten` whether a record is of a person on it; such a record must not be written. The frame
+    fails, and says where, if a file is no longer what was looked at or a chunk does not give the
+    records that were counted.
     """
     business = tuple(name for name in contract_columns if not name.startswith("_"))
     schema = bronze_schema(business, bool(suppressed))
@@ -73,7 +86,9 @@ def run_tasks(
     do: Callable[[Sequence[Part], Archives], Iterator[pa.RecordBatch]],
     schema: pa.Schema,
 ) -> DataFrame:
-    """What `do` gives of each task's parts, with these columns; an archive stays open from part to part."""
+    """What `do` gives of each task's parts, with these columns; an archive stays open from part to
+    part.
+    """
     ddl = ", ".join(f"`{f.name}` {_SPARK_TYPES[f.type]}" for f in schema)
     if not tasks:
         return spark.createDataFrame(schema.empty_table(), ddl)
@@ -81,9 +96,13 @@ def run_tasks(
 
 
 def plan_tasks(
-    looks: Sequence[Look], layouts: Sequence[Layout], business: Sequence[str], suppressed: frozenset[str] = frozenset()
+    looks: Sequence[Look],
+    layouts: Sequence[Layout],
+    business: Sequence[str],
+    suppressed: frozenset[str] = frozenset(),
 ) -> tuple[tuple[Part, ...], ...]:
-    """What each task reads. A key that is missing is told here, in one sentence, and not by a task."""
+    """What each task reads. A key that is missing is told here, in one sentence, and not by a
+    task."""
     for layout in layouts:
         protect.key_for(layout.personal)
     if suppressed:
@@ -99,7 +118,11 @@ def bronze_schema(business: Iterable[str], tells_forgotten: bool = False) -> pa.
 
 def _parts(looks: Sequence[Look], layouts: Sequence[Layout], business: Sequence[str]) -> list[Part]:
     by_name = {(layout.source, layout.name): layout for layout in layouts}
-    parts = [Part(look, chunk, by_name[look.source, look.layout]) for look in looks for chunk in look.chunks]
+    parts = [
+        Part(look, chunk, by_name[look.source, look.layout])
+        for look in looks
+        for chunk in look.chunks
+    ]
     _check_columns([by_name[look.source, look.layout] for look in looks], business)
     return parts
 
@@ -114,11 +137,15 @@ def _check_columns(layouts: Iterable[Layout], business: Sequence[str]) -> None:
         }
     )
     if findings:
-        raise DeclarationError("a layout fills columns of its bronze table; " + "; ".join(findings), findings=findings)
+        raise DeclarationError(
+            "a layout fills columns of its bronze table; " + "; ".join(findings), findings=findings
+        )
 
 
 def _tasks(parts: Sequence[Part]) -> tuple[tuple[Part, ...], ...]:
-    """Neighbouring chunks together up to the size of one: a task a small file would be all overhead."""
+    """Neighbouring chunks together up to the size of one: a task a small file would be all
+    overhead.
+    """
     tasks: list[list[Part]] = []
     room = 0
     for part in parts:
@@ -132,7 +159,8 @@ def _tasks(parts: Sequence[Part]) -> tuple[tuple[Part, ...], ...]:
 
 
 def _each_task(
-    tasks: Sequence[Sequence[Part]], do: Callable[[Sequence[Part], Archives], Iterator[pa.RecordBatch]]
+    tasks: Sequence[Sequence[Part]],
+    do: Callable[[Sequence[Part], Archives], Iterator[pa.RecordBatch]],
 ) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         with Archives() as archives:
@@ -147,29 +175,43 @@ def _each_task(
 
 
 def read_part(
-    part: Part, business: Sequence[str], archives: Archives | None = None, suppressed: frozenset[str] = frozenset()
+    part: Part,
+    business: Sequence[str],
+    archives: Archives | None = None,
+    suppressed: frozenset[str] = frozenset(),
 ) -> Iterator[pa.RecordBatch]:
-    """The chunk's rows with the columns of `bronze_schema`. `archives` keeps an archive open from part to part.
+    """The chunk's rows with the columns of `bronze_schema`. `archives` keeps an archive open from
+    part to part.
 
-    BadFile if the file is no longer what was looked at; ConservationError if the chunk gives
-    other records than were counted.
+    BadFile if the file is no longer what was looked at; ConservationError if the chunk gives other
+    records than were counted.
     """
     look, chunk = part.look, part.chunk
     _check_size(look)
     schema = bronze_schema(business, bool(suppressed))
-    guard = protect.protector(part.layout.personal, protect.key_for(part.layout.personal), suppressed) if part.layout.personal else None
+    guard = (
+        protect.protector(part.layout.personal, protect.key_for(part.layout.personal), suppressed)
+        if part.layout.personal
+        else None
+    )
     where = f"bytes {chunk.start} to {chunk.end}"
     number = chunk.first_record
     for batch in _read(part, archives or Archives()):
         found = batch.column(RECORD_NUMBER)
-        if batch.num_rows and (found[0].as_py(), found[-1].as_py()) != (number, number + batch.num_rows - 1):
-            raise ConservationError(f"{look.path}: records follow each other; {number} does not", path=look.path)
+        if batch.num_rows and (found[0].as_py(), found[-1].as_py()) != (
+            number,
+            number + batch.num_rows - 1,
+        ):
+            raise ConservationError(
+                f"{look.path}: records follow each other; {number} does not", path=look.path
+            )
         number += batch.num_rows
         yield _add_file_columns(guard(batch, where) if guard else batch, look, schema)
     read = number - chunk.first_record
     if read != chunk.records:
         raise ConservationError(
-            f"a chunk gives the records that were counted; {look.path}, bytes {chunk.start} to {chunk.end}: "
+            f"a chunk gives the records that were counted; {look.path}, bytes {chunk.start} "
+            f"to {chunk.end}: "
             f"counted {chunk.records}, read {read}",
             path=look.path,
             planned=chunk.records,
@@ -182,7 +224,8 @@ def _check_size(look: Look) -> None:
     size = files.stat_input(look.uri).size
     if size != look.stored_bytes:
         raise BadFile(
-            f"{look.path}: the file changed since it was looked at: {look.stored_bytes} bytes then, {size} now",
+            f"{look.path}: the file changed since it was looked at: {look.stored_bytes} bytes "
+            f"then, {size} now",
             path=look.path,
         )
 
@@ -214,6 +257,9 @@ def _add_file_columns(batch: pa.RecordBatch, look: Look, schema: pa.Schema) -> p
     }
     rows = batch.num_rows
     arrays = [
-        batch.column(f.name) if f.name in batch.schema.names else pa.repeat(pa.scalar(of_file.get(f.name), f.type), rows) for f in schema
+        batch.column(f.name)
+        if f.name in batch.schema.names
+        else pa.repeat(pa.scalar(of_file.get(f.name), f.type), rows)
+        for f in schema
     ]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)

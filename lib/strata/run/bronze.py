@@ -1,8 +1,9 @@
 """Raw records to the files of a bronze table: each task reads its chunks and writes them by Arrow.
 
-Through Spark's rows, the same takes twice as long: every value of every record would go from Arrow to a row and from
-there to Parquet, those that are the same for a whole file too. Records that are not to stand in the table, since they do
-not parse or their person is forgotten, are given to Spark instead, which judges them as it judges any row.
+Through Spark's rows, the same takes twice as long: every value of every record would go from Arrow
+to a row and from there to Parquet, those that are the same for a whole file too. Records that are
+not to stand in the table, since they do not parse or their person is forgotten, are given to Spark
+instead, which judges them as it judges any row.
 """
 
 from __future__ import annotations
@@ -35,8 +36,14 @@ if TYPE_CHECKING:
 WRITTEN = "_written"
 """The column that tells, as JSON, of a file that was written; null in rows that are records."""
 
-_TYPES = {"string": pa.string(), "bigint": pa.int64(), "date": pa.date32(), "timestamp": pa.timestamp("us", tz="UTC")}
-# Columns that hold one value for a whole file, or for a whole run: written as a dictionary of that value.
+_TYPES = {
+    "string": pa.string(),
+    "bigint": pa.int64(),
+    "date": pa.date32(),
+    "timestamp": pa.timestamp("us", tz="UTC"),
+}
+# Columns that hold one value for a whole file, or for a whole run: written as a dictionary of that
+# value.
 _CONSTANT = ("_file_sha256", "_source_file", "_layout", "_delivery_date", "_run_id", "_ingested_at")
 _ROW_GROUP_BYTES = 64 << 20
 
@@ -52,19 +59,30 @@ class Records:
 
 
 def can_write(contract: Contract) -> bool:
-    """Whether a bronze table's files can be written this way: it has no partitions, and text beside its provenance."""
+    """Whether a bronze table's files can be written this way: it has no partitions, and text beside
+    its provenance.
+    """
     return not contract.partition_columns and all(field.type in _TYPES for field in contract.fields)
 
 
-def write(spark: SparkSession, records: Records, contract: Contract, folder: str, with_statistics: Sequence[str]) -> DataFrame:
+def write(
+    spark: SparkSession,
+    records: Records,
+    contract: Contract,
+    folder: str,
+    with_statistics: Sequence[str],
+) -> DataFrame:
     """Writes the records to Parquet files in `folder` when the frame is computed; compute it once.
 
-    A row for each file written (`WRITTEN`), and a row for each record that was not, with the columns of
-    `reader.bronze_frame`. `with_statistics` names the columns whose bounds a file's statistics hold.
+    A row for each file written (`WRITTEN`), and a row for each record that was not, with the
+    columns of `reader.bronze_frame`. `with_statistics` names the columns whose bounds a file's
+    statistics hold.
     """
     business = tuple(name for name in contract.columns if not name.startswith("_"))
     tasks = reader.plan_tasks(records.looks, records.layouts, business, records.suppressed)
-    told = reader.bronze_schema(business, bool(records.suppressed)).append(pa.field(WRITTEN, pa.string()))
+    told = reader.bronze_schema(business, bool(records.suppressed)).append(
+        pa.field(WRITTEN, pa.string())
+    )
     sink = _Sink(folder, _file_schema(contract), dict(records.of_run), tuple(with_statistics))
     suppressed = records.suppressed
 
@@ -76,7 +94,10 @@ def write(spark: SparkSession, records: Records, contract: Contract, folder: str
 
 def written(told: DataFrame) -> list[DataFile]:
     """The files that `write` wrote."""
-    return [DataFile(**json.loads(row[0])) for row in told.where(told[WRITTEN].isNotNull()).select(WRITTEN).collect()]
+    return [
+        DataFile(**json.loads(row[0]))
+        for row in told.where(told[WRITTEN].isNotNull()).select(WRITTEN).collect()
+    ]
 
 
 def remove(folder: str, added: Sequence[DataFile]) -> None:
@@ -92,7 +113,11 @@ def _file_schema(contract: Contract) -> pa.Schema:
     for field in contract.fields:
         kind = _TYPES[field.type]
         # Nothing is refused here for being null: the suite asks that, before the file is published.
-        fields.append(pa.field(field.name, pa.dictionary(pa.int32(), kind) if field.name in _CONSTANT else kind))
+        fields.append(
+            pa.field(
+                field.name, pa.dictionary(pa.int32(), kind) if field.name in _CONSTANT else kind
+            )
+        )
     return pa.schema(fields)
 
 
@@ -110,7 +135,12 @@ class _Sink:
 
 
 def _write_task(
-    parts: Sequence[Part], business: Sequence[str], archives: Archives, suppressed: frozenset[str], sink: _Sink, told: pa.Schema
+    parts: Sequence[Part],
+    business: Sequence[str],
+    archives: Archives,
+    suppressed: frozenset[str],
+    sink: _Sink,
+    told: pa.Schema,
 ) -> Iterator[pa.RecordBatch]:
     writer = _Writer(sink)
     try:
@@ -129,12 +159,18 @@ def _write_task(
         writer.abandon()
         raise
     if file:
-        columns = [pa.array([json.dumps(asdict(file)) if f.name == WRITTEN else None], f.type) for f in told]
+        columns = [
+            pa.array([json.dumps(asdict(file)) if f.name == WRITTEN else None], f.type)
+            for f in told
+        ]
         yield pa.RecordBatch.from_arrays(columns, schema=told)
 
 
 def _as_told(batch: pa.RecordBatch, told: pa.Schema) -> pa.RecordBatch:
-    columns = [batch.column(f.name) if f.name in batch.schema.names else pa.nulls(batch.num_rows, f.type) for f in told]
+    columns = [
+        batch.column(f.name) if f.name in batch.schema.names else pa.nulls(batch.num_rows, f.type)
+        for f in told
+    ]
     return pa.RecordBatch.from_arrays(columns, schema=told)
 
 
@@ -159,7 +195,9 @@ class _Writer:
     def add(self, batch: pa.RecordBatch) -> None:
         if not batch.num_rows:
             return
-        shaped = pa.RecordBatch.from_arrays([self._column(batch, field) for field in self._sink.schema], schema=self._sink.schema)
+        shaped = pa.RecordBatch.from_arrays(
+            [self._column(batch, field) for field in self._sink.schema], schema=self._sink.schema
+        )
         self._note(shaped)
         self._waiting.append(shaped)
         self._waiting_bytes += shaped.nbytes
@@ -174,7 +212,9 @@ class _Writer:
         else:
             return batch.column(field.name)
         indices = pa.repeat(pa.scalar(None if value is None else 0, pa.int32()), batch.num_rows)
-        return pa.DictionaryArray.from_arrays(indices, pa.array([] if value is None else [value], field.type.value_type))
+        return pa.DictionaryArray.from_arrays(
+            indices, pa.array([] if value is None else [value], field.type.value_type)
+        )
 
     def _note(self, batch: pa.RecordBatch) -> None:
         for name in self._sink.with_statistics:
@@ -188,7 +228,9 @@ class _Writer:
                 low, high = bounds["min"].as_py(), bounds["max"].as_py()
             if low is not None:
                 seen = self._bounds.get(name)
-                self._bounds[name] = (low, high) if seen is None else (min(low, seen[0]), max(high, seen[1]))
+                self._bounds[name] = (
+                    (low, high) if seen is None else (min(low, seen[0]), max(high, seen[1]))
+                )
 
     def _flush(self) -> None:
         if self._parquet is None:
@@ -206,7 +248,9 @@ class _Writer:
             return None
         self._parquet.close()
         self._stream.close()
-        return data_file.finish(self._sink.folder, self._name, self._statistics(self._footer[0].num_rows))
+        return data_file.finish(
+            self._sink.folder, self._name, self._statistics(self._footer[0].num_rows)
+        )
 
     def _statistics(self, rows: int) -> dict[str, Any]:
         low = {name: _in_json(bounds[0]) for name, bounds in self._bounds.items()}
@@ -222,5 +266,7 @@ class _Writer:
 def _in_json(value: Any) -> Any:
     """A bound as Delta's log writes it; of a moment, the millisecond in which it lies."""
     if isinstance(value, datetime):
-        return value.astimezone(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return (
+            value.astimezone(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        )
     return value.isoformat() if isinstance(value, date) else value

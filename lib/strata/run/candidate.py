@@ -1,4 +1,6 @@
-"""Candidates: a table's rows before its gate, whole or only what the run's changes touch, and what must balance."""
+"""Candidates: a table's rows before its gate, whole or only what the run's changes touch, and what
+must balance.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +58,9 @@ class Candidate:
     identity_in: int | None = None
     folds: tuple[str, ...] = ()
     appends: bool = False
-    """Its rows are added to those published; else they replace them all, or those of the touched groups."""
+    """Its rows are added to those published; else they replace them all, or those of the touched
+    groups.
+    """
     touched: Groups | None = None
     slices: tuple[str, ...] = ()
     new_files: tuple[str, ...] | None = None
@@ -87,9 +91,14 @@ def bronze_candidate(work: Work, step: Step) -> Candidate:
     suppressed = erasure.suppressed(work.store.warehouse, work.plan.feed.name)
     layouts = work.plan.feed.layouts
     records = bronze.Records(
-        tuple(reads), tuple(layouts), {"_run_id": work.store.run_id, "_ingested_at": datetime.now(timezone.utc)}, suppressed
+        tuple(reads),
+        tuple(layouts),
+        {"_run_id": work.store.run_id, "_ingested_at": datetime.now(timezone.utc)},
+        suppressed,
     )
-    frame = add_reader_verdict(bronze_frame(work.spark, reads, layouts, contract.columns, suppressed), records)
+    frame = add_reader_verdict(
+        bronze_frame(work.spark, reads, layouts, contract.columns, suppressed), records
+    )
     rows_in = sum(seen.records for seen in reads)
     keeps_archived = step.whole and state is not None
     if step.whole and state is not None:
@@ -102,21 +111,31 @@ def bronze_candidate(work: Work, step: Step) -> Candidate:
         folds=(erasure.FOLDED,),
         appends=not step.whole and state is not None,
         new_files=None if step.whole else tuple(seen.sha256 for seen in reads),
-        folded_records=sum(entry.records for entry in work.plan.looked.folded if entry.table == name),
+        folded_records=sum(
+            entry.records for entry in work.plan.looked.folded if entry.table == name
+        ),
         records=None if keeps_archived else records,
     )
 
 
 def add_reader_verdict(raw: DataFrame, records: bronze.Records) -> DataFrame:
-    """Adds what the run tells of each record, and which ones do not stand: those that do not parse, and those of the forgotten."""
+    """Adds what the run tells of each record, and which ones do not stand: those that do not parse,
+    and those of the forgotten.
+    """
     of_run = {name: F.lit(value) for name, value in records.of_run.items()}
-    frame = raw.withColumns(of_run | {"_reasons": F.when(F.col("_raw_record").isNotNull(), F.array(F.lit(UNPARSED)))})
+    frame = raw.withColumns(
+        of_run | {"_reasons": F.when(F.col("_raw_record").isNotNull(), F.array(F.lit(UNPARSED)))}
+    )
     if not records.suppressed:
         return frame
-    return frame.withColumn("_fold", F.when(F.col(protect.FORGOTTEN), F.lit(erasure.FOLDED))).drop(protect.FORGOTTEN)
+    return frame.withColumn("_fold", F.when(F.col(protect.FORGOTTEN), F.lit(erasure.FOLDED))).drop(
+        protect.FORGOTTEN
+    )
 
 
-def _archived(work: Work, contract: Contract, state: TableState, read_anew: list[str]) -> tuple[DataFrame, int]:
+def _archived(
+    work: Work, contract: Contract, state: TableState, read_anew: list[str]
+) -> tuple[DataFrame, int]:
     """Rows, accepted or rejected, of files taken before that are not read anew; and their count."""
     parts = [work.store.read(contract.table, state.version)]
     if state.quarantine_version is not None:
@@ -125,13 +144,17 @@ def _archived(work: Work, contract: Contract, state: TableState, read_anew: list
     for part in parts[1:]:
         frame = frame.unionByName(part.select(*contract.columns))
     kept = frame.where(~F.col("_file_sha256").isin(read_anew)) if read_anew else frame
-    kept = kept.withColumn("_reasons", F.when(F.col("_raw_record").isNotNull(), F.array(F.lit(UNPARSED))))
+    kept = kept.withColumn(
+        "_reasons", F.when(F.col("_raw_record").isNotNull(), F.array(F.lit(UNPARSED)))
+    )
     kept = work.keep(_fold_erased(work, contract.table, kept))
     return kept, kept.count()
 
 
 def _fold_erased(work: Work, table: str, rows: DataFrame) -> DataFrame:
-    """Folds the rows of the person whom this run erases; by a join, for a literal would stand in plans and commits."""
+    """Folds the rows of the person whom this run erases; by a join, for a literal would stand in
+    plans and commits.
+    """
     if work.options.erase is None:
         return rows
     marked = rows.withColumn("_fold", F.lit(None).cast("string"))
@@ -141,7 +164,12 @@ def _fold_erased(work: Work, table: str, rows: DataFrame) -> DataFrame:
             is_person = F.col(column) == F.col("_person")
             marked = (
                 marked.join(F.broadcast(person), is_person, "left")
-                .withColumn("_fold", F.when(F.col("_person").isNotNull(), F.lit(erasure.FOLDED)).otherwise(F.col("_fold")))
+                .withColumn(
+                    "_fold",
+                    F.when(F.col("_person").isNotNull(), F.lit(erasure.FOLDED)).otherwise(
+                        F.col("_fold")
+                    ),
+                )
                 .drop("_person")
             )
     return marked
@@ -153,8 +181,14 @@ def table_candidate(work: Work, step: Step) -> Candidate:
     built_from = {name: work.input_state(name).version for name in table.inputs}
     touched = None if step.whole or table.slices else _touched(work, table, inputs)
     if touched is not None:
-        inputs = {name: _restrict(work, table, name, frame, touched) for name, frame in inputs.items()}
-    params = [_as_params(work, table, text) for text in step.slices] if table.slices else [_params(work, table)]
+        inputs = {
+            name: _restrict(work, table, name, frame, touched) for name, frame in inputs.items()
+        }
+    params = (
+        [_as_params(work, table, text) for text in step.slices]
+        if table.slices
+        else [_params(work, table)]
+    )
     frame = _transform(table, inputs, params)
     held = work.states[table.name].slices if step.adds_slices else ()
     rows_in, identity = _input_balance(work, table, inputs, partial=touched is not None)
@@ -208,7 +242,11 @@ def _touched(work: Work, table: Table, inputs: dict[str, DataFrame]) -> Groups |
             continue
         if change.is_whole or not (_has_group(table, name, frame) or name in table.via):
             return None
-        if change.touched is not None and change.touched.columns == table.group and name not in table.via:
+        if (
+            change.touched is not None
+            and change.touched.columns == table.group
+            and name not in table.via
+        ):
             # The input was replaced by the same groups: no need to look for them in its rows.
             parts.append(change.touched.frame)
             continue
@@ -219,12 +257,17 @@ def _touched(work: Work, table: Table, inputs: dict[str, DataFrame]) -> Groups |
             parts += _referring(table, inputs, table.via[name], rows)
         else:
             parts += [_with_group(table, name, part) for part in rows]
-    personal = {field.name for field in work.plan.feed.contract(table.name).fields if field.is_personal}
+    personal = {
+        field.name for field in work.plan.feed.contract(table.name).fields if field.is_personal
+    }
     return groups.groups_of(parts, table.group, personal, work.keep)
 
 
-def _referring(table: Table, inputs: dict[str, DataFrame], reference: Reference, rows: list[DataFrame]) -> list[DataFrame]:
-    """The groups of the driving inputs' rows that refer to rows which read differently now and before.
+def _referring(
+    table: Table, inputs: dict[str, DataFrame], reference: Reference, rows: list[DataFrame]
+) -> list[DataFrame]:
+    """The groups of the driving inputs' rows that refer to rows which read differently now and
+    before.
 
     A delivery of all customers touches every one of them, but changes few.
     """
@@ -245,7 +288,9 @@ def _changed_rows(frame: DataFrame, change: Change) -> DataFrame:
 
 
 def _has_group(table: Table, name: str, frame: DataFrame) -> bool:
-    return set(table.group) <= set(frame.columns) or (table.add_group is not None and name.startswith("bronze."))
+    return set(table.group) <= set(frame.columns) or (
+        table.add_group is not None and name.startswith("bronze.")
+    )
 
 
 def _with_group(table: Table, name: str, frame: DataFrame) -> DataFrame:
@@ -259,11 +304,14 @@ def _restrict(work: Work, table: Table, name: str, frame: DataFrame, touched: Gr
     if not _has_group(table, name, frame):
         return frame
     rows = touched.rows_of(_with_group(table, name, frame)).select(*frame.columns)
-    # These are counted, asked for keys that they share, and transformed; each time they would be sought in the whole input.
+    # These are counted, asked for keys that they share, and transformed; each time they would be
+    # sought in the whole input.
     return work.keep(rows) if name in table.driving_inputs else rows
 
 
-def _input_balance(work: Work, table: Table, inputs: dict[str, DataFrame], partial: bool) -> tuple[int, int | None]:
+def _input_balance(
+    work: Work, table: Table, inputs: dict[str, DataFrame], partial: bool
+) -> tuple[int, int | None]:
     """Rows that the output must answer for, and the order-free hash of their ids.
 
     For whole inputs both come from the ledger: they were counted when those tables were written.

@@ -1,10 +1,12 @@
-"""What lies in raw files that were looked at before, so that an unchanged one need not be read to be known again.
+"""What lies in raw files that were looked at before, so that an unchanged one need not be read to
+be known again.
 
-`ops/looks/<feed>.json` holds, of each file, by which signs it is known (size, times of change, on a local disk its
-inode) and the SHA-256 of what it holds. It is kept best effort, and decides nothing by itself: a file is passed over
-only where the ledger of the standing publications has every hash that it holds, and where no table is to be made of it
-again. `--full` reads every file; so does a run that finds no cache, or one that it cannot read: to remove the file
-is to have every file read. Mounts that tell other times than a file's own, as some of networks do, are trusted like a disk.
+`ops/looks/<feed>.json` holds, of each file, by which signs it is known (size, times of change, on a
+local disk its inode) and the SHA-256 of what it holds. It is kept best effort, and decides nothing
+by itself: a file is passed over only where the ledger of the standing publications has every hash
+that it holds, and where no table is to be made of it again. `--full` reads every file; so does a
+run that finds no cache, or one that it cannot read: to remove the file is to have every file read.
+Mounts that tell other times than a file's own, as some of networks do, are trusted like a disk.
 """
 
 from __future__ import annotations
@@ -22,10 +24,12 @@ from strata.lake.versions import Warehouse
 from strata.raw.look import Found, look_all
 
 _SETTLED_SECONDS = {True: 2, False: 300}
-"""How long ago a file must have changed last for its signs to be trusted, on a local disk and elsewhere.
+"""How long ago a file must have changed last for its signs to be trusted, on a local disk and
+elsewhere.
 
-A file that changes twice within one tick of its clock bears the same time: 2 s is the tick of the coarsest local disk; an
-object store tells whole seconds of a clock that is not ours, and of an upload in parts when it was begun.
+A file that changes twice within one tick of its clock bears the same time: 2 s is the tick of the
+coarsest local disk; an object store tells whole seconds of a clock that is not ours, and of an
+upload in parts when it was begun.
 """
 
 
@@ -51,9 +55,15 @@ def source_of(key: str) -> str:
     return key.partition("\n")[0]
 
 
-def recall(remembered: Remembered | None, file: RawFile, source: str, seen: set[tuple[str, str, str]]) -> Found | None:
-    """What a look at the file would find that is still worth telling; None where it must be looked at."""
-    if remembered is None or any((source, path, sha256) not in seen for path, sha256 in remembered.holds):
+def recall(
+    remembered: Remembered | None, file: RawFile, source: str, seen: set[tuple[str, str, str]]
+) -> Found | None:
+    """What a look at the file would find that is still worth telling; None where it must be looked
+    at.
+    """
+    if remembered is None or any(
+        (source, path, sha256) not in seen for path, sha256 in remembered.holds
+    ):
         return None
     try:
         if files.signs(file.uri) != remembered.signs:
@@ -64,7 +74,9 @@ def recall(remembered: Remembered | None, file: RawFile, source: str, seen: set[
 
 
 def look_and_remember(file: RawFile, layouts: Sequence[Layout]) -> tuple[Found, Remembered | None]:
-    """Looks at the file; what to keep of that is None where its signs could mislead, or where something was refused."""
+    """Looks at the file; what to keep of that is None where its signs could mislead, or where
+    something was refused.
+    """
     began = time.time()
     try:
         before = files.signs(file.uri)
@@ -78,7 +90,9 @@ def look_and_remember(file: RawFile, layouts: Sequence[Layout]) -> tuple[Found, 
     if found.ignored and any(layout.personal for layout in layouts):
         return found, None  # Names that stand in no ledger, and may be a person's.
     holds = tuple((seen.path, seen.sha256) for seen in found.looks)
-    return found, Remembered(before, holds, tuple((item.path, item.reason) for item in found.ignored))
+    return found, Remembered(
+        before, holds, tuple((item.path, item.reason) for item in found.ignored)
+    )
 
 
 def load(warehouse: Warehouse, feed: str) -> dict[str, Remembered]:
@@ -87,7 +101,11 @@ def load(warehouse: Warehouse, feed: str) -> dict[str, Remembered]:
     try:
         told = json.loads(files.read_bytes(uri)) if files.exists(uri) else {}
         return {
-            name: Remembered(tuple(item["signs"]), tuple(map(_pair, item["holds"])), tuple(map(_pair, item["ignored"])))
+            name: Remembered(
+                tuple(item["signs"]),
+                tuple(map(_pair, item["holds"])),
+                tuple(map(_pair, item["ignored"])),
+            )
             for name, item in told.items()
         }
     except (BadFile, OSError, ValueError, TypeError, KeyError, AttributeError):
@@ -99,7 +117,10 @@ def save(warehouse: Warehouse, feed: str, cache: Cache | None) -> None:
     if not cache:
         return
     # As it is, not in JSON's escapes: who searches the warehouse for a name must find it here too.
-    told = {name: {"signs": item.signs, "holds": item.holds, "ignored": item.ignored} for name, item in sorted(cache.items())}
+    told = {
+        name: {"signs": item.signs, "holds": item.holds, "ignored": item.ignored}
+        for name, item in sorted(cache.items())
+    }
     content = json.dumps(told, indent=0, ensure_ascii=False).encode()
     uri = _uri(warehouse, feed)
     try:

@@ -1,5 +1,5 @@
-"""What a run would read, compute and write, and why: decided from the raw files, the declarations and
-the ledger alone, without Spark.
+"""What a run would read, compute and write, and why: decided from the raw files, the declarations
+and the ledger alone, without Spark.
 """
 
 from __future__ import annotations
@@ -52,11 +52,15 @@ class Options:
     overrides: tuple[tuple[str, str], ...] = ()
     """(table, reason): publish though that table's gate says no."""
     takes_new_files: bool = True
-    """A replay judges what was taken before; files of which the ledger does not know stay where they are."""
+    """A replay judges what was taken before; files of which the ledger does not know stay where
+    they are.
+    """
     places: tuple[Place, ...] = ()
     """Further files and folders to take, where they lie."""
     erase: Erase | None = None
-    """Take a person out of the tables that `tables` names and what is computed from them; read no file."""
+    """Take a person out of the tables that `tables` names and what is computed from them; read no
+    file.
+    """
 
 
 @dataclass(frozen=True)
@@ -112,60 +116,110 @@ class Plan:
         return not self.steps
 
     def files_of(self, step: Step) -> tuple[Look, ...]:
-        """The raw files that a step reads: the new ones of its table; when whole, also those taken before."""
+        """The raw files that a step reads: the new ones of its table; when whole, also those taken
+        before.
+        """
         again = self.looked.known if step.whole else ()
-        return tuple({(s.source, s.sha256): s for s in (*again, *self.looked.new) if s.table == step.table}.values())
+        return tuple(
+            {
+                (s.source, s.sha256): s for s in (*again, *self.looked.new) if s.table == step.table
+            }.values()
+        )
 
     @property
     def needs_key(self) -> bool:
         """Whether a step reads files of a source of whose personal fields pseudonyms are kept."""
-        personal = {layout.table for layout in self.feed.layouts if protect.needs_key(layout.personal)}
+        personal = {
+            layout.table for layout in self.feed.layouts if protect.needs_key(layout.personal)
+        }
         return any(step.table in personal and self.files_of(step) for step in self.steps)
 
 
-def make_plan(feed: Feed, params: dict[str, Any], warehouse: Warehouse, options: Options, looked: Looked | None = None) -> Plan:
+def make_plan(
+    feed: Feed,
+    params: dict[str, Any],
+    warehouse: Warehouse,
+    options: Options,
+    looked: Looked | None = None,
+) -> Plan:
     """The plan of one feed's run against the ledger as it stands now."""
     line = ledger.lineage(ledger.read(warehouse, feed.name))
     base = line[-1] if line else None
     unknown = [name for name in options.tables if name not in feed.table_names]
     if unknown:
-        raise UsageError(f"--table names a table of {feed.name}: {', '.join(feed.table_names)}; got {', '.join(unknown)}")
+        raise UsageError(
+            f"--table names a table of {feed.name}: {', '.join(feed.table_names)}; got "
+            f"{', '.join(unknown)}"
+        )
     fingerprints = {name: feed.fingerprint(name, params) for name in feed.table_names}
     if looked is None:
-        takes_files = not options.erase and (not options.tables or not set(options.tables).isdisjoint(feed.bronze_tables))
-        looked = look_at_files(feed, options, line, _remembered(feed, warehouse, options, base, fingerprints)) if takes_files else Looked()
+        takes_files = not options.erase and (
+            not options.tables or not set(options.tables).isdisjoint(feed.bronze_tables)
+        )
+        looked = (
+            look_at_files(
+                feed, options, line, _remembered(feed, warehouse, options, base, fingerprints)
+            )
+            if takes_files
+            else Looked()
+        )
     if not options.takes_new_files:
         taken = ledger.files_taken(line)
-        looked = Looked(known=tuple(seen for seen in looked.known if f"{seen.source}/{seen.sha256}" in taken))
+        looked = Looked(
+            known=tuple(seen for seen in looked.known if f"{seen.source}/{seen.sha256}" in taken)
+        )
     steps = tuple(_steps(feed, params, warehouse, options, base, looked, fingerprints))
     return Plan(feed, params, base, _kept(looked, steps), steps, fingerprints)
 
 
 def _kept(looked: Looked, steps: tuple[Step, ...]) -> Looked:
-    """Only what this run's steps read: a file is noted as taken by the run that reads it, and no other."""
+    """Only what this run's steps read: a file is noted as taken by the run that reads it, and no
+    other.
+    """
     written = {step.table for step in steps}
-    entries = tuple(entry for entry in looked.entries if entry.status == "rejected" or entry.table in written)
-    return replace(looked, entries=entries, new=tuple(seen for seen in looked.new if seen.table in written))
+    entries = tuple(
+        entry for entry in looked.entries if entry.status == "rejected" or entry.table in written
+    )
+    return replace(
+        looked, entries=entries, new=tuple(seen for seen in looked.new if seen.table in written)
+    )
 
 
 # --- the raw files -------------------------------------------------------------------------------
 
 
 def _remembered(
-    feed: Feed, warehouse: Warehouse, options: Options, base: Publication | None, fingerprints: dict[str, str]
+    feed: Feed,
+    warehouse: Warehouse,
+    options: Options,
+    base: Publication | None,
+    fingerprints: dict[str, str],
 ) -> look_cache.Cache:
-    """What is remembered of raw files, but for sources of which some table is made again or has never been made: those are read."""
+    """What is remembered of raw files, but for sources of which some table is made again or has
+    never been made: those are read.
+    """
 
     def needs_files(table: str) -> bool:
         state = base.state(table) if base else None
         is_chosen = not options.tables or table in options.tables
-        return is_chosen and (state is None or bool(_why_whole(table, state, fingerprints[table], options)))
+        return is_chosen and (
+            state is None or bool(_why_whole(table, state, fingerprints[table], options))
+        )
 
     read = {layout.source for layout in feed.layouts if needs_files(layout.table)}
-    return {key: item for key, item in look_cache.load(warehouse, feed.name).items() if look_cache.source_of(key) not in read}
+    return {
+        key: item
+        for key, item in look_cache.load(warehouse, feed.name).items()
+        if look_cache.source_of(key) not in read
+    }
 
 
-def look_at_files(feed: Feed, options: Options, line: tuple[Publication, ...], remembered: look_cache.Cache | None = None) -> Looked:
+def look_at_files(
+    feed: Feed,
+    options: Options,
+    line: tuple[Publication, ...],
+    remembered: look_cache.Cache | None = None,
+) -> Looked:
     """Looks at every raw file of the feed once, and sorts it by what the ledger knows.
 
     Those that are remembered, unchanged and known to the ledger are passed over.
@@ -182,38 +236,59 @@ def look_at_files(feed: Feed, options: Options, line: tuple[Publication, ...], r
         layouts = tuple(layout for layout in feed.layouts if layout.source == source.name)
         found, passed_over = places.list_source(options.raw, feed.name, source.name, options.places)
         ignored += passed_over
-        for file, (held, item) in zip(found, _look_at_all(source.name, found, layouts, seen, remembered or {}), strict=True):
+        for file, (held, item) in zip(
+            found, _look_at_all(source.name, found, layouts, seen, remembered or {}), strict=True
+        ):
             if item:
                 kept[look_cache.key(source.name, file)] = item
             ignored += held.ignored
             entries += [_rejected(source.name, file, error) for file, error in held.refused]
             for result in held.looks:
                 identity = f"{source.name}/{result.sha256}"
-                if identity in taken and (identity not in known or taken[identity].path == result.path):
+                if identity in taken and (
+                    identity not in known or taken[identity].path == result.path
+                ):
                     known[identity] = result
                 if (source.name, result.path, result.sha256) in seen:
                     continue
                 if identity in taken:
-                    entries.append(_entry(source.name, result, "folded", f"same bytes as {taken[identity].path}"))
+                    entries.append(
+                        _entry(
+                            source.name, result, "folded", f"same bytes as {taken[identity].path}"
+                        )
+                    )
                 else:
                     new.append(result)
                     entry = _entry(source.name, result, "taken", _drift(result))
                     entries.append(entry)
                     taken[identity] = entry
-        if source.needed and not found and not any(entry.source == source.name for entry in taken.values()):
+        if (
+            source.needed
+            and not found
+            and not any(entry.source == source.name for entry in taken.values())
+        ):
             missing.append(source)
     if new and missing:
         raise UsageError(
             f"{feed.name} cannot do without files in "
-            + " and ".join(f"{options.raw}/{feed.name}/{source.name}; put there {source.needed}" for source in missing)
+            + " and ".join(
+                f"{options.raw}/{feed.name}/{source.name}; put there {source.needed}"
+                for source in missing
+            )
         )
     return Looked(tuple(new), tuple(known.values()), tuple(entries), tuple(ignored), kept)
 
 
 def _look_at_all(
-    source: str, found: list[files.RawFile], layouts: tuple[Any, ...], seen: set[tuple[str, str, str]], remembered: look_cache.Cache
+    source: str,
+    found: list[files.RawFile],
+    layouts: tuple[Any, ...],
+    seen: set[tuple[str, str, str]],
+    remembered: look_cache.Cache,
 ) -> list[tuple[Found, Remembered | None]]:
-    """What each file holds, and what to remember of it. Hashing and counting release the interpreter's lock, so threads share the work."""
+    """What each file holds, and what to remember of it. Hashing and counting release the
+    interpreter's lock, so threads share the work.
+    """
 
     def look_at(file: files.RawFile) -> tuple[Found, Remembered | None]:
         known = remembered.get(look_cache.key(source, file))
@@ -247,17 +322,27 @@ def _rejected(source: str, file: files.RawFile, error: BadFile) -> FileEntry:
 def _drift(seen: Look) -> str:
     """How the file's fields differ from its layout's.
 
-    Further ones are kept in `_extra` (of a personal source they are dropped, and their names untold); optional ones may lack.
+    Further ones are kept in `_extra` (of a personal source they are dropped, and their names
+    untold); optional ones may lack.
     """
-    told = [_named("kept in _extra", seen.extra_fields), _named("not in the file", seen.missing_fields)]
+    told = [
+        _named("kept in _extra", seen.extra_fields),
+        _named("not in the file", seen.missing_fields),
+    ]
     if seen.dropped_fields:
-        told.insert(0, f"not named by the layout, and dropped: {_plural(seen.dropped_fields, 'field')}")
+        told.insert(
+            0, f"not named by the layout, and dropped: {_plural(seen.dropped_fields, 'field')}"
+        )
     return "; ".join(filter(None, told))
 
 
 def _named(what: str, names: tuple[str, ...]) -> str:
     more = len(names) - _MOST_NAMES
-    return f"{what}: {', '.join(names[:_MOST_NAMES])}{f' and {more} more' if more > 0 else ''}" if names else ""
+    return (
+        f"{what}: {', '.join(names[:_MOST_NAMES])}{f' and {more} more' if more > 0 else ''}"
+        if names
+        else ""
+    )
 
 
 # --- the tables ----------------------------------------------------------------------------------
@@ -295,14 +380,22 @@ def _why_whole(name: str, state: TableState | None, fingerprint: str, options: O
     if options.full:
         return "--full"
     if options.tables:
-        return ("a person asked to be forgotten" if options.erase else "asked for") if name in options.tables else "its input is recomputed"
+        return (
+            ("a person asked to be forgotten" if options.erase else "asked for")
+            if name in options.tables
+            else "its input is recomputed"
+        )
     if state and state.fingerprint != fingerprint:
         return "its rules have changed"
     return ""
 
 
 def _bronze_step(name: str, why_whole: str, looked: Looked) -> Step | None:
-    entries = [entry for entry in looked.entries if entry.table == name and entry.status in ("taken", "folded")]
+    entries = [
+        entry
+        for entry in looked.entries
+        if entry.table == name and entry.status in ("taken", "folded")
+    ]
     taken = [entry for entry in entries if entry.status == "taken"]
     news = _plural(len(taken), "new file") if taken else ""
     if why_whole:
@@ -322,7 +415,11 @@ def _table_step(
 ) -> Step | None:
     table = feed.table(name)
     changed = [item for item in table.inputs if item in changing]
-    behind = [] if state is None else [i for i in table.inputs if i not in changed and _has_moved(i, state, base, warehouse)]
+    behind = (
+        []
+        if state is None
+        else [i for i in table.inputs if i not in changed and _has_moved(i, state, base, warehouse)]
+    )
     whys = [why_whole] if why_whole else []
     whys += ["not built yet"] if state is None else []
     whys += [f"{', '.join(changed)} changes"] if changed else []
@@ -340,12 +437,16 @@ def _table_step(
     return None
 
 
-def _has_moved(name: str, state: TableState, base: Publication | None, warehouse: Warehouse) -> bool:
+def _has_moved(
+    name: str, state: TableState, base: Publication | None, warehouse: Warehouse
+) -> bool:
     current, held = published_state(name, base, warehouse), state.built_from.get(name)
     if current is None or held == current.version:
         return False
     # Another feed's maintenance gives its tables new versions, and no new rows.
-    return held is None or not ledger.same_rows(ledger.read(warehouse, split_name(name)[1]), name, held, current.version)
+    return held is None or not ledger.same_rows(
+        ledger.read(warehouse, split_name(name)[1]), name, held, current.version
+    )
 
 
 def published_state(name: str, base: Publication | None, warehouse: Warehouse) -> TableState | None:

@@ -1,8 +1,8 @@
 """One run of one feed: write, audit, publish.
 
 The run holds the feed's lease from start to end. Each table of the plan is computed from this run's
-candidates where there are any, else from the published versions; split by its gate; written once as a
-candidate; audited. When every table has passed, one row in the ledger publishes them together.
+candidates where there are any, else from the published versions; split by its gate; written once as
+a candidate; audited. When every table has passed, one row in the ledger publishes them together.
 """
 
 from __future__ import annotations
@@ -51,8 +51,11 @@ def new_run_id() -> str:
     return datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ-") + secrets.token_hex(3)
 
 
-def run_feed(spark: SparkSession, warehouse: Warehouse, plan: Plan, options: Options, say: Say) -> Report:
-    """Runs the plan under the feed's lease; raises, with nothing published, when any gate says no."""
+def run_feed(
+    spark: SparkSession, warehouse: Warehouse, plan: Plan, options: Options, say: Say
+) -> Report:
+    """Runs the plan under the feed's lease; raises, with nothing published, when any gate says
+    no."""
     started = time.monotonic()
     run_id = new_run_id()
     feed = plan.feed
@@ -86,7 +89,9 @@ def run_feed(spark: SparkSession, warehouse: Warehouse, plan: Plan, options: Opt
             report.gates = work.gates
             report.seconds = time.monotonic() - started
             attempt.ended_at = _now()
-            attempt.counts = {g.table: [g.rows_in, g.accepted, g.quarantined, g.folded] for g in work.gates}
+            attempt.counts = {
+                g.table: [g.rows_in, g.accepted, g.quarantined, g.folded] for g in work.gates
+            }
             attempts.note(warehouse, attempt)
         look_cache.save(warehouse, feed.name, plan.looked.remembered)
     return report
@@ -97,7 +102,9 @@ def _set_torn_aside(spark: SparkSession, warehouse: Warehouse, base: Publication
     for state in base.tables if base else ():
         storage.set_torn_aside(spark, warehouse, state.table, state.version)
         if state.quarantine_version is not None:
-            storage.set_torn_aside(spark, warehouse, quarantine_name(state.table), state.quarantine_version)
+            storage.set_torn_aside(
+                spark, warehouse, quarantine_name(state.table), state.quarantine_version
+            )
 
 
 def _again(plan: Plan, warehouse: Warehouse, options: Options) -> Any:
@@ -113,7 +120,7 @@ def _now() -> str:
     return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
 
 
-# --- publications without new rows -----------------------------------------------------------------
+# --- publications without new rows ---------------------------------------------------------------
 
 
 def rollback(spark: SparkSession, warehouse: Warehouse, feed: str, number: int) -> Publication:
@@ -123,41 +130,76 @@ def rollback(spark: SparkSession, warehouse: Warehouse, feed: str, number: int) 
         old = ledger.find(every, feed, number)
         if number <= ledger.ended(every):
             raise UsageError(
-                f"a rollback needs a publication that is still kept; publication {number} of {feed} has ended, and its files may be gone: "
+                f"a rollback needs a publication that is still kept; publication {number} of "
+                f"{feed} has ended, and its files may be gone: "
                 f"choose one after {ledger.ended(every)}"
             )
-        missing = [s.table for s in old.tables if not versions.has_version(warehouse, s.table, s.version)]
+        missing = [
+            s.table for s in old.tables if not versions.has_version(warehouse, s.table, s.version)
+        ]
         if missing:
             raise StrataError(
-                f"a rollback needs the files of that publication; {', '.join(missing)} no longer has them: choose a newer publication"
+                f"a rollback needs the files of that publication; {', '.join(missing)} no "
+                "longer has them: choose a newer publication"
             )
         for state in old.tables:
             integrity.assert_intact(warehouse, state)
-        return Publication(feed, 0, 0, "", kind="rollback", restores=old.publication, params=old.params, tables=old.tables)
+        return Publication(
+            feed,
+            0,
+            0,
+            "",
+            kind="rollback",
+            restores=old.publication,
+            params=old.params,
+            tables=old.tables,
+        )
 
     return _publish_alone(spark, warehouse, feed, old_set)
 
 
-def record_decisions(spark: SparkSession, warehouse: Warehouse, feed: str, decisions: tuple[ledger.Decision, ...]) -> Publication:
+def record_decisions(
+    spark: SparkSession, warehouse: Warehouse, feed: str, decisions: tuple[ledger.Decision, ...]
+) -> Publication:
     """Publishes people's decisions on quarantined rows; the tables stay as they are."""
 
     def with_decisions(every: tuple[Publication, ...]) -> Publication:
         latest = every[-1]
-        return Publication(feed, 0, 0, "", kind="decision", params=latest.params, tables=latest.tables, decisions=decisions)
+        return Publication(
+            feed,
+            0,
+            0,
+            "",
+            kind="decision",
+            params=latest.params,
+            tables=latest.tables,
+            decisions=decisions,
+        )
 
     return _publish_alone(spark, warehouse, feed, with_decisions)
 
 
 def _publish_alone(
-    spark: SparkSession, warehouse: Warehouse, feed: str, make: Callable[[tuple[Publication, ...]], Publication]
+    spark: SparkSession,
+    warehouse: Warehouse,
+    feed: str,
+    make: Callable[[tuple[Publication, ...]], Publication],
 ) -> Publication:
     run_id = new_run_id()
     with lease.hold(spark, warehouse, feed, run_id) as held:
         every = ledger.read(warehouse, feed)
         base = every[-1].publication if every else ledger.NOTHING
-        made = replace(make(every), publication=base + 1, builds_on=base, run_id=run_id, strata_version=__version__)
+        made = replace(
+            make(every),
+            publication=base + 1,
+            builds_on=base,
+            run_id=run_id,
+            strata_version=__version__,
+        )
         held.assert_held()
         started = _now()
         published = ledger.publish(spark, warehouse, made)
-        attempts.note(warehouse, Attempt(run_id, feed, started, _now(), "published", published.publication))
+        attempts.note(
+            warehouse, Attempt(run_id, feed, started, _now(), "published", published.publication)
+        )
         return published

@@ -1,7 +1,7 @@
 """The tables of one run, one after the other: compute, gate, write, audit.
 
-`Work` holds what the run knows so far: the state of every table of the feed, published or candidate,
-and how each candidate differs from what was published.
+`Work` holds what the run knows so far: the state of every table of the feed, published or
+candidate, and how each candidate differs from what was published.
 """
 
 from __future__ import annotations
@@ -33,7 +33,13 @@ from strata.ledger import publication as ledger
 from strata.ledger import seal as integrity
 from strata.ledger.publication import GateEntry, Publication, TableState
 from strata.run import bronze
-from strata.run.candidate import Candidate, Change, add_reader_verdict, bronze_candidate, table_candidate
+from strata.run.candidate import (
+    Candidate,
+    Change,
+    add_reader_verdict,
+    bronze_candidate,
+    table_candidate,
+)
 from strata.run.plan import FOLDED_FILE, Options, Plan, Step, published_state
 
 if TYPE_CHECKING:
@@ -74,9 +80,13 @@ class Work:
         tally, rules, commit = self._write(candidate, contract, suite)
         judging.assert_conserved(step.table, tally, candidate.identity_in)
         quarantine, reasons = self._write_quarantine(candidate, contract, tally, rules)
-        self._judge(step, candidate, contract, suite, tally, rules, commit, quarantine, reasons, started)
+        self._judge(
+            step, candidate, contract, suite, tally, rules, commit, quarantine, reasons, started
+        )
 
-    def _write(self, candidate: Candidate, contract: Contract, suite: Suite) -> tuple[Tally, list[judging.Rule], Commit]:
+    def _write(
+        self, candidate: Candidate, contract: Contract, suite: Suite
+    ) -> tuple[Tally, list[judging.Rule], Commit]:
         """Writes the accepted rows, and counts every row on the way."""
         previous = self.states.get(contract.table)
         self.store.open_for_write(contract, previous.version if previous else None)
@@ -95,22 +105,33 @@ class Work:
         observed = judging.observed(judged, observation, contract.columns, rules, candidate.folds)
         commit = write(contract, conform(observed.where(judging.is_accepted()), contract))
         measured = observation.get
-        candidate.judged = judging.marked(judged, measured["marks"]) if "marks" in measured else judged
+        candidate.judged = (
+            judging.marked(judged, measured["marks"]) if "marks" in measured else judged
+        )
         self.written[contract.table] = commit.version
         tally = judging.read_tally(measured, candidate.rows_in, rules, candidate.folds)
         _assert_written(contract.table, tally.rows_written, commit)
         return tally, rules, commit
 
     def _write_groups(
-        self, candidate: Candidate, judged: DataFrame, rules: list[judging.Rule], contract: Contract, touched: Groups
+        self,
+        candidate: Candidate,
+        judged: DataFrame,
+        rules: list[judging.Rule],
+        contract: Contract,
+        touched: Groups,
     ) -> tuple[Tally, list[judging.Rule], Commit]:
         """Puts the accepted rows in the place of those that the touched groups had."""
         # Counted first, for the count tells how many files they need.
         candidate.judged = judged = self.keep(judged)
-        tally = judging.read_tally(judging.count(judged, rules, candidate.folds), candidate.rows_in, rules, candidate.folds)
+        tally = judging.read_tally(
+            judging.count(judged, rules, candidate.folds), candidate.rows_in, rules, candidate.folds
+        )
         accepted = conform(judged.where(judging.is_accepted()), contract)
         _assert_touched(contract.table, accepted, touched)
-        candidate.exchange = exchange = self.store.replace_groups(contract, accepted, tally.rows_written, touched)
+        candidate.exchange = exchange = self.store.replace_groups(
+            contract, accepted, tally.rows_written, touched
+        )
         self.written[contract.table] = exchange.commit.version
         _assert_written(contract.table, tally.rows_written + exchange.rows_kept, exchange.commit)
         return tally, rules, exchange.commit
@@ -118,25 +139,37 @@ class Work:
     def _write_records(
         self, candidate: Candidate, records: bronze.Records, contract: Contract, suite: Suite
     ) -> tuple[Tally, list[judging.Rule], Commit] | None:
-        """Writes a bronze table's records by Arrow, and asks the suite of the files before a commit names them.
+        """Writes a bronze table's records by Arrow, and asks the suite of the files before a commit
+        names them.
 
-        None, and nothing done, where a rule takes out some of the rows that were written: then every row must be judged on its way.
+        None, and nothing done, where a rule takes out some of the rows that were written: then
+        every row must be judged on its way.
         """
         folder = self.store.warehouse.path(contract.table)
-        told = self.keep(bronze.write(self.spark, records, contract, folder, storage.columns_with_statistics(contract)))
+        told = self.keep(
+            bronze.write(
+                self.spark, records, contract, folder, storage.columns_with_statistics(contract)
+            )
+        )
         added = bronze.written(told)
-        rest = add_reader_verdict(told.where(told[bronze.WRITTEN].isNull()).drop(bronze.WRITTEN), records)
+        rest = add_reader_verdict(
+            told.where(told[bronze.WRITTEN].isNull()).drop(bronze.WRITTEN), records
+        )
         rules = gate.row_rules(rest, suite)
         rows, identity, broken = 0, 0, [0] * len(rules)
         if added:
             frame = self.store.read_files(contract, added)
             rows, identity, broken = judging.count_written(frame, gate.row_rules(frame, suite))
-        if any(n and rule.expectation.severity == "critical" for n, rule in zip(broken, rules, strict=True)):
+        if any(
+            n and rule.expectation.severity == "critical"
+            for n, rule in zip(broken, rules, strict=True)
+        ):
             bronze.remove(folder, added)
             return None
         if rows != sum(file.rows for file in added):
             raise CommitUnknown(
-                f"{contract.table}: its files must hold what was written; {sum(file.rows for file in added)} rows were, "
+                f"{contract.table}: its files must hold what was written; "
+                f"{sum(file.rows for file in added)} rows were, "
                 f"they hold {rows}: run again"
             )
         candidate.judged = judging.judge(rest, rules, candidate.rows)
@@ -150,15 +183,22 @@ class Work:
     def _write_quarantine(
         self, candidate: Candidate, contract: Contract, tally: Tally, rules: list[judging.Rule]
     ) -> tuple[TableState, dict[str, int]]:
-        """Writes the rejected rows, where there are any or were some before; counts them by reason."""
+        """Writes the rejected rows, where there are any or were some before; counts them by
+        reason."""
         table, previous = contract.table, self.states.get(contract.table)
         own = quarantine_contract(contract)
         held = previous.rejected if previous else 0
         version = previous.quarantine_version if previous else None
-        unchanged = replace(previous or TableState(table, 0, 0), quarantine_version=version, rejected=held)
+        unchanged = replace(
+            previous or TableState(table, 0, 0), quarantine_version=version, rejected=held
+        )
         if tally.rows_rejected == 0 and (held == 0 or candidate.appends):
             return unchanged, {}
-        marked = self.keep(candidate.judged.where(judging.is_rejected()).select(*own.columns, *judging.broken_columns(rules)))
+        marked = self.keep(
+            candidate.judged.where(judging.is_rejected()).select(
+                *own.columns, *judging.broken_columns(rules)
+            )
+        )
         reasons = judging.count_rejected(tally, marked, rules)
         rejected = marked.select(*own.columns)
         self.store.open_for_write(own, version)
@@ -196,11 +236,28 @@ class Work:
         previous = self.states.get(table)
         total_rows, identity = _totals(candidate, contract, tally, previous)
         outcomes = gate.row_outcomes(rules, tally)
-        outcomes += gate.audit(whole, total_rows, suite, contract, self._views(suite, whole), self._exchanged(candidate, contract, tally))
+        outcomes += gate.audit(
+            whole,
+            total_rows,
+            suite,
+            contract,
+            self._views(suite, whole),
+            self._exchanged(candidate, contract, tally),
+        )
         discarded = self._discarded(table, quarantine)
-        verdict = gate.verdict(contract, suite, tally, outcomes, total_rows, max(0, quarantine.rejected - discarded), started)
+        verdict = gate.verdict(
+            contract,
+            suite,
+            tally,
+            outcomes,
+            total_rows,
+            max(0, quarantine.rejected - discarded),
+            started,
+        )
         overridden_by = self._override(verdict)
-        self.gates.append(_gate_entry(step, candidate, verdict, reasons, overridden_by, quarantine.rejected))
+        self.gates.append(
+            _gate_entry(step, candidate, verdict, reasons, overridden_by, quarantine.rejected)
+        )
         self.states[table] = replace(
             quarantine,
             version=commit.version,
@@ -210,16 +267,35 @@ class Work:
             slices=candidate.slices,
             built_from=candidate.built_from,
         )
-        self.changes[table] = Change(previous.version if previous else None, commit.version, candidate.new_files, candidate.touched)
+        self.changes[table] = Change(
+            previous.version if previous else None,
+            commit.version,
+            candidate.new_files,
+            candidate.touched,
+        )
         self.say(_line(self.gates[-1]))
         failpoint.reach("gate.passed", table)
 
-    def _exchanged(self, candidate: Candidate, contract: Contract, tally: Tally) -> gate.Exchanged | None:
-        """What was written, if the last gate found every key of what stood before single (by the same rules, else it were made whole)."""
+    def _exchanged(
+        self, candidate: Candidate, contract: Contract, tally: Tally
+    ) -> gate.Exchanged | None:
+        """What was written, if the last gate found every key of what stood before single (by the
+        same rules, else it were made whole).
+        """
         if candidate.touched is None:
             return None
-        before = next((entry for p in reversed(self.line) for entry in p.gates if entry.table == contract.table), None)
-        if before is None or not all(told["success"] for told in before.expectations if told["type"] in UNIQUENESS):
+        before = next(
+            (
+                entry
+                for p in reversed(self.line)
+                for entry in p.gates
+                if entry.table == contract.table
+            ),
+            None,
+        )
+        if before is None or not all(
+            told["success"] for told in before.expectations if told["type"] in UNIQUENESS
+        ):
             return None
         written = conform(candidate.judged.where(judging.is_accepted()), contract)
         return gate.Exchanged(written, tally.rows_written, candidate.touched)
@@ -230,7 +306,8 @@ class Work:
         reason = dict(self.options.overrides).get(verdict.table)
         if reason is None:
             raise GateFailed(
-                f"the gate of {verdict.table} says no, and nothing is published: " + "; ".join(verdict.failures),
+                f"the gate of {verdict.table} says no, and nothing is published: "
+                + "; ".join(verdict.failures),
                 table=verdict.table,
                 failures=verdict.failures,
                 verdict=verdict,
@@ -243,11 +320,18 @@ class Work:
         _, owner, _ = split_name(name)
         if name in self.plan.feed.bronze_tables and name not in self.states:
             self._make_empty(name)
-        state = self.states.get(name) if owner == self.plan.feed.name else published_state(name, None, self.store.warehouse)
+        state = (
+            self.states.get(name)
+            if owner == self.plan.feed.name
+            else published_state(name, None, self.store.warehouse)
+        )
         if state is not None and owner != self.plan.feed.name:
             integrity.assert_intact(self.store.warehouse, state)
         if state is None:
-            raise StrataError(f"{name} has never been published, and a table of this run reads it: run its feed first")
+            raise StrataError(
+                f"{name} has never been published, and a table of this run reads it: run its "
+                "feed first"
+            )
         return state
 
     def _make_empty(self, name: str) -> None:
@@ -259,7 +343,9 @@ class Work:
         return self.store.read(name, self.input_state(name).version)
 
     def keep(self, frame: DataFrame) -> DataFrame:
-        """Keeps a frame for the rest of the run: it is read several times, and small by construction."""
+        """Keeps a frame for the rest of the run: it is read several times, and small by
+        construction.
+        """
         self.kept.append(frame.persist())
         return frame
 
@@ -271,14 +357,25 @@ class Work:
     def _views(self, suite: Suite, whole: DataFrame) -> dict[str, DataFrame]:
         """The tables that the suite's queries name, as this run has them."""
         named = [name for name in self.states if name != suite.table and suite.names(name)]
-        return {suite.table: whole} | {name: self.store.read(name, self.states[name].version) for name in named}
+        return {suite.table: whole} | {
+            name: self.store.read(name, self.states[name].version) for name in named
+        }
 
     def _discarded(self, table: str, quarantine: TableState) -> int:
         """Rows in the quarantine that somebody has decided to discard."""
-        chosen = {(d.file_sha256, d.record_number) for d in ledger.decisions(self.line) if d.table == table}
+        chosen = {
+            (d.file_sha256, d.record_number)
+            for d in ledger.decisions(self.line)
+            if d.table == table
+        }
         if not chosen or quarantine.quarantine_version is None:
             return 0
-        held = versions.read_arrow(self.store.warehouse, quarantine_name(table), quarantine.quarantine_version, list(keys.ROW_ID))
+        held = versions.read_arrow(
+            self.store.warehouse,
+            quarantine_name(table),
+            quarantine.quarantine_version,
+            list(keys.ROW_ID),
+        )
         return sum(tuple(row.values()) in chosen for row in held.to_pylist())
 
     @cached_property
@@ -289,12 +386,15 @@ class Work:
     # --- the end ---
 
     def assert_untouched(self) -> None:
-        """Publishes the versions that were audited, never "the latest": nobody may have written since."""
+        """Publishes the versions that were audited, never "the latest": nobody may have written
+        since.
+        """
         for table, version in self.written.items():
             latest = versions.latest_version(self.store.warehouse, table)
             if latest != version:
                 raise CommitUnknown(
-                    f"a run publishes the versions it audited; {table} was audited at version {version} and stands at "
+                    f"a run publishes the versions it audited; {table} was audited at version "
+                    f"{version} and stands at "
                     f"{latest}: another program writes this table; stop it and run again"
                 )
 
@@ -315,19 +415,30 @@ class Work:
             # What an erasure replaces still holds the person.
             ends=base if self.options.erase else 0,
             erasures=(self.options.erase.id,) if self.options.erase else (),
-            tables=tuple(self._sealed(name) for name in self.plan.feed.table_names if name in self.states),
+            tables=tuple(
+                self._sealed(name) for name in self.plan.feed.table_names if name in self.states
+            ),
             files=self.plan.looked.entries,
             gates=tuple(self.gates),
         )
 
 
-def _totals(candidate: Candidate, contract: Contract, tally: Tally, previous: TableState | None) -> tuple[int, int]:
-    """Rows in the whole candidate, and the order-free hash of their ids, if the table keeps them."""
-    rows, identity = tally.rows_written, tally.written_identity if keys.has_identity(contract.columns) else 0
+def _totals(
+    candidate: Candidate, contract: Contract, tally: Tally, previous: TableState | None
+) -> tuple[int, int]:
+    """Rows in the whole candidate, and the order-free hash of their ids, if the table keeps
+    them."""
+    rows, identity = (
+        tally.rows_written,
+        tally.written_identity if keys.has_identity(contract.columns) else 0,
+    )
     if previous and (candidate.appends or candidate.exchange):
         rows, identity = previous.rows + rows, previous.identity ^ identity
     if candidate.exchange:
-        rows, identity = rows - candidate.exchange.rows_gone, identity ^ candidate.exchange.identity_gone
+        rows, identity = (
+            rows - candidate.exchange.rows_gone,
+            identity ^ candidate.exchange.identity_gone,
+        )
     return rows, identity
 
 
@@ -336,23 +447,31 @@ def _assert_touched(table: str, accepted: DataFrame, touched: Groups) -> None:
     stray = touched.rows_without(accepted).select(*touched.columns).limit(1).count()
     if stray:
         raise StrataError(
-            f"the rows of an increment belong to the groups that it touches; {table} gives rows of others, for its transform changes "
-            f"{', '.join(touched.columns)}: tell by the table's `add_group` what a raw record's group is"
+            f"the rows of an increment belong to the groups that it touches; {table} gives "
+            "rows of others, for its transform changes "
+            f"{', '.join(touched.columns)}: tell by the table's `add_group` what a raw "
+            "record's group is"
         )
 
 
 def _assert_written(table: str, counted: int, commit: Commit) -> None:
     if commit.rows_written is not None and commit.rows_written != counted:
         raise CommitUnknown(
-            f"{table}: Delta must write what the gate counted; {counted} rows were counted, {commit.rows_written} written: run again"
+            f"{table}: Delta must write what the gate counted; {counted} rows were counted, "
+            f"{commit.rows_written} written: run again"
         )
 
 
-# --- telling ---------------------------------------------------------------------------------------
+# --- telling -------------------------------------------------------------------------------------
 
 
 def _gate_entry(
-    step: Step, candidate: Candidate, verdict: Verdict, reasons: dict[str, int], overridden_by: str | None, rejected: int
+    step: Step,
+    candidate: Candidate,
+    verdict: Verdict,
+    reasons: dict[str, int],
+    overridden_by: str | None,
+    rejected: int,
 ) -> GateEntry:
     tally = verdict.tally
     folds = dict(tally.folds)
@@ -390,6 +509,7 @@ def _gate_entry(
 
 def _line(entry: GateEntry) -> str:
     return (
-        f"{entry.table}: {entry.rows_in:,} in = {entry.accepted:,} accepted + {entry.quarantined:,} quarantined "
+        f"{entry.table}: {entry.rows_in:,} in = {entry.accepted:,} accepted + "
+        f"{entry.quarantined:,} quarantined "
         f"+ {entry.folded:,} folded ({entry.seconds:.1f} s)"
     )

@@ -1,4 +1,5 @@
-"""Names that people query: views over published versions, made for one session, and the read-only check.
+"""Names that people query: views over published versions, made for one session, and the read-only
+check.
 
 A name such as `gold.soil_country_stats` is a view pinned to the version of its feed's newest
 publication. Only the views that a query names are made: each costs a look at its table's log.
@@ -24,15 +25,64 @@ OPS = ("ops.publications", "ops.files", "ops.gates")
 
 # Plan nodes that only read. Whatever is not here, today's or a later Spark's, is refused.
 _READING = {
-    "Project", "Filter", "Aggregate", "Join", "LateralJoin", "Sort", "GlobalLimit", "LocalLimit", "Offset",
-    "Tail", "Distinct", "Union", "Intersect", "Except", "SubqueryAlias", "UnresolvedWith", "Window",
-    "WithWindowDefinition", "UnresolvedPivot", "Pivot", "UnresolvedUnpivot", "Unpivot", "Generate", "Sample",
-    "UnresolvedInlineTable", "OneRowRelation", "UnresolvedRelation", "UnresolvedHaving", "Range",
-    "UnresolvedSubqueryColumnAliases", "UnresolvedTableValuedFunction", "UnresolvedTVFAliases", "UnresolvedHint",
-    "AsOfJoin", "Deduplicate", "LocalRelation", "ResolvedInlineTable", "UnresolvedOrdinal", "AggregateWithHaving",
-}  # fmt: skip
-_TABLE_FUNCTIONS = {"range", "explode", "explode_outer", "posexplode", "posexplode_outer", "inline", "inline_outer", "stack"}
-_REFUSED_FUNCTIONS = {"reflect", "try_reflect", "java_method", "input_file_name", "raise_error", "assert_true"}
+    "Project",
+    "Filter",
+    "Aggregate",
+    "Join",
+    "LateralJoin",
+    "Sort",
+    "GlobalLimit",
+    "LocalLimit",
+    "Offset",
+    "Tail",
+    "Distinct",
+    "Union",
+    "Intersect",
+    "Except",
+    "SubqueryAlias",
+    "UnresolvedWith",
+    "Window",
+    "WithWindowDefinition",
+    "UnresolvedPivot",
+    "Pivot",
+    "UnresolvedUnpivot",
+    "Unpivot",
+    "Generate",
+    "Sample",
+    "UnresolvedInlineTable",
+    "OneRowRelation",
+    "UnresolvedRelation",
+    "UnresolvedHaving",
+    "Range",
+    "UnresolvedSubqueryColumnAliases",
+    "UnresolvedTableValuedFunction",
+    "UnresolvedTVFAliases",
+    "UnresolvedHint",
+    "AsOfJoin",
+    "Deduplicate",
+    "LocalRelation",
+    "ResolvedInlineTable",
+    "UnresolvedOrdinal",
+    "AggregateWithHaving",
+}
+_TABLE_FUNCTIONS = {
+    "range",
+    "explode",
+    "explode_outer",
+    "posexplode",
+    "posexplode_outer",
+    "inline",
+    "inline_outer",
+    "stack",
+}
+_REFUSED_FUNCTIONS = {
+    "reflect",
+    "try_reflect",
+    "java_method",
+    "input_file_name",
+    "raise_error",
+    "assert_true",
+}
 _FUNCTION = re.compile(r'UnresolvedFunction","num-children":\d+,"nameParts":"\[([^\]]*)\]"')
 
 
@@ -79,7 +129,9 @@ def unknown(warehouse: Warehouse, name: str, names: dict[str, Any]) -> UsageErro
         return UsageError(f"nothing is published in {warehouse.root} yet; run `strata run` first")
     near = difflib.get_close_matches(name, [*names, *OPS], 3, 0.5)
     hint = f"did you mean {', '.join(near)}?" if near else "`strata show` lists what is published"
-    return UsageError(f"a table must be published to be read; {name} is not in {warehouse.root}: {hint}")
+    return UsageError(
+        f"a table must be published to be read; {name} is not in {warehouse.root}: {hint}"
+    )
 
 
 def query(spark: SparkSession, warehouse: Warehouse, text: str) -> DataFrame:
@@ -129,18 +181,26 @@ def check_read_only(spark: SparkSession, text: str) -> set[str]:
 def _walk(plan: Any, relations: set[str], aliases: set[str]) -> None:
     kind = plan.getClass().getSimpleName()
     if kind not in _READING:
-        raise UsageError(f"only queries are allowed here, and only of published tables; found {kind}: use a single SELECT")
+        raise UsageError(
+            f"only queries are allowed here, and only of published tables; found {kind}: use "
+            "a single SELECT"
+        )
     if kind == "UnresolvedRelation":
         relations.add(".".join(_strings(plan.multipartIdentifier())))
     if kind == "UnresolvedTableValuedFunction":
         name = ".".join(_strings(plan.name()))
         if name.lower() not in _TABLE_FUNCTIONS:
-            raise UsageError(f"the table function {name} is not allowed here; allowed are {', '.join(sorted(_TABLE_FUNCTIONS))}")
+            raise UsageError(
+                f"the table function {name} is not allowed here; allowed are "
+                f"{', '.join(sorted(_TABLE_FUNCTIONS))}"
+            )
     if kind == "UnresolvedWith":
         aliases.update(str(pair._1()) for pair in _items(plan.cteRelations()))
     for name in _FUNCTION.findall(plan.toJSON()):
         if name.lower() in _REFUSED_FUNCTIONS or "," in name:
-            raise UsageError(f"the function {name} is not allowed here: it reaches beyond the published tables")
+            raise UsageError(
+                f"the function {name} is not allowed here: it reaches beyond the published tables"
+            )
     for part in (plan.children(), plan.innerChildren(), plan.subqueries()):
         for child in _items(part):
             _walk(child, relations, aliases)
@@ -154,7 +214,9 @@ def _strings(sequence: Any) -> list[str]:
     return [str(item) for item in _items(sequence)]
 
 
-def _create_view(spark: SparkSession, warehouse: Warehouse, name: str, names: dict[str, tuple[str, int]]) -> None:
+def _create_view(
+    spark: SparkSession, warehouse: Warehouse, name: str, names: dict[str, tuple[str, int]]
+) -> None:
     layer, _ = name.split(".", 1)
     spark.sql(f"CREATE DATABASE IF NOT EXISTS {layer}")
     if name in OPS:
@@ -173,7 +235,10 @@ def _ops_sql(warehouse: Warehouse, name: str) -> str:
     for feed in feeds.feed_names():
         version = ledger.version_of(warehouse, feed)
         if version is not None:
-            parts.append(f"SELECT * FROM delta.`{warehouse.spark_path(ledger.table_path(feed))}` VERSION AS OF {version}")
+            parts.append(
+                f"SELECT * FROM delta.`{warehouse.spark_path(ledger.table_path(feed))}` "
+                f"VERSION AS OF {version}"
+            )
     if not parts:
         raise UsageError(f"nothing is published in {warehouse.root} yet; run `strata run` first")
     publications = " UNION ALL ".join(parts)
@@ -182,7 +247,8 @@ def _ops_sql(warehouse: Warehouse, name: str) -> str:
     nested = "files" if name == "ops.files" else "gates"
     return (
         f"SELECT feed, publication, run_id, published_at, item.* FROM "
-        f"(SELECT feed, publication, run_id, published_at, explode({nested}) AS item FROM ({publications}))"
+        f"(SELECT feed, publication, run_id, published_at, explode({nested}) AS item FROM "
+        f"({publications}))"
     )
 
 
@@ -204,5 +270,7 @@ def _ops_arrow(warehouse: Warehouse, name: str) -> pa.Table:
     keep = ("feed", "publication", "run_id", "published_at")
     flat = [{**{k: row[k] for k in keep}, **item} for row in rows for item in row[nested] or ()]
     inner = parts[0].schema.field(nested).type.value_type
-    schema = pa.schema([parts[0].schema.field(k) for k in keep] + [inner.field(i) for i in range(inner.num_fields)])
+    schema = pa.schema(
+        [parts[0].schema.field(k) for k in keep] + [inner.field(i) for i in range(inner.num_fields)]
+    )
     return pa.Table.from_pylist(flat, schema=schema)

@@ -39,7 +39,9 @@ def rows_of(warehouse: Warehouse, publication: Publication, table: str) -> list[
         return []
     integrity.assert_intact(warehouse, state)
     rows = read_arrow(warehouse, quarantine_name(table), state.quarantine_version).to_pylist()
-    return sorted(rows, key=lambda row: (str(row.get("_file_sha256")), row.get("_record_number") or 0))
+    return sorted(
+        rows, key=lambda row: (str(row.get("_file_sha256")), row.get("_record_number") or 0)
+    )
 
 
 def waiting(warehouse: Warehouse) -> list[Waiting]:
@@ -52,16 +54,26 @@ def waiting(warehouse: Warehouse) -> list[Waiting]:
         arrived = {e.sha256: p.published_at for p in line for e in p.files if e.status == "taken"}
         discarded = {(d.table, d.file_sha256, d.record_number) for d in ledger.decisions(line)}
         for state in line[-1].tables:
-            found += _by_reason(state.table, rows_of(warehouse, line[-1], state.table), arrived, discarded)
+            found += _by_reason(
+                state.table, rows_of(warehouse, line[-1], state.table), arrived, discarded
+            )
     return found
 
 
 def paths_of(warehouse: Warehouse, feed: str) -> dict[str, str]:
     """The path, below the feed's raw folder, of every file taken, by its SHA-256."""
-    return {e.sha256: f"{e.source}/{e.path}" for e in ledger.files_taken(ledger.lineage(ledger.read(warehouse, feed))).values()}
+    return {
+        e.sha256: f"{e.source}/{e.path}"
+        for e in ledger.files_taken(ledger.lineage(ledger.read(warehouse, feed))).values()
+    }
 
 
-def _by_reason(table: str, rows: list[dict[str, Any]], arrived: dict[str, Any], discarded: set[tuple[str, str, int]]) -> list[Waiting]:
+def _by_reason(
+    table: str,
+    rows: list[dict[str, Any]],
+    arrived: dict[str, Any],
+    discarded: set[tuple[str, str, int]],
+) -> list[Waiting]:
     counts: Counter[str] = Counter()
     gone: Counter[str] = Counter()
     since: dict[str, datetime] = {}
@@ -73,18 +85,34 @@ def _by_reason(table: str, rows: list[dict[str, Any]], arrived: dict[str, Any], 
             at = arrived.get(str(sha256))
             if at is not None:
                 since[reason] = min(at, since.get(reason, at))
-    return [Waiting(table, reason, n, gone[reason], since.get(reason)) for reason, n in counts.most_common()]
+    return [
+        Waiting(table, reason, n, gone[reason], since.get(reason))
+        for reason, n in counts.most_common()
+    ]
 
 
 def decide_discard(
-    warehouse: Warehouse, publication: Publication, table: str, file: str | None, record: int | None, reason: str | None, by: str, why: str
+    warehouse: Warehouse,
+    publication: Publication,
+    table: str,
+    file: str | None,
+    record: int | None,
+    reason: str | None,
+    by: str,
+    why: str,
 ) -> list[Decision]:
     """A decision for each quarantined row that matches; a UsageError when none does."""
     if file is None and reason is None:
-        raise UsageError("discard names its rows: give --file (a SHA-256 or its beginning) with --record, or --reason")
+        raise UsageError(
+            "discard names its rows: give --file (a SHA-256 or its beginning) with --record, "
+            "or --reason"
+        )
     rows = rows_of(warehouse, publication, table)
     if rows and not {"_file_sha256", "_record_number"} <= rows[0].keys():
-        raise UsageError(f"a row is discarded by its file and record; rows of {table} come of many: discard those it is made from")
+        raise UsageError(
+            f"a row is discarded by its file and record; rows of {table} come of many: "
+            "discard those it is made from"
+        )
     chosen = {
         (row["_file_sha256"], row["_record_number"])
         for row in rows
@@ -93,5 +121,9 @@ def decide_discard(
         and (reason is None or reason in row["_reasons"])
     }
     if not chosen:
-        raise UsageError(f"no quarantined row of {table} matches; `strata quarantine show {table}` lists them")
-    return [Decision("discard", table, sha256, number, by, why) for sha256, number in sorted(chosen)]
+        raise UsageError(
+            f"no quarantined row of {table} matches; `strata quarantine show {table}` lists them"
+        )
+    return [
+        Decision("discard", table, sha256, number, by, why) for sha256, number in sorted(chosen)
+    ]

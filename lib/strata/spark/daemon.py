@@ -1,9 +1,12 @@
-"""Spark's daemon of Python workers, which finds pyspark where it is installed and not in Spark's archives.
+"""Spark's daemon of Python workers, which finds pyspark where it is installed and not in Spark's
+archives.
 
-Spark puts a zip of pyspark and a jar of its own first on a worker's path. Modules from there are compiled anew in each
-daemon, and before every task all archives' directories are read again by Python 3.10 and 3.11 (CPython issue 103200; Spark
-4.2 does so only where it must, SPARK-54744). A task that does nothing took 0.19 s so and takes 0.10 s; the first 1.42 s and 0.59 s.
-`spark.python.daemon.module` names this module on one machine; on a cluster the workers may have no other pyspark.
+Spark puts a zip of pyspark and a jar of its own first on a worker's path. Modules from there are
+compiled anew in each daemon, and before every task all archives' directories are read again by
+Python 3.10 and 3.11 (CPython issue 103200; Spark 4.2 does so only where it must, SPARK-54744). A
+task that does nothing took 0.19 s so and takes 0.10 s; the first 1.42 s and 0.59 s.
+`spark.python.daemon.module` names this module on one machine; on a cluster the workers may have no
+other pyspark.
 """
 
 from __future__ import annotations
@@ -16,7 +19,11 @@ from importlib.machinery import PathFinder
 def leave_out_archives() -> None:
     """Takes the files of Spark's home off the path, if pyspark is found without them."""
     home = os.environ.get("SPARK_HOME")
-    rest = [place for place in sys.path if not (home and place.startswith(home + os.sep) and os.path.isfile(place))]
+    rest = [
+        place
+        for place in sys.path
+        if not (home and place.startswith(home + os.sep) and os.path.isfile(place))
+    ]
     if PathFinder.find_spec("pyspark", rest) is not None:
         sys.path[:] = rest
         sys.path_importer_cache.clear()

@@ -24,13 +24,19 @@ if TYPE_CHECKING:
 
 # What every run needs, wherever it runs; a session without these would give other answers.
 REQUIRED = {
-    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension,org.apache.sedona.sql.SedonaSqlExtensions",
+    "spark.sql.extensions": ",".join(
+        (
+            "io.delta.sql.DeltaSparkSessionExtension",
+            "org.apache.sedona.sql.SedonaSqlExtensions",
+        )
+    ),
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
     # Timestamps mean the same on every machine.
     "spark.sql.session.timeZone": "UTC",
     # A flipped bit in a Parquet page raises instead of giving a wrong sum.
     "spark.hadoop.parquet.page.verify-checksum.enabled": "true",
-    # Timestamps that every reader takes as UTC; Spark's default, INT96, has no zone and no statistics.
+    # Timestamps that every reader takes as UTC; Spark's default, INT96, has no zone and no
+    # statistics.
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     # A bad cast is an error, never a silent NULL.
     "spark.sql.ansi.enabled": "true",
@@ -46,41 +52,51 @@ REQUIRED = {
 LOCAL = {
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
-    # Each call that makes a column would first tell the JVM the line of code it stands in: half of a small run's calls,
-    # and a fifth of its time (59.6 s without, 77.7 s with, six runs of launches each by turns in one process).
+    # Each call that makes a column would first tell the JVM the line of code it stands in: half of
+    # a small run's calls, and a fifth of its time (59.6 s without, 77.7 s with, six runs of
+    # launches each by turns in one process).
     "spark.python.sql.dataFrameDebugging.enabled": "false",
     # The driver otherwise binds some ports to an outside address.
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
-    # Delta reads each table's log with 50 tasks by default; on one machine two are five times quicker.
+    # Delta reads each table's log with 50 tasks by default; on one machine two are five times
+    # quicker.
     "spark.databricks.delta.snapshotPartitions": "2",
-    # Delta 4 lists every data file anew beside each commit, which took 18 of the 73 jobs of a small feed's first run.
+    # Delta 4 lists every data file anew beside each commit, which took 18 of the 73 jobs of a small
+    # feed's first run.
     "spark.databricks.delta.allFilesInCrc.enabled": "false",
-    # Delta's default puts two writers' entries one over the other on a local disk, now and then; this one asks under a lock.
+    # Delta's default puts two writers' entries one over the other on a local disk, now and then;
+    # this one asks under a lock.
     "spark.delta.logStore.file.impl": "io.delta.storage.LocalLogStore",
     # A tenth quicker to write than snappy, and smaller.
     "spark.sql.parquet.compression.codec": "zstd",
-    # An increment writes whole files anew: that of 5 million order lines took 22.8 s with 3 files, 7.3 s with some ten.
+    # An increment writes whole files anew: that of 5 million order lines took 22.8 s with 3 files,
+    # 7.3 s with some ten.
     "spark.sql.files.maxRecordsPerFile": "250000",
     # VACUUM lists with 10,000 tasks by default.
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
-    # Views pin versions of path tables; nothing is kept in a warehouse of Spark's own, but it makes its folders.
+    # Views pin versions of path tables; nothing is kept in a warehouse of Spark's own, but it makes
+    # its folders.
     "spark.sql.catalogImplementation": "in-memory",
     "spark.sql.warehouse.dir": f"{tempfile.gettempdir()}/strata-{os.getpid()}",
 }
 
 
-def build(master: str | None = None, settings: dict[str, str] | None = None, log_file: str | None = None) -> SparkSession:
+def build(
+    master: str | None = None, settings: dict[str, str] | None = None, log_file: str | None = None
+) -> SparkSession:
     """The process's session; a JVM that cannot start is one clear sentence."""
     from pyspark import SparkConf
     from pyspark.errors import PySparkException
     from pyspark.sql import SparkSession
 
     if "DATABRICKS_RUNTIME_VERSION" in os.environ:
-        # The runtime has made the session, with its own Delta; conf/spark/databricks.conf is its cluster's.
+        # The runtime has made the session, with its own Delta; conf/spark/databricks.conf is its
+        # cluster's.
         return SparkSession.builder.getOrCreate()
-    # Python workers must be this very interpreter, or they miss the packages that are installed here.
+    # Python workers must be this very interpreter, or they miss the packages that are installed
+    # here.
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
     conf = SparkConf()
@@ -89,7 +105,9 @@ def build(master: str | None = None, settings: dict[str, str] | None = None, log
     for key, value in {**own, **_s3_settings(), **(settings or {})}.items():
         conf.setIfMissing(key, value)
     for key, value in REQUIRED.items():
-        conf.set(key, _with_sedona(conf.get(key, ""), value) if key == "spark.sql.extensions" else value)
+        conf.set(
+            key, _with_sedona(conf.get(key, ""), value) if key == "spark.sql.extensions" else value
+        )
     if master:
         conf.setMaster(master)
     else:
@@ -103,7 +121,10 @@ def build(master: str | None = None, settings: dict[str, str] | None = None, log
         if trouble is not None:
             raise trouble from None
         hint = f"see {log_file}" if log_file else "see above"
-        raise UsageError(f"Spark needs Java 17 to 22 to start, and did not start ({type(error).__name__}); {hint}") from None
+        raise UsageError(
+            f"Spark needs Java 17 to 22 to start, and did not start ({type(error).__name__}); "
+            f"{hint}"
+        ) from None
     spark.sparkContext.setLogLevel("ERROR")
     # pyspark logs every query error as a JSON line with the JVM's whole trace, besides raising it.
     logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL + 1)
@@ -113,7 +134,9 @@ def build(master: str | None = None, settings: dict[str, str] | None = None, log
 def _end_of(log_file: str | None) -> str:
     """The last that the JVM printed: one that does not start tells why there only."""
     try:
-        return Path(log_file).read_text(encoding="utf-8", errors="replace")[-4000:] if log_file else ""
+        return (
+            Path(log_file).read_text(encoding="utf-8", errors="replace")[-4000:] if log_file else ""
+        )
     except OSError:
         return ""
 
@@ -125,13 +148,20 @@ def _with_sedona(given: str, ours: str) -> str:
 
 
 def _local_sizes() -> dict[str, str]:
-    """Sizes for one machine: half of the memory for the driver's heap, at most 8 GiB; a few shuffle partitions."""
+    """Sizes for one machine: half of the memory for the driver's heap, at most 8 GiB; a few shuffle
+    partitions.
+    """
     cores = os.cpu_count() or 2
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 4 << 30
+    memory = (
+        os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        if hasattr(os, "sysconf")
+        else 4 << 30
+    )
     heap_gib = max(1, min(8, memory // (2 << 30)))
     return {
         "spark.driver.memory": f"{heap_gib}g",
-        # 200 partitions of a small table are 200 tasks of nothing; adaptive execution splits what is large.
+        # 200 partitions of a small table are 200 tasks of nothing; adaptive execution splits what
+        # is large.
         "spark.sql.shuffle.partitions": str(max(4, 2 * cores)),
         "spark.driver.extraJavaOptions": "-Dlog4j2.configurationFile="
         + (resources.folder("conf") / "spark" / "log4j2.properties").as_uri(),
@@ -139,14 +169,21 @@ def _local_sizes() -> dict[str, str]:
 
 
 def _local_workers() -> dict[str, str]:
-    """`strata.spark.daemon`, and where the workers find it if this package is not installed but stands on a path of this process."""
+    """`strata.spark.daemon`, and where the workers find it if this package is not installed but
+    stands on a path of this process.
+    """
     home = str(Path(__file__).resolve().parents[2])
     settings = {"spark.python.daemon.module": "strata.spark.daemon"}
-    return settings if home in site.getsitepackages() else settings | {"spark.executorEnv.PYTHONPATH": home}
+    return (
+        settings
+        if home in site.getsitepackages()
+        else settings | {"spark.executorEnv.PYTHONPATH": home}
+    )
 
 
 def _s3_settings() -> dict[str, str]:
-    """S3 by `s3a://` and `s3://` alike; an S3-compatible server by AWS's own environment variable."""
+    """S3 by `s3a://` and `s3://` alike; an S3-compatible server by AWS's own environment
+    variable."""
     settings = {
         "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
         "spark.delta.logStore.s3a.impl": "io.delta.storage.S3SingleDriverLogStore",
@@ -164,7 +201,8 @@ def _s3_settings() -> dict[str, str]:
 
 @contextmanager
 def _output_to(log_file: str | None) -> Iterator[None]:
-    """Sends what the new JVM prints to a file; the JVM inherits the descriptors for its whole life."""
+    """Sends what the new JVM prints to a file; the JVM inherits the descriptors for its whole
+    life."""
     if log_file is None or "PYSPARK_GATEWAY_PORT" in os.environ:
         yield
         return

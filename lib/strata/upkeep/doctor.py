@@ -1,8 +1,10 @@
-"""Looks for damage in stored tables, their logs and the ledger: in the data, not in what the metadata say of them.
+"""Looks for damage in stored tables, their logs and the ledger: in the data, not in what the
+metadata say of them.
 
-Delta answers from a damaged table without a word where it can. So here every file of every version that a
-kept publication names is decoded, and held against its table's log; the log against the digest and the
-counts in the ledger; and the ledger against itself. It needs no Spark, and changes nothing.
+Delta answers from a damaged table without a word where it can. So here every file of every version
+that a kept publication names is decoded, and held against its table's log; the log against the
+digest and the counts in the ledger; and the ledger against itself. It needs no Spark, and changes
+nothing.
 """
 
 from __future__ import annotations
@@ -92,7 +94,12 @@ class _Feed:
         try:
             self.every = ledger.read(self.warehouse, self.name)
         except StrataError as error:
-            self.report.damaged(book, "", str(error), "until the ledger is whole, nothing else of the feed can be judged")
+            self.report.damaged(
+                book,
+                "",
+                str(error),
+                "until the ledger is whole, nothing else of the feed can be judged",
+            )
             return
         except Exception as error:  # delta-rs and Arrow have many
             self.report.damaged(book, "", f"cannot be read: {_first(error)}")
@@ -103,7 +110,10 @@ class _Feed:
             self.report.damaged(book, "", _what(error))
         named: dict[str, list[tuple[int, str, TableState]]] = {}
         for publication in self.every:
-            if publication.publication <= ledger.ended(self.every) and publication is not self.every[-1]:
+            if (
+                publication.publication <= ledger.ended(self.every)
+                and publication is not self.every[-1]
+            ):
                 continue
             for state in publication.tables:
                 for table, version, manifest in integrity.parts(state):
@@ -121,39 +131,69 @@ class _Feed:
     # --- the ledger ---
 
     def ledger_itself(self, book: str) -> None:
-        """Numbers that must agree within the ledger alone, and attempts that tell of a publication it lacks."""
+        """Numbers that must agree within the ledger alone, and attempts that tell of a publication
+        it lacks.
+        """
         report = self.report
         for publication in self.every:
             where = f"publication {publication.publication}"
             for gate in publication.gates:
-                if gate.rows_in != gate.accepted + gate.quarantined + gate.folded or sum(gate.folds.values()) != gate.folded:
-                    report.damaged(book, where, f"{gate.table}: its gate does not balance: rows in = accepted + quarantined + folded")
+                if (
+                    gate.rows_in != gate.accepted + gate.quarantined + gate.folded
+                    or sum(gate.folds.values()) != gate.folded
+                ):
+                    report.damaged(
+                        book,
+                        where,
+                        f"{gate.table}: its gate does not balance: rows in = accepted + "
+                        "quarantined + folded",
+                    )
                 state = publication.state(gate.table)
-                if state is None or (state.rows, state.rejected) != (gate.total_rows, gate.total_rejected):
-                    report.damaged(book, where, f"{gate.table}: its gate and its state tell other numbers of rows")
+                if state is None or (state.rows, state.rejected) != (
+                    gate.total_rows,
+                    gate.total_rejected,
+                ):
+                    report.damaged(
+                        book,
+                        where,
+                        f"{gate.table}: its gate and its state tell other numbers of rows",
+                    )
         for pending in erasure.pending(self.warehouse, self.name):
-            what, advice = f"erasure {pending.id} is not finished: old files may still hold the person", f"strata forget {self.name} again"
+            what, advice = (
+                f"erasure {pending.id} is not finished: old files may still hold the person",
+                f"strata forget {self.name} again",
+            )
             report.note(book, "", what, advice)
         self.bronze_balance(book)
         newest = len(self.every)
         for attempt in attempts.read(self.warehouse, self.name):
             if attempt.outcome == "published" and (attempt.publication or 0) > newest:
-                what = f"the ledger has gone backwards: run {attempt.run_id} published {attempt.publication}, the newest here is {newest}"
+                what = (
+                    f"the ledger has gone backwards: run {attempt.run_id} published "
+                    f"{attempt.publication}, the newest here is {newest}"
+                )
                 report.damaged(book, "", what)
 
     def bronze_balance(self, book: str) -> None:
-        """Every record of every file taken is accepted or rejected in bronze, or was forgotten with its person."""
+        """Every record of every file taken is accepted or rejected in bronze, or was forgotten with
+        its person.
+        """
         line = ledger.lineage(self.every)
         if not line:
             return
         taken = list(ledger.files_taken(line).values())
-        erased = any(erasure.FOLDED in gate.folds for publication in self.every for gate in publication.gates)
+        erased = any(
+            erasure.FOLDED in gate.folds for publication in self.every for gate in publication.gates
+        )
         for table in feeds.load_feed(self.name).bronze_tables:
             state = line[-1].state(table)
             records = sum(entry.records for entry in taken if entry.table == table)
             held = state.rows + state.rejected if state else 0
             if held > records or (held < records and not erased):
-                what = f"{table} must hold every record of its files; {records} were taken, {held} are accepted or rejected"
+                what = (
+                    f"{table} must hold every record of its files; {records} were taken, {held} "
+                    "are accepted or rejected"
+                )
                 self.report.damaged(book, f"publication {line[-1].publication}", what)
 
     # --- one table ---
@@ -165,8 +205,12 @@ class _Feed:
             raise
         except StrataError as error:
             self.report.damaged(table, str(error.facts.get("file", "")), _what(error))
-        except Exception as error:  # A damaged log may hold anything; one table must not hide the others.
-            self.report.damaged(table, "", f"cannot be examined: {type(error).__name__}: {_first(error)}")
+        except (
+            Exception
+        ) as error:  # A damaged log may hold anything; one table must not hide the others.
+            self.report.damaged(
+                table, "", f"cannot be examined: {type(error).__name__}: {_first(error)}"
+            )
 
     def examine_table(self, table: str, named: list[tuple[int, str, TableState]]) -> None:
         log = TableLog(self.warehouse, table)
@@ -182,29 +226,43 @@ class _Feed:
         newest, last = max(versions, default=-1), log.commits[-1] if log.commits else -1
         if named and last > newest and not is_restore_of(self.warehouse, table, last, newest):
             what = f"versions {newest + 1} to {last} are not published"
-            self.report.note(table, "", what, "nothing to do: the next run that writes the table takes them back")
+            self.report.note(
+                table, "", what, "nothing to do: the next run that writes the table takes them back"
+            )
         self.checksums(log, lying, referenced)
         self.orphans(table, lying, referenced)
 
     def whole_log(self, log: TableLog, versions: list[int]) -> set[str]:
-        """Examines each commit and checkpoint by itself; gives every data file that any of them names."""
+        """Examines each commit and checkpoint by itself; gives every data file that any of them
+        names.
+        """
         table, report, referenced = log.table, self.report, set[str]()
         newest = max(versions, default=None)
         first = min(log.checkpoints, default=0) if log.commits and log.commits[0] > 0 else 0
         missing = sorted(set(range(first, max(log.commits, default=-1) + 1)) - set(log.commits))
         for version in missing:
             if version not in log.checkpoints:
-                report.damaged(table, f"_delta_log/{version:020d}.json", "the commit is missing: the table's history has a gap")
+                report.damaged(
+                    table,
+                    f"_delta_log/{version:020d}.json",
+                    "the commit is missing: the table's history has a gap",
+                )
         for names in log.checkpoints.values():
             for name in names:
                 # Only whether it can be read at all: its own reader, below, judges what it holds.
                 if ENDS_READER in scan(f"{log.folder}/{name}").problems:
-                    raise Damaged(f"checkpoint {name} of {table} {ENDS_READER}", file=f"_delta_log/{name}")
-        steps = [(f"{v:020d}.json", v, log.actions) for v in log.commits] + [(n[0], v, log.checkpoint) for v, n in log.checkpoints.items()]
+                    raise Damaged(
+                        f"checkpoint {name} of {table} {ENDS_READER}", file=f"_delta_log/{name}"
+                    )
+        steps = [(f"{v:020d}.json", v, log.actions) for v in log.commits] + [
+            (n[0], v, log.checkpoint) for v, n in log.checkpoints.items()
+        ]
         for name, version, read in steps:
             try:
                 actions = read(version)
-                for path in [a["add"]["path"] for a in actions if "add" in a] + [a["remove"]["path"] for a in actions if "remove" in a]:
+                for path in [a["add"]["path"] for a in actions if "add" in a] + [
+                    a["remove"]["path"] for a in actions if "remove" in a
+                ]:
                     check_path(table, path)
                     referenced.add(unquote(path))
             except Damaged as error:
@@ -228,10 +286,21 @@ class _Feed:
         except (ValueError, KeyError, TypeError):
             version = None
         if version not in log.checkpoints:
-            what = "is garbage" if version is None else f"names a checkpoint of version {version}, which is not there"
-            self.report.damaged(log.table, "_delta_log/_last_checkpoint", what, "remove it: readers then list the log, and miss nothing")
+            what = (
+                "is garbage"
+                if version is None
+                else f"names a checkpoint of version {version}, which is not there"
+            )
+            self.report.damaged(
+                log.table,
+                "_delta_log/_last_checkpoint",
+                what,
+                "remove it: readers then list the log, and miss nothing",
+            )
 
-    def version(self, log: TableLog, version: int, manifest: str, state: TableState, lying: dict[str, int]) -> None:
+    def version(
+        self, log: TableLog, version: int, manifest: str, state: TableState, lying: dict[str, int]
+    ) -> None:
         table, report = log.table, self.report
         report.versions += 1
         try:
@@ -240,7 +309,11 @@ class _Feed:
             report.damaged(table, str(error.facts.get("file", "")), _what(error))
             return
         if manifest and snapshot.digest != manifest:
-            report.damaged(table, "_delta_log", f"what the log says of version {version} has changed since it was published")
+            report.damaged(
+                table,
+                "_delta_log",
+                f"what the log says of version {version} has changed since it was published",
+            )
         found = [self.file(log, snapshot, path, lying) for path in snapshot.adds]
         if any(item is None for item in found):
             return
@@ -249,54 +322,105 @@ class _Feed:
         in_quarantine = table.startswith("quarantine.")
         wanted = state.rejected if in_quarantine else state.rows
         if rows != wanted:
-            report.damaged(table, "", f"version {version} holds {rows} rows, the ledger says {wanted}")
+            report.damaged(
+                table, "", f"version {version} holds {rows} rows, the ledger says {wanted}"
+            )
         ids = reduce(xor, (item.identity for item in scans), 0)
         if not in_quarantine and state.identity and ids != state.identity:
-            report.damaged(table, "", f"version {version} holds other rows than the ledger says: their ids do not add up to the same hash")
+            report.damaged(
+                table,
+                "",
+                f"version {version} holds other rows than the ledger says: their ids do not "
+                "add up to the same hash",
+            )
 
-    def file(self, log: TableLog, snapshot: Snapshot, path: str, lying: dict[str, int]) -> Scan | None:
+    def file(
+        self, log: TableLog, snapshot: Snapshot, path: str, lying: dict[str, int]
+    ) -> Scan | None:
         """Decodes a data file, once; None where it is not there or cannot be read."""
         table, report, name = log.table, self.report, unquote(path)
         key, add = f"{table}/{name}", snapshot.adds[path]
         if key not in self.scans:
             if name not in lying:
                 self.scans[key] = Scan(problems=["missing"])
-                report.damaged(table, name, "the data file is missing", f"{BACKUP}, or recompute the table: strata run --table {table}")
+                report.damaged(
+                    table,
+                    name,
+                    "the data file is missing",
+                    f"{BACKUP}, or recompute the table: strata run --table {table}",
+                )
                 return None
             found = self.scans[key] = scan(f"{self.warehouse.path(table)}/{name}")
-            report.files, report.bytes, report.rows = report.files + 1, report.bytes + lying[name], report.rows + found.rows
+            report.files, report.bytes, report.rows = (
+                report.files + 1,
+                report.bytes + lying[name],
+                report.rows + found.rows,
+            )
             if add.get("size") != lying[name]:
                 found.problems.append(f"it has {lying[name]} bytes, the log says {add.get('size')}")
             problems = found.problems + wrong_statistics(add, found, snapshot.metadata)
             for problem in problems:
-                report.damaged(table, name, problem, f"{BACKUP}, or recompute the table: strata run --table {table}")
+                report.damaged(
+                    table,
+                    name,
+                    problem,
+                    f"{BACKUP}, or recompute the table: strata run --table {table}",
+                )
         found = self.scans[key]
-        return None if any(problem.startswith(("missing", "cannot be read")) for problem in found.problems) else found
+        return (
+            None
+            if any(problem.startswith(("missing", "cannot be read")) for problem in found.problems)
+            else found
+        )
 
     def checksums(self, log: TableLog, lying: dict[str, int], referenced: set[str]) -> None:
         """Bytes against Hadoop's own checksums, where a local disk has them.
 
-        Not those of a data file that no commit names: a write that failed half-way leaves such a one, and nobody reads it.
+        Not those of a data file that no commit names: a write that failed half-way leaves such a
+        one, and nobody reads it.
         """
-        for name in (name for name in lying if name in referenced or name.startswith("_delta_log/")):
+        for name in (
+            name for name in lying if name in referenced or name.startswith("_delta_log/")
+        ):
             folder, _, base = name.rpartition("/")
             beside = f"{folder}/.{base}.crc".lstrip("/")
             if beside in lying and not base.startswith("."):
                 root = self.warehouse.path(log.table)
                 if not fits_checksum(f"{root}/{name}", f"{root}/{beside}"):
-                    self.report.damaged(log.table, name, "its bytes are not those that were written: its checksum file says otherwise")
+                    self.report.damaged(
+                        log.table,
+                        name,
+                        "its bytes are not those that were written: its checksum file says "
+                        "otherwise",
+                    )
 
     def orphans(self, table: str, lying: dict[str, int], referenced: set[str]) -> None:
-        data = {name: size for name, size in lying.items() if not name.startswith("_delta_log/") and not _base(name).startswith(".")}
+        data = {
+            name: size
+            for name, size in lying.items()
+            if not name.startswith("_delta_log/") and not _base(name).startswith(".")
+        }
         orphans = sorted(name for name in data if name not in referenced)
         if orphans:
-            what = f"{len(orphans)} data files that no commit names, {sum(data[name] for name in orphans):,} bytes"
-            advice = f"strata maintain {self.name} removes them" if not table.startswith("ops.") else "they may be removed"
+            what = (
+                f"{len(orphans)} data files that no commit names, "
+                f"{sum(data[name] for name in orphans):,} bytes"
+            )
+            advice = (
+                f"strata maintain {self.name} removes them"
+                if not table.startswith("ops.")
+                else "they may be removed"
+            )
             self.report.note(table, orphans[0], what, f"left by a run that was stopped; {advice}")
         pieces = sorted(name for name in lying if name.endswith(".tmp"))
         if pieces:
             what = f"{len(pieces)} temporary files, {sum(lying[name] for name in pieces):,} bytes"
-            self.report.note(table, pieces[0], what, f"left by a run that was stopped; strata maintain {self.name} removes them")
+            self.report.note(
+                table,
+                pieces[0],
+                what,
+                f"left by a run that was stopped; strata maintain {self.name} removes them",
+            )
 
 
 def feed_of(table: str) -> str:

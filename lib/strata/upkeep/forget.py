@@ -1,13 +1,13 @@
 """Forgets a person: in every layer, quarantine, history and old version, and proves it.
 
-1. The suppression list gets the person's entry, so that no later file brings them back.
-2. Bronze is written anew without their rows, which its gate folds; all that is computed from it follows, and
+1. The suppression list gets the person's entry, so that no later file brings them back. 2. Bronze
+is written anew without their rows, which its gate folds; all that is computed from it follows, and
    one publication shows the result. With it the older publications end.
-3. What only they referenced is removed.
-4. Every file left in the warehouse is decoded and searched for the person's pseudonyms and address.
+3. What only they referenced is removed. 4. Every file left in the warehouse is decoded and searched
+for the person's pseudonyms and address.
 
-Stopped anywhere, it is asked for again and goes on where it was: the list tells what was begun, the ledger
-whether step 2 stands.
+Stopped anywhere, it is asked for again and goes on where it was: the list tells what was begun, the
+ledger whether step 2 stands.
 """
 
 from __future__ import annotations
@@ -64,7 +64,10 @@ class Person:
         """What no file may hold: texts, and pseudonyms without their key's label."""
         digests = {token.partition(":")[2] for _, _, token in self.tokens}
         # A few letters stand in many words.
-        return tuple(text.encode() for text in sorted({*[t for t in self.texts if len(t) >= SHORTEST_TEXT], *digests}))
+        return tuple(
+            text.encode()
+            for text in sorted({*[t for t in self.texts if len(t) >= SHORTEST_TEXT], *digests})
+        )
 
 
 @dataclass
@@ -81,15 +84,27 @@ class Forgotten:
 
 
 def identify(feed: Feed, who: str) -> Person:
-    """The person behind an identifier; a UsageError where the feed knows no persons, or the text is no identifier."""
+    """The person behind an identifier; a UsageError where the feed knows no persons, or the text is
+    no identifier.
+    """
     if not feed.identifying:
-        raise UsageError(f"a person is forgotten in a feed whose source contract says what identifies one; {feed.name} has no such field")
+        raise UsageError(
+            "a person is forgotten in a feed whose source contract says what identifies one; "
+            f"{feed.name} has no such field"
+        )
     normal = {protect.normal_form(rule, who) for _, rule in feed.identifying} - {None}
     if not normal:
-        raise UsageError(f"a person of {feed.name} is named by what identifies them, such as an e-mail address; what was given is none")
+        raise UsageError(
+            f"a person of {feed.name} is named by what identifies them, such as an e-mail "
+            "address; what was given is none"
+        )
     keys = protect.every_key()
     return Person(
-        entries=tuple(protect.suppression_entry(key, text or "") for key in keys for text in sorted(map(str, normal))),
+        entries=tuple(
+            protect.suppression_entry(key, text or "")
+            for key in keys
+            for text in sorted(map(str, normal))
+        ),
         tokens=tuple(
             (table, rule.column, token)
             for key in keys
@@ -100,13 +115,29 @@ def identify(feed: Feed, who: str) -> Person:
     )
 
 
-def forget(spark: SparkSession, warehouse: Warehouse, feed: Feed, person: Person, options: Options, say: Say) -> Forgotten:
-    """Forgets the person, or finishes where an earlier attempt was stopped; raises where the proof finds them still."""
+def forget(
+    spark: SparkSession,
+    warehouse: Warehouse,
+    feed: Feed,
+    person: Person,
+    options: Options,
+    say: Say,
+) -> Forgotten:
+    """Forgets the person, or finishes where an earlier attempt was stopped; raises where the proof
+    finds them still.
+    """
     begun = begin(warehouse, feed, person)
     done = Forgotten(begun)
     every = ledger.read(warehouse, feed.name)
     if every and not any(begun.id in publication.erasures for publication in every):
-        done.publication = _purge(spark, warehouse, feed, person, replace(options, erase=Erase(begun.id, person.tokens)), say)
+        done.publication = _purge(
+            spark,
+            warehouse,
+            feed,
+            person,
+            replace(options, erase=Erase(begun.id, person.tokens)),
+            say,
+        )
     with lease.hold(spark, warehouse, feed.name, new_run_id()):
         every = ledger.read(warehouse, feed.name)
         if every:
@@ -122,20 +153,38 @@ def forget(spark: SparkSession, warehouse: Warehouse, feed: Feed, person: Person
 
 
 def begin(warehouse: Warehouse, feed: Feed, person: Person) -> Erasure:
-    """The person's erasure: the one begun before, or a new one, whose entry is written first of all."""
-    known = next((e for e in erasure.read(warehouse, feed.name) if set(e.entries) & set(person.entries)), None)
+    """The person's erasure: the one begun before, or a new one, whose entry is written first of
+    all.
+    """
+    known = next(
+        (e for e in erasure.read(warehouse, feed.name) if set(e.entries) & set(person.entries)),
+        None,
+    )
     if known is not None:
         return known
     label = person.entries[0].partition(":")[0]
-    begun = Erasure(new_run_id(), tuple(entry for entry in person.entries if entry.startswith(f"{label}:")), _now())
+    begun = Erasure(
+        new_run_id(),
+        tuple(entry for entry in person.entries if entry.startswith(f"{label}:")),
+        _now(),
+    )
     failpoint.reach("suppress.before", feed.name)
     erasure.write(warehouse, feed.name, begun)
     failpoint.reach("suppress.after", feed.name)
     return begun
 
 
-def _purge(spark: SparkSession, warehouse: Warehouse, feed: Feed, person: Person, options: Options, say: Say) -> int | None:
-    """Recomputes the tables that know the person, and what comes from them, without them; gives the publication."""
+def _purge(
+    spark: SparkSession,
+    warehouse: Warehouse,
+    feed: Feed,
+    person: Person,
+    options: Options,
+    say: Say,
+) -> int | None:
+    """Recomputes the tables that know the person, and what comes from them, without them; gives the
+    publication.
+    """
     latest = ledger.read(warehouse, feed.name)[-1]
     tables = tuple(sorted({table for table, _, _ in person.tokens if latest.state(table)}))
     options = replace(options, tables=tables)
@@ -149,11 +198,13 @@ def _now() -> str:
     return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
 
-# --- the proof -------------------------------------------------------------------------------------
+# --- the proof -----------------------------------------------------------------------------------
 
 
 def prove(warehouse: Warehouse, person: Person, done: Forgotten) -> None:
-    """Decodes every file of the warehouse and searches it; raises, and names the files, where any holds the person."""
+    """Decodes every file of the warehouse and searches it; raises, and names the files, where any
+    holds the person.
+    """
     failpoint.reach("proof.before", done.erasure.id)
     found = []
     for name, size in sorted(files.walk(warehouse.root).items()):
@@ -163,8 +214,10 @@ def prove(warehouse: Warehouse, person: Person, done: Forgotten) -> None:
             found.append(name)
     if found:
         raise StrataError(
-            f"nobody who was forgotten may stand in any file; {len(found)} files still hold the person: {', '.join(found[:5])}: "
-            "remove what no feed makes any more, run the feeds that read these tables, then ask again",
+            f"nobody who was forgotten may stand in any file; {len(found)} files still hold "
+            f"the person: {', '.join(found[:5])}: "
+            "remove what no feed makes any more, run the feeds that read these tables, then "
+            "ask again",
             files=found,
         )
 
@@ -185,7 +238,9 @@ def _holds(uri: str, needles: tuple[bytes, ...]) -> bool:
     file = parquet.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
     groups = (file.read_row_group(number) for number in range(file.metadata.num_row_groups))
     texts = [needle.decode() for needle in needles]
-    return any(_any_match(column, text) for group in groups for column in group.columns for text in texts)
+    return any(
+        _any_match(column, text) for group in groups for column in group.columns for text in texts
+    )
 
 
 def _any_match(values: pa.ChunkedArray, text: str) -> bool:
@@ -215,7 +270,9 @@ def _leaves(values: pa.Array) -> Iterator[pa.Array]:
 
 
 def still_raw(feed: Feed, person: Person, raw: str) -> dict[str, int]:
-    """The raw files in which the person still stands, with the number of their records: they are the user's to change."""
+    """The raw files in which the person still stands, with the number of their records: they are
+    the user's to change.
+    """
     found: dict[str, int] = {}
     for source in sorted({layout.source for layout in feed.layouts if layout.identifying}):
         layouts = {layout.name: layout for layout in feed.layouts if layout.source == source}
@@ -223,7 +280,9 @@ def still_raw(feed: Feed, person: Person, raw: str) -> dict[str, int]:
             listed, _ = files.list_raw(raw, feed.name, source)
         except UsageError:  # No raw folder here.
             continue
-        for seen in (seen for file in listed for seen in look_all(file, tuple(layouts.values())).looks):
+        for seen in (
+            seen for file in listed for seen in look_all(file, tuple(layouts.values())).looks
+        ):
             count = _records_of(feed, layouts[seen.layout], seen, person)
             if count:
                 found[f"{source}/{seen.path}"] = count
@@ -234,6 +293,12 @@ def _records_of(feed: Feed, layout: Layout, seen: Look, person: Person) -> int:
     if not layout.identifying:
         return 0
     entries = frozenset(person.entries)
-    columns = tuple(name for name in feed.contract(layout.table).columns if not name.startswith("_"))
-    batches = (b for chunk in seen.chunks for b in read_part(Part(seen, chunk, layout), columns, suppressed=entries))
+    columns = tuple(
+        name for name in feed.contract(layout.table).columns if not name.startswith("_")
+    )
+    batches = (
+        b
+        for chunk in seen.chunks
+        for b in read_part(Part(seen, chunk, layout), columns, suppressed=entries)
+    )
     return sum(compute.sum(batch.column(protect.FORGOTTEN)).as_py() or 0 for batch in batches)

@@ -1,8 +1,9 @@
-"""Upkeep of a feed's tables, under its lease: small files become larger ones, and what nobody needs is removed.
+"""Upkeep of a feed's tables, under its lease: small files become larger ones, and what nobody needs
+is removed.
 
-The order makes it safe to stop anywhere: unpublished versions are taken back; compacted versions, which
-hold the same rows in other files, are published, and with them up to which number older publications have
-ended; only then are files removed. A second run finds nothing to do.
+The order makes it safe to stop anywhere: unpublished versions are taken back; compacted versions,
+which hold the same rows in other files, are published, and with them up to which number older
+publications have ended; only then are files removed. A second run finds nothing to do.
 """
 
 from __future__ import annotations
@@ -35,7 +36,9 @@ if TYPE_CHECKING:
 _FILES_A_TABLE = 32
 _LEAST_BYTES, _MOST_BYTES = 8 << 20, 256 << 20
 LONGEST_DAYS = 60
-"""No publication but the newest is kept longer: a table's log, by which it is read, is kept 90 days."""
+"""No publication but the newest is kept longer: a table's log, by which it is read, is kept 90
+days.
+"""
 
 
 @dataclass
@@ -50,10 +53,22 @@ class Maintained:
     freed: Freed = field(default_factory=Freed)
 
 
-def maintain(spark: SparkSession, warehouse: Warehouse, name: str, keep: int, days: int, say: Callable[[str], None]) -> Maintained:
-    """Compacts, ends old publications, and removes files, of one feed; keeps `keep` publications and all of the last `days` days."""
+def maintain(
+    spark: SparkSession,
+    warehouse: Warehouse,
+    name: str,
+    keep: int,
+    days: int,
+    say: Callable[[str], None],
+) -> Maintained:
+    """Compacts, ends old publications, and removes files, of one feed; keeps `keep` publications
+    and all of the last `days` days.
+    """
     if keep < 1 or not 0 <= days <= LONGEST_DAYS:
-        raise UsageError(f"at least one publication is kept, and for 0 to {LONGEST_DAYS} days; got --keep {keep} --days {days}")
+        raise UsageError(
+            f"at least one publication is kept, and for 0 to {LONGEST_DAYS} days; got --keep "
+            f"{keep} --days {days}"
+        )
     run_id, feed = new_run_id(), feeds.load_feed(name)
     with lease.hold(spark, warehouse, name, run_id) as held:
         every = ledger.read(warehouse, name)
@@ -67,10 +82,19 @@ def maintain(spark: SparkSession, warehouse: Warehouse, name: str, keep: int, da
         if done.compacted or ends > done.ended:
             number = every[-1].publication + 1
             made = Publication(
-                name, number, number - 1, run_id, kind="maintenance", strata_version=__version__, params=every[-1].params,
+                name,
+                number,
+                number - 1,
+                run_id,
+                kind="maintenance",
+                strata_version=__version__,
+                params=every[-1].params,
                 published_at=datetime.now(timezone.utc),
-                tables=tuple(integrity.seal(warehouse, s, every[-1].state(s.table)) for s in _moved(every[-1].tables, states)),
-            )  # fmt: skip
+                tables=tuple(
+                    integrity.seal(warehouse, s, every[-1].state(s.table))
+                    for s in _moved(every[-1].tables, states)
+                ),
+            )
             done.ended = max(done.ended, _ends((*every, made), keep, days))
             held.assert_held()
             failpoint.reach("expire.before", name)
@@ -81,7 +105,9 @@ def maintain(spark: SparkSession, warehouse: Warehouse, name: str, keep: int, da
 
 
 def restore_all(store: Store, feed: feeds.Feed, published: Publication) -> None:
-    """Brings each table of the feed that exists to its published version, after a look whether that is intact."""
+    """Brings each table of the feed that exists to its published version, after a look whether that
+    is intact.
+    """
     for state in published.tables:
         integrity.assert_intact(store.warehouse, state)
     for contract, standing in _physical(feed, published):
@@ -114,11 +140,12 @@ def _physical(feed: feeds.Feed, published: Publication) -> list[tuple[Contract, 
     return found
 
 
-# --- which publications have ended -----------------------------------------------------------------
+# --- which publications have ended ---------------------------------------------------------------
 
 
 def _ends(every: tuple[Publication, ...], keep: int, days: int) -> int:
-    """The number up to which publications end: those older than the newest `keep` and than `days` days.
+    """The number up to which publications end: those older than the newest `keep` and than `days`
+    days.
 
     A publication that a maintenance follows does not count: the maintenance shows the same rows.
     """
@@ -133,17 +160,22 @@ def _ends(every: tuple[Publication, ...], keep: int, days: int) -> int:
     old = [p for p in counted[:-keep] if age(p) > timedelta(days=days)]
     old += [p for p in counted[:-1] if age(p) > timedelta(days=LONGEST_DAYS)]
     newest_old = max((p.publication for p in old), default=0)
-    # What a kept maintenance follows ends with the publications before it, once nobody can be reading it still.
-    aged = {p.publication for p in every if p.publication in followed and age(p) > timedelta(days=days)}
+    # What a kept maintenance follows ends with the publications before it, once nobody can be
+    # reading it still.
+    aged = {
+        p.publication for p in every if p.publication in followed and age(p) > timedelta(days=days)
+    }
     while newest_old + 1 in aged:
         newest_old += 1
     return newest_old
 
 
-# --- compaction ------------------------------------------------------------------------------------
+# --- compaction ----------------------------------------------------------------------------------
 
 
-def _compact(store: Store, feed: feeds.Feed, state: TableState, done: Maintained, say: Callable[[str], None]) -> TableState:
+def _compact(
+    store: Store, feed: feeds.Feed, state: TableState, done: Maintained, say: Callable[[str], None]
+) -> TableState:
     contract = feed.contract(state.table)
     version = _compact_one(store, contract, state.version, done, say)
     quarantined = state.quarantine_version
@@ -152,7 +184,9 @@ def _compact(store: Store, feed: feeds.Feed, state: TableState, done: Maintained
     return replace(state, version=version, quarantine_version=quarantined)
 
 
-def _compact_one(store: Store, contract: Contract, published: int, done: Maintained, say: Callable[[str], None]) -> int:
+def _compact_one(
+    store: Store, contract: Contract, published: int, done: Maintained, say: Callable[[str], None]
+) -> int:
     """The version after compaction: another one, with the same rows, if there were small files."""
     table = contract.table
     before = TableLog(store.warehouse, table).snapshot(published).adds
@@ -164,7 +198,10 @@ def _compact_one(store: Store, contract: Contract, published: int, done: Maintai
         return published
     rows, rows_after = store.content(table, published), store.content(table, version)
     if rows != rows_after:
-        raise ConservationError(f"a compaction changes no row; {table} had {rows[0]} rows and has {rows_after[0]}: nothing was published")
+        raise ConservationError(
+            f"a compaction changes no row; {table} had {rows[0]} rows and has "
+            f"{rows_after[0]}: nothing was published"
+        )
     after = TableLog(store.warehouse, table).snapshot(version).adds
     done.compacted[table] = (len(before), len(after))
     say(f"{table}: {len(before)} files compacted to {len(after)}; the same {rows[0]:,} rows")
@@ -172,7 +209,9 @@ def _compact_one(store: Store, contract: Contract, published: int, done: Maintai
 
 
 def _wanted_bytes(adds: dict[str, dict[str, object]]) -> int:
-    """Of a file. An increment writes whole files anew and a reader leaves out whole files, so a table has several, unless it is small."""
+    """Of a file. An increment writes whole files anew and a reader leaves out whole files, so a
+    table has several, unless it is small.
+    """
     whole = sum(int(str(add["size"])) for add in adds.values())
     return min(_MOST_BYTES, max(_LEAST_BYTES, whole // _FILES_A_TABLE))
 
@@ -188,6 +227,11 @@ def _has_small_files(adds: dict[str, dict[str, object]], small_bytes: int) -> bo
 
 
 def _moved(before: tuple[TableState, ...], after: tuple[TableState, ...]) -> tuple[TableState, ...]:
-    """The states, each built from its inputs' compacted versions: the rows it was computed from are still the same."""
+    """The states, each built from its inputs' compacted versions: the rows it was computed from are
+    still the same.
+    """
     moved = {(old.table, old.version): new.version for old, new in zip(before, after, strict=True)}
-    return tuple(replace(s, built_from={t: moved.get((t, v), v) for t, v in s.built_from.items()}) for s in after)
+    return tuple(
+        replace(s, built_from={t: moved.get((t, v), v) for t, v in s.built_from.items()})
+        for s in after
+    )

@@ -9,7 +9,9 @@ SUPERSEDED = "a later record of the person"
 
 def members(raw: DataFrame) -> DataFrame:
     """One row per person: their newest record; grain in: one row per record."""
-    newest_first = Window.partitionBy("person_token").orderBy(F.desc("since"), "town", "_file_sha256", "_record_number")
+    newest_first = Window.partitionBy("person_token").orderBy(
+        F.desc("since"), "town", "_file_sha256", "_record_number"
+    )
     return raw.select(
         "person_token",
         "town",

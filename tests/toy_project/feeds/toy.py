@@ -18,12 +18,16 @@ class Params:
 
 def shops(raw: DataFrame) -> DataFrame:
     """One row per shop; grain in: one row per record."""
-    first = F.row_number().over(Window.partitionBy("shop_id").orderBy("name", "_file_sha256", "_record_number"))
+    first = F.row_number().over(
+        Window.partitionBy("shop_id").orderBy("name", "_file_sha256", "_record_number")
+    )
     names = F.size(F.collect_set("name").over(Window.partitionBy("shop_id")))
     return raw.select(
         "shop_id",
         F.substring("name", 1, MAX_NAME).alias("shop_name"),
-        F.when(names > 1, F.array(F.lit("the shop has two names and no order tells which is newer"))).alias("_reasons"),
+        F.when(
+            names > 1, F.array(F.lit("the shop has two names and no order tells which is newer"))
+        ).alias("_reasons"),
         F.when(first > 1, F.lit("same shop as an earlier record")).alias("_fold"),
         "_file_sha256",
         "_record_number",
@@ -35,7 +39,9 @@ def sales(raw: DataFrame, shop: DataFrame) -> DataFrame:
     known = shop.select("shop_id", F.lit(True).alias("is_known"))
     same_id = Window.partitionBy("sale_id")
     content = F.to_json(F.struct("sale_id", "shop_id", "sale_date", "amount"))
-    first = F.row_number().over(same_id.orderBy(F.lit(1), "content", "_file_sha256", "_record_number"))
+    first = F.row_number().over(
+        same_id.orderBy(F.lit(1), "content", "_file_sha256", "_record_number")
+    )
     amount = F.expr("try_cast(amount as decimal(12,2))")
     date = F.expr("try_cast(sale_date as date)")
     return (
@@ -50,12 +56,20 @@ def sales(raw: DataFrame, shop: DataFrame) -> DataFrame:
             amount.alias("amount_eur"),
             F.array_compact(
                 F.array(
-                    F.when(F.col("sale_id").isNotNull() & (F.col("contents") > 1), F.lit("two different records of one sale")),
+                    F.when(
+                        F.col("sale_id").isNotNull() & (F.col("contents") > 1),
+                        F.lit("two different records of one sale"),
+                    ),
                     F.when(F.col("is_known").isNull(), F.lit("its shop is not known yet")),
-                    F.when(F.col("amount").isNotNull() & amount.isNull(), F.lit("amount is not a decimal number")),
+                    F.when(
+                        F.col("amount").isNotNull() & amount.isNull(),
+                        F.lit("amount is not a decimal number"),
+                    ),
                 )
             ).alias("_reasons"),
-            F.when(F.col("sale_id").isNotNull() & (F.col("place") > 1), F.lit(REPEATED)).alias("_fold"),
+            F.when(F.col("sale_id").isNotNull() & (F.col("place") > 1), F.lit(REPEATED)).alias(
+                "_fold"
+            ),
             "_file_sha256",
             "_record_number",
         )
@@ -81,8 +95,27 @@ def big_sales(sale: DataFrame, *, params: Params) -> DataFrame:
 SOURCES = (Source("shops"), Source("sales"))
 TABLES = (
     Table("gold.toy_days", ("silver.toy_sales",), days, Rows.AGGREGATE, group=("sale_date",)),
-    Table("gold.toy_big_sales", ("silver.toy_sales",), big_sales, Rows.AGGREGATE, params=("threshold",), slices=True),
-    Table("silver.toy_shops", ("bronze.toy_shops",), shops, group=("shop_id",), folds=("same shop as an earlier record",)),
+    Table(
+        "gold.toy_big_sales",
+        ("silver.toy_sales",),
+        big_sales,
+        Rows.AGGREGATE,
+        params=("threshold",),
+        slices=True,
+    ),
+    Table(
+        "silver.toy_shops",
+        ("bronze.toy_shops",),
+        shops,
+        group=("shop_id",),
+        folds=("same shop as an earlier record",),
+    ),
     # A shop that arrives late has no sale_id, so it makes the sales be judged as a whole again.
-    Table("silver.toy_sales", ("bronze.toy_sales", "silver.toy_shops"), sales, group=("sale_id",), folds=(REPEATED,)),
+    Table(
+        "silver.toy_sales",
+        ("bronze.toy_sales", "silver.toy_shops"),
+        sales,
+        group=("sale_id",),
+        folds=(REPEATED,),
+    ),
 )

@@ -1,7 +1,9 @@
-"""The commerce feed: products, customers, orders and their lines, and what was sold by day, product, category and customer.
+"""The commerce feed: products, customers, orders and their lines, and what was sold by day,
+product, category and customer.
 
-Raw files are normalised tables (`orders`, `order_items`, …) or the flat lines of a shop (`sales`), from which orders,
-products and customers are made. Revenue is exact to the cent. docs/COMMERCE.md tells the rules.
+Raw files are normalised tables (`orders`, `order_items`, …) or the flat lines of a shop (`sales`),
+from which orders, products and customers are made. Revenue is exact to the cent. docs/COMMERCE.md
+tells the rules.
 """
 
 from __future__ import annotations
@@ -61,11 +63,20 @@ TABLES = (
     ),
     Table(
         "silver.commerce_order_lines",
-        inputs=("bronze.commerce_order_items", _SALES, "silver.commerce_orders", "silver.commerce_products"),
+        inputs=(
+            "bronze.commerce_order_items",
+            _SALES,
+            "silver.commerce_orders",
+            "silver.commerce_products",
+        ),
         transform=orders.commerce_order_lines,
         driving=("bronze.commerce_order_items", _SALES),
         group=("order_id",),
-        via={"silver.commerce_products": Reference(("product_id",), ("category_id",), where="is_current")},
+        via={
+            "silver.commerce_products": Reference(
+                ("product_id",), ("category_id",), where="is_current"
+            )
+        },
         folds=orders.LINE_FOLDS,
     ),
     Table(
@@ -139,7 +150,15 @@ ANSWERS = (
     Answer(
         "The most valuable customers",
         "gold.commerce_customer_value",
-        ("customer_id", "lifetime_value", "orders", "average_order_value", "first_order_date", "last_order_date", "recency_days"),
+        (
+            "customer_id",
+            "lifetime_value",
+            "orders",
+            "average_order_value",
+            "first_order_date",
+            "last_order_date",
+            "recency_days",
+        ),
         order=(("lifetime_value", "descending"), ("customer_id", "ascending")),
         limit=10,
     ),

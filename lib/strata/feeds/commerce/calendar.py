@@ -15,16 +15,28 @@ if TYPE_CHECKING:
 
 
 def commerce_dates(orders: DataFrame, params: Params) -> DataFrame:
-    """One row per day of every year from that of the first order to that of the last; `_rows` is the day's orders.
+    """One row per day of every year from that of the first order to that of the last; `_rows` is
+    the day's orders.
 
-    The ISO week belongs to the year of its Thursday (ISO 8601). A fiscal year is named for the calendar year in which it ends.
+    The ISO week belongs to the year of its Thursday (ISO 8601). A fiscal year is named for the
+    calendar year in which it ends.
     """
-    days = orders.groupBy(F.col("order_date").alias("calendar_date")).agg(F.count(F.lit(1)).alias("_rows"))
-    ends = days.agg(F.min("calendar_date").alias("_first"), F.max("calendar_date").alias("_last")).where("_first is not null")
-    every = ends.select(
-        F.explode(F.expr("sequence(trunc(_first, 'year'), date_sub(add_months(trunc(_last, 'year'), 12), 1))")).alias("calendar_date")
+    days = orders.groupBy(F.col("order_date").alias("calendar_date")).agg(
+        F.count(F.lit(1)).alias("_rows")
     )
-    whole = every.join(days, on="calendar_date", how="left").withColumn("_rows", F.coalesce("_rows", F.lit(0)))
+    ends = days.agg(
+        F.min("calendar_date").alias("_first"), F.max("calendar_date").alias("_last")
+    ).where("_first is not null")
+    every = ends.select(
+        F.explode(
+            F.expr(
+                "sequence(trunc(_first, 'year'), date_sub(add_months(trunc(_last, 'year'), 12), 1))"
+            )
+        ).alias("calendar_date")
+    )
+    whole = every.join(days, on="calendar_date", how="left").withColumn(
+        "_rows", F.coalesce("_rows", F.lit(0))
+    )
     date = F.col("calendar_date")
     told = whole.select(
         "calendar_date",
@@ -41,7 +53,11 @@ def commerce_dates(orders: DataFrame, params: Params) -> DataFrame:
         "_rows",
     )
     schema = told.withColumn("holiday", F.lit(None).cast("string")).schema
-    return told.coalesce(1).mapInArrow(_add_holidays(params.holidays_of), schema).withColumn("is_holiday", F.col("holiday").isNotNull())
+    return (
+        told.coalesce(1)
+        .mapInArrow(_add_holidays(params.holidays_of), schema)
+        .withColumn("is_holiday", F.col("holiday").isNotNull())
+    )
 
 
 def _fiscal_year(date: Column, starts: int) -> Column:
@@ -61,6 +77,8 @@ def _add_holidays(country: str) -> Callable[[Iterable[pa.RecordBatch]], Iterable
         named = holidays.country_holidays(country, language="en_US")
         for batch in batches:
             days = batch.column("calendar_date").to_pylist()
-            yield batch.append_column("holiday", pa.array([named.get(day) for day in days], pa.string()))
+            yield batch.append_column(
+                "holiday", pa.array([named.get(day) for day in days], pa.string())
+            )
 
     return add

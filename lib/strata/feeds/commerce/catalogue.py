@@ -6,7 +6,14 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from strata.feeds.commerce.records import FOLDS, REPEATED, SUPERSEDED, keep_latest
-from strata.feeds.commerce.values import MONEY, empty_to_null, missing, parse_date, parse_money, unread
+from strata.feeds.commerce.values import (
+    MONEY,
+    empty_to_null,
+    missing,
+    parse_date,
+    parse_money,
+    unread,
+)
 from strata.kit.columns import add_reasons, flag, reasons
 
 __all__ = ["FOLDS", "PRODUCT_FOLDS", "commerce_categories", "commerce_products"]
@@ -28,11 +35,13 @@ _CATEGORY = ("category_name", "parent_category_id")
 _PRODUCT = ("product_name", "category_id", "list_price", "created_on")
 
 
-# --- categories ------------------------------------------------------------------------------------
+# --- categories ----------------------------------------------------------------------------------
 
 
 def commerce_categories(raw: DataFrame) -> DataFrame:
-    """One row per record of a category, with the category at the top of its branch, and the names on the way."""
+    """One row per record of a category, with the category at the top of its branch, and the names
+    on the way.
+    """
     typed = raw.select(
         empty_to_null("category_id").alias("category_id"),
         empty_to_null("category_name").alias("category_name"),
@@ -53,14 +62,19 @@ def commerce_categories(raw: DataFrame) -> DataFrame:
 
 
 def _add_branch(categories: DataFrame) -> DataFrame:
-    """Adds `category_path`, `top_category_id`, `top_category_name` and `level`, and the reasons of broken branches."""
+    """Adds `category_path`, `top_category_id`, `top_category_name` and `level`, and the reasons of
+    broken branches.
+    """
     stands = (F.size("_reasons") == 0) & F.col("_fold").isNull()
     entry = F.struct("category_id", F.struct("parent_category_id", "category_name"))
     tree = categories.agg(F.map_from_entries(F.collect_list(F.when(stands, entry))).alias("_tree"))
     # The ids from the top down to the category itself.
     climb = f"""aggregate(sequence(1, {MOST_LEVELS}), array(category_id), (way, n) ->
-        if(_tree[way[0]].parent_category_id is null, way, array_prepend(way, _tree[way[0]].parent_category_id)))"""
-    placed = categories.crossJoin(F.broadcast(tree)).withColumns({"_stands": stands, "_ids": F.when(stands, F.expr(climb))})
+        if(_tree[way[0]].parent_category_id is null, way, array_prepend(way,
+        _tree[way[0]].parent_category_id)))"""
+    placed = categories.crossJoin(F.broadcast(tree)).withColumns(
+        {"_stands": stands, "_ids": F.when(stands, F.expr(climb))}
+    )
     top = placed.withColumn("top_category_id", F.col("_ids")[0])
     is_known = F.expr("_tree[top_category_id] is not null")
     is_circle = F.expr("_tree[top_category_id].parent_category_id is not null")
@@ -68,28 +82,36 @@ def _add_branch(categories: DataFrame) -> DataFrame:
         {
             "_reasons": add_reasons(
                 flag(F.col("_stands") & ~is_known, "a category above it is unknown"),
-                flag(F.col("_stands") & is_known & is_circle, "its category must not stand above itself, nor deeper than 20 levels"),
+                flag(
+                    F.col("_stands") & is_known & is_circle,
+                    "its category must not stand above itself, nor deeper than 20 levels",
+                ),
             ),
             "top_category_name": F.expr("_tree[top_category_id].category_name"),
-            "category_path": F.expr("array_join(transform(_ids, id -> _tree[id].category_name), ' > ')"),
+            "category_path": F.expr(
+                "array_join(transform(_ids, id -> _tree[id].category_name), ' > ')"
+            ),
             "level": F.size("_ids"),
         }
     )
     return told.drop("_tree", "_stands")
 
 
-# --- products --------------------------------------------------------------------------------------
+# --- products ------------------------------------------------------------------------------------
 
 
 def commerce_products(raw: DataFrame, sales: DataFrame, categories: DataFrame) -> DataFrame:
-    """One row per record of a product, of which those neither rejected nor folded are the periods of its history; and
-    one for each product that only sales tell of (`_rows` 0).
+    """One row per record of a product, of which those neither rejected nor folded are the periods
+    of its history; and one for each product that only sales tell of (`_rows` 0).
 
-    A record tells the whole state of its product from its delivery date on; a period begins where that differs from
-    the one before. The category is the one that the product's category id has now.
+    A record tells the whole state of its product from its delivery date on; a period begins where
+    that differs from the one before. The category is the one that the product's category id has
+    now.
     """
     told = _periods(_typed_products(raw))
-    placed = _add_category(told.unionByName(_from_sales(sales, raw), allowMissingColumns=True), categories)
+    placed = _add_category(
+        told.unionByName(_from_sales(sales, raw), allowMissingColumns=True), categories
+    )
     return placed.drop("_order")
 
 
@@ -110,7 +132,11 @@ def _typed_products(raw: DataFrame) -> DataFrame:
         "_reasons",
         reasons(
             missing("product_id", "a product must have an id"),
-            unread("_price", "list_price", "price must be a plain number below 100,000,000 with at most four decimals"),
+            unread(
+                "_price",
+                "list_price",
+                "price must be a plain number below 100,000,000 with at most four decimals",
+            ),
             flag(F.col("list_price") < 0, "price must not be negative"),
             unread("_created", "created_on", "created_at must be a date, YYYY-MM-DD"),
         ),
@@ -121,9 +147,14 @@ def _typed_products(raw: DataFrame) -> DataFrame:
 def _periods(records: DataFrame) -> DataFrame:
     """Adds `valid_to`, `is_current` and `_fold`; `valid_from` is the day of the delivery."""
     # Two deliveries of one day differ in nothing that could order them.
-    first = keep_latest(records.withColumn("_order", F.lit(0)), ("product_id", "valid_from"), _PRODUCT, "product")
+    first = keep_latest(
+        records.withColumn("_order", F.lit(0)), ("product_id", "valid_from"), _PRODUCT, "product"
+    )
     order = Window.partitionBy("product_id").orderBy("valid_from", "_file_sha256", "_record_number")
-    before, after = order.rowsBetween(Window.unboundedPreceding, -1), order.rowsBetween(1, Window.unboundedFollowing)
+    before, after = (
+        order.rowsBetween(Window.unboundedPreceding, -1),
+        order.rowsBetween(1, Window.unboundedFollowing),
+    )
     stands, state = (F.size("_reasons") == 0) & F.col("_fold").isNull(), F.struct(*_PRODUCT)
     earlier = F.last(F.when(stands, state), ignorenulls=True).over(before)
     begun = first.withColumn("_begins", stands & (earlier.isNull() | ~earlier.eqNullSafe(state)))
@@ -139,7 +170,9 @@ def _periods(records: DataFrame) -> DataFrame:
 
 
 def _from_sales(sales: DataFrame, raw: DataFrame) -> DataFrame:
-    """The products that sales tell of and no file of products does; each with the name that comes first by the alphabet."""
+    """The products that sales tell of and no file of products does; each with the name that comes
+    first by the alphabet.
+    """
     named = (
         sales.where("product_id <> ''")
         .groupBy("product_id")
@@ -166,7 +199,14 @@ def _from_sales(sales: DataFrame, raw: DataFrame) -> DataFrame:
 
 
 def _add_category(products: DataFrame, categories: DataFrame) -> DataFrame:
-    """Adds the names of the category and of the one at the top of its branch; a product of an unknown one is rejected."""
-    found = products.join(F.broadcast(categories.select("category_id", *OF_CATEGORY)), on="category_id", how="left")
+    """Adds the names of the category and of the one at the top of its branch; a product of an
+    unknown one is rejected.
+    """
+    found = products.join(
+        F.broadcast(categories.select("category_id", *OF_CATEGORY)), on="category_id", how="left"
+    )
     is_orphan = F.col("category_id").isNotNull() & F.col("category_name").isNull()
-    return found.withColumn("_reasons", add_reasons(flag(is_orphan & F.col("_fold").isNull(), "its category is unknown")))
+    return found.withColumn(
+        "_reasons",
+        add_reasons(flag(is_orphan & F.col("_fold").isNull(), "its category is unknown")),
+    )

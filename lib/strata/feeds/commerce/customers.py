@@ -23,17 +23,24 @@ def add_customer_id(records: DataFrame) -> DataFrame:
 
 
 def commerce_customers(raw: DataFrame, sales: DataFrame) -> DataFrame:
-    """One row per record of a customer, of which one per customer stands; and one for each customer that only sales
-    tell of (`_rows` 0), with the country that comes first by the alphabet."""
-    latest = resolve(raw, ("customer_id",), ("country", "registered_on"), "customer", _typed).withColumn("_rows", F.lit(1))
+    """One row per record of a customer, of which one per customer stands; and one for each customer
+    that only sales tell of (`_rows` 0), with the country that comes first by the alphabet."""
+    latest = resolve(
+        raw, ("customer_id",), ("country", "registered_on"), "customer", _typed
+    ).withColumn("_rows", F.lit(1))
     bought = (
         sales.withColumn("customer_id", customer_id_of_sale())
         .where("customer_id is not null")
         .groupBy("customer_id")
-        .agg(F.min(F.nullif("country", F.lit(""))).alias("country"), F.min(F.struct("_file_sha256", "_record_number")).alias("_own"))
+        .agg(
+            F.min(F.nullif("country", F.lit(""))).alias("country"),
+            F.min(F.struct("_file_sha256", "_record_number")).alias("_own"),
+        )
     )
     unlisted = bought.join(raw.select("customer_id").distinct(), on="customer_id", how="left_anti")
-    made = unlisted.select("customer_id", "country", "_own.*", reasons().alias("_reasons"), F.lit(0).alias("_rows"))
+    made = unlisted.select(
+        "customer_id", "country", "_own.*", reasons().alias("_reasons"), F.lit(0).alias("_rows")
+    )
     return latest.unionByName(made, allowMissingColumns=True).drop("_order")
 
 

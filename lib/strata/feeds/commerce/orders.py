@@ -27,27 +27,33 @@ COUNTED = ("pending", "shipped", "delivered")
 """The orders that count as sold; what was cancelled or came back does not."""
 
 CREDIT = "C"
-"""What the number of a credit note begins with, in files of sales: its lines take back what other orders sold."""
+"""What the number of a credit note begins with, in files of sales: its lines take back what other
+orders sold.
+"""
 
 _ORDER = ("customer_id", "order_date", "status")
 _LINE_KEY = ("order_id", "order_item_id")
 _LINE = ("product_id", "quantity", "unit_price", "discount")
 
 
-# --- orders ----------------------------------------------------------------------------------------
+# --- orders --------------------------------------------------------------------------------------
 
 
 def commerce_orders(raw: DataFrame, sales: DataFrame, customers: DataFrame) -> DataFrame:
-    """One row per record of an order, of which one per order stands; and one for each order that sales tell of (`_rows` 0).
+    """One row per record of an order, of which one per order stands; and one for each order that
+    sales tell of (`_rows` 0).
 
-    A later delivery of an order supersedes an earlier one; where a file tells `updated_at`, that comes first.
+    A later delivery of an order supersedes an earlier one; where a file tells `updated_at`, that
+    comes first.
     """
     known = customers.select("customer_id", F.lit(True).alias("_is_known"))
 
     def read(records: DataFrame) -> DataFrame:
         placed = _typed_orders(records).join(known, on="customer_id", how="left")
         is_orphan = F.col("customer_id").isNotNull() & F.col("_is_known").isNull()
-        return placed.withColumn("_reasons", add_reasons(flag(is_orphan, "its customer is unknown"))).drop("_is_known")
+        return placed.withColumn(
+            "_reasons", add_reasons(flag(is_orphan, "its customer is unknown"))
+        ).drop("_is_known")
 
     latest = resolve(raw, ("order_id",), _ORDER, "order", read).withColumn("_rows", F.lit(1))
     whole = latest.unionByName(_from_sales(sales), allowMissingColumns=True)
@@ -60,7 +66,10 @@ def _typed_orders(raw: DataFrame) -> DataFrame:
         empty_to_null("customer_id").alias("customer_id"),
         parse_date("order_date").alias("order_date"),
         F.lower(empty_to_null("status")).alias("status"),
-        F.struct(parse_timestamp("updated_at").alias("updated_at"), F.col("_delivery_date").alias("delivered_on")).alias("_order"),
+        F.struct(
+            parse_timestamp("updated_at").alias("updated_at"),
+            F.col("_delivery_date").alias("delivered_on"),
+        ).alias("_order"),
         empty_to_null("updated_at").alias("_told"),
         "_file_sha256",
         "_record_number",
@@ -71,14 +80,19 @@ def _typed_orders(raw: DataFrame) -> DataFrame:
             missing("order_id", "an order must have an id"),
             flag(F.col("order_date").isNull(), "order_date must be a date, YYYY-MM-DD"),
             unread("_told", "_order.updated_at", "updated_at must be a date and time"),
-            flag(~F.coalesce(F.col("status").isin(*STATUSES), F.lit(False)), f"status must be one of {', '.join(STATUSES)}"),
+            flag(
+                ~F.coalesce(F.col("status").isin(*STATUSES), F.lit(False)),
+                f"status must be one of {', '.join(STATUSES)}",
+            ),
         ),
     )
     return judged.drop("_told")
 
 
 def _from_sales(sales: DataFrame) -> DataFrame:
-    """The orders that lines of sales make up: each with its first day, and with its customer if that is one alone."""
+    """The orders that lines of sales make up: each with its first day, and with its customer if
+    that is one alone.
+    """
     lines = sales.where("order_id <> ''").select(
         "order_id",
         customer_id_of_sale().alias("customer_id"),
@@ -95,44 +109,64 @@ def _from_sales(sales: DataFrame) -> DataFrame:
         "order_id",
         "customer_id",
         "order_date",
-        # What a shop's tills and tables of sales hold was sold; a credit note counts with its negative quantities.
+        # What a shop's tills and tables of sales hold was sold; a credit note counts with its
+        # negative quantities.
         F.lit("delivered").alias("status"),
         "_own._file_sha256",
         "_own._record_number",
         reasons(
-            flag(F.col("customer_id") != F.col("_other"), "the lines of one order name several customers"),
+            flag(
+                F.col("customer_id") != F.col("_other"),
+                "the lines of one order name several customers",
+            ),
             flag(F.col("order_date").isNull(), "no line of the order tells its day"),
         ).alias("_reasons"),
         F.lit(0).alias("_rows"),
     )
 
 
-# --- lines -----------------------------------------------------------------------------------------
+# --- lines ---------------------------------------------------------------------------------------
 
 
-def commerce_order_lines(items: DataFrame, sales: DataFrame, orders: DataFrame, products: DataFrame) -> DataFrame:
+def commerce_order_lines(
+    items: DataFrame, sales: DataFrame, orders: DataFrame, products: DataFrame
+) -> DataFrame:
     """One row per record of an order's line, of which one per line stands.
 
     A line is known by its order and its id; a correction that comes later supersedes it.
     """
-    known = orders.select("order_id", F.col("order_date").alias("sale_date"), "customer_id", "status", "is_counted")
+    known = orders.select(
+        "order_id", F.col("order_date").alias("sale_date"), "customer_id", "status", "is_counted"
+    )
     catalogue = products.select("product_id", "category_id", F.lit(True).alias("_is_listed"))
 
     def place(lines: DataFrame, *flags: Column) -> DataFrame:
-        # Lines are sorted by their order to be joined with it: whatever can be told of them afterwards is not carried along.
-        found = lines.join(known, on="order_id", how="left").join(catalogue, on="product_id", how="left")
+        # Lines are sorted by their order to be joined with it: whatever can be told of them
+        # afterwards is not carried along.
+        found = lines.join(known, on="order_id", how="left").join(
+            catalogue, on="product_id", how="left"
+        )
         return found.withColumns(
             {
                 "_reasons": reasons(
                     *flags,
                     flag(F.col("sale_date").isNull(), "its order is unknown"),
-                    flag(F.col("product_id").isNotNull() & F.col("_is_listed").isNull(), "its product is unknown"),
+                    flag(
+                        F.col("product_id").isNotNull() & F.col("_is_listed").isNull(),
+                        "its product is unknown",
+                    ),
                 ),
                 "revenue": revenue_of("quantity", "unit_price", "discount"),
             }
         ).drop("_is_listed", "_is_unread")
 
-    latest = resolve(items, _LINE_KEY, _LINE, "line", lambda lines: place(_typed_items(lines), *_reasons_of_item()))
+    latest = resolve(
+        items,
+        _LINE_KEY,
+        _LINE,
+        "line",
+        lambda lines: place(_typed_items(lines), *_reasons_of_item()),
+    )
     sold = keep_latest(place(_typed_sales(sales), *_reasons_of_sale()), _LINE_KEY, _LINE, "line")
     return latest.unionByName(sold).drop("_order")
 
@@ -150,7 +184,8 @@ def _typed_items(items: DataFrame) -> DataFrame:
         "_file_sha256",
         "_record_number",
     )
-    # In a step of its own, for an expression that parses would be computed anew for each value that names it.
+    # In a step of its own, for an expression that parses would be computed anew for each value that
+    # names it.
     is_told, none = F.col("_told").isNotNull(), F.lit(0).cast(MONEY)
     return typed.withColumns(
         {
@@ -172,10 +207,23 @@ def _reasons_of_item() -> tuple[Column, ...]:
 
 
 def _typed_sales(sales: DataFrame) -> DataFrame:
-    """Lines of a shop's sales. They have no ids: a line is known by its content, so an equal one is the same line told twice."""
-    content = ("order_id", "product_id", "product_name", "quantity", "sold_at", "unit_price", "customer", "country")
+    """Lines of a shop's sales. They have no ids: a line is known by its content, so an equal one is
+    the same line told twice.
+    """
+    content = (
+        "order_id",
+        "product_id",
+        "product_name",
+        "quantity",
+        "sold_at",
+        "unit_price",
+        "customer",
+        "country",
+    )
     return sales.select(
-        F.concat(F.lit("content:"), F.substring(content_hash(*[F.col(name) for name in content]), 1, 32)).alias("order_item_id"),
+        F.concat(
+            F.lit("content:"), F.substring(content_hash(*[F.col(name) for name in content]), 1, 32)
+        ).alias("order_item_id"),
         empty_to_null("order_id").alias("order_id"),
         empty_to_null("product_id").alias("product_id"),
         parse_units("quantity").alias("quantity"),
@@ -192,7 +240,11 @@ def _reasons_of_sale() -> tuple[Column, ...]:
     quantity, is_credit = F.col("quantity"), F.col("order_id").startswith(CREDIT)
     return (
         *_reasons_of_line(),
-        flag((quantity < 0) & ~is_credit, "a negative quantity must stand in a credit note: it corrects the stock, and sells nothing"),
+        flag(
+            (quantity < 0) & ~is_credit,
+            "a negative quantity must stand in a credit note: it corrects the stock, and "
+            "sells nothing",
+        ),
         flag((quantity > 0) & is_credit, "a credit note must take back, by a negative quantity"),
     )
 
@@ -205,6 +257,9 @@ def _reasons_of_line() -> tuple[Column, ...]:
         missing("product_id", "a line must tell its product"),
         flag(quantity.isNull(), "quantity must be a whole number of at most 100,000"),
         flag(quantity == 0, "quantity must not be 0"),
-        flag(price.isNull(), "unit_price must be a plain number below 100,000,000 with at most four decimals"),
+        flag(
+            price.isNull(),
+            "unit_price must be a plain number below 100,000,000 with at most four decimals",
+        ),
         flag(price < 0, "unit_price must not be negative"),
     )

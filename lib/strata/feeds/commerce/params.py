@@ -9,16 +9,30 @@ from dataclasses import dataclass, field
 class Params:
     """What a user may choose; nothing here changes what was sold."""
 
-    fiscal_year_starts: int = field(default=1, metadata={"help": "month in which the fiscal year starts, 1 to 12"})
-    holidays_of: str = field(default="GB", metadata={"help": "country whose public holidays the dates table tells, as ISO 3166 alpha-2"})
-    top_products: int = field(default=10, metadata={"help": "how many products a category's ranking holds"})
+    fiscal_year_starts: int = field(
+        default=1, metadata={"help": "month in which the fiscal year starts, 1 to 12"}
+    )
+    holidays_of: str = field(
+        default="GB",
+        metadata={
+            "help": "country whose public holidays the dates table tells, as ISO 3166 alpha-2"
+        },
+    )
+    top_products: int = field(
+        default=10, metadata={"help": "how many products a category's ranking holds"}
+    )
 
     def __post_init__(self) -> None:
         import holidays
 
         if not 1 <= self.fiscal_year_starts <= 12:
-            raise ValueError(f"--fiscal-year-starts is a month from 1 to 12; got {self.fiscal_year_starts}")
+            raise ValueError(
+                f"--fiscal-year-starts is a month from 1 to 12; got {self.fiscal_year_starts}"
+            )
         if self.holidays_of not in holidays.list_supported_countries():
-            raise ValueError(f"--holidays-of is a country that the library `holidays` knows, such as GB; got {self.holidays_of!r}")
+            raise ValueError(
+                "--holidays-of is a country that the library `holidays` knows, such as GB; "
+                f"got {self.holidays_of!r}"
+            )
         if self.top_products < 1:
             raise ValueError(f"--top-products is at least 1; got {self.top_products}")

@@ -13,17 +13,24 @@ from strata.kit.keys import shared_hashes
 SUPERSEDED = "superseded by a later delivery"
 REPEATED = "same as another record"
 FOLDS = (SUPERSEDED, REPEATED)
-_CONFLICT = "the records of its {what} differ, and no order is stated: put each delivery in a folder delivery=YYYY-MM-DD"
+_CONFLICT = (
+    "the records of its {what} differ, and no order is stated: put each delivery in a folder "
+    "delivery=YYYY-MM-DD"
+)
 
 _MOST_SHARED = 1_000_000
-"""More shared keys are not sent to every task; all rows are then taken for rows that may share theirs."""
+"""More shared keys are not sent to every task; all rows are then taken for rows that may share
+theirs.
+"""
 
 
 def split_shared(rows: DataFrame, key: tuple[str, ...]) -> tuple[DataFrame, DataFrame]:
-    """The rows that have their key to themselves, and those that may share it: the first need no sorting, and are most.
+    """The rows that have their key to themselves, and those that may share it: the first need no
+    sorting, and are most.
 
-    Two keys whose hashes collide are taken for shared, which costs time and no more.
-    The keys are counted here and now: where none is shared, as in most files, nothing of the second part is planned.
+    Two keys whose hashes collide are taken for shared, which costs time and no more. The keys are
+    counted here and now: where none is shared, as in most files, nothing of the second part is
+    planned.
     """
     found = shared_hashes(rows, tuple(map(F.col, key)), rows.count(), _MOST_SHARED + 1)
     if found.num_rows == 0:
@@ -32,22 +39,39 @@ def split_shared(rows: DataFrame, key: tuple[str, ...]) -> tuple[DataFrame, Data
         return rows.limit(0), rows
     hashed = rows.withColumn("_hash", F.xxhash64(*key))
     known = rows.sparkSession.createDataFrame(found)
-    alone, several = (hashed.join(F.broadcast(known), on="_hash", how=how).drop("_hash") for how in ("left_anti", "left_semi"))
+    alone, several = (
+        hashed.join(F.broadcast(known), on="_hash", how=how).drop("_hash")
+        for how in ("left_anti", "left_semi")
+    )
     return alone, several
 
 
-def resolve(raw: DataFrame, key: tuple[str, ...], content: tuple[str, ...], what: str, read: Callable[[DataFrame], DataFrame]) -> DataFrame:
-    """`read` of raw records, which gives them `_order` and `_reasons`, and `keep_latest` where several have one key."""
+def resolve(
+    raw: DataFrame,
+    key: tuple[str, ...],
+    content: tuple[str, ...],
+    what: str,
+    read: Callable[[DataFrame], DataFrame],
+) -> DataFrame:
+    """`read` of raw records, which gives them `_order` and `_reasons`, and `keep_latest` where
+    several have one key.
+    """
     alone, several = split_shared(raw, key)
-    return keep_latest(read(several), key, content, what).unionByName(read(alone), allowMissingColumns=True)
+    return keep_latest(read(several), key, content, what).unionByName(
+        read(alone), allowMissingColumns=True
+    )
 
 
-def keep_latest(records: DataFrame, key: tuple[str, ...], content: tuple[str, ...], what: str) -> DataFrame:
-    """Adds to `_reasons` (an array), and adds `_fold`: of the records of a key, one at most is left with neither.
+def keep_latest(
+    records: DataFrame, key: tuple[str, ...], content: tuple[str, ...], what: str
+) -> DataFrame:
+    """Adds to `_reasons` (an array), and adds `_fold`: of the records of a key, one at most is left
+    with neither.
 
-    `_order` tells which is later; null is before everything. Of the latest that say the same the least by file and
-    record number stands; where they differ, nothing orders them, and all of them are rejected. A record that is
-    rejected already supersedes nothing. The key must not be null in sound records.
+    `_order` tells which is later; null is before everything. Of the latest that say the same the
+    least by file and record number stands; where they differ, nothing orders them, and all of them
+    are rejected. A record that is rejected already supersedes nothing. The key must not be null in
+    sound records.
 
     | delivered  | says | gives                           |
     | ---------- | ---- | ------------------------------- |
@@ -59,7 +83,9 @@ def keep_latest(records: DataFrame, key: tuple[str, ...], content: tuple[str, ..
     own, told = F.struct("_file_sha256", "_record_number"), F.struct(*content)
     sound = records.withColumn("_is_sound", F.size("_reasons") == 0)
     newest = F.max(F.when(F.col("_is_sound"), F.struct("_order"))).over(same)
-    current = sound.withColumn("_is_latest", F.col("_is_sound") & F.struct("_order").eqNullSafe(newest))
+    current = sound.withColumn(
+        "_is_latest", F.col("_is_sound") & F.struct("_order").eqNullSafe(newest)
+    )
     latest = F.col("_is_latest")
     judged = current.withColumns(
         {
@@ -72,6 +98,8 @@ def keep_latest(records: DataFrame, key: tuple[str, ...], content: tuple[str, ..
     return judged.withColumns(
         {
             "_reasons": add_reasons(flag(is_conflict, _CONFLICT.format(what=what))),
-            "_fold": F.when(F.col("_is_sound") & ~latest, SUPERSEDED).when(latest & ~is_conflict & (own != F.col("_first")), REPEATED),
+            "_fold": F.when(F.col("_is_sound") & ~latest, SUPERSEDED).when(
+                latest & ~is_conflict & (own != F.col("_first")), REPEATED
+            ),
         }
     ).drop("_is_sound", "_is_latest", "_least", "_most", "_first")

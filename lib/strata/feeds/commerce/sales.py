@@ -1,4 +1,6 @@
-"""What was sold: by order, by day and product, by day and category, by week and month, and what sells best."""
+"""What was sold: by order, by day and product, by day and category, by week and month, and what
+sells best.
+"""
 
 from __future__ import annotations
 
@@ -43,12 +45,16 @@ def commerce_daily_product_sales(lines: DataFrame) -> DataFrame:
 
 
 def commerce_daily_category_sales(lines: DataFrame) -> DataFrame:
-    """One row per day and category, of the orders that count; products without one are `unclassified`."""
+    """One row per day and category, of the orders that count; products without one are
+    `unclassified`.
+    """
     return _daily(lines, "category_id", F.coalesce("category_id", F.lit(UNCLASSIFIED)))
 
 
 def _daily(lines: DataFrame, name: str, value: Column) -> DataFrame:
-    """Most lines are alone of their order for a product: each then counts one order. The others are brought to one row an order first."""
+    """Most lines are alone of their order for a product: each then counts one order. The others are
+    brought to one row an order first.
+    """
     counted = F.col("is_counted")
     sold = lines.select(
         "sale_date",
@@ -62,31 +68,46 @@ def _daily(lines: DataFrame, name: str, value: Column) -> DataFrame:
     alone, several = split_shared(sold, ("order_id", name))
     sums = [F.sum(part).alias(part) for part in ("units", "_cents", "_rows")]
     merged = several.groupBy("sale_date", name, "_fold", "order_id").agg(*sums)
-    rows = alone.unionByName(merged).groupBy("sale_date", name, "_fold").agg(*sums, F.count(F.lit(1)).alias("orders"))
+    rows = (
+        alone.unionByName(merged)
+        .groupBy("sale_date", name, "_fold")
+        .agg(*sums, F.count(F.lit(1)).alias("orders"))
+    )
     return rows.withColumn("revenue", money("_cents")).drop("_cents")
 
 
 def commerce_trends(orders: DataFrame) -> DataFrame:
-    """One row per ISO week and one per month in which an order counts, with the change against the period before.
+    """One row per ISO week and one per month in which an order counts, with the change against the
+    period before.
 
     Each order is accounted for by its month (`_rows`); its week answers for none.
     """
     is_counted = F.col("is_counted")
     parts = F.array(
-        F.struct(F.lit("month").alias("period"), F.trunc("order_date", "month").alias("period_start")),
-        F.struct(F.lit("week").alias("period"), F.trunc("order_date", "week").alias("period_start")),
+        F.struct(
+            F.lit("month").alias("period"), F.trunc("order_date", "month").alias("period_start")
+        ),
+        F.struct(
+            F.lit("week").alias("period"), F.trunc("order_date", "week").alias("period_start")
+        ),
     )
     days = orders.groupBy("order_date", is_counted.alias("_is_counted")).agg(
         F.sum("units").alias("units"),
         F.sum(F.expr(cents("revenue"))).alias("_cents"),
         F.count(F.lit(1)).alias("orders"),
     )
-    sold = days.where("_is_counted").select(F.explode(parts).alias("_part"), "units", "_cents", "orders")
+    sold = days.where("_is_counted").select(
+        F.explode(parts).alias("_part"), "units", "_cents", "orders"
+    )
     periods = sold.groupBy("_part.period", "_part.period_start").agg(
-        F.sum("units").alias("units"), F.sum("_cents").alias("_cents"), F.sum("orders").alias("orders")
+        F.sum("units").alias("units"),
+        F.sum("_cents").alias("_cents"),
+        F.sum("orders").alias("orders"),
     )
     order = Window.partitionBy("period").orderBy("period_start")
-    just_before = F.when(F.col("period") == "month", F.add_months("period_start", -1)).otherwise(F.date_sub("period_start", 7))
+    just_before = F.when(F.col("period") == "month", F.add_months("period_start", -1)).otherwise(
+        F.date_sub("period_start", 7)
+    )
     is_next = F.lag("period_start").over(order) == just_before
     compared = periods.withColumns({"_is_next": is_next, "_before": F.lag("_cents").over(order)})
     told = compared.select(
@@ -97,7 +118,10 @@ def commerce_trends(orders: DataFrame) -> DataFrame:
         money("_cents").alias("revenue"),
         # Where no order counts in the period before, there is nothing to compare with.
         F.when(F.col("_is_next"), money("_cents - _before")).alias("revenue_change"),
-        F.when(F.col("period") == "month", F.col("orders")).otherwise(0).cast("bigint").alias("_rows"),
+        F.when(F.col("period") == "month", F.col("orders"))
+        .otherwise(0)
+        .cast("bigint")
+        .alias("_rows"),
         F.lit(None).cast("string").alias("_fold"),
     )
     rest = days.where("not _is_counted").agg(F.sum("orders").alias("_rows")).where("_rows > 0")
@@ -110,7 +134,9 @@ def commerce_top_products(days: DataFrame, products: DataFrame, params: Params) 
     The category is the one at the top of the product's branch; the amounts are of all days.
     """
     sold = days.groupBy("product_id").agg(
-        F.sum("units").alias("units"), F.sum(F.expr(cents("revenue"))).alias("_cents"), F.count(F.lit(1)).alias("_days")
+        F.sum("units").alias("units"),
+        F.sum(F.expr(cents("revenue"))).alias("_cents"),
+        F.count(F.lit(1)).alias("_days"),
     )
     unclassified = F.lit(UNCLASSIFIED)
     named = products.where("is_current").select(
@@ -120,11 +146,22 @@ def commerce_top_products(days: DataFrame, products: DataFrame, params: Params) 
         F.coalesce("top_category_name", unclassified).alias("category_name"),
     )
     best_first = Window.partitionBy("category_id").orderBy(F.desc("_cents"), "product_id")
-    ranked = sold.join(named, on="product_id", how="left").withColumn("rank", F.row_number().over(best_first))
+    ranked = sold.join(named, on="product_id", how="left").withColumn(
+        "rank", F.row_number().over(best_first)
+    )
     is_top = F.col("rank") <= params.top_products
     kept = ranked.where(is_top).select(
-        "category_id", "category_name", "rank", "product_id", "product_name", "units", money("_cents").alias("revenue"),
-        F.col("_days").alias("_rows"), F.lit(None).cast("string").alias("_fold"),
-    )  # fmt: skip
+        "category_id",
+        "category_name",
+        "rank",
+        "product_id",
+        "product_name",
+        "units",
+        money("_cents").alias("revenue"),
+        F.col("_days").alias("_rows"),
+        F.lit(None).cast("string").alias("_fold"),
+    )
     rest = ranked.where(~is_top).agg(F.sum("_days").alias("_rows")).where("_rows > 0")
-    return kept.unionByName(rest.withColumn("_fold", F.lit(NOT_AMONG_TOP)), allowMissingColumns=True)
+    return kept.unionByName(
+        rest.withColumn("_fold", F.lit(NOT_AMONG_TOP)), allowMissingColumns=True
+    )

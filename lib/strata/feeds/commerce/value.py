@@ -14,8 +14,9 @@ FOLDS = (GUEST,)
 def commerce_customer_value(orders: DataFrame) -> DataFrame:
     """One row per customer with an order, counted or not; orders without a customer are folded.
 
-    Recency is counted to the newest day of an order in the table, so that it does not depend on the clock. A customer
-    without a counted order has a lifetime value of 0, and no first day, last day, average or recency.
+    Recency is counted to the newest day of an order in the table, so that it does not depend on the
+    clock. A customer without a counted order has a lifetime value of 0, and no first day, last day,
+    average or recency.
     """
     newest = orders.agg(F.max("order_date").alias("_newest"))
     is_counted = F.col("is_counted")

@@ -1,8 +1,9 @@
-"""The launches feed: every flight of a rocket, the cores it flew on, and how often and how soon a core flew again.
+"""The launches feed: every flight of a rocket, the cores it flew on, and how often and how soon a
+core flew again.
 
-Flights arrive as JSON in the layouts of the SpaceX API (`schemas/source/launches_*`); bronze keeps them as they came.
-Silver has each flight once, and each core of it; gold tells how often a core was reused, after how many days,
-and how the landings went.
+Flights arrive as JSON in the layouts of the SpaceX API (`schemas/source/launches_*`); bronze keeps
+them as they came. Silver has each flight once, and each core of it; gold tells how often a core was
+reused, after how many days, and how the landings went.
 """
 
 from __future__ import annotations
@@ -78,7 +79,11 @@ ANSWERS = (
         "gold.launches_core_turnarounds",
         ("core_id", "previous_launch_at", "launch_at", "turnaround_days"),
         where=lambda _: pc.field("turnaround_days") < 50,
-        order=(("turnaround_days", "ascending"), ("core_id", "ascending"), ("launch_at", "ascending")),
+        order=(
+            ("turnaround_days", "ascending"),
+            ("core_id", "ascending"),
+            ("launch_at", "ascending"),
+        ),
         limit=50,
     ),
     Answer("Turnarounds by year", "gold.launches_turnaround_years"),

@@ -15,13 +15,26 @@ COUNTED, UNKNOWN_CORE, UPCOMING, COARSE_DATE = "counted", "unknown_core", "upcom
 
 # Members of a core in layouts v4 and v5, then in v3.
 _KNOWN = (
-    "core", "flight", "gridfins", "legs", "reused", "landing_attempt", "landing_success", "landing_type", "landpad",
-    "core_serial", "block", "landing_intent", "land_success", "landing_vehicle",
-)  # fmt: skip
+    "core",
+    "flight",
+    "gridfins",
+    "legs",
+    "reused",
+    "landing_attempt",
+    "landing_success",
+    "landing_type",
+    "landpad",
+    "core_serial",
+    "block",
+    "landing_intent",
+    "land_success",
+    "landing_vehicle",
+)
 
 
 def launches_core_flights(flights: DataFrame) -> DataFrame:
-    """One row per core and flight, in the order in which the flight tells its cores; a flight without any is folded.
+    """One row per core and flight, in the order in which the flight tells its cores; a flight
+    without any is folded.
 
     | flight           | cores             | gives                                        |
     | ---------------- | ----------------- | -------------------------------------------- |
@@ -29,7 +42,9 @@ def launches_core_flights(flights: DataFrame) -> DataFrame:
     | a Falcon 9       | one, its id null  | one row with reuse_rule `unknown_core`       |
     | an upcoming one  | an empty array    | a row that is folded: it tells no core       |
     """
-    exploded = flights.select("*", F.posexplode_outer(F.from_json("cores", JSON_CORES)).alias("_place", "_core"))
+    exploded = flights.select(
+        "*", F.posexplode_outer(F.from_json("cores", JSON_CORES)).alias("_place", "_core")
+    )
     core = F.col("_core")
     typed = exploded.withColumns(
         {
@@ -41,7 +56,9 @@ def launches_core_flights(flights: DataFrame) -> DataFrame:
             "is_landing_attempted": parse_boolean(_attempt(core)),
             "is_landed": parse_boolean(_landed(core)),
             "landing_type": blank_to_null(core["landing_type"]),
-            "landpad_id": F.coalesce(blank_to_null(core["landpad"]), blank_to_null(core["landing_vehicle"])),
+            "landpad_id": F.coalesce(
+                blank_to_null(core["landpad"]), blank_to_null(core["landing_vehicle"])
+            ),
             "unknown_members": _unknown_members(core),
             "_reasons": _reasons(core),
             "_fold": flag(core.isNull(), NO_CORE),
@@ -50,13 +67,24 @@ def launches_core_flights(flights: DataFrame) -> DataFrame:
         }
     )
     return typed.withColumn("reuse_rule", _reuse_rule()).drop(
-        "source", "flight_number", "flight_name", "is_success", "rocket_id", "launchpad_id", "payload_count", "cores",
-        "date_difference_s", "_place", "_core",
-    )  # fmt: skip
+        "source",
+        "flight_number",
+        "flight_name",
+        "is_success",
+        "rocket_id",
+        "launchpad_id",
+        "payload_count",
+        "cores",
+        "date_difference_s",
+        "_place",
+        "_core",
+    )
 
 
 def _reuse_rule() -> Column:
-    """Whether the core's flight counts, or the first reason why not. A date counts that is known to the hour."""
+    """Whether the core's flight counts, or the first reason why not. A date counts that is known to
+    the hour.
+    """
     return (
         F.when(F.col("core_id").isNull(), UNKNOWN_CORE)
         .when(F.col("is_upcoming"), UPCOMING)
@@ -83,8 +111,19 @@ def _reasons(core: Column) -> Column:
     def unread(told: Column, parsed: Column, sentence: str) -> Column:
         return flag(told.isNotNull() & parsed.isNull(), sentence)
 
-    booleans = {"reused": core["reused"], "landing attempt": _attempt(core), "landing success": _landed(core)}
+    booleans = {
+        "reused": core["reused"],
+        "landing attempt": _attempt(core),
+        "landing success": _landed(core),
+    }
     return reasons(
-        unread(core["flight"], parse_bigint(core["flight"]).try_cast("int"), "a core's flight must be a whole number"),
-        *[unread(told, parse_boolean(told), f"a core's {name} must be true, false or null") for name, told in booleans.items()],
+        unread(
+            core["flight"],
+            parse_bigint(core["flight"]).try_cast("int"),
+            "a core's flight must be a whole number",
+        ),
+        *[
+            unread(told, parse_boolean(told), f"a core's {name} must be true, false or null")
+            for name, told in booleans.items()
+        ],
     )

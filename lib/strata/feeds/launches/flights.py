@@ -21,37 +21,58 @@ JSON_CORES = "array<map<string,string>>"
 """A flight's cores, each member as text whatever its JSON type."""
 
 # ISO 8601 with a zone: a time without one could be anybody's.
-_INSTANT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})\z"
+_INSTANT = (
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,6})?"
+    r"(Z|[+-][0-9]{2}:[0-9]{2})\z"
+)
 
 _CONTENT = (
-    "flight_id", "source", "flight_number", "flight_name", "launch_at", "date_precision", "is_upcoming", "is_success",
-    "rocket_id", "launchpad_id", "payload_count", "cores", "date_difference_s",
-)  # fmt: skip
+    "flight_id",
+    "source",
+    "flight_number",
+    "flight_name",
+    "launch_at",
+    "date_precision",
+    "is_upcoming",
+    "is_success",
+    "rocket_id",
+    "launchpad_id",
+    "payload_count",
+    "cores",
+    "date_difference_s",
+)
 _REQUIRED = ("flight_id", "flight_name", "launch_at", "date_precision", "is_upcoming")
 
 
 def launches_flights(launches: DataFrame) -> DataFrame:
     """One row per record of a flight, of which one row per flight is neither rejected nor folded.
 
-    A later delivery of a flight supersedes an earlier one. Of records that say the same the least by file and
-    record number stands for the flight; where they differ and no order is stated, all of them are rejected.
+    A later delivery of a flight supersedes an earlier one. Of records that say the same the least
+    by file and record number stands for the flight; where they differ and no order is stated, all
+    of them are rejected.
     """
     flagged = _typed(add_flight_id(launches))
-    return _fold_by_flight(flagged).select(*_CONTENT, "_file_sha256", "_record_number", "_reasons", "_fold")
+    return _fold_by_flight(flagged).select(
+        *_CONTENT, "_file_sha256", "_record_number", "_reasons", "_fold"
+    )
 
 
 def add_flight_id(launches: DataFrame) -> DataFrame:
-    """Adds `flight_id`, by which records speak of the same flight: the source's id, or `v3:` and the flight's
-    number where the source has none. Null where neither is told. Same grain."""
+    """Adds `flight_id`, by which records speak of the same flight: the source's id, or `v3:` and
+    the flight's number where the source has none. Null where neither is told. Same grain."""
     numbered = F.concat(F.lit("v3:"), blank_to_null(F.col("flight_number")))
-    return launches.withColumn("flight_id", F.when(F.col("source") == V3, numbered).otherwise(blank_to_null(F.col("id"))))
+    return launches.withColumn(
+        "flight_id", F.when(F.col("source") == V3, numbered).otherwise(blank_to_null(F.col("id")))
+    )
 
 
-# --- types -----------------------------------------------------------------------------------------
+# --- types ---------------------------------------------------------------------------------------
 
 
 def _typed(launches: DataFrame) -> DataFrame:
-    """Columns with silver's names and types beside `_reasons`; a value of another type is null and a reason."""
+    """Columns with silver's names and types beside `_reasons`; a value of another type is null and
+    a reason.
+    """
     told_at, unix = parse_instant(F.col("date_utc")), parse_bigint(F.col("date_unix"))
     # Python and Arrow have no year 0: such a value would break the reading of the quarantine.
     launch_at = F.when(_is_of_the_space_age(told_at), told_at)
@@ -67,7 +88,11 @@ def _typed(launches: DataFrame) -> DataFrame:
     }
     names = {"flight_name": "name", "rocket_id": "rocket", "launchpad_id": "launchpad"}
     named = {column: blank_to_null(F.col(name)) for column, name in names.items()}
-    return launches.withColumns({**typed, **named}).drop("flight_number").withColumnRenamed("_flight_number", "flight_number")
+    return (
+        launches.withColumns({**typed, **named})
+        .drop("flight_number")
+        .withColumnRenamed("_flight_number", "flight_number")
+    )
 
 
 def parse_instant(text: Column) -> Column:
@@ -80,7 +105,9 @@ def _is_of_the_space_age(at: Column) -> Column:
 
 
 def parse_boolean(text: Column) -> Column:
-    """True and false as JSON writes them; null for anything else (Spark's cast also takes `t`, `yes`, `1`)."""
+    """True and false as JSON writes them; null for anything else (Spark's cast also takes `t`,
+    `yes`, `1`).
+    """
     return F.when(text == "true", True).when(text == "false", False)
 
 
@@ -91,20 +118,32 @@ def _type_reasons() -> Column:
     whole = parse_bigint(F.col("flight_number")).try_cast("int")
     return reasons(
         unread("flight_number", whole, "must be a whole number"),
-        unread("date_utc", parse_instant(F.col("date_utc")), "must be a date and time with its zone, as 2006-03-24T22:30:00.000Z"),
-        flag(~_is_of_the_space_age(parse_instant(F.col("date_utc"))), "date_utc must be of the years 1957 to 2099"),
+        unread(
+            "date_utc",
+            parse_instant(F.col("date_utc")),
+            "must be a date and time with its zone, as 2006-03-24T22:30:00.000Z",
+        ),
+        flag(
+            ~_is_of_the_space_age(parse_instant(F.col("date_utc"))),
+            "date_utc must be of the years 1957 to 2099",
+        ),
         unread("date_unix", parse_bigint(F.col("date_unix")), "must be a whole number of seconds"),
         unread("upcoming", parse_boolean(F.col("upcoming")), "must be true or false"),
         unread("success", parse_boolean(F.col("success")), "must be true, false or null"),
         unread("payloads", F.json_array_length("payloads"), "must be an array"),
-        flag(F.col("cores").isNotNull() & ~_is_array_of_objects(F.col("cores")), "cores must be an array of objects"),
+        flag(
+            F.col("cores").isNotNull() & ~_is_array_of_objects(F.col("cores")),
+            "cores must be an array of objects",
+        ),
         flag(_has_core_twice(F.col("cores")), "a core must stand once in a flight"),
     )
 
 
 def _is_array_of_objects(text: Column) -> Column:
     parsed = F.from_json(text, JSON_CORES)
-    return F.coalesce(text.startswith("[") & ~F.exists(parsed, lambda core: core.isNull()), F.lit(False))
+    return F.coalesce(
+        text.startswith("[") & ~F.exists(parsed, lambda core: core.isNull()), F.lit(False)
+    )
 
 
 def core_id_of(core: Column) -> Column:
@@ -113,11 +152,13 @@ def core_id_of(core: Column) -> Column:
 
 
 def _has_core_twice(text: Column) -> Column:
-    known = F.filter(F.transform(F.from_json(text, JSON_CORES), core_id_of), lambda core_id: core_id.isNotNull())
+    known = F.filter(
+        F.transform(F.from_json(text, JSON_CORES), core_id_of), lambda core_id: core_id.isNotNull()
+    )
     return F.size(known) != F.size(F.array_distinct(known))
 
 
-# --- one record for each flight --------------------------------------------------------------------
+# --- one record for each flight ------------------------------------------------------------------
 
 
 def _fold_by_flight(records: DataFrame) -> DataFrame:
@@ -125,10 +166,18 @@ def _fold_by_flight(records: DataFrame) -> DataFrame:
     # A record without an id has nothing to do with another one.
     key = F.coalesce("flight_id", F.concat_ws("#", "_file_sha256", "_record_number"))
     flight = Window.partitionBy("_key")
-    keyed = records.withColumns({"_key": key, "_is_sound": _is_sound(), "_content": content_hash(*[F.col(name) for name in _CONTENT])})
+    keyed = records.withColumns(
+        {
+            "_key": key,
+            "_is_sound": _is_sound(),
+            "_content": content_hash(*[F.col(name) for name in _CONTENT]),
+        }
+    )
     # A record that the gate rejects supersedes nothing.
     newest = F.max(F.when(F.col("_is_sound"), F.col("_delivery_date"))).over(flight)
-    current = keyed.withColumn("_is_current", F.col("_is_sound") & F.col("_delivery_date").eqNullSafe(newest))
+    current = keyed.withColumn(
+        "_is_current", F.col("_is_sound") & F.col("_delivery_date").eqNullSafe(newest)
+    )
     own, is_current = F.struct("_file_sha256", "_record_number"), F.col("_is_current")
     judged = current.withColumns(
         {
@@ -138,7 +187,8 @@ def _fold_by_flight(records: DataFrame) -> DataFrame:
     )
     conflict = flag(
         is_current & (F.col("_contents") > 1),
-        "the records of its flight differ, and no order is stated: put each delivery in a folder delivery=YYYY-MM-DD",
+        "the records of its flight differ, and no order is stated: put each delivery in a "
+        "folder delivery=YYYY-MM-DD",
     )
     fold = F.when(F.col("_is_sound") & ~is_current, SUPERSEDED).when(
         is_current & (F.col("_contents") == 1) & (own != F.col("_first")), SAME_FLIGHT

@@ -24,14 +24,15 @@ _DAY_US = 86_400_000_000
 _IN_TIME = ("launch_at", "flight_id")
 
 
-# --- how often -------------------------------------------------------------------------------------
+# --- how often -----------------------------------------------------------------------------------
 
 
 def launches_core_reuse(core_flights: DataFrame) -> DataFrame:
     """One row per core, from one row per core and flight.
 
-    `flights` are those that count (flown, dated to the hour), `reuse_count` is one less. What the source says of
-    itself, `flight` and `reused`, is compared with the place of each flown flight, coarse dates included.
+    `flights` are those that count (flown, dated to the hour), `reuse_count` is one less. What the
+    source says of itself, `flight` and `reused`, is compared with the place of each flown flight,
+    coarse dates included.
     """
     flown = core_flights.withColumn("_is_flown", F.col("reuse_rule").isin(COUNTED, COARSE_DATE))
     place = F.row_number().over(Window.partitionBy("core_id", "_is_flown").orderBy(*_IN_TIME))
@@ -52,38 +53,49 @@ def launches_core_reuse(core_flights: DataFrame) -> DataFrame:
 
 
 def _source_disagrees() -> Column:
-    """Whether the source gives a flight another place than time does; what it does not say does not disagree."""
+    """Whether the source gives a flight another place than time does; what it does not say does not
+    disagree.
+    """
     other_place = F.coalesce(F.col("source_flight") != F.col("_place"), F.lit(False))
     other_reuse = F.coalesce(F.col("is_source_reused") != (F.col("_place") > 1), F.lit(False))
     return other_place | other_reuse
 
 
-# --- how soon --------------------------------------------------------------------------------------
+# --- how soon ------------------------------------------------------------------------------------
 
 
 def launches_core_turnarounds(core_flights: DataFrame) -> DataFrame:
-    """One row per core and flight, of which each reuse, a counted flight after another, is left unfolded.
+    """One row per core and flight, of which each reuse, a counted flight after another, is left
+    unfolded.
 
-    `turnaround_days` are the seconds since the core's counted flight before, divided by 86,400. A flown flight whose
-    date is coarse is no reuse and bounds none; where its date's period may lie between two counted flights, the
-    second one's previous launch is not known, and `turnaround_rule` says so.
+    `turnaround_days` are the seconds since the core's counted flight before, divided by 86,400. A
+    flown flight whose date is coarse is no reuse and bounds none; where its date's period may lie
+    between two counted flights, the second one's previous launch is not known, and
+    `turnaround_rule` says so.
 
-    | flights of a core                         | rows left                                               |
-    | ----------------------------------------- | ------------------------------------------------------- |
-    | 1 May 12:00, 11 May 00:00                 | 11 May: measured, 9.5 days                              |
-    | 1 May 12:00, some day in June, 1 August   | 1 August: coarse_between, no previous launch, no days   |
+    | flights of a core                       | rows left                                    |
+    | --------------------------------------- | -------------------------------------------- |
+    | 1 May 12:00, 11 May 00:00               | 11 May: measured, 9.5 days                   |
+    | 1 May 12:00, some day in June, 1 August | 1 August: coarse_between, no previous launch |
     """
-    core, chain = Window.partitionBy("core_id"), Window.partitionBy("core_id", "reuse_rule").orderBy(*_IN_TIME)
+    core, chain = (
+        Window.partitionBy("core_id"),
+        Window.partitionBy("core_id", "reuse_rule").orderBy(*_IN_TIME),
+    )
     is_counted = F.col("reuse_rule") == COUNTED
     chained = core_flights.withColumns(
         {
             "reuse_number": F.row_number().over(chain) - 1,
             "_previous": F.lag(F.struct("flight_id", "launch_at")).over(chain),
-            "_coarse": F.collect_list(F.when(F.col("reuse_rule") == COARSE_DATE, _period())).over(core),
+            "_coarse": F.collect_list(F.when(F.col("reuse_rule") == COARSE_DATE, _period())).over(
+                core
+            ),
         }
     )
     since, until = F.col("_previous.launch_at"), F.col("launch_at")
-    is_hidden = F.exists("_coarse", lambda period: (period["starts_at"] < until) & (period["ends_at"] > since))
+    is_hidden = F.exists(
+        "_coarse", lambda period: (period["starts_at"] < until) & (period["ends_at"] > since)
+    )
     ruled = chained.withColumn("_is_measured", ~is_hidden)
     days = (F.unix_micros("launch_at") - F.unix_micros("previous_launch_at")) / F.lit(_DAY_US)
     return (
@@ -91,26 +103,52 @@ def launches_core_turnarounds(core_flights: DataFrame) -> DataFrame:
             {
                 "previous_flight_id": F.when(F.col("_is_measured"), F.col("_previous.flight_id")),
                 "previous_launch_at": F.when(F.col("_is_measured"), since),
-                "turnaround_rule": F.when(F.col("_is_measured"), MEASURED).otherwise(COARSE_BETWEEN),
+                "turnaround_rule": F.when(F.col("_is_measured"), MEASURED).otherwise(
+                    COARSE_BETWEEN
+                ),
                 "_fold": _turnaround_fold(is_counted & F.col("_previous").isNull()),
             }
         )
         .withColumn("turnaround_days", days)
         .select(
-            "core_id", "reuse_number", "flight_id", "launch_at", "launch_year", "previous_flight_id", "previous_launch_at",
-            "turnaround_rule", "turnaround_days", "_file_sha256", "_record_number", "_fold",
+            "core_id",
+            "reuse_number",
+            "flight_id",
+            "launch_at",
+            "launch_year",
+            "previous_flight_id",
+            "previous_launch_at",
+            "turnaround_rule",
+            "turnaround_days",
+            "_file_sha256",
+            "_record_number",
+            "_fold",
         )
-    )  # fmt: skip
+    )
 
 
 def _period() -> Column:
     """The calendar period, UTC, in which a coarse date lies."""
     at, precision = F.col("launch_at"), F.col("date_precision")
-    half = F.date_trunc("year", at) + F.when(F.month(at) > 6, F.expr("INTERVAL 6 MONTH")).otherwise(F.expr("INTERVAL 0 MONTH"))
-    lasts = {"day": "1 DAY", "month": "1 MONTH", "quarter": "3 MONTH", "half": "6 MONTH", "year": "12 MONTH"}
+    half = F.date_trunc("year", at) + F.when(F.month(at) > 6, F.expr("INTERVAL 6 MONTH")).otherwise(
+        F.expr("INTERVAL 0 MONTH")
+    )
+    lasts = {
+        "day": "1 DAY",
+        "month": "1 MONTH",
+        "quarter": "3 MONTH",
+        "half": "6 MONTH",
+        "year": "12 MONTH",
+    }
     starts = {name: half if name == "half" else F.date_trunc(name, at) for name in lasts}
     periods = [
-        F.when(precision == name, F.struct(start.alias("starts_at"), (start + F.expr(f"INTERVAL {lasts[name]}")).alias("ends_at")))
+        F.when(
+            precision == name,
+            F.struct(
+                start.alias("starts_at"),
+                (start + F.expr(f"INTERVAL {lasts[name]}")).alias("ends_at"),
+            ),
+        )
         for name, start in starts.items()
     ]
     return F.coalesce(*periods)

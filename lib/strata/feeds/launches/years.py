@@ -22,7 +22,9 @@ def launches_turnaround_years(turnarounds: DataFrame) -> DataFrame:
         F.count_if(days < 50).alias("turnarounds_under_50_days"),
         F.min(days).alias("min_turnaround_days"),
         F.median(days).alias("median_turnaround_days"),
-        (F.sum(elapsed_us) / F.nullif(F.count(days), F.lit(0)) / F.lit(_DAY_US)).alias("mean_turnaround_days"),
+        (F.sum(elapsed_us) / F.nullif(F.count(days), F.lit(0)) / F.lit(_DAY_US)).alias(
+            "mean_turnaround_days"
+        ),
         F.max(days).alias("max_turnaround_days"),
         F.count(F.lit(1)).alias("_rows"),
     )
@@ -31,7 +33,8 @@ def launches_turnaround_years(turnarounds: DataFrame) -> DataFrame:
 def launches_landing_years(core_flights: DataFrame) -> DataFrame:
     """One row per year, from one row per core and flight; upcoming flights are left out.
 
-    A year is known of every date, however coarse, and a core that is not known lands all the same: both count.
+    A year is known of every date, however coarse, and a core that is not known lands all the same:
+    both count.
     """
     is_flown = ~F.col("is_upcoming")
     is_attempt = is_flown & F.coalesce("is_landing_attempted", F.lit(False))

@@ -1,8 +1,9 @@
-"""The residents feed: users of a service, where they live, and how many live in each local authority.
+"""The residents feed: users of a service, where they live, and how many live in each local
+authority.
 
-The reader makes pseudonyms before anything is written (`schemas/source/residents_*`), so no table holds a name, an
-address or a date of birth. Silver keeps each person's history; gold counts people, and hides small numbers.
-docs/PRIVACY.md tells what is protected, how, and what is not.
+The reader makes pseudonyms before anything is written (`schemas/source/residents_*`), so no table
+holds a name, an address or a date of birth. Silver keeps each person's history; gold counts people,
+and hides small numbers. docs/PRIVACY.md tells what is protected, how, and what is not.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ __all__ = ["ANSWERS", "SOURCES", "TABLES", "Params"]
 
 SOURCES = (
     Source("users"),
-    Source("postcodes", needed="a postcode lookup; samples/residents/postcodes holds excerpts of two"),
+    Source(
+        "postcodes", needed="a postcode lookup; samples/residents/postcodes holds excerpts of two"
+    ),
     Source("authorities"),
 )
 
@@ -31,8 +34,9 @@ TABLES = (
         "silver.residents_people",
         inputs=("bronze.residents_users", "silver.residents_postcodes"),
         transform=people.residents_people,
-        # A person's whole history is computed from all of the person's records, so their arrival cannot matter.
-        # A changed lookup may move anybody: it has no person_token, so it then recomputes the whole table.
+        # A person's whole history is computed from all of the person's records, so their arrival
+        # cannot matter. A changed lookup may move anybody: it has no person_token, so it then
+        # recomputes the whole table.
         group=("person_token",),
         folds=people.FOLDS,
     ),
@@ -71,9 +75,23 @@ ANSWERS = (
     Answer(
         "People by local authority; a dash hides a small number, or one that would give it away",
         "gold.residents_by_authority",
-        ("authority_code", "authority_name", "people", "people_f", "people_m", "people_sex_unknown", "as_of_date", "suppressed_below"),
+        (
+            "authority_code",
+            "authority_name",
+            "people",
+            "people_f",
+            "people_m",
+            "people_sex_unknown",
+            "as_of_date",
+            "suppressed_below",
+        ),
         order=(("people", "descending"), ("authority_code", "ascending")),
         limit=15,
     ),
-    Answer("Moves between authorities", "gold.residents_moves", order=(("moves", "descending"),), limit=15),
+    Answer(
+        "Moves between authorities",
+        "gold.residents_moves",
+        order=(("moves", "descending"),),
+        limit=15,
+    ),
 )

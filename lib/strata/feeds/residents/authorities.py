@@ -1,4 +1,6 @@
-"""People by local authority: their history, how many there are on one date, and what of that is published."""
+"""People by local authority: their history, how many there are on one date, and what of that is
+published.
+"""
 
 from __future__ import annotations
 
@@ -34,13 +36,15 @@ BY_AGE = (*AGE_BANDS, "people_age_unknown")
 _PLACE = ("authority_code", "authority_name", "is_authority")
 
 
-# --- history ---------------------------------------------------------------------------------------
+# --- history -------------------------------------------------------------------------------------
 
 
 def residents_history(people: DataFrame) -> DataFrame:
-    """One row per authority (or reason why there is none), sex, year of birth and period, with how many people.
+    """One row per authority (or reason why there is none), sex, year of birth and period, with how
+    many people.
 
-    At any date each person is in one period at most, so people who hold on a date add up to distinct people.
+    At any date each person is in one period at most, so people who hold on a date add up to
+    distinct people.
     """
     fold = F.when(~F.col("is_resident"), NOT_RESIDENT)
     return (
@@ -59,23 +63,31 @@ def residents_history(people: DataFrame) -> DataFrame:
     )
 
 
-# --- on one date -----------------------------------------------------------------------------------
+# --- on one date ---------------------------------------------------------------------------------
 
 
-def residents_by_authority_internal(history: DataFrame, users: DataFrame, *, params: Params) -> DataFrame:
-    """One row per authority, or reason why there is none, with its people on the date asked for: all, by sex, by age.
+def residents_by_authority_internal(
+    history: DataFrame, users: DataFrame, *, params: Params
+) -> DataFrame:
+    """One row per authority, or reason why there is none, with its people on the date asked for:
+    all, by sex, by age.
 
-    The date is `as_of`, else the newest that a record of a user tells, never the clock's. Where no record tells a
-    date, what holds is counted, and no age is known.
+    The date is `as_of`, else the newest that a record of a user tells, never the clock's. Where no
+    record tells a date, what holds is counted, and no age is known.
     """
-    dated = history.crossJoin(_as_of(users, params)).withColumn("_day", F.coalesce("as_of_date", F.lit("9999-12-30").cast("date")))
+    dated = history.crossJoin(_as_of(users, params)).withColumn(
+        "_day", F.coalesce("as_of_date", F.lit("9999-12-30").cast("date"))
+    )
     holds = (F.col("valid_from") <= F.col("_day")) & (F.col("_day") < F.col("valid_to"))
     counts = {"people": F.lit(True), **_sexes(), **_ages()}
     return (
         dated.withColumn("_fold", F.when(~holds, OTHER_DATE))
         .groupBy("as_of_date", *_PLACE, "_fold")
         .agg(
-            *[F.sum(F.when(condition, F.col("people")).otherwise(F.lit(0))).alias(name) for name, condition in counts.items()],
+            *[
+                F.sum(F.when(condition, F.col("people")).otherwise(F.lit(0))).alias(name)
+                for name, condition in counts.items()
+            ],
             F.count(F.lit(1)).alias("_rows"),
         )
     )
@@ -90,16 +102,20 @@ def _as_of(users: DataFrame, params: Params) -> DataFrame:
 
 
 def _sexes() -> dict[str, Column]:
-    return {name: F.col("sex") == sex for name, sex in zip(BY_SEX, ("F", "M", UNKNOWN_SEX), strict=True)}
+    return {
+        name: F.col("sex") == sex for name, sex in zip(BY_SEX, ("F", "M", UNKNOWN_SEX), strict=True)
+    }
 
 
 def _ages() -> dict[str, Column]:
     age = F.year("as_of_date") - F.col("birth_year").try_cast("int")
-    known = {name: F.coalesce(age.between(*bounds), F.lit(False)) for name, bounds in AGE_BANDS.items()}
+    known = {
+        name: F.coalesce(age.between(*bounds), F.lit(False)) for name, bounds in AGE_BANDS.items()
+    }
     return {**known, "people_age_unknown": ~F.coalesce(age.between(0, 130), F.lit(False))}
 
 
-# --- published -------------------------------------------------------------------------------------
+# --- published -----------------------------------------------------------------------------------
 
 _FIGURES = ("people", *BY_SEX, *BY_AGE)
 _PUBLISHED = ", ".join(
@@ -110,12 +126,19 @@ _PUBLISHED = ", ".join(
 
 
 def residents_by_authority(internal: DataFrame, *, params: Params) -> DataFrame:
-    """The same rows, with small numbers hidden (null), and what would give them away. See `suppression`."""
+    """The same rows, with small numbers hidden (null), and what would give them away. See
+    `suppression`.
+    """
     limit = params.suppress_below
-    # A UDF: which numbers are hidden depends on all of them. It sees one row, of a few hundred authorities.
+    # A UDF: which numbers are hidden depends on all of them. It sees one row, of a few hundred
+    # authorities.
     hide = F.udf(lambda rows: publish(rows, limit), f"array<struct<{_PUBLISHED}>>")
-    whole = internal.agg(F.collect_list(F.struct("as_of_date", *_PLACE, *_FIGURES)).alias("_rows_of_date"))
-    return whole.select(F.inline(hide("_rows_of_date"))).withColumn("suppressed_below", F.lit(limit).cast("int"))
+    whole = internal.agg(
+        F.collect_list(F.struct("as_of_date", *_PLACE, *_FIGURES)).alias("_rows_of_date")
+    )
+    return whole.select(F.inline(hide("_rows_of_date"))).withColumn(
+        "suppressed_below", F.lit(limit).cast("int")
+    )
 
 
 def publish(rows: Sequence[Any], limit: int) -> list[dict[str, Any]]:

@@ -10,8 +10,15 @@ from datetime import date
 class Params:
     """What a user may ask of the residents feed."""
 
-    as_of: str = field(default="", metadata={"help": "date YYYY-MM-DD on which people are counted; empty: the newest in the data"})
-    suppress_below: int = field(default=10, metadata={"help": "smallest number of people that is published"})
+    as_of: str = field(
+        default="",
+        metadata={
+            "help": "date YYYY-MM-DD on which people are counted; empty: the newest in the data"
+        },
+    )
+    suppress_below: int = field(
+        default=10, metadata={"help": "smallest number of people that is published"}
+    )
 
     def __post_init__(self) -> None:
         try:

@@ -1,4 +1,6 @@
-"""People's histories: who lived in which local authority from when to when (slowly changing dimension, type 2)."""
+"""People's histories: who lived in which local authority from when to when (slowly changing
+dimension, type 2).
+"""
 
 from __future__ import annotations
 
@@ -12,33 +14,63 @@ UNCHANGED = "nothing has changed since the person's earlier record"
 FOLDS = (SAME_STATEMENT, UNCHANGED)
 
 UNDATED = "1900-01-01"
-"""The date of records that tell none, in a file without a delivery date: older than every dated one."""
+"""The date of records that tell none, in a file without a delivery date: older than every dated
+one.
+"""
 OPEN_END = "9999-12-31"
 """`valid_to` of what holds until something later is told."""
-_UNREADABLE = "unreadable"  # what the reader leaves of a date, or of a word that the source contract does not list
+# what the reader leaves of a date, or of a word that the source contract does not list
+_UNREADABLE = "unreadable"
 
 SEXES = {"f": "F", "female": "F", "m": "M", "male": "M"}
 UNKNOWN_SEX = "unknown"
 
 # Why people are in no local authority; gold counts them under these names.
-MISSING, MALFORMED, OUTWARD, UNKNOWN = "postcode_missing", "postcode_malformed", "postcode_outward_only", "postcode_unknown"
+MISSING, MALFORMED, OUTWARD, UNKNOWN = (
+    "postcode_missing",
+    "postcode_malformed",
+    "postcode_outward_only",
+    "postcode_unknown",
+)
 TERMINATED, NO_AUTHORITY = "postcode_terminated", "postcode_without_authority"
 TERRITORIES = ("northern_ireland", "channel_islands", "isle_of_man")
 
-_TOLD = ("is_resident", "identity_token", "sex", "birth_year", "postcode_token", "postcode_form", "postcode_territory")
+_TOLD = (
+    "is_resident",
+    "identity_token",
+    "sex",
+    "birth_year",
+    "postcode_token",
+    "postcode_form",
+    "postcode_territory",
+)
 _STATE = ("is_resident", "identity_token", "sex", "birth_year", "authority_code", "unplaced")
 _COLUMNS = (
-    "person_token", "valid_from", "valid_to", "is_current", "is_resident", "identity_token", "sex", "birth_year",
-    "authority_code", "authority_name", "unplaced", "_file_sha256", "_record_number", "_reasons", "_fold",
-)  # fmt: skip
+    "person_token",
+    "valid_from",
+    "valid_to",
+    "is_current",
+    "is_resident",
+    "identity_token",
+    "sex",
+    "birth_year",
+    "authority_code",
+    "authority_name",
+    "unplaced",
+    "_file_sha256",
+    "_record_number",
+    "_reasons",
+    "_fold",
+)
 
 
 def residents_people(users: DataFrame, postcodes: DataFrame) -> DataFrame:
-    """One row per record of a user. Those neither rejected nor folded are the periods of each person's history.
+    """One row per record of a user. Those neither rejected nor folded are the periods of each
+    person's history.
 
-    A record tells the whole state of its person from its date on. It begins a period where that state differs from
-    the one before, and the period ends where the next begins. `authority_code` is that of the postcode
-    by the lookup as it now is; a move within one authority is no change.
+    A record tells the whole state of its person from its date on. It begins a period where that
+    state differs from the one before, and the period ends where the next begins. `authority_code`
+    is that of the postcode by the lookup as it now is; a move within one authority is no change.
 
     | date       | told          | gives                                                        |
     | ---------- | ------------- | ------------------------------------------------------------ |
@@ -51,11 +83,13 @@ def residents_people(users: DataFrame, postcodes: DataFrame) -> DataFrame:
     return _add_period(placed).select(*_COLUMNS)
 
 
-# --- what a record says ----------------------------------------------------------------------------
+# --- what a record says --------------------------------------------------------------------------
 
 
 def add_statement(users: DataFrame) -> DataFrame:
-    """Bronze records of users with `event_date`, what they tell of the person, and `_reasons`. Same grain."""
+    """Bronze records of users with `event_date`, what they tell of the person, and `_reasons`. Same
+    grain.
+    """
     typed = users.select(
         "person_token",
         _event_date().alias("event_date"),
@@ -71,7 +105,9 @@ def add_statement(users: DataFrame) -> DataFrame:
         _record_reasons().alias("_reasons"),
     )
     # Nothing is kept of who has left.
-    return typed.withColumns({name: F.when(F.col("is_resident"), F.col(name)) for name in _TOLD[1:]})
+    return typed.withColumns(
+        {name: F.when(F.col("is_resident"), F.col(name)) for name in _TOLD[1:]}
+    )
 
 
 def _told_date() -> Column:
@@ -103,19 +139,25 @@ def _record_reasons() -> Column:
     )
 
 
-# --- conflicts -------------------------------------------------------------------------------------
+# --- conflicts -----------------------------------------------------------------------------------
 
 
 def _flag_conflicts(statements: DataFrame) -> DataFrame:
-    """Adds to `_reasons` where the records of one person and date differ; adds `_is_first` to one of equal ones."""
+    """Adds to `_reasons` where the records of one person and date differ; adds `_is_first` to one
+    of equal ones.
+    """
     # A record without a person has nothing to do with another one.
     key = F.coalesce("person_token", F.concat_ws("#", "_file_sha256", "_record_number"))
     day, is_sound = Window.partitionBy("_key", "event_date"), F.size("_reasons") == 0
     own = F.struct("_file_sha256", "_record_number")
     judged = statements.withColumns({"_key": key, "_is_sound": is_sound}).withColumns(
         {
-            "_statements": F.size(F.collect_set(F.when(F.col("_is_sound"), F.struct(*_TOLD))).over(day)),
-            "_identities": F.size(F.collect_set(F.when(F.col("_is_sound"), F.col("identity_token"))).over(day)),
+            "_statements": F.size(
+                F.collect_set(F.when(F.col("_is_sound"), F.struct(*_TOLD))).over(day)
+            ),
+            "_identities": F.size(
+                F.collect_set(F.when(F.col("_is_sound"), F.col("identity_token"))).over(day)
+            ),
             "_first": F.min(F.when(F.col("_is_sound"), own)).over(day),
         }
     )
@@ -125,26 +167,38 @@ def _flag_conflicts(statements: DataFrame) -> DataFrame:
         {
             "_reasons": add_reasons(
                 flag(is_claimed, "different people claim its e-mail address on one date"),
-                flag(is_conflict & ~is_claimed, "the records of its person on one date differ, and nothing orders them"),
+                flag(
+                    is_conflict & ~is_claimed,
+                    "the records of its person on one date differ, and nothing orders them",
+                ),
             ),
             "_is_first": F.col("_is_sound") & ~is_conflict & (own == F.col("_first")),
         }
     )
 
 
-# --- places ----------------------------------------------------------------------------------------
+# --- places --------------------------------------------------------------------------------------
 
 
 def _add_place(statements: DataFrame, postcodes: DataFrame) -> DataFrame:
     """Adds `authority_code` and `authority_name`, or why there is none: `unplaced`. Same grain."""
-    lookup = postcodes.select("postcode_token", F.struct("authority_code", "authority_name", "is_terminated").alias("_found"))
+    lookup = postcodes.select(
+        "postcode_token",
+        F.struct("authority_code", "authority_name", "is_terminated").alias("_found"),
+    )
     found = statements.join(lookup, on="postcode_token", how="left")
-    is_placed = F.col("is_resident") & ~F.col("_found.is_terminated") & F.col("_found.authority_code").isNotNull()
+    is_placed = (
+        F.col("is_resident")
+        & ~F.col("_found.is_terminated")
+        & F.col("_found.authority_code").isNotNull()
+    )
     return found.withColumns(
         {
             "authority_code": F.when(is_placed, F.col("_found.authority_code")),
             "authority_name": F.when(is_placed, F.col("_found.authority_name")),
-            "unplaced": F.when(F.col("is_resident") & ~F.coalesce(is_placed, F.lit(False)), _unplaced()),
+            "unplaced": F.when(
+                F.col("is_resident") & ~F.coalesce(is_placed, F.lit(False)), _unplaced()
+            ),
         }
     )
 
@@ -162,17 +216,22 @@ def _unplaced() -> Column:
     )
 
 
-# --- periods ---------------------------------------------------------------------------------------
+# --- periods -------------------------------------------------------------------------------------
 
 
 def _add_period(statements: DataFrame) -> DataFrame:
     """Adds `valid_from`, `valid_to`, `is_current` and `_fold`."""
     person = Window.partitionBy("_key").orderBy("event_date", "_file_sha256", "_record_number")
-    before, after = person.rowsBetween(Window.unboundedPreceding, -1), person.rowsBetween(1, Window.unboundedFollowing)
+    before, after = (
+        person.rowsBetween(Window.unboundedPreceding, -1),
+        person.rowsBetween(1, Window.unboundedFollowing),
+    )
     state, is_first = F.struct(*_STATE), F.col("_is_first")
     # One record of a date is the first, so among these the order by date is total.
     earlier = F.last(F.when(is_first, state), ignorenulls=True).over(before)
-    begun = statements.withColumn("_begins", is_first & (earlier.isNull() | ~earlier.eqNullSafe(state)))
+    begun = statements.withColumn(
+        "_begins", is_first & (earlier.isNull() | ~earlier.eqNullSafe(state))
+    )
     ends = F.first(F.when(F.col("_begins"), F.col("event_date")), ignorenulls=True).over(after)
     is_sound = F.size("_reasons") == 0
     return begun.withColumns(
@@ -180,6 +239,8 @@ def _add_period(statements: DataFrame) -> DataFrame:
             "valid_from": F.col("event_date"),
             "valid_to": F.coalesce(ends, F.lit(OPEN_END).cast("date")),
             "is_current": ends.isNull(),
-            "_fold": F.when(is_sound & ~is_first, SAME_STATEMENT).when(is_sound & ~F.col("_begins"), UNCHANGED),
+            "_fold": F.when(is_sound & ~is_first, SAME_STATEMENT).when(
+                is_sound & ~F.col("_begins"), UNCHANGED
+            ),
         }
     )

@@ -1,4 +1,6 @@
-"""Postcodes, by their pseudonyms: in which local authority each lies, and whether it is still in use."""
+"""Postcodes, by their pseudonyms: in which local authority each lies, and whether it is still in
+use.
+"""
 
 from __future__ import annotations
 
@@ -12,22 +14,29 @@ SUPERSEDED = "superseded by a later delivery"
 FOLDS = (SAME_POSTCODE, SUPERSEDED)
 
 _CODE = r"^[A-Z][0-9]{8}$"
-# National Statistics writes that a place has no such area as E99999999, and in the Channel Islands L99999999.
+# National Statistics writes that a place has no such area as E99999999, and in the Channel Islands
+# L99999999.
 _PSEUDO_CODE = r"^[A-Z]99999999$"
 _NAMES_IN_COLUMNS = ("e09000001", "s12000033", "w06000015")
 
 
 def residents_postcodes(postcodes: DataFrame, authorities: DataFrame) -> DataFrame:
-    """One row per record of a postcode, of which one row per postcode is neither rejected nor folded.
+    """One row per record of a postcode, of which one row per postcode is neither rejected nor
+    folded.
 
-    A later delivery supersedes an earlier one, and an undated one is older than all; equal records of the newest
-    are one, the least by file and record number; different ones are a conflict. `authority_name` is of the names
-    file, and null for a code that it lacks.
+    A later delivery supersedes an earlier one, and an undated one is older than all; equal records
+    of the newest are one, the least by file and record number; different ones are a conflict.
+    `authority_name` is of the names file, and null for a code that it lacks.
     """
-    typed = postcodes.withColumns({"_code": blank_to_null(F.col("authority_code")), "_month": blank_to_null(F.col("terminated"))})
-    flagged = typed.withColumns({"_reasons": _record_reasons(), "is_terminated": F.col("_month").isNotNull()}).withColumn(
-        "authority_code", F.when(~F.col("_code").rlike(_PSEUDO_CODE), F.col("_code"))
+    typed = postcodes.withColumns(
+        {
+            "_code": blank_to_null(F.col("authority_code")),
+            "_month": blank_to_null(F.col("terminated")),
+        }
     )
+    flagged = typed.withColumns(
+        {"_reasons": _record_reasons(), "is_terminated": F.col("_month").isNotNull()}
+    ).withColumn("authority_code", F.when(~F.col("_code").rlike(_PSEUDO_CODE), F.col("_code")))
     named = flagged.join(_names(authorities), on="authority_code", how="left")
     return _fold_by_postcode(named).select(
         "postcode_token",
@@ -43,19 +52,34 @@ def residents_postcodes(postcodes: DataFrame, authorities: DataFrame) -> DataFra
 
 def _record_reasons() -> Column:
     return reasons(
-        flag(F.col("postcode_token").isNull(), "the postcode must be a full one of the official format"),
-        flag(F.col("_code").isNotNull() & ~F.col("_code").rlike(_CODE), "the authority must be a nine-character code such as S12000036"),
-        flag(F.col("_month").isNotNull() & ~F.col("_month").rlike(r"^[0-9]{6}$"), "the month of termination must be YYYYMM"),
+        flag(
+            F.col("postcode_token").isNull(),
+            "the postcode must be a full one of the official format",
+        ),
+        flag(
+            F.col("_code").isNotNull() & ~F.col("_code").rlike(_CODE),
+            "the authority must be a nine-character code such as S12000036",
+        ),
+        flag(
+            F.col("_month").isNotNull() & ~F.col("_month").rlike(r"^[0-9]{6}$"),
+            "the month of termination must be YYYYMM",
+        ),
     )
 
 
 def _fold_by_postcode(records: DataFrame) -> DataFrame:
-    """Adds to `_reasons`, and adds `_fold`; at most one record of a postcode is left with neither."""
+    """Adds to `_reasons`, and adds `_fold`; at most one record of a postcode is left with
+    neither."""
     key = F.coalesce("postcode_token", F.concat_ws("#", "_file_sha256", "_record_number"))
     postcode, is_sound = Window.partitionBy("_key"), F.size("_reasons") == 0
     keyed = records.withColumn("_key", key)
     newest = F.max(F.when(is_sound, F.col("_delivery_date"))).over(postcode)
-    current = keyed.withColumns({"_is_sound": is_sound, "_is_current": is_sound & F.col("_delivery_date").eqNullSafe(newest)})
+    current = keyed.withColumns(
+        {
+            "_is_sound": is_sound,
+            "_is_current": is_sound & F.col("_delivery_date").eqNullSafe(newest),
+        }
+    )
     own, is_current = F.struct("_file_sha256", "_record_number"), F.col("_is_current")
     content = F.struct("authority_code", "is_terminated")
     judged = current.withColumns(
@@ -64,7 +88,10 @@ def _fold_by_postcode(records: DataFrame) -> DataFrame:
             "_first": F.min(F.when(is_current, own)).over(postcode),
         }
     )
-    conflict = flag(is_current & (F.col("_contents") > 1), "the records of its postcode differ, and no order is stated")
+    conflict = flag(
+        is_current & (F.col("_contents") > 1),
+        "the records of its postcode differ, and no order is stated",
+    )
     fold = F.when(F.col("_is_sound") & ~is_current, SUPERSEDED).when(
         is_current & (F.col("_contents") <= 1) & (own != F.col("_first")), SAME_POSTCODE
     )
@@ -72,19 +99,34 @@ def _fold_by_postcode(records: DataFrame) -> DataFrame:
 
 
 def _names(authorities: DataFrame) -> DataFrame:
-    """One row per authority code, with the name of the newest delivery; of several, the first by alphabet.
+    """One row per authority code, with the name of the newest delivery; of several, the first by
+    alphabet.
 
-    A file of names is either one record a code, or one JSON object that maps codes to names. Of that the bronze
-    record holds three codes in columns of their own, by which the layout is known, and the others in `_extra`.
+    A file of names is either one record a code, or one JSON object that maps codes to names. Of
+    that the bronze record holds three codes in columns of their own, by which the layout is known,
+    and the others in `_extra`.
     """
-    in_columns = [F.struct(F.lit(code.upper()).alias("key"), F.col(f"name_{code}").alias("value")) for code in _NAMES_IN_COLUMNS]
+    in_columns = [
+        F.struct(F.lit(code.upper()).alias("key"), F.col(f"name_{code}").alias("value"))
+        for code in _NAMES_IN_COLUMNS
+    ]
     own = F.struct(F.col("authority_code").alias("key"), F.col("authority_name").alias("value"))
     is_map = F.col("name_e09000001").isNotNull()
     others = F.when(is_map, F.map_entries(F.from_json("_extra", "map<string,string>")))
-    pairs = F.concat(F.coalesce(others, F.array().cast("array<struct<key:string,value:string>>")), F.array(own, *in_columns))
+    pairs = F.concat(
+        F.coalesce(others, F.array().cast("array<struct<key:string,value:string>>")),
+        F.array(own, *in_columns),
+    )
     told = authorities.select("_delivery_date", F.inline(pairs)).select(
-        "_delivery_date", blank_to_null(F.col("key")).alias("authority_code"), blank_to_null(F.col("value")).alias("name")
+        "_delivery_date",
+        blank_to_null(F.col("key")).alias("authority_code"),
+        blank_to_null(F.col("value")).alias("name"),
     )
     known = told.where(F.col("authority_code").isNotNull() & F.col("name").isNotNull())
-    age = F.datediff(F.lit("9999-12-31").cast("date"), F.coalesce("_delivery_date", F.lit("0001-01-01").cast("date")))
-    return known.groupBy("authority_code").agg(F.min(F.struct(age.alias("age"), "name"))["name"].alias("authority_name"))
+    age = F.datediff(
+        F.lit("9999-12-31").cast("date"),
+        F.coalesce("_delivery_date", F.lit("0001-01-01").cast("date")),
+    )
+    return known.groupBy("authority_code").agg(
+        F.min(F.struct(age.alias("age"), "name"))["name"].alias("authority_name")
+    )

@@ -1,8 +1,9 @@
-"""Hides small numbers of people, and as many others as it takes that nobody can compute the hidden ones.
+"""Hides small numbers of people, and as many others as it takes that nobody can compute the hidden
+ones.
 
-Primary: a number of people below the limit is hidden, unless it is zero. Secondary: what is published, and the
-totals that it adds up to, must leave every hidden number open. The functions are plain Python over a few hundred
-rows, one for each local authority.
+Primary: a number of people below the limit is hidden, unless it is zero. Secondary: what is
+published, and the totals that it adds up to, must leave every hidden number open. The functions are
+plain Python over a few hundred rows, one for each local authority.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ from collections.abc import Callable, Collection, Sequence
 
 
 def hide_totals(totals: Sequence[int], is_small: Sequence[bool], limit: int) -> set[int]:
-    """Which rows' totals are hidden: the small ones, and the smallest of the others until these are safe.
+    """Which rows' totals are hidden: the small ones, and the smallest of the others until these are
+    safe.
 
-    A reader who knows the sum of all rows knows the sum of the hidden ones. They are safe when each of them could, by
-    that sum, be anything from 1 to `limit`. Where all rows together are too few, all are hidden.
+    A reader who knows the sum of all rows knows the sum of the hidden ones. They are safe when each
+    of them could, by that sum, be anything from 1 to `limit`. Where all rows together are too few,
+    all are hidden.
     """
 
     def is_safe(hidden: Collection[int]) -> bool:
@@ -24,22 +27,39 @@ def hide_totals(totals: Sequence[int], is_small: Sequence[bool], limit: int) -> 
     return _widened(small, totals, is_safe)
 
 
-def hide_breakdowns(totals: Sequence[int], cells: Sequence[Sequence[int]], without_total: Collection[int], limit: int) -> set[int]:
-    """Which rows' breakdowns are hidden, each whole: those with a small cell or a hidden total, and the smallest of
-    the others until these are safe.
+def hide_breakdowns(
+    totals: Sequence[int],
+    cells: Sequence[Sequence[int]],
+    without_total: Collection[int],
+    limit: int,
+) -> set[int]:
+    """Which rows' breakdowns are hidden, each whole: those with a small cell or a hidden total, and
+    the smallest of the others until these are safe.
 
-    A reader may know each row's total and each column's. Hidden cells are safe when each of them that is not zero could
-    be one more or one less, with another row and column making up for it, so that no total tells.
+    A reader may know each row's total and each column's. Hidden cells are safe when each of them
+    that is not zero could be one more or one less, with another row and column making up for it, so
+    that no total tells.
     """
 
     def is_safe(hidden: Collection[int]) -> bool:
-        return all(_can_move(cells, hidden, n, column) for n in hidden for column, value in enumerate(cells[n]) if value)
+        return all(
+            _can_move(cells, hidden, n, column)
+            for n in hidden
+            for column, value in enumerate(cells[n])
+            if value
+        )
 
-    small = {n for n, row in enumerate(cells) if n in without_total or any(0 < value < limit for value in row)}
+    small = {
+        n
+        for n, row in enumerate(cells)
+        if n in without_total or any(0 < value < limit for value in row)
+    }
     return _widened(small, totals, is_safe)
 
 
-def _widened(hidden: set[int], totals: Sequence[int], is_safe: Callable[[Collection[int]], bool]) -> set[int]:
+def _widened(
+    hidden: set[int], totals: Sequence[int], is_safe: Callable[[Collection[int]], bool]
+) -> set[int]:
     """`hidden`, and the smallest other rows, one by one, until they are safe or all are hidden."""
     wider = set(hidden)
     for n in sorted(set(range(len(totals))) - wider, key=lambda n: (totals[n], n)):
@@ -49,8 +69,11 @@ def _widened(hidden: set[int], totals: Sequence[int], is_safe: Callable[[Collect
     return wider
 
 
-def _can_move(cells: Sequence[Sequence[int]], hidden: Collection[int], row: int, column: int) -> bool:
-    """Whether the cell, which is not zero, can change by one along a rectangle of hidden cells, none below zero.
+def _can_move(
+    cells: Sequence[Sequence[int]], hidden: Collection[int], row: int, column: int
+) -> bool:
+    """Whether the cell, which is not zero, can change by one along a rectangle of hidden cells,
+    none below zero.
 
     | one less        | one more        |
     | --------------- | --------------- |
@@ -59,5 +82,7 @@ def _can_move(cells: Sequence[Sequence[int]], hidden: Collection[int], row: int,
     """
     others = [cells[n] for n in hidden if n != row]
     can_fall = any(value for other in others for n, value in enumerate(other) if n != column)
-    can_rise = any(other[column] for other in others) and any(value for n, value in enumerate(cells[row]) if n != column)
+    can_rise = any(other[column] for other in others) and any(
+        value for n, value in enumerate(cells[row]) if n != column
+    )
     return can_fall or can_rise

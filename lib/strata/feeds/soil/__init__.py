@@ -1,8 +1,9 @@
-"""The soil feed: where soil was sampled, what was found there, in which country, and what that amounts to.
+"""The soil feed: where soil was sampled, what was found there, in which country, and what that
+amounts to.
 
-Samples and sites arrive in several layouts, boundaries in one (`schemas/source/soil_*`); bronze keeps them
-as they came. Silver gives each site one position, each measurement one unit and each site one country;
-gold draws a sample of each country's sites and sums it up.
+Samples and sites arrive in several layouts, boundaries in one (`schemas/source/soil_*`); bronze
+keeps them as they came. Silver gives each site one position, each measurement one unit and each
+site one country; gold draws a sample of each country's sites and sums it up.
 """
 
 from __future__ import annotations
@@ -15,7 +16,10 @@ __all__ = ["SOURCES", "TABLES", "Params"]
 
 SOURCES = (
     Source("samples"),
-    Source("boundaries", needed="a map of the countries; samples/soil/boundaries holds Natural Earth's of Europe"),
+    Source(
+        "boundaries",
+        needed="a map of the countries; samples/soil/boundaries holds Natural Earth's of Europe",
+    ),
 )
 
 TABLES = (
@@ -47,7 +51,8 @@ TABLES = (
         "silver.soil_site_countries",
         inputs=("silver.soil_sites", "silver.soil_countries"),
         transform=countries.soil_site_countries,
-        # A changed boundary may move any site: countries have no site_id, so they then recompute the whole table.
+        # A changed boundary may move any site: countries have no site_id, so they then recompute
+        # the whole table.
         group=("site_id",),
     ),
     Table(

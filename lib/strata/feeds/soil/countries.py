@@ -14,8 +14,8 @@ SAME_BOUNDARY = "same boundary as another record"
 FOLDS = (SAME_BOUNDARY, SUPERSEDED)
 
 COAST_M = 5_000.0
-"""A site that no country holds belongs to the nearest within so many metres: boundaries at 1:10,000,000
-are drawn to a few kilometres, and soil is not sampled in the sea."""
+"""A site that no country holds belongs to the nearest within so many metres: boundaries at
+1:10,000,000 are drawn to a few kilometres, and soil is not sampled in the sea."""
 
 # How sources write that a territory has no numeric code.
 _NO_CODE = ("-99", "-099", "NaN", "nan", "None", "null")
@@ -24,30 +24,40 @@ _CONTENT = ("country_id", "country_code", "country_name", "source", "boundary_wk
 _BOX = ("min_lon_deg", "min_lat_deg", "max_lon_deg", "max_lat_deg")
 
 
-# --- boundaries ------------------------------------------------------------------------------------
+# --- boundaries ----------------------------------------------------------------------------------
 
 
 def soil_countries(boundaries: DataFrame) -> DataFrame:
-    """One row per record of a boundary, of which one row per country is neither rejected nor folded.
+    """One row per record of a boundary, of which one row per country is neither rejected nor
+    folded.
 
-    Equal boundaries of one country are one, the least by file and record number; a later delivery supersedes
-    an earlier one; without that two boundaries are a conflict.
+    Equal boundaries of one country are one, the least by file and record number; a later delivery
+    supersedes an earlier one; without that two boundaries are a conflict.
     """
     named = boundaries.withColumns(
-        {"country_code": _country_code(), "country_name": blank_to_null(F.col("name")), "boundary_srid": F.lit(geo.WGS84)}
+        {
+            "country_code": _country_code(),
+            "country_name": blank_to_null(F.col("name")),
+            "boundary_srid": F.lit(geo.WGS84),
+        }
     )
     shaped = geo.add_polygon_wkb(named, "geometry", "boundary_wkb")
     typed = shaped.withColumns({"country_id": _country_id(), **geo.box(F.col("boundary_wkb"))})
     flagged = typed.withColumn("_reasons", _boundary_reasons())
     folded = _fold_by_country(flagged)
-    return folded.select(*_CONTENT, "boundary_srid", *_BOX, "_file_sha256", "_record_number", "_reasons", "_fold")
+    return folded.select(
+        *_CONTENT, "boundary_srid", *_BOX, "_file_sha256", "_record_number", "_reasons", "_fold"
+    )
 
 
 def _numeric_code() -> Column:
     """Three digits, from `56`, `056` or `56.0`; null where the source says that there is none."""
     told = blank_to_null(F.col("iso_n3"))
     digits = F.lpad(F.regexp_extract(told, r"^([0-9]{1,3})(?:\.0)?$", 1), 3, "0")
-    return F.when(told.isNotNull() & ~told.isin(*_NO_CODE), F.when(told.rlike(r"^[0-9]{1,3}(\.0)?$"), digits).otherwise(told))
+    return F.when(
+        told.isNotNull() & ~told.isin(*_NO_CODE),
+        F.when(told.rlike(r"^[0-9]{1,3}(\.0)?$"), digits).otherwise(told),
+    )
 
 
 def _country_code() -> Column:
@@ -70,7 +80,10 @@ def _boundary_reasons() -> Column:
     is_shapeless = F.col("geometry").isNotNull() & F.col("boundary_wkb").isNull()
     return reasons(
         flag(is_unknown, "iso_n3 must be a numeric code of ISO 3166-1"),
-        flag(is_shapeless, "the geometry must be a GeoJSON polygon or multipolygon of closed rings, with an area"),
+        flag(
+            is_shapeless,
+            "the geometry must be a GeoJSON polygon or multipolygon of closed rings, with an area",
+        ),
     )
 
 
@@ -79,10 +92,14 @@ def _fold_by_country(boundaries: DataFrame) -> DataFrame:
     country = Window.partitionBy("_key")
     is_sound = F.size("_reasons") == 0
     # Hex, as a hash of binary reads it as UTF-8, in which different bytes may look alike.
-    content = content_hash(*[F.hex(name) if name == "boundary_wkb" else F.col(name) for name in _CONTENT])
+    content = content_hash(
+        *[F.hex(name) if name == "boundary_wkb" else F.col(name) for name in _CONTENT]
+    )
     keyed = boundaries.withColumns({"_key": key, "_content": content, "_is_sound": is_sound})
     newest = F.max(F.when(F.col("_is_sound"), F.col("_delivery_date"))).over(country)
-    current = keyed.withColumn("_is_current", F.col("_is_sound") & F.col("_delivery_date").eqNullSafe(newest))
+    current = keyed.withColumn(
+        "_is_current", F.col("_is_sound") & F.col("_delivery_date").eqNullSafe(newest)
+    )
     own, is_current = F.struct("_file_sha256", "_record_number"), F.col("_is_current")
     judged = current.withColumns(
         {
@@ -90,22 +107,29 @@ def _fold_by_country(boundaries: DataFrame) -> DataFrame:
             "_first": F.min(F.when(is_current, own)).over(country),
         }
     )
-    conflict = flag(is_current & (F.col("_contents") > 1), "the records of its country draw different boundaries, and no order is stated")
+    conflict = flag(
+        is_current & (F.col("_contents") > 1),
+        "the records of its country draw different boundaries, and no order is stated",
+    )
     fold = F.when(F.col("_is_sound") & ~is_current, SUPERSEDED).when(
         is_current & (F.col("_contents") <= 1) & (own != F.col("_first")), SAME_BOUNDARY
     )
     return judged.withColumns({"_reasons": add_reasons(conflict), "_fold": fold})
 
 
-# --- the country of a site -------------------------------------------------------------------------
+# --- the country of a site -----------------------------------------------------------------------
 
 
 def soil_site_countries(sites: DataFrame, countries: DataFrame) -> DataFrame:
-    """One row per site, with its country, if any, and the rule that gave it (`inside`, `border`, `coast`, `none`).
+    """One row per site, with its country, if any, and the rule that gave it (`inside`, `border`,
+    `coast`, `none`).
 
-    Reads `lon_deg`, `lat_deg` of the sites and `boundary_wkb` of the countries. The rules stand in the contract.
+    Reads `lon_deg`, `lat_deg` of the sites and `boundary_wkb` of the countries. The rules stand in
+    the contract.
     """
-    named = countries.select(F.struct("country_id", "country_code", "country_name").alias("country"), "boundary_wkb")
+    named = countries.select(
+        F.struct("country_id", "country_code", "country_name").alias("country"), "boundary_wkb"
+    )
     points = sites.select("site_id", "lon_deg", "lat_deg", "_file_sha256", "_record_number")
     found = geo.join_areas(points, named, "country", "boundary_wkb", COAST_M)
     distance = F.when(F.col("distance_m").isNotNull(), F.round("distance_m", 3))
@@ -120,9 +144,15 @@ def soil_site_countries(sites: DataFrame, countries: DataFrame) -> DataFrame:
 def _with_rule(chosen: DataFrame) -> DataFrame:
     holders, nearest = F.col("_holders"), F.col("_nearest")
     is_held = F.size(holders) > 0
-    # Countries compare by their first field, country_id, which is unique: the first holder is the first by id.
+    # Countries compare by their first field, country_id, which is unique: the first holder is the
+    # first by id.
     country = F.when(is_held, F.try_element_at(holders, F.lit(1))).otherwise(nearest["country"])
-    rule = F.when(F.size(holders) == 1, "inside").when(F.size(holders) > 1, "border").when(nearest.isNotNull(), "coast").otherwise("none")
+    rule = (
+        F.when(F.size(holders) == 1, "inside")
+        .when(F.size(holders) > 1, "border")
+        .when(nearest.isNotNull(), "coast")
+        .otherwise("none")
+    )
     return chosen.select(
         "site_id",
         country["country_id"].alias("country_id"),

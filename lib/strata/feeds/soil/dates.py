@@ -21,7 +21,10 @@ def add_date(frame: DataFrame, told: Column, name: str, precision: str) -> DataF
     | `2023-02-29` | `2023-02-29` | unread: kept as it is, for it is no date            |
     | null, blank  | null         | null                                                |
     """
-    parts = {f"_{part}": F.regexp_extract("_date", _DATE, group) for group, part in enumerate(("year", "month", "day"), 1)}
+    parts = {
+        f"_{part}": F.regexp_extract("_date", _DATE, group)
+        for group, part in enumerate(("year", "month", "day"), 1)
+    }
     split = frame.withColumn("_date", blank_to_null(told)).withColumns(parts)
     read = split.withColumns({name: _known_date(), precision: _precision()})
     return read.drop("_date", *parts)
@@ -29,7 +32,11 @@ def add_date(frame: DataFrame, told: Column, name: str, precision: str) -> DataF
 
 def _known_date() -> Column:
     year, month, day = F.col("_year"), F.col("_month"), F.col("_day")
-    by_precision = {"year": year, "month": F.concat_ws("-", year, month), "day": F.concat_ws("-", year, month, day)}
+    by_precision = {
+        "year": year,
+        "month": F.concat_ws("-", year, month),
+        "day": F.concat_ws("-", year, month, day),
+    }
     known = F.coalesce(*[F.when(_precision() == name, text) for name, text in by_precision.items()])
     return F.coalesce(known, F.col("_date"))
 
@@ -37,7 +44,9 @@ def _known_date() -> Column:
 def _precision() -> Column:
     year, month, day = F.col("_year"), F.col("_month"), F.col("_day")
     has_month, has_day = ~month.isin("", "??"), ~day.isin("", "??")
-    first = F.concat_ws("-", year, F.when(has_month, month).otherwise("01"), F.when(has_day, day).otherwise("01"))
+    first = F.concat_ws(
+        "-", year, F.when(has_month, month).otherwise("01"), F.when(has_day, day).otherwise("01")
+    )
     is_date = first.try_cast("date").isNotNull() & ~(has_day & ~has_month)
     by_parts = F.when(has_day, "day").when(has_month, "month").otherwise("year")
     return F.when(is_date, by_parts).when(F.col("_date").isNotNull(), "unread")
@@ -46,11 +55,14 @@ def _precision() -> Column:
 def parse_year_of_day(day_number: Column) -> Column:
     """The year, as text, of a day counted from 1970-01-01; the text itself where it is no number.
 
-    GSIF's table of ISIS profiles holds R dates that were read from bare years: R gives such a date the
-    day of the year on which the program ran, and all 172 dates told there are a 22 September. The day means
-    nothing, so only the year is taken. Narrow: only the column that a source contract maps for it.
+    GSIF's table of ISIS profiles holds R dates that were read from bare years: R gives such a date
+    the day of the year on which the program ran, and all 172 dates told there are a 22 September.
+    The day means nothing, so only the year is taken. Narrow: only the column that a source contract
+    maps for it.
     """
     told = blank_to_null(day_number)
     days = parse_bigint(F.regexp_replace(told, r"[.]0*$", ""))
-    year = F.year(F.date_add(F.lit("1970-01-01"), F.when(F.abs(days) < 1_000_000, days).cast("int")))
+    year = F.year(
+        F.date_add(F.lit("1970-01-01"), F.when(F.abs(days) < 1_000_000, days).cast("int"))
+    )
     return F.coalesce(F.lpad(year.cast("string"), 4, "0"), told)

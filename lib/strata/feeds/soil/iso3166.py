@@ -1,7 +1,8 @@
 """ISO 3166-1: numeric codes and their alpha-2 codes, as of the standard's online register, 2026.
 
-A table of facts, kept here rather than taken from a package: executors need nothing installed, and the codes
-change about once in two years. A test compares it with a maintained package where that is installed.
+A table of facts, kept here rather than taken from a package: executors need nothing installed, and
+the codes change about once in two years. A test compares it with a maintained package where that is
+installed.
 """
 
 from __future__ import annotations
@@ -29,5 +30,5 @@ ALPHA_2: dict[str, str] = {code[:3]: code[3:] for code in _CODES.split()}
 """Alpha-2 code of each three-digit numeric code."""
 
 USER_ASSIGNED: dict[str, str] = {"Kosovo": "XK"}
-"""Codes that ISO 3166-1 leaves to its users, by the name of the territory. XK is what the European Commission, the
-IMF and SWIFT use for Kosovo. A territory that is not here has no code."""
+"""Codes that ISO 3166-1 leaves to its users, by the name of the territory. XK is what the European
+Commission, the IMF and SWIFT use for Kosovo. A territory that is not here has no code."""

@@ -9,32 +9,61 @@ from pyspark.sql import functions as F
 
 from strata.feeds.soil.dates import add_date
 from strata.feeds.soil.sites import SUPERSEDED, add_site_id
-from strata.kit.columns import add_reasons, blank_to_null, content_hash, flag, marker_to_null, parse_double, reasons
+from strata.kit.columns import (
+    add_reasons,
+    blank_to_null,
+    content_hash,
+    flag,
+    marker_to_null,
+    parse_double,
+    reasons,
+)
 
 NOT_MEASURED = "no soil property measured"
 REPEATED = "same measurement as another record"
 FOLDS = (NOT_MEASURED, REPEATED, SUPERSEDED)
 
 SOC, CLAY = "soc", "clay"
-# Unit in which silver keeps a property, and what a value in percent by mass is divided by to be in it.
+# Unit in which silver keeps a property, and what a value in percent by mass is divided by to be in
+# it.
 _UNIT = {SOC: ("%", 1.0), CLAY: ("1", 100.0)}
 # What a value in a told unit is divided by to be in percent by mass.
 _PER_PERCENT = {"%": 1.0, "g/kg": 10.0}
 _JSON = "struct<value:string,method:string,quality:string,uncertainty:string,_bad:string>"
 
 _CONTENT = (
-    "site_id", "source", "dataset", "source_sample_id", "property", "upper_depth_cm", "lower_depth_cm",
-    "value", "unit", "method", "quality", "uncertainty", "sampled_on", "sampled_on_precision",
-)  # fmt: skip
-_COLUMNS = ("measurement_id", *_CONTENT, "_file_sha256", "_record_number", "_reasons", "_fold", "_rows")
+    "site_id",
+    "source",
+    "dataset",
+    "source_sample_id",
+    "property",
+    "upper_depth_cm",
+    "lower_depth_cm",
+    "value",
+    "unit",
+    "method",
+    "quality",
+    "uncertainty",
+    "sampled_on",
+    "sampled_on_precision",
+)
+_COLUMNS = (
+    "measurement_id",
+    *_CONTENT,
+    "_file_sha256",
+    "_record_number",
+    "_reasons",
+    "_fold",
+    "_rows",
+)
 
 
 def soil_measurements(samples: DataFrame, sites: DataFrame) -> DataFrame:
     """One row per property measured of each sample record; one row, folded, for a record with none.
 
-    Equal measurements are one, the least by file and record number. Different values at one site and depth are
-    replicates and stay, but for those of one sample id: there a later delivery supersedes an earlier
-    one, and without it they are a conflict.
+    Equal measurements are one, the least by file and record number. Different values at one site
+    and depth are replicates and stay, but for those of one sample id: there a later delivery
+    supersedes an earlier one, and without it they are a conflict.
 
     | site   | depth_cm | soc, clay     | gives                                |
     | ------ | -------- | ------------- | ------------------------------------ |
@@ -47,20 +76,28 @@ def soil_measurements(samples: DataFrame, sites: DataFrame) -> DataFrame:
     return _fold_repeats(parts).select(*_COLUMNS)
 
 
-# --- records ---------------------------------------------------------------------------------------
+# --- records -------------------------------------------------------------------------------------
 
 
 def _add_depths(records: DataFrame) -> DataFrame:
-    """Types the depths; `_reasons` starts anew: what is wrong with a position is told of the site."""
+    """Types the depths; `_reasons` starts anew: what is wrong with a position is told of the
+    site."""
     told = {name: _told(F.col(name)) for name in ("upper_depth_cm", "lower_depth_cm")}
     texts = records.withColumns({f"_{name}": text for name, text in told.items()})
-    typed = texts.withColumns({name: parse_double(F.col(f"_{name}"), exponent=True) for name in told})
+    typed = texts.withColumns(
+        {name: parse_double(F.col(f"_{name}"), exponent=True) for name in told}
+    )
     upper, lower = F.col("_upper_depth_cm"), F.col("_lower_depth_cm")
-    is_bad = (upper.isNotNull() & F.col("upper_depth_cm").isNull()) | (lower.isNotNull() & F.col("lower_depth_cm").isNull())
+    is_bad = (upper.isNotNull() & F.col("upper_depth_cm").isNull()) | (
+        lower.isNotNull() & F.col("lower_depth_cm").isNull()
+    )
     return typed.withColumn(
         "_reasons",
         reasons(
-            flag(upper.isNull() != lower.isNull(), "both depths must be told, or neither; only one is"),
+            flag(
+                upper.isNull() != lower.isNull(),
+                "both depths must be told, or neither; only one is",
+            ),
             flag(is_bad, "depths must be plain decimal numbers"),
         ),
     )
@@ -72,7 +109,9 @@ def _told(text: Column) -> Column:
 
 
 def _add_site(records: DataFrame, sites: DataFrame) -> DataFrame:
-    """Adds the date of sampling, the record's own or its site's; flags records whose site is not accepted."""
+    """Adds the date of sampling, the record's own or its site's; flags records whose site is not
+    accepted.
+    """
     known = sites.select(
         F.col("site_id").alias("_known_site"),
         F.col("sampled_on").alias("_site_sampled_on"),
@@ -83,21 +122,32 @@ def _add_site(records: DataFrame, sites: DataFrame) -> DataFrame:
     return dated.join(known, F.col("site_id") == F.col("_known_site"), how="left").withColumns(
         {
             "sampled_on": F.when(is_own, F.col("_own_date")).otherwise(F.col("_site_sampled_on")),
-            "sampled_on_precision": F.when(is_own, F.col("_own_precision")).otherwise(F.col("_site_precision")),
-            "_reasons": add_reasons(flag(F.col("_known_site").isNull(), "waits for its site, which silver.soil_sites lacks")),
+            "sampled_on_precision": F.when(is_own, F.col("_own_precision")).otherwise(
+                F.col("_site_precision")
+            ),
+            "_reasons": add_reasons(
+                flag(
+                    F.col("_known_site").isNull(),
+                    "waits for its site, which silver.soil_sites lacks",
+                )
+            ),
         }
     )
 
 
-# --- properties ------------------------------------------------------------------------------------
+# --- properties ----------------------------------------------------------------------------------
 
 
 def _to_properties(records: DataFrame) -> DataFrame:
-    """One row per record and property that it tells; one row with a null `property` for a record that tells none.
+    """One row per record and property that it tells; one row with a null `property` for a record
+    that tells none.
 
     `_rows` is 1 on the first row of a record, and 0 on its second.
     """
-    measured = F.filter(F.array(_measured(SOC), _measured(CLAY)), lambda part: part["told"].isNotNull() | part["is_bad"])
+    measured = F.filter(
+        F.array(_measured(SOC), _measured(CLAY)),
+        lambda part: part["told"].isNotNull() | part["is_bad"],
+    )
     exploded = records.select("*", F.posexplode_outer(measured).alias("_part", "_told"))
     valued = exploded.withColumns(
         {
@@ -117,8 +167,12 @@ def _to_properties(records: DataFrame) -> DataFrame:
 
 
 def _measured(name: str) -> Column:
-    """What a record tells of one property: its text, unit and quality, from a plain field or from JSON."""
-    parsed = F.from_json(blank_to_null(F.col(f"{name}_json")), _JSON, {"columnNameOfCorruptRecord": "_bad"})
+    """What a record tells of one property: its text, unit and quality, from a plain field or from
+    JSON.
+    """
+    parsed = F.from_json(
+        blank_to_null(F.col(f"{name}_json")), _JSON, {"columnNameOfCorruptRecord": "_bad"}
+    )
     return F.struct(
         F.lit(name).alias("property"),
         F.coalesce(_told(F.col(name)), _told(parsed["value"])).alias("told"),
@@ -137,7 +191,9 @@ def _by_property(expression: Callable[[str], Column], name: Column) -> Column:
 def _value() -> Column:
     """The value in silver's unit of the property; null where text or unit cannot be read."""
     number, unit = F.col("_number"), F.col("_told.unit")
-    percent = F.coalesce(*[F.when(unit == name, number / divisor) for name, divisor in _PER_PERCENT.items()])
+    percent = F.coalesce(
+        *[F.when(unit == name, number / divisor) for name, divisor in _PER_PERCENT.items()]
+    )
     return _by_property(lambda name: percent / _UNIT[name][1], F.col("property"))
 
 
@@ -146,33 +202,52 @@ def _value_reasons() -> Column:
     is_known_unit = F.coalesce(unit.isin(*_PER_PERCENT), F.lit(False))
     return add_reasons(
         flag(F.col("_told.is_bad"), "the property's JSON must be an object with a value"),
-        flag(text.isNotNull() & F.col("_number").isNull(), "the value must be a plain decimal number"),
+        flag(
+            text.isNotNull() & F.col("_number").isNull(), "the value must be a plain decimal number"
+        ),
         flag(~is_known_unit, "the unit must be % or g/kg"),
-        flag((F.col("property") == CLAY) & (F.col("value") > 1), "a clay fraction must be at most 1"),
+        flag(
+            (F.col("property") == CLAY) & (F.col("value") > 1), "a clay fraction must be at most 1"
+        ),
     )
 
 
-# --- one row for each measurement ------------------------------------------------------------------
+# --- one row for each measurement ----------------------------------------------------------------
 
 
 def _fold_repeats(parts: DataFrame) -> DataFrame:
     """Adds `measurement_id` and `_fold`, and flags conflicting values of one sample id."""
     has_sample = F.col("source_sample_id").isNotNull()
     sample = content_hash(*[F.col(name) for name in _CONTENT[:7]])
-    identified = parts.withColumns({"measurement_id": content_hash(*[F.col(name) for name in _CONTENT]), "_is_sound": _is_sound()})
-    keyed = identified.withColumn("_sample", F.when(has_sample, sample).otherwise(F.col("measurement_id")))
-    one_sample, one_measurement = Window.partitionBy("_sample"), Window.partitionBy("measurement_id")
+    identified = parts.withColumns(
+        {
+            "measurement_id": content_hash(*[F.col(name) for name in _CONTENT]),
+            "_is_sound": _is_sound(),
+        }
+    )
+    keyed = identified.withColumn(
+        "_sample", F.when(has_sample, sample).otherwise(F.col("measurement_id"))
+    )
+    one_sample, one_measurement = (
+        Window.partitionBy("_sample"),
+        Window.partitionBy("measurement_id"),
+    )
     newest = F.max(F.when(F.col("_is_sound"), F.col("_delivery_date"))).over(one_sample)
     is_newest = ~has_sample | F.col("_delivery_date").eqNullSafe(newest)
     current = keyed.withColumn("_is_current", F.col("_is_sound") & is_newest)
     own, is_current = F.struct("_file_sha256", "_record_number"), F.col("_is_current")
     judged = current.withColumns(
         {
-            "_values": F.size(F.collect_set(F.when(is_current, F.col("measurement_id"))).over(one_sample)),
+            "_values": F.size(
+                F.collect_set(F.when(is_current, F.col("measurement_id"))).over(one_sample)
+            ),
             "_first": F.min(F.when(is_current, own)).over(one_measurement),
         }
     )
-    conflict = flag(is_current & (F.col("_values") > 1), "the records of its sample tell different values, and no order is stated")
+    conflict = flag(
+        is_current & (F.col("_values") > 1),
+        "the records of its sample tell different values, and no order is stated",
+    )
     fold = (
         F.when(F.col("property").isNull(), NOT_MEASURED)
         .when(F.col("_is_sound") & ~is_current, SUPERSEDED)

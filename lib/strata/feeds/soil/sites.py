@@ -23,12 +23,13 @@ _COLUMNS = (
 
 
 def soil_sites(sites: DataFrame, samples: DataFrame) -> DataFrame:
-    """One row per record of a site or a sample, of which one row per site is neither rejected nor folded.
+    """One row per record of a site or a sample, of which one row per site is neither rejected nor
+    folded.
 
-    A site is known by its source's id, else by its position rounded to 7 decimals of a degree. Of the
-    records of a site the one that describes it stands for it, and of several equal ones the least by content, file
-    and record number, so that arrival decides nothing. Within records that describe sites, and within
-    samples, a later delivery supersedes an earlier one.
+    A site is known by its source's id, else by its position rounded to 7 decimals of a degree. Of
+    the records of a site the one that describes it stands for it, and of several equal ones the
+    least by content, file and record number, so that arrival decides nothing. Within records that
+    describe sites, and within samples, a later delivery supersedes an earlier one.
 
     | record                   | gives                                                           |
     | ------------------------ | --------------------------------------------------------------- |
@@ -41,15 +42,18 @@ def soil_sites(sites: DataFrame, samples: DataFrame) -> DataFrame:
 
 
 def add_site_id(records: DataFrame) -> DataFrame:
-    """Adds `site_id` to bronze records of sites or samples, and with it `lon_deg`, `lat_deg`, `epsg_code`,
-    `has_position` and `_reasons`. Same grain.
+    """Adds `site_id` to bronze records of sites or samples, and with it `lon_deg`, `lat_deg`,
+    `epsg_code`, `has_position` and `_reasons`. Same grain.
 
     `site_id` is null where neither an id nor a usable position is told.
     """
     located = _add_position(records)
     own = blank_to_null(F.col("source_site_id"))
     mapped = F.when(own.isNotNull(), F.concat(F.col("source"), F.lit(":"), own))
-    placed = F.when(F.col("has_position"), F.concat(F.lit("at:"), _fixed("lon_deg"), F.lit(","), _fixed("lat_deg")))
+    placed = F.when(
+        F.col("has_position"),
+        F.concat(F.lit("at:"), _fixed("lon_deg"), F.lit(","), _fixed("lat_deg")),
+    )
     return located.withColumn("site_id", F.coalesce(mapped, placed))
 
 
@@ -58,12 +62,14 @@ def _fixed(name: str) -> Column:
     return F.col(name).try_cast("decimal(10,7)").cast("string")
 
 
-# --- records ---------------------------------------------------------------------------------------
+# --- records -------------------------------------------------------------------------------------
 
 
 def _described(sites: DataFrame) -> DataFrame:
     """Records that describe a site, from its own file."""
-    date = F.coalesce(blank_to_null(F.col("sampled_on")), parse_year_of_day(F.col("sampled_day_number")))
+    date = F.coalesce(
+        blank_to_null(F.col("sampled_on")), parse_year_of_day(F.col("sampled_day_number"))
+    )
     return add_date(sites, date, "sampled_on", "sampled_on_precision").select(
         *_POSITION,
         "sampled_on",
@@ -81,42 +87,61 @@ def _undescribed(samples: DataFrame) -> DataFrame:
     return samples.select(*_POSITION, *unknown, *_PROVENANCE, F.lit(False).alias("is_description"))
 
 
-# --- positions -------------------------------------------------------------------------------------
+# --- positions -----------------------------------------------------------------------------------
 
 
 def _add_position(records: DataFrame) -> DataFrame:
-    """Adds `lon_deg` and `lat_deg` (WGS 84, 7 decimals), `epsg_code`, `has_position`, `is_placed` and `_reasons`.
+    """Adds `lon_deg` and `lat_deg` (WGS 84, 7 decimals), `epsg_code`, `has_position`, `is_placed`
+    and `_reasons`.
 
-    Longitude and latitude are taken where either is told, else x and y with their EPSG code. A position out of
-    range is kept as it is, without `has_position`: the gate's rule rejects it.
+    Longitude and latitude are taken where either is told, else x and y with their EPSG code. A
+    position out of range is kept as it is, without `has_position`: the gate's rule rejects it.
     """
-    told = records.withColumns({f"_{name}": blank_to_null(F.col(name)) for name in ("lon", "lat", "x", "y", "epsg")})
+    told = records.withColumns(
+        {f"_{name}": blank_to_null(F.col(name)) for name in ("lon", "lat", "x", "y", "epsg")}
+    )
     is_geographic = F.col("_lon").isNotNull() | F.col("_lat").isNotNull()
     chosen = told.withColumns(
         {
             "_first": F.when(is_geographic, F.col("_lon")).otherwise(F.col("_x")),
             "_second": F.when(is_geographic, F.col("_lat")).otherwise(F.col("_y")),
-            "epsg_code": F.when(is_geographic, F.lit(geo.WGS84)).otherwise(parse_epsg(F.col("_epsg"))),
+            "epsg_code": F.when(is_geographic, F.lit(geo.WGS84)).otherwise(
+                parse_epsg(F.col("_epsg"))
+            ),
         }
-    ).withColumns({"_x": parse_double(F.col("_first"), exponent=True), "_y": parse_double(F.col("_second"), exponent=True)})
+    ).withColumns(
+        {
+            "_x": parse_double(F.col("_first"), exponent=True),
+            "_y": parse_double(F.col("_second"), exponent=True),
+        }
+    )
     known = geo.add_geographic_system(chosen, "epsg_code", "_geographic")
     placed = geo.add_wgs84(known, "_x", "_y", "epsg_code", "_geographic", "_wgs84")
     return (
-        placed.withColumns({"lon_deg": _lon_deg(F.col("_wgs84.lon")), "lat_deg": F.round("_wgs84.lat", 7)})
-        .withColumns({"is_placed": F.col("_first").isNotNull() | F.col("_second").isNotNull(), "_reasons": _position_reasons()})
+        placed.withColumns(
+            {"lon_deg": _lon_deg(F.col("_wgs84.lon")), "lat_deg": F.round("_wgs84.lat", 7)}
+        )
+        .withColumns(
+            {
+                "is_placed": F.col("_first").isNotNull() | F.col("_second").isNotNull(),
+                "_reasons": _position_reasons(),
+            }
+        )
         .withColumn("has_position", _is_usable())
         .drop("_lon", "_lat", "_x", "_y", "_epsg", "_first", "_second", "_geographic", "_wgs84")
     )
 
 
 def parse_epsg(text: Column) -> Column:
-    """The EPSG code as an int, from `25833`, `EPSG:25833`, or `25833.0` as programs write a column of
-    numbers with gaps; null for anything else."""
+    """The EPSG code as an int, from `25833`, `EPSG:25833`, or `25833.0` as programs write a column
+    of numbers with gaps; null for anything else."""
     return parse_bigint(F.regexp_extract(text, r"^(?:EPSG:)?([0-9]{4,6})(?:\.0)?$", 1)).cast("int")
 
 
 def _lon_deg(lon: Column) -> Column:
-    """Rounded to 7 decimals; the meridian at -180 degrees stands at 180, so that one place has one position."""
+    """Rounded to 7 decimals; the meridian at -180 degrees stands at 180, so that one place has one
+    position.
+    """
     rounded = F.round(lon, 7)
     return F.when(rounded == -180, F.lit(180.0)).otherwise(rounded)
 
@@ -127,12 +152,27 @@ def _position_reasons() -> Column:
     code, is_known = F.col("epsg_code"), F.col("_geographic").isNotNull()
     return reasons(
         flag(first.isNull() != second.isNull(), "both coordinates must be told; only one is"),
-        flag(first.isNotNull() & x.isNull(), "the longitude or easting must be a plain decimal number"),
-        flag(second.isNotNull() & y.isNull(), "the latitude or northing must be a plain decimal number"),
+        flag(
+            first.isNotNull() & x.isNull(),
+            "the longitude or easting must be a plain decimal number",
+        ),
+        flag(
+            second.isNotNull() & y.isNull(),
+            "the latitude or northing must be a plain decimal number",
+        ),
         flag(is_told & code.isNull(), "x and y need an EPSG code"),
-        flag(is_told & code.isNotNull() & ~is_known, "the EPSG code must be of a projected or geographic system"),
-        flag(is_told & is_known & F.col("_wgs84").isNull(), "the position must lie in its system's area"),
-        flag((F.col("lon_deg") == 0) & (F.col("lat_deg") == 0), "the position (0, 0) stands for a missing one"),
+        flag(
+            is_told & code.isNotNull() & ~is_known,
+            "the EPSG code must be of a projected or geographic system",
+        ),
+        flag(
+            is_told & is_known & F.col("_wgs84").isNull(),
+            "the position must lie in its system's area",
+        ),
+        flag(
+            (F.col("lon_deg") == 0) & (F.col("lat_deg") == 0),
+            "the position (0, 0) stands for a missing one",
+        ),
     )
 
 
@@ -141,17 +181,25 @@ def _is_usable() -> Column:
     return F.coalesce(in_range, F.lit(False)) & (F.size("_reasons") == 0)
 
 
-# --- one record for each site ----------------------------------------------------------------------
+# --- one record for each site --------------------------------------------------------------------
 
 
 def _fold_by_site(records: DataFrame) -> DataFrame:
     """Adds to `_reasons`, and adds `_fold`; at most one record of a site is left with neither."""
     # A record without a site id has nothing to do with another one.
     key = F.coalesce("site_id", F.concat_ws("#", "_file_sha256", "_record_number"))
-    keyed = records.withColumns({"_key": key, "epsg": F.col("epsg_code"), "source_site_id": blank_to_null(F.col("source_site_id"))})
+    keyed = records.withColumns(
+        {
+            "_key": key,
+            "epsg": F.col("epsg_code"),
+            "source_site_id": blank_to_null(F.col("source_site_id")),
+        }
+    )
     site, kind = Window.partitionBy("_key"), Window.partitionBy("_key", "is_description")
     newest = F.max(F.when(F.col("has_position"), F.col("_delivery_date"))).over(kind)
-    current = keyed.withColumn("_is_current", F.col("has_position") & F.col("_delivery_date").eqNullSafe(newest))
+    current = keyed.withColumn(
+        "_is_current", F.col("has_position") & F.col("_delivery_date").eqNullSafe(newest)
+    )
 
     def distinct(condition: Column, *names: str) -> Column:
         return F.size(F.collect_set(F.when(condition, F.struct(*names))).over(site))
@@ -170,14 +218,22 @@ def _fold_by_site(records: DataFrame) -> DataFrame:
 def _rank() -> Column:
     """The order in which records of a site may stand for it: total, by content first."""
     content = ("lon_deg", "lat_deg", "epsg", "source", "source_site_id", *_DESCRIPTION)
-    return F.struct((~F.col("is_description")).alias("_is_sample"), *content, "_file_sha256", "_record_number")
+    return F.struct(
+        (~F.col("is_description")).alias("_is_sample"), *content, "_file_sha256", "_record_number"
+    )
 
 
 def _site_reasons() -> Column:
     waits = F.col("site_id").isNotNull() & ~F.col("is_placed") & (F.col("_positions") == 0)
     return add_reasons(
-        flag(F.col("_positions") > 1, "the records of its site tell different positions, and no order is stated"),
-        flag(F.col("_descriptions") > 1, "the records of its site describe it differently, and no order is stated"),
+        flag(
+            F.col("_positions") > 1,
+            "the records of its site tell different positions, and no order is stated",
+        ),
+        flag(
+            F.col("_descriptions") > 1,
+            "the records of its site describe it differently, and no order is stated",
+        ),
         flag(waits, "waits for the position of its site"),
     )
 

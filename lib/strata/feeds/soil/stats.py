@@ -15,7 +15,8 @@ NO_CODE = "in a territory without a country code"
 FOLDS = (NO_COUNTRY, NO_CODE)
 
 METHODS = ("random",)
-# Depth rules, and the interval in centimetres of which each takes the layers; None takes all of them.
+# Depth rules, and the interval in centimetres of which each takes the layers; None takes all of
+# them.
 DEPTHS: dict[str, tuple[float, float] | None] = {"all": None, "0-30": (0.0, 30.0)}
 
 
@@ -25,8 +26,12 @@ class Params:
 
     samples: int = field(default=30, metadata={"help": "sites to draw in each country"})
     seed: int = field(default=7, metadata={"help": "seed of the draw"})
-    method: str = field(default="random", metadata={"help": "how sites are drawn", "choices": METHODS})
-    depth: str = field(default="all", metadata={"help": "which depths count, in cm", "choices": tuple(DEPTHS)})
+    method: str = field(
+        default="random", metadata={"help": "how sites are drawn", "choices": METHODS}
+    )
+    depth: str = field(
+        default="all", metadata={"help": "which depths count, in cm", "choices": tuple(DEPTHS)}
+    )
 
     def __post_init__(self) -> None:
         if not 1 <= self.samples <= 2**31 - 1:
@@ -39,11 +44,15 @@ class Params:
             raise ValueError(f"depth must be one of {', '.join(DEPTHS)}; got {self.depth!r}")
 
 
-def soil_country_stats(site_countries: DataFrame, measurements: DataFrame, *, params: Params) -> DataFrame:
-    """One row per country that has a site; and one row, folded, per reason why sites have no country code.
+def soil_country_stats(
+    site_countries: DataFrame, measurements: DataFrame, *, params: Params
+) -> DataFrame:
+    """One row per country that has a site; and one row, folded, per reason why sites have no
+    country code.
 
-    `_rows` is the number of the country's sites, with organic carbon or without. Figures are bit for bit the same
-    for any partitioning: layers are added in a stated order, and sites by exact sums (`math.fsum`).
+    `_rows` is the number of the country's sites, with organic carbon or without. Figures are bit
+    for bit the same for any partitioning: layers are added in a stated order, and sites by exact
+    sums (`math.fsum`).
     """
     sites = site_countries.join(_site_values(measurements, params.depth), on="site_id", how="left")
     drawn = _add_draw(sites, params)
@@ -60,14 +69,17 @@ def soil_country_stats(site_countries: DataFrame, measurements: DataFrame, *, pa
 
 
 def _fold() -> Column:
-    return F.when(F.col("country_id").isNull(), NO_COUNTRY).when(F.col("country_code").isNull(), NO_CODE)
+    return F.when(F.col("country_id").isNull(), NO_COUNTRY).when(
+        F.col("country_code").isNull(), NO_CODE
+    )
 
 
-# --- the value of a site ---------------------------------------------------------------------------
+# --- the value of a site -------------------------------------------------------------------------
 
 
 def _site_values(measurements: DataFrame, depth: str) -> DataFrame:
-    """One row per site with measurements: `soc` (%) and `clay` (fraction), each null where no layer counts.
+    """One row per site with measurements: `soc` (%) and `clay` (fraction), each null where no layer
+    counts.
 
     A layer is a depth interval of a site and property; its replicates are averaged.
     """
@@ -76,10 +88,12 @@ def _site_values(measurements: DataFrame, depth: str) -> DataFrame:
     used = weighed.where((F.col("_weight_cm") > 0) | unweighed)
     # Sorted by value, as the sum of floating-point numbers depends on their order.
     values = F.sort_array(F.collect_list("value"))
-    layers = used.groupBy("site_id", "property", "upper_depth_cm", "lower_depth_cm", "_weight_cm").agg(
-        (_sum(values) / F.count("value")).alias("_value")
+    layers = used.groupBy(
+        "site_id", "property", "upper_depth_cm", "lower_depth_cm", "_weight_cm"
+    ).agg((_sum(values) / F.count("value")).alias("_value"))
+    entries = F.sort_array(
+        F.collect_list(F.struct("upper_depth_cm", "lower_depth_cm", "_weight_cm", "_value"))
     )
-    entries = F.sort_array(F.collect_list(F.struct("upper_depth_cm", "lower_depth_cm", "_weight_cm", "_value")))
     means = layers.groupBy("site_id", "property").agg(_weighted_mean(entries).alias("_mean"))
     return means.groupBy("site_id").agg(
         F.max(F.when(F.col("property") == SOC, F.col("_mean"))).alias(SOC),
@@ -88,7 +102,9 @@ def _site_values(measurements: DataFrame, depth: str) -> DataFrame:
 
 
 def _weight_cm(interval: tuple[float, float] | None) -> Column:
-    """Thickness of the layer, or of what lies in the interval; null where the layer's depths are not told."""
+    """Thickness of the layer, or of what lies in the interval; null where the layer's depths are
+    not told.
+    """
     upper, lower = F.col("upper_depth_cm"), F.col("lower_depth_cm")
     if interval is None:
         return lower - upper
@@ -105,26 +121,32 @@ def _sum(values: Column) -> Column:
 def _weighted_mean(layers: Column) -> Column:
     """Mean of the layers by their weights; by equal weights where a layer has none."""
     is_weighed = F.forall(layers, lambda layer: layer["_weight_cm"].isNotNull())
-    weight = F.transform(layers, lambda layer: F.when(is_weighed, layer["_weight_cm"]).otherwise(F.lit(1.0)))
+    weight = F.transform(
+        layers, lambda layer: F.when(is_weighed, layer["_weight_cm"]).otherwise(F.lit(1.0))
+    )
     weighted = F.zip_with(layers, weight, lambda layer, cm: layer["_value"] * cm)
     return _sum(weighted) / _sum(weight)
 
 
-# --- the sample ------------------------------------------------------------------------------------
+# --- the sample ----------------------------------------------------------------------------------
 
 
 def _add_draw(sites: DataFrame, params: Params) -> DataFrame:
-    """Adds `is_drawn`: the first `samples` available sites of each country by SHA-256 of `seed|site_id`.
+    """Adds `is_drawn`: the first `samples` available sites of each country by SHA-256 of
+    `seed|site_id`.
 
-    Exactly so many, or all that there are; a smaller sample of the same seed is part of a larger one.
+    Exactly so many, or all that there are; a smaller sample of the same seed is part of a larger
+    one.
     """
     lot = F.sha2(F.concat(F.lit(f"{params.seed}|"), F.col("site_id")), 256)
     is_available = F.col(SOC).isNotNull() & F.col("country_code").isNotNull()
     order = Window.partitionBy("country_code", is_available).orderBy(lot, "site_id")
-    return sites.withColumn("is_drawn", is_available & (F.row_number().over(order) <= params.samples))
+    return sites.withColumn(
+        "is_drawn", is_available & (F.row_number().over(order) <= params.samples)
+    )
 
 
-# --- figures ---------------------------------------------------------------------------------------
+# --- figures -------------------------------------------------------------------------------------
 
 _FIGURES = "mean double, variance double, lower double, upper double, clay double"
 
@@ -154,11 +176,13 @@ def _with_figures(grouped: DataFrame, params: Params) -> DataFrame:
 
 
 def summarise(soc: list[float], clay: list[float], available: int) -> tuple[float | None, ...]:
-    """Mean, variance, lower and upper 95 % limit of `soc`, and the mean of `clay`; None where not defined.
+    """Mean, variance, lower and upper 95 % limit of `soc`, and the mean of `clay`; None where not
+    defined.
 
-    Simple random sampling without replacement (Cochran, Sampling Techniques, 3rd ed., 1977, sections 2.3-2.8):
-    the mean's standard error is s / sqrt(n) * sqrt(1 - n / N), its limits are that times Student's t of n - 1
-    degrees of freedom. The sums are exact, so the order of the values does not matter.
+    Simple random sampling without replacement (Cochran, Sampling Techniques, 3rd ed., 1977,
+    sections 2.3-2.8): the mean's standard error is s / sqrt(n) * sqrt(1 - n / N), its limits are
+    that times Student's t of n - 1 degrees of freedom. The sums are exact, so the order of the
+    values does not matter.
     """
     mean, variance = _mean(soc), _variance(soc)
     if mean is None or variance is None:

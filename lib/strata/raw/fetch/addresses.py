@@ -1,8 +1,9 @@
 """Where a web address leads, and whether a redirect may lead there.
 
-What a person types may lie anywhere, on this machine too. A redirect is what a server says: it may lead to
-the public Internet, or stay on the kind of network that the person named, and never to another scheme. So
-no server can make this machine ask another within its network, or the cloud's metadata service.
+What a person types may lie anywhere, on this machine too. A redirect is what a server says: it may
+lead to the public Internet, or stay on the kind of network that the person named, and never to
+another scheme. So no server can make this machine ask another within its network, or the cloud's
+metadata service.
 """
 
 from __future__ import annotations
@@ -44,7 +45,9 @@ class Address:
 
 
 def resolve(url: str) -> Address:
-    """The address that somebody typed. UsageError where it is none, StrataError where its name is unknown."""
+    """The address that somebody typed. UsageError where it is none, StrataError where its name is
+    unknown.
+    """
     parts = _split(url)
     host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
     try:
@@ -65,31 +68,46 @@ def redirected(typed: Address, here: Address, location: str) -> Address:
         scheme = urlsplit(there).scheme
         if scheme != typed.scheme:
             raise BadFile(
-                f"a redirect stays with its scheme; {here.shown} leads from {typed.scheme} to {scheme or 'nowhere'}: "
+                f"a redirect stays with its scheme; {here.shown} leads from {typed.scheme} to "
+                f"{scheme or 'nowhere'}: "
                 "give the address that it leads to, if you trust it"
             )
         address = resolve(there)
     except (UsageError, ValueError) as error:
-        raise BadFile(f"a redirect leads to a web address; that of {here.shown} does not: {error}") from None
-    if address.network != PUBLIC and (address.network == SPECIAL or address.network != typed.network):
         raise BadFile(
-            f"a redirect does not lead into a private network; {here.shown} leads to {address.host}, which is {address.network}",
+            f"a redirect leads to a web address; that of {here.shown} does not: {error}"
+        ) from None
+    if address.network != PUBLIC and (
+        address.network == SPECIAL or address.network != typed.network
+    ):
+        raise BadFile(
+            f"a redirect does not lead into a private network; {here.shown} leads to "
+            f"{address.host}, which is {address.network}",
             network=address.network,
         )
     return address
 
 
 def network_of(ip: str) -> str:
-    """PUBLIC, PRIVATE, LOOPBACK, or SPECIAL: link-local (a cloud's metadata service), multicast, reserved."""
+    """PUBLIC, PRIVATE, LOOPBACK, or SPECIAL: link-local (a cloud's metadata service), multicast,
+    reserved.
+    """
     address = _inner(ipaddress.ip_address(ip.partition("%")[0]))
     if address.is_loopback:
         return LOOPBACK
-    if address.is_link_local or address.is_multicast or address.is_reserved or address.is_unspecified:
+    if (
+        address.is_link_local
+        or address.is_multicast
+        or address.is_reserved
+        or address.is_unspecified
+    ):
         return SPECIAL
     return PUBLIC if address.is_global else PRIVATE
 
 
-def _inner(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+def _inner(
+    address: ipaddress.IPv4Address | ipaddress.IPv6Address,
+) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     """The IPv4 address that an IPv6 one only wraps."""
     if not isinstance(address, ipaddress.IPv6Address):
         return address
@@ -107,5 +125,7 @@ def _split(url: str) -> SplitResult:
     if parts.scheme not in _PORTS or not parts.hostname or _UNSAFE.search(url):
         raise UsageError("a web address is http:// or https://, a host and a path, without spaces")
     if "@" in parts.netloc:
-        raise UsageError("a web address holds no password: it would stand in shell histories and process lists")
+        raise UsageError(
+            "a web address holds no password: it would stand in shell histories and process lists"
+        )
     return parts

@@ -1,10 +1,12 @@
 """Downloads a raw file by its web address, in a stream: resumed, checked, and never taken twice.
 
-What came so far lies in a hidden folder of the raw folder, and is moved to its place in one step when it is
-whole. It goes on where it was cut off, in this run or the next, if the server says by ETag or Last-Modified
-that it is the same file still. The next run asks whether the file has changed, and takes nothing if it has not.
+What came so far lies in a hidden folder of the raw folder, and is moved to its place in one step
+when it is whole. It goes on where it was cut off, in this run or the next, if the server says by
+ETag or Last-Modified that it is the same file still. The next run asks whether the file has
+changed, and takes nothing if it has not.
 
-Where the raw folder is on S3, parts lie in a scratch folder of this machine, and only within one run.
+Where the raw folder is on S3, parts lie in a scratch folder of this machine, and only within one
+run.
 """
 
 from __future__ import annotations
@@ -51,7 +53,9 @@ Say = Callable[[str], None]
 
 @dataclass
 class State:
-    """What is known of a file at an address: of the part that came, or of the whole that lies in its place."""
+    """What is known of a file at an address: of the part that came, or of the whole that lies in
+    its place.
+    """
 
     etag: str = ""
     last_modified: str = ""
@@ -61,7 +65,13 @@ class State:
     @property
     def validator(self) -> str:
         """By which a server can tell that a part is of the same file; a weak ETag cannot."""
-        return self.etag if self.etag and not self.etag.startswith("W/") else "" if self.etag else self.last_modified
+        return (
+            self.etag
+            if self.etag and not self.etag.startswith("W/")
+            else ""
+            if self.etag
+            else self.last_modified
+        )
 
 
 class _Passing(Exception):
@@ -88,15 +98,18 @@ class Download:
         self.folder = f"{self.raw}/{self.feed}/{self.source}"
         # Only a hash of the address: its query may hold a secret.
         self.key = hashlib.sha256(self.url.encode()).hexdigest()[:16]
-        self.part, self.part_state = self.scratch / f"{self.key}.part", f"{self.scratch}/{self.key}.part.json"
+        self.part, self.part_state = (
+            self.scratch / f"{self.key}.part",
+            f"{self.scratch}/{self.key}.part.json",
+        )
         self.state = f"{self.raw}/{STATES}/{self.feed}/{self.source}/{self.key}.json"
         self.deadline = time.monotonic() + MAX_SECONDS
 
     def fetch(self) -> str:
         """Where the file lies, downloaded if it is not there or has changed.
 
-        UsageError for an address that is wrong, BadFile for content that cannot be trusted, StrataError
-        where the server does not give it however often it is asked.
+        UsageError for an address that is wrong, BadFile for content that cannot be trusted,
+        StrataError where the server does not give it however often it is asked.
         """
         typed = addresses.resolve(self.url)
         self.scratch.mkdir(parents=True, exist_ok=True)
@@ -111,10 +124,27 @@ class Download:
 
     def _wait(self, typed: Address, error: _Passing, idle: int) -> None:
         # Spread, so that many clients do not come back at once.
-        wait = error.wait_seconds if error.wait_seconds is not None else FIRST_WAIT_SECONDS * 2**idle * random.uniform(0.5, 1)
-        if idle >= MAX_ATTEMPTS or wait > MAX_WAIT_SECONDS or time.monotonic() + wait > self.deadline:
-            asked = f"; it asks to wait {wait:.0f} s" if wait > MAX_WAIT_SECONDS else f"; tried {idle} times in a row" if idle else ""
-            raise StrataError(f"{typed.shown} could not be downloaded: {error}{asked}; run again to go on from byte {self._came()}")
+        wait = (
+            error.wait_seconds
+            if error.wait_seconds is not None
+            else FIRST_WAIT_SECONDS * 2**idle * random.uniform(0.5, 1)
+        )
+        if (
+            idle >= MAX_ATTEMPTS
+            or wait > MAX_WAIT_SECONDS
+            or time.monotonic() + wait > self.deadline
+        ):
+            asked = (
+                f"; it asks to wait {wait:.0f} s"
+                if wait > MAX_WAIT_SECONDS
+                else f"; tried {idle} times in a row"
+                if idle
+                else ""
+            )
+            raise StrataError(
+                f"{typed.shown} could not be downloaded: {error}{asked}; run again to go on "
+                f"from byte {self._came()}"
+            )
         self.say(f"{self.feed}: {typed.shown}: {error}; once more in {wait:.1f} s")
         time.sleep(wait)
 
@@ -126,7 +156,11 @@ class Download:
             headers |= {"Range": f"bytes={came}-", "If-Range": part.validator}
         elif known.path:
             headers |= {"If-None-Match": known.etag} if known.etag else {}
-            headers |= {"If-Modified-Since": known.last_modified} if known.last_modified and not known.etag else {}
+            headers |= (
+                {"If-Modified-Since": known.last_modified}
+                if known.last_modified and not known.etag
+                else {}
+            )
         with _answer(typed, headers) as (address, answer):
             if answer.status == 304 and known.path:
                 self.say(f"{self.feed}: {address.shown}: unchanged, nothing downloaded")
@@ -136,7 +170,11 @@ class Download:
             _check_status(answer, address)
             _check_size(state.bytes, address)
             self._receive(answer, start, state, address)
-            return self._finish(state, [*self.expected, *stated_in_headers(answer.headers, answer.status == 206)], address)
+            return self._finish(
+                state,
+                [*self.expected, *stated_in_headers(answer.headers, answer.status == 206)],
+                address,
+            )
 
     def _start(self, answer: BaseHTTPResponse, part: State, came: int) -> int:
         """The byte at which the answer goes on; the part is thrown away where it cannot go on."""
@@ -152,7 +190,9 @@ class Download:
             raise _Passing("the server answers with a part of another file")
         return came
 
-    def _receive(self, answer: BaseHTTPResponse, start: int, state: State, address: Address) -> None:
+    def _receive(
+        self, answer: BaseHTTPResponse, start: int, state: State, address: Address
+    ) -> None:
         _write_state(self.part_state, state)
         with open(self.part, "r+b" if start else "wb") as sink:
             sink.seek(start)
@@ -161,11 +201,20 @@ class Download:
                     sink.write(block)
                     _check_size(sink.tell(), address)
                     if time.monotonic() > self.deadline:
-                        raise StrataError(f"a download takes at most {MAX_SECONDS} s; {address.shown} takes longer")
+                        raise StrataError(
+                            f"a download takes at most {MAX_SECONDS} s; {address.shown} takes "
+                            "longer"
+                        )
             except (HTTPError, OSError) as error:
-                if isinstance(error, OSError) and error.errno and not isinstance(error, (ConnectionError, TimeoutError)):
+                if (
+                    isinstance(error, OSError)
+                    and error.errno
+                    and not isinstance(error, (ConnectionError, TimeoutError))
+                ):
                     raise
-                raise _Passing(f"the connection broke at byte {sink.tell()}: {_first_line(error)}") from None
+                raise _Passing(
+                    f"the connection broke at byte {sink.tell()}: {_first_line(error)}"
+                ) from None
         if state.bytes and self._came() < state.bytes:
             raise _Passing(f"the answer ended at byte {self._came()} of {state.bytes}")
 
@@ -173,13 +222,17 @@ class Download:
         size = self._came()
         if state.bytes and size != state.bytes:
             self._discard()
-            raise BadFile(f"a file has the length that its server tells; {address.shown} tells {state.bytes} bytes and gave {size}")
+            raise BadFile(
+                f"a file has the length that its server tells; {address.shown} tells "
+                f"{state.bytes} bytes and gave {size}"
+            )
         for checksum in checksums:
             found = checksum.of_file(self.part)
             if found != checksum.expected:
                 self._discard()
                 raise BadFile(
-                    f"a file has the checksum that was told; the {checksum.name} of {address.shown} is {found.hex()} "
+                    f"a file has the checksum that was told; the {checksum.name} of "
+                    f"{address.shown} is {found.hex()} "
                     f"and not {checksum.expected.hex()}: nothing was taken",
                     checksum=checksum.name,
                 )
@@ -194,9 +247,13 @@ class Download:
         return place
 
     def _name(self, address: Address) -> str:
-        """Its name in the source's folder: the last part of the path typed, behind any `delivery=` folder in it."""
+        """Its name in the source's folder: the last part of the path typed, behind any `delivery=`
+        folder in it.
+        """
         parts = [unquote(part) for part in urlsplit(self.url).path.split("/")]
-        name = re.sub(r"[/\x00-\x1f]", "_", parts[-1]).lstrip("._")[:120] or address.host.replace(":", "_")
+        name = re.sub(r"[/\x00-\x1f]", "_", parts[-1]).lstrip("._")[:120] or address.host.replace(
+            ":", "_"
+        )
         deliveries = [part for part in parts[:-1] if re.fullmatch(r"delivery=[0-9-]+", part)][:1]
         place = "/".join([*deliveries, name])
         if files.exists(f"{self.folder}/{place}"):
@@ -208,7 +265,11 @@ class Download:
         """The whole file as it was taken; nothing where it no longer lies there so."""
         state = _read_state(self.state)
         place = f"{self.folder}/{state.path}"
-        return state if state.path and files.exists(place) and files.stat_input(place).size == state.bytes else State()
+        return (
+            state
+            if state.path and files.exists(place) and files.stat_input(place).size == state.bytes
+            else State()
+        )
 
     def _came(self) -> int:
         return self.part.stat().st_size if self.part.exists() else 0
@@ -231,7 +292,9 @@ def _answer(typed: Address, headers: dict[str, str]) -> Iterator[tuple[Address, 
                 yield address, answer
                 return
             address = addresses.redirected(typed, address, answer.headers.get("Location", ""))
-    raise BadFile(f"an address redirects at most {MAX_REDIRECTS} times; {typed.shown} does so more often")
+    raise BadFile(
+        f"an address redirects at most {MAX_REDIRECTS} times; {typed.shown} does so more often"
+    )
 
 
 @contextmanager
@@ -241,17 +304,35 @@ def _request(address: Address, headers: dict[str, str]) -> Iterator[BaseHTTPResp
     answer: BaseHTTPResponse | None = None
     why = "no address"
     for ip in address.ips:
-        common: dict[str, Any] = {"host": ip, "port": address.port, "timeout": TIMEOUT, "retries": False, "maxsize": 1}
+        common: dict[str, Any] = {
+            "host": ip,
+            "port": address.port,
+            "timeout": TIMEOUT,
+            "retries": False,
+            "maxsize": 1,
+        }
         if address.scheme == "https":
-            pool = urllib3.HTTPSConnectionPool(**common, server_hostname=address.host, assert_hostname=address.host)
+            pool = urllib3.HTTPSConnectionPool(
+                **common, server_hostname=address.host, assert_hostname=address.host
+            )
         else:
             pool = urllib3.HTTPConnectionPool(**common)
         with pool:
             try:
                 own = {**headers, "Host": address.authority}
-                answer = pool.urlopen("GET", address.target, headers=own, redirect=False, preload_content=False, decode_content=False)
+                answer = pool.urlopen(
+                    "GET",
+                    address.target,
+                    headers=own,
+                    redirect=False,
+                    preload_content=False,
+                    decode_content=False,
+                )
             except SSLError as error:
-                raise StrataError(f"{address.shown} must show a certificate that this machine trusts: {_first_line(error)}") from None
+                raise StrataError(
+                    f"{address.shown} must show a certificate that this machine trusts: "
+                    f"{_first_line(error)}"
+                ) from None
             except HTTPError as error:
                 why = _first_line(error)
                 continue
@@ -265,10 +346,16 @@ def _request(address: Address, headers: dict[str, str]) -> Iterator[BaseHTTPResp
 
 def _check_status(answer: BaseHTTPResponse, address: Address) -> None:
     if answer.status in _PASSING:
-        raise _Passing(f"the server answers {answer.status} {answer.reason or ''}".rstrip(), _retry_after(answer))
+        raise _Passing(
+            f"the server answers {answer.status} {answer.reason or ''}".rstrip(),
+            _retry_after(answer),
+        )
     if answer.status not in (200, 206):
         raise UsageError(
-            f"{address.shown} must be there to be taken; the server answers {answer.status} {answer.reason or ''}".rstrip(),
+            (
+                f"{address.shown} must be there to be taken; the server answers {answer.status} "
+                f"{answer.reason or ''}"
+            ).rstrip(),
             status=answer.status,
         )
 
@@ -286,7 +373,9 @@ def _retry_after(answer: BaseHTTPResponse) -> float | None:
 
 def _check_size(size: int, address: Address) -> None:
     if size > MAX_BYTES:
-        raise BadFile(f"a download has at most {MAX_BYTES} bytes; {address.shown} has more", bytes=size)
+        raise BadFile(
+            f"a download has at most {MAX_BYTES} bytes; {address.shown} has more", bytes=size
+        )
 
 
 def _state_of(answer: BaseHTTPResponse, start: int) -> State:

@@ -1,7 +1,7 @@
 """`--from SOURCE=PLACE`: raw files that lie elsewhere than in the raw folder.
 
-A web address is downloaded into the folder of its source. A file, a folder or an S3 address is read where it
-lies, as if it lay there.
+A web address is downloaded into the folder of its source. A file, a folder or an S3 address is read
+where it lies, as if it lay there.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ class Place:
 
 
 def parse(texts: Sequence[str], chosen: Sequence[Feed]) -> tuple[Place, ...]:
-    """`SOURCE=PLACE` or `FEED/SOURCE=PLACE`; UsageError where a feed that runs has no such source."""
+    """`SOURCE=PLACE` or `FEED/SOURCE=PLACE`; UsageError where a feed that runs has no such
+    source."""
     return tuple(_parse(text, chosen) for text in texts)
 
 
@@ -46,33 +47,46 @@ def _parse(text: str, chosen: Sequence[Feed]) -> Place:
     feeds = [feed for feed in chosen if feed.name == feed_name] if slash else list(chosen)
     if not where or len(feeds) != 1:
         raise UsageError(
-            "--from is SOURCE=PLACE, or FEED/SOURCE=PLACE where several feeds run; the feeds of this run are "
+            (
+                "--from is SOURCE=PLACE, or FEED/SOURCE=PLACE where several feeds run; the feeds "
+                "of this run are "
+            )
             + f"{', '.join(feed.name for feed in chosen)}; got {name!r}"
         )
     known = [source.name for source in feeds[0].sources]
     if source not in known:
-        raise UsageError(f"{feeds[0].name} has the sources {', '.join(known)}; --from names {source!r}")
+        raise UsageError(
+            f"{feeds[0].name} has the sources {', '.join(known)}; --from names {source!r}"
+        )
     return Place(feeds[0].name, source, where)
 
 
 def download(places: Sequence[Place], raw: str, say: Say) -> tuple[Place, ...]:
-    """Downloads what lies at web addresses into the raw folder; gives the places that are read where they lie."""
+    """Downloads what lies at web addresses into the raw folder; gives the places that are read
+    where they lie.
+    """
     raw = raw.rstrip("/") or "/"
     with tempfile.TemporaryDirectory(prefix="strata-") as scratch:
         for place in places:
             if place.is_web:
-                own = Path(scratch if "://" in raw else f"{raw}/{STATES}") / place.feed / place.source
+                own = (
+                    Path(scratch if "://" in raw else f"{raw}/{STATES}") / place.feed / place.source
+                )
                 Download(place.where, raw, place.feed, place.source, own, say).fetch()
     return tuple(place for place in places if not place.is_web)
 
 
-def list_source(raw: str, feed: str, source: str, places: Sequence[Place]) -> tuple[list[RawFile], list[Ignored]]:
+def list_source(
+    raw: str, feed: str, source: str, places: Sequence[Place]
+) -> tuple[list[RawFile], list[Ignored]]:
     """What lies in the source's folder and at its further places, and what was ignored there.
 
     The raw folder need not exist where every file of the feed lies elsewhere.
     """
     of_feed = [place for place in places if place.feed == feed]
-    found, ignored = ([], []) if of_feed and not files.is_folder(raw) else files.list_raw(raw, feed, source)
+    found, ignored = (
+        ([], []) if of_feed and not files.is_folder(raw) else files.list_raw(raw, feed, source)
+    )
     for place in (place for place in of_feed if place.source == source):
         more, passed_over = files.list_place(place.where)
         there = {file.uri for file in found}

@@ -1,10 +1,12 @@
-"""Archives: `.zip`, `.tar` and `.tar.gz`. Each member is a raw file of its own; nothing is ever unpacked to disk.
+"""Archives: `.zip`, `.tar` and `.tar.gz`. Each member is a raw file of its own; nothing is ever
+unpacked to disk.
 
-What could harm whoever reads it is refused whole: a bomb, an archive within the archive, a name that
-leads out of it, a link, a password, one name twice, a cut or damaged end, a size that is not what was told.
+What could harm whoever reads it is refused whole: a bomb, an archive within the archive, a name
+that leads out of it, a link, a password, one name twice, a cut or damaged end, a size that is not
+what was told.
 
-A member is one chunk: deflated bytes cannot be entered in the middle. So it is read by one task, in a
-stream: memory stays bounded, and large data come quicker as several members.
+A member is one chunk: deflated bytes cannot be entered in the middle. So it is read by one task, in
+a stream: memory stays bounded, and large data come quicker as several members.
 """
 
 from __future__ import annotations
@@ -25,7 +27,8 @@ from typing import IO, BinaryIO, cast
 from strata.errors import BadFile
 from strata.fs import files
 
-# A sound release holds hundreds of members and shrinks five- to twentyfold; deflate can reach 1,032.
+# A sound release holds hundreds of members and shrinks five- to twentyfold; deflate can reach
+# 1,032.
 MAX_MEMBERS = 10_000
 MAX_RATIO = 100  # expanded bytes for each stored one
 FREE_BYTES = 16 << 20  # so many expanded bytes harm nobody, whatever their ratio
@@ -88,7 +91,8 @@ def _check_size(expanded: int, stored: int) -> None:
     limit = min(MAX_BYTES, max(FREE_BYTES, MAX_RATIO * stored))
     if expanded > limit:
         raise Damaged(
-            f"a compressed file expands to at most {MAX_RATIO} times its size and {MAX_BYTES} bytes; "
+            f"a compressed file expands to at most {MAX_RATIO} times its size and {MAX_BYTES} "
+            "bytes; "
             f"of this one, {stored} bytes give {expanded}",
             stored=stored,
             expanded=expanded,
@@ -106,12 +110,16 @@ class _Bounded:
         try:
             return self._stream.seek(offset, whence)
         except ValueError as error:
-            # What Arrow raises before the start of a file; zipfile expects what Python's own files raise.
+            # What Arrow raises before the start of a file; zipfile expects what Python's own files
+            # raise.
             raise OSError(str(error)) from None
 
     def read(self, size: int = -1) -> bytes:
         if size > _MAX_READ_BYTES:
-            raise Damaged(f"an archive's directory takes at most {_MAX_READ_BYTES} bytes; this one says {size}")
+            raise Damaged(
+                f"an archive's directory takes at most {_MAX_READ_BYTES} bytes; this one says "
+                f"{size}"
+            )
         return self._stream.read() if size < 0 else self._stream.read(size)
 
     def seekable(self) -> bool:
@@ -180,7 +188,9 @@ class Archives:
         except _NONSENSE as error:
             raise _unsound(error) from None
 
-    def blocks(self, uri: str, member: Member, start: int, end: int, block_bytes: int) -> Iterator[bytes]:
+    def blocks(
+        self, uri: str, member: Member, start: int, end: int, block_bytes: int
+    ) -> Iterator[bytes]:
         """The member's bytes [start, end), in blocks."""
         with self.open(uri, member) as stream:
             stream.seek(start)
@@ -210,20 +220,30 @@ def _telling_damage() -> Iterator[None]:
 
 
 def _unsound(error: Exception) -> Damaged:
-    return Damaged(f"an archive must be sound to its last byte; this one is not: {str(error) or type(error).__name__}")
+    return Damaged(
+        "an archive must be sound to its last byte; this one is not: "
+        f"{str(error) or type(error).__name__}"
+    )
 
 
 def check_read(read: int, member: Member) -> None:
-    """Damaged where a member gives fewer bytes than the archive tells; the archive's own CRC finds other damage."""
+    """Damaged where a member gives fewer bytes than the archive tells; the archive's own CRC finds
+    other damage.
+    """
     if read != member.size:
-        raise Damaged(f"a member has the size that its archive tells; {member.name} is said to have {member.size} bytes and has {read}")
+        raise Damaged(
+            f"a member has the size that its archive tells; {member.name} is said to have "
+            f"{member.size} bytes and has {read}"
+        )
 
 
 # --- what is in it ----------------------------------------------------------------------------
 
 
 def members(uri: str, kind: str) -> list[Member]:
-    """Every file in the archive, in the order in which they lie there. BadFile where it is refused whole."""
+    """Every file in the archive, in the order in which they lie there. BadFile where it is refused
+    whole.
+    """
     try:
         with _telling_damage(), files.open_input(uri) as raw:
             found = _zip_members(raw) if kind == "zip" else _tar_members(raw, kind)
@@ -251,7 +271,9 @@ def _check_name(name: str, is_folder: bool) -> None:
 
 def _check_count(count: int) -> None:
     if count > MAX_MEMBERS:
-        raise Damaged(f"an archive has at most {MAX_MEMBERS} members; this one has more", members=count)
+        raise Damaged(
+            f"an archive has at most {MAX_MEMBERS} members; this one has more", members=count
+        )
 
 
 # --- zip --------------------------------------------------------------------------------------
@@ -264,29 +286,47 @@ def _zip_members(raw: BinaryIO) -> list[Member]:
     for entry in entries:
         _check_zip_entry(entry)
     _check_overlap(entries)
-    _check_size(sum(entry.file_size for entry in entries), sum(entry.compress_size for entry in entries))
-    return [Member(entry.filename, entry.file_size, "zip") for entry in entries if not entry.filename.endswith("/")]
+    _check_size(
+        sum(entry.file_size for entry in entries), sum(entry.compress_size for entry in entries)
+    )
+    return [
+        Member(entry.filename, entry.file_size, "zip")
+        for entry in entries
+        if not entry.filename.endswith("/")
+    ]
 
 
 def _check_zip_entry(entry: zipfile.ZipInfo) -> None:
     _check_name(entry.orig_filename, entry.filename.endswith("/"))
     mode = entry.external_attr >> 16
     if stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
-        raise Damaged(f"an archive holds files and folders, no links or devices; {entry.filename} is one")
+        raise Damaged(
+            f"an archive holds files and folders, no links or devices; {entry.filename} is one"
+        )
     if entry.flag_bits & _ENCRYPTED:
         raise Damaged(f"an archive is read without a password; {entry.filename} is encrypted")
     if entry.compress_type not in _METHODS:
-        raise Damaged(f"a zip's members are stored or deflated; {entry.filename} uses method {entry.compress_type}: pack it anew")
+        raise Damaged(
+            f"a zip's members are stored or deflated; {entry.filename} uses method "
+            f"{entry.compress_type}: pack it anew"
+        )
     _check_size(entry.file_size, entry.compress_size)
 
 
 def _check_overlap(entries: list[zipfile.ZipInfo]) -> None:
-    """Members that share their bytes make a bomb of any ratio (D. Fifield, "A better zip bomb", 2019)."""
+    """Members that share their bytes make a bomb of any ratio (D. Fifield, "A better zip bomb",
+    2019).
+    """
     end = 0
     for entry in sorted(entries, key=lambda entry: entry.header_offset):
         if entry.header_offset < end:
-            raise Damaged(f"members of an archive lie one after the other; {entry.filename} lies within another")
-        end = entry.header_offset + _ZIP_HEADER_BYTES + len(entry.orig_filename) + entry.compress_size
+            raise Damaged(
+                f"members of an archive lie one after the other; {entry.filename} lies within "
+                "another"
+            )
+        end = (
+            entry.header_offset + _ZIP_HEADER_BYTES + len(entry.orig_filename) + entry.compress_size
+        )
 
 
 # --- tar --------------------------------------------------------------------------------------
@@ -318,11 +358,17 @@ def _walk_tar(stream: BinaryIO, kind: str) -> list[Member]:
     # Python's reader takes a damaged header for the end of the archive; only zeros are.
     stream.seek(end)
     if stream.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
-        raise Damaged(f"an archive must be sound to its last byte; this one is cut off or damaged at byte {end}", offset=end)
+        raise Damaged(
+            "an archive must be sound to its last byte; this one is cut off or damaged at "
+            f"byte {end}",
+            offset=end,
+        )
     return found
 
 
 def _check_tar_entry(entry: tarfile.TarInfo) -> None:
     _check_name(entry.name, entry.isdir())
     if not (entry.isreg() or entry.isdir()) or entry.issparse():
-        raise Damaged(f"an archive holds files and folders, no links or devices; {entry.name} is one")
+        raise Damaged(
+            f"an archive holds files and folders, no links or devices; {entry.name} is one"
+        )

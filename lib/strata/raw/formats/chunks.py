@@ -1,4 +1,5 @@
-"""What every format shares: limits, the plan of record-aligned chunks, and the shape of its rows."""
+"""What every format shares: limits, the plan of record-aligned chunks, and the shape of its
+rows."""
 
 from __future__ import annotations
 
@@ -132,7 +133,9 @@ def rows_batch(rows: Sequence[Row], layout: Layout) -> pa.RecordBatch:
     none: dict[str, str | None] = {}
     values = [none if row.values is None else row.values for row in rows]
     arrays = [pa.array([v.get(f.column) for v in values], pa.string()) for f in layout.fields]
-    arrays += constant_columns(layout, pa.array([row.values is not None for row in rows], pa.bool_()))
+    arrays += constant_columns(
+        layout, pa.array([row.values is not None for row in rows], pa.bool_())
+    )
     arrays.append(pa.array([row.number for row in rows], pa.int64()))
     arrays.append(pa.array([row.extra for row in rows], pa.string()))
     arrays.append(pa.array([row.raw for row in rows], pa.string()))

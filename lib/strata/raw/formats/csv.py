@@ -12,8 +12,8 @@ Two parsers, chosen by the look for a whole file, so that what was counted is wh
 A record that does not parse (wrong number of fields, a NUL, a lone CR, a field over 1 MiB) is
 counted like any other and comes back whole in `_raw_record`.
 
-A file without a header is known by its first record, if a layout says `header: none`: by the number of
-columns, and by the patterns of some of them. Its fields go by their place.
+A file without a header is known by its first record, if a layout says `header: none`: by the number
+of columns, and by the patterns of some of them. Its fields go by their place.
 
 An empty field is null, whether quoted or not: CSV writers do not agree on a difference.
 """
@@ -84,12 +84,20 @@ def _raising(error: Exception) -> Iterator[bytes]:
     yield b""
 
 
-def _find_header(head: bytes, layouts: Sequence[Layout]) -> tuple[Layout, tuple[str, ...], int, int]:
-    """The layout, its header, how many blank lines stand above it, and at which byte the data begin."""
+def _find_header(
+    head: bytes, layouts: Sequence[Layout]
+) -> tuple[Layout, tuple[str, ...], int, int]:
+    """The layout, its header, how many blank lines stand above it, and at which byte the data
+    begin.
+    """
     refusals: list[BadFile] = []
     known = sorted({(not layout.has_header, layout.delimiter) for layout in layouts})
     for is_headless, delimiter in known:
-        group = [layout for layout in layouts if (not layout.has_header, layout.delimiter) == (is_headless, delimiter)]
+        group = [
+            layout
+            for layout in layouts
+            if (not layout.has_header, layout.delimiter) == (is_headless, delimiter)
+        ]
         try:
             first = _read_first(head[:_MAX_HEADER_BYTES], delimiter)
             if is_headless:
@@ -156,13 +164,16 @@ def _header_too_long() -> BadFile:
 
 
 def _too_many_columns(columns: int) -> BadFile:
-    return BadFile(f"a file has at most {MAX_COLUMNS} columns; found at least {columns}", columns=columns)
+    return BadFile(
+        f"a file has at most {MAX_COLUMNS} columns; found at least {columns}", columns=columns
+    )
 
 
 def _check_lone_cr(header: bytes) -> None:
     if b"\r" in header:
         raise BadFile(
-            "lines must end with LF or CRLF; these end with a lone CR, as on an old Mac: convert with `tr '\\r' '\\n' <old.csv >new.csv`"
+            "lines must end with LF or CRLF; these end with a lone CR, as on an old Mac: "
+            "convert with `tr '\\r' '\\n' <old.csv >new.csv`"
         )
 
 
@@ -178,7 +189,8 @@ def _header_names(first: _First) -> tuple[str, ...]:
     twice = sorted({name for name in folded if folded.count(name) > 1})
     if twice:
         raise BadFile(
-            f"a field name stands once in a header, whatever its case; {', '.join(map(repr, twice))} stands more than once",
+            "a field name stands once in a header, whatever its case; "
+            f"{', '.join(map(repr, twice))} stands more than once",
             names=twice,
         )
     return names
@@ -188,6 +200,8 @@ def _utf8(text: str) -> str:
     return text.encode("latin-1").decode()
 
 
-def read(blocks: Iterable[bytes], chunk: Chunk, header: Sequence[str], parser: str, layout: Layout) -> Iterator[pa.RecordBatch]:
+def read(
+    blocks: Iterable[bytes], chunk: Chunk, header: Sequence[str], parser: str, layout: Layout
+) -> Iterator[pa.RecordBatch]:
     """The chunk's records as the layout's bronze columns, in file order."""
     return csv_rows.read(blocks, chunk, header, parser == PYTHON, layout)

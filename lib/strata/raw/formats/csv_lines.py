@@ -1,7 +1,7 @@
 """Lines and records of CSV, found by numpy.
 
-Where every quote opens or closes a field, a newline ends a record if and only if an even number of quotes
-stands before it: bytes are counted, and nothing is parsed.
+Where every quote opens or closes a field, a newline ends a record if and only if an even number of
+quotes stands before it: bytes are counted, and nothing is parsed.
 """
 
 from __future__ import annotations
@@ -72,7 +72,8 @@ def blank_lines(data: bytes, ends: np.ndarray, line_start: int = 0, last: int = 
 
 def _unterminated(record: int, offset: int) -> BadFile:
     return BadFile(
-        f"every quote must be closed; the one that record {record} opens at byte {offset} is still open at the end of the file",
+        f"every quote must be closed; the one that record {record} opens at byte {offset} is "
+        "still open at the end of the file",
         record=record,
         offset=offset,
     )
@@ -89,8 +90,11 @@ class _QuoteCheck:
         self.is_open = False
         self.opened_at = 0  # byte in the file
 
-    def outside(self, block: bytes, array: np.ndarray, newlines: np.ndarray, offset: int) -> np.ndarray | slice:
-        """Selects the newlines that stand outside quotes; StrayQuote where quotes are not RFC 4180."""
+    def outside(
+        self, block: bytes, array: np.ndarray, newlines: np.ndarray, offset: int
+    ) -> np.ndarray | slice:
+        """Selects the newlines that stand outside quotes; StrayQuote where quotes are not RFC
+        4180."""
         if not self.is_open and not self._closed_last and b'"' not in block:
             self._last = block[-1]
             return slice(None)

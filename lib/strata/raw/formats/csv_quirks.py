@@ -1,7 +1,8 @@
-"""Records of CSV whose quotes stand where RFC 4180 knows none, found by Python's csv module in its strict mode.
+"""Records of CSV whose quotes stand where RFC 4180 knows none, found by Python's csv module in its
+strict mode.
 
-Lines without a quote are records; the others are parsed one by one. Where quoting breaks within a record of
-several lines, nobody can tell where that record ends.
+Lines without a quote are records; the others are parsed one by one. Where quoting breaks within a
+record of several lines, nobody can tell where that record ends.
 """
 
 from __future__ import annotations
@@ -32,15 +33,20 @@ class Piece:
     data: bytes
     ends: np.ndarray  # of its records and blank lines
     odd: Mapping[int, Sequence[str] | None] = field(default_factory=dict)
-    """By their place in `ends`, the fields of records that Python's csv has read; None: it could not."""
+    """By their place in `ends`, the fields of records that Python's csv has read; None: it could
+    not.
+    """
     literal: np.ndarray = field(default_factory=lambda: np.array([], np.int64))
     """The places in `ends` of records with quotes of which none stands at the start of a field."""
     size: int | None = None
     """Bytes of a single record too long to be held, of which data is the beginning."""
 
 
-def parse_record(data: bytes, ends: np.ndarray, first: int, delimiter: str, is_end: bool) -> tuple[int, list[str] | None]:
-    """How many lines the record takes that begins with line `first`, and its fields as Latin-1 text.
+def parse_record(
+    data: bytes, ends: np.ndarray, first: int, delimiter: str, is_end: bool
+) -> tuple[int, list[str] | None]:
+    """How many lines the record takes that begins with line `first`, and its fields as Latin-1
+    text.
 
     The fields are None where the record does not parse, yet surely ends with its line.
     """
@@ -67,7 +73,9 @@ def parse_record(data: bytes, ends: np.ndarray, first: int, delimiter: str, is_e
         if is_over:
             raise Broken("a quote is still open at the end of the file") from None
         if taken > 1 and "new-line character" not in str(error):
-            raise Broken("text stands behind the closing quote of a field of several lines") from None
+            raise Broken(
+                "text stands behind the closing quote of a field of several lines"
+            ) from None
         return taken, None
 
 
@@ -97,7 +105,8 @@ def _with_last(blocks: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:
 
 
 def _python_piece(data: bytes, delimiter: str, is_end: bool) -> tuple[Piece, Broken | None]:
-    """The records that are whole, and what is wrong with the next; else that waits for more data."""
+    """The records that are whole, and what is wrong with the next; else that waits for more
+    data."""
     lines = line_ends(data, is_end)
     opening, literal = _lines_with_quotes(data, lines, delimiter)
     ends_record = np.ones(len(lines), np.bool_)
@@ -119,10 +128,14 @@ def _python_piece(data: bytes, delimiter: str, is_end: bool) -> tuple[Piece, Bro
     literal = literal[(literal < stop) & ends_record[literal]]
     literal = literal[~np.isin(literal, list(odd))]
     whole = data[: ends[-1] if len(ends) else 0]
-    return Piece(whole, ends, {int(place[line]): fields for line, fields in odd.items()}, place[literal]), broken
+    return Piece(
+        whole, ends, {int(place[line]): fields for line, fields in odd.items()}, place[literal]
+    ), broken
 
 
-def _lines_with_quotes(data: bytes, lines: np.ndarray, delimiter: str) -> tuple[np.ndarray, np.ndarray]:
+def _lines_with_quotes(
+    data: bytes, lines: np.ndarray, delimiter: str
+) -> tuple[np.ndarray, np.ndarray]:
     """Lines in which a quote stands where a field could begin, and the other lines with quotes."""
     array = np.frombuffer(data, np.uint8)
     quotes = np.flatnonzero(array == QUOTE)
@@ -135,7 +148,9 @@ def _lines_with_quotes(data: bytes, lines: np.ndarray, delimiter: str) -> tuple[
 
 
 def count(blocks: Iterable[bytes], offset: int, delimiter: str, planner: Planner) -> int:
-    """Counts the records into the planner and returns how many lines are blank. BadFile where quoting breaks."""
+    """Counts the records into the planner and returns how many lines are blank. BadFile where
+    quoting breaks.
+    """
     blank = 0
     try:
         for piece in pieces(blocks, delimiter):

@@ -36,7 +36,9 @@ from strata.raw.formats.csv_quirks import Piece
 _BOM = b"\xef\xbb\xbf"
 
 
-def read(blocks: Iterable[bytes], chunk: Chunk, header: Sequence[str], is_quirky: bool, layout: Layout) -> Iterator[pa.RecordBatch]:
+def read(
+    blocks: Iterable[bytes], chunk: Chunk, header: Sequence[str], is_quirky: bool, layout: Layout
+) -> Iterator[pa.RecordBatch]:
     """The chunk's records as the layout's bronze columns, in file order."""
     number = chunk.first_record
     pieces = csv_quirks.pieces(blocks, layout.delimiter) if is_quirky else _pieces(blocks)
@@ -73,7 +75,8 @@ def _record_ends(data: bytes) -> np.ndarray:
 
 
 def _skip_record(head: bytes, blocks: Iterator[bytes]) -> tuple[int, bytes]:
-    """The size of the record that begins with `head`, and what stands behind it in its last block."""
+    """The size of the record that begins with `head`, and what stands behind it in its last
+    block."""
     size, is_open = len(head), head.count(b'"') % 2
     for block in blocks:
         array = np.frombuffer(block, np.uint8)
@@ -88,7 +91,9 @@ def _skip_record(head: bytes, blocks: Iterator[bytes]) -> tuple[int, bytes]:
     return size, b""
 
 
-def _piece_batch(piece: Piece, number: int, header: Sequence[str], layout: Layout) -> pa.RecordBatch:
+def _piece_batch(
+    piece: Piece, number: int, header: Sequence[str], layout: Layout
+) -> pa.RecordBatch:
     if piece.size is not None:
         row = Row(number, len(piece.data), None, raw=kept_text(piece.data, piece.size))
         return rows_batch([row], layout)
@@ -104,7 +109,8 @@ def _piece_batch(piece: Piece, number: int, header: Sequence[str], layout: Layou
     good = len(bad) - int(np.count_nonzero(bad))
     if table.num_rows != good:
         raise ConservationError(
-            f"Arrow reads the records that were counted; from record {number} on, counted {good}, read {table.num_rows}",
+            f"Arrow reads the records that were counted; from record {number} on, counted "
+            f"{good}, read {table.num_rows}",
             planned=good,
             read=table.num_rows,
         )
@@ -140,10 +146,16 @@ def _normalised(piece: Piece, spans: tuple[np.ndarray, np.ndarray], delimiter: s
     parts, place = [], 0
     lines = np.sort(np.append(piece.literal, list(piece.odd))).astype(np.int64)
     at = np.searchsorted(ends, piece.ends[lines])
-    spans_there = zip(lines.tolist(), at.tolist(), starts[at].tolist(), ends[at].tolist(), strict=True)
+    spans_there = zip(
+        lines.tolist(), at.tolist(), starts[at].tolist(), ends[at].tolist(), strict=True
+    )
     for line, i, start, end in spans_there:
         record = piece.data[start:end]
-        text = _rewritten(record, piece.odd[line], delimiter) if line in piece.odd else _literal(record, delimiter)
+        text = (
+            _rewritten(record, piece.odd[line], delimiter)
+            if line in piece.odd
+            else _literal(record, delimiter)
+        )
         is_bad[i] = text is None
         growth[i] = len(text or b"") - len(record)
         parts += [piece.data[place:start], text or b""]
@@ -157,7 +169,9 @@ def _rewritten(record: bytes, fields: Sequence[str] | None, delimiter: str) -> b
     """The record with each field in quotes; None where it does not parse."""
     if fields is None or b"\0" in record:
         return None
-    return (delimiter.join('"' + text.replace('"', '""') + '"' for text in fields) + "\n").encode("latin-1")
+    return (delimiter.join('"' + text.replace('"', '""') + '"' for text in fields) + "\n").encode(
+        "latin-1"
+    )
 
 
 def _literal(record: bytes, delimiter: str) -> bytes | None:
@@ -165,7 +179,11 @@ def _literal(record: bytes, delimiter: str) -> bytes | None:
     text = without_newline(record)
     if b"\r" in text or b"\0" in text:
         return None
-    return b'"' + text.replace(b'"', b'""').replace(delimiter.encode(), f'"{delimiter}"'.encode()) + b'"\n'
+    return (
+        b'"'
+        + text.replace(b'"', b'""').replace(delimiter.encode(), f'"{delimiter}"'.encode())
+        + b'"\n'
+    )
 
 
 def _unreadable(records: _Records, delimiter: str) -> np.ndarray:
@@ -181,7 +199,9 @@ def _unreadable(records: _Records, delimiter: str) -> np.ndarray:
         bad[_records_at(ends, lone[outside_quotes(array, lone)])] = True
     for i in np.flatnonzero(ends - starts > MAX_FIELD_BYTES):
         record = data[starts[i] : ends[i]]
-        _, fields = csv_quirks.parse_record(record, line_ends(record, is_end=True), 0, delimiter, is_end=True)
+        _, fields = csv_quirks.parse_record(
+            record, line_ends(record, is_end=True), 0, delimiter, is_end=True
+        )
         bad[i] |= fields is None or any(len(text) > MAX_FIELD_BYTES for text in fields)
     return bad
 
@@ -209,18 +229,26 @@ def _cut_out(records: _Records, bad: np.ndarray) -> bytes:
 
 
 def _read_arrow(data: bytes, header: Sequence[str], layout: Layout) -> pa.Table:
-    """Every column as strings, named by its place in the header; ArrowInvalid where a row is ragged."""
+    """Every column as strings, named by its place in the header; ArrowInvalid where a row is
+    ragged.
+    """
     names = [str(i) for i in range(len(header))]
     if not data.strip(b"\r\n"):
         return pa.table({name: pa.array([], pa.string()) for name in names})
     if data.startswith(_BOM):
-        # Arrow takes a BOM off whatever it is given, but here it is part of a value. It skips blank lines.
+        # Arrow takes a BOM off whatever it is given, but here it is part of a value. It skips blank
+        # lines.
         data = b"\n" + data
     return pa_csv.read_csv(
         pa.BufferReader(data),
-        # One block: a record may be longer than Arrow's usual one. One thread: Spark gave us one core.
-        read_options=pa_csv.ReadOptions(column_names=names, block_size=len(data) + 1, use_threads=False),
-        parse_options=pa_csv.ParseOptions(delimiter=layout.delimiter, newlines_in_values=b'"' in data),
+        # One block: a record may be longer than Arrow's usual one. One thread: Spark gave us one
+        # core.
+        read_options=pa_csv.ReadOptions(
+            column_names=names, block_size=len(data) + 1, use_threads=False
+        ),
+        parse_options=pa_csv.ParseOptions(
+            delimiter=layout.delimiter, newlines_in_values=b'"' in data
+        ),
         convert_options=pa_csv.ConvertOptions(
             column_types={name: pa.string() for name in names},
             strings_can_be_null=True,
@@ -245,7 +273,9 @@ def _bronze_batch(
     arrays = {f.column: column.get(f.name, none) for f in layout.fields}
     arrays |= zip(layout.constants, constant_columns(layout, pa.array(~bad)), strict=True)
     arrays[RECORD_NUMBER] = pa.array(np.arange(number, number + count))
-    arrays[EXTRA] = _extra({name: c for name, c in column.items() if name not in layout.named}, count)
+    arrays[EXTRA] = _extra(
+        {name: c for name, c in column.items() if name not in layout.named}, count
+    )
     arrays[RAW_RECORD] = pa.array([raw.get(i) for i in range(count)], pa.string()) if raw else none
     return pa.RecordBatch.from_pydict(arrays, schema=batch_schema(layout))
 

@@ -5,8 +5,8 @@ repository): eight magic bytes; the header, a FlatBuffer behind its own size; th
 Hilbert R-tree of 40 bytes a node; then each feature, a FlatBuffer behind its own size.
 
 Values become text: numbers by their shortest round-trip form, so that a double is the same double
-again; binary as Base64. `geometry.x` and `geometry.y` are the coordinates of a point, `geometry` any
-geometry as compact GeoJSON without its third dimension.
+again; binary as Base64. `geometry.x` and `geometry.y` are the coordinates of a point, `geometry`
+any geometry as compact GeoJSON without its third dimension.
 """
 
 from __future__ import annotations
@@ -45,8 +45,27 @@ GEOMETRY = ("geometry", "geometry.x", "geometry.y")
 _MAGIC_BYTES = 8  # the eighth is the patch version
 _NODE_BYTES = 40
 _MAX_HEADER_BYTES = 16 << 20
-_GEOMETRY_TYPES = {1: "Point", 2: "LineString", 3: "Polygon", 4: "MultiPoint", 5: "MultiLineString", 6: "MultiPolygon"}
-_PLAIN = {0: "<b", 1: "<B", 2: "<?", 3: "<h", 4: "<H", 5: "<i", 6: "<I", 7: "<q", 8: "<Q", 9: "<f", 10: "<d"}
+_GEOMETRY_TYPES = {
+    1: "Point",
+    2: "LineString",
+    3: "Polygon",
+    4: "MultiPoint",
+    5: "MultiLineString",
+    6: "MultiPolygon",
+}
+_PLAIN = {
+    0: "<b",
+    1: "<B",
+    2: "<?",
+    3: "<h",
+    4: "<H",
+    5: "<i",
+    6: "<I",
+    7: "<q",
+    8: "<Q",
+    9: "<f",
+    10: "<d",
+}
 _BOOL, _FLOAT, _DOUBLE, _TEXT, _BINARY = 2, 9, 10, (11, 12, 13), 14
 
 
@@ -112,10 +131,15 @@ class _Bytes:
             return b""
         size = int.from_bytes(prefix, "little") if len(prefix) == 4 else 0
         if size > limit:
-            raise BadFile(f"{what} takes at most {limit} bytes; at byte {start} one says {size}", offset=start)
+            raise BadFile(
+                f"{what} takes at most {limit} bytes; at byte {start} one says {size}", offset=start
+            )
         part = self.take(size)
         if len(prefix) < 4 or len(part) < size or not size:
-            raise BadFile(f"the file must be whole; it is cut off within {what} that begins at byte {start}", offset=start)
+            raise BadFile(
+                f"the file must be whole; it is cut off within {what} that begins at byte {start}",
+                offset=start,
+            )
         return part
 
 
@@ -131,7 +155,9 @@ class _Buffer:
 
     def __init__(self, data: bytes, position: int | None = None) -> None:
         self._data = data
-        self._table = Table(data, int.from_bytes(data[:4], "little") if position is None else position)
+        self._table = Table(
+            data, int.from_bytes(data[:4], "little") if position is None else position
+        )
 
     def number(self, member: int, flags: Any, default: int = 0) -> int:
         at = self._at(member)
@@ -161,7 +187,8 @@ class _Buffer:
         return self._table.Pos + offset if offset else 0
 
     def _vector(self, member: int, width: int) -> tuple[int, int]:
-        """Where its items begin and how many there are. The count is checked before it is believed."""
+        """Where its items begin and how many there are. The count is checked before it is
+        believed."""
         at = self._at(member)
         if not at:
             return 0, 0
@@ -178,7 +205,9 @@ _DAMAGE = (_Damaged, struct.error, ValueError, IndexError, TypeError, OverflowEr
 
 def _read_header(data: _Bytes) -> _Header:
     if not data.take(_MAGIC_BYTES).startswith(MAGIC):
-        raise BadFile("a FlatGeobuf file of version 3 begins with its magic bytes; this one does not")
+        raise BadFile(
+            "a FlatGeobuf file of version 3 begins with its magic bytes; this one does not"
+        )
     part = data.sized(_MAX_HEADER_BYTES, "the header")
     if not part:
         raise BadFile("the file must be whole; it ends before its header")
@@ -195,7 +224,9 @@ def _parse_header(buffer: _Buffer) -> _Header:
     features = buffer.number(8, types.Uint64Flags)
     node_size = buffer.number(9, types.Uint16Flags, 16)
     columns = tuple(_Column(c.text(0), c.number(1, types.Uint8Flags)) for c in buffer.tables(7))
-    return _Header(columns, features, buffer.number(2, types.Uint8Flags), _index_bytes(features, node_size))
+    return _Header(
+        columns, features, buffer.number(2, types.Uint8Flags), _index_bytes(features, node_size)
+    )
 
 
 def _index_bytes(features: int, node_size: int) -> int:
@@ -218,14 +249,18 @@ def _index_bytes(features: int, node_size: int) -> int:
 # --- looking ----------------------------------------------------------------------------------
 
 
-def scan(blocks: Iterator[bytes], base: int, planner: Planner, *, layouts: Sequence[Layout]) -> Scan:
+def scan(
+    blocks: Iterator[bytes], base: int, planner: Planner, *, layouts: Sequence[Layout]
+) -> Scan:
     """Counts the features and plans chunks of whole ones; BadFile where the file is not whole."""
     data = _Bytes(blocks, base)
     header = _read_header(data)
     names = (*(column.name for column in header.columns), *GEOMETRY)
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise BadFile(f"a column stands once in a file; {', '.join(twice)} stands more than once", names=twice)
+        raise BadFile(
+            f"a column stands once in a file; {', '.join(twice)} stands more than once", names=twice
+        )
     layout = match_layout(names, layouts)
     if data.skip(header.index_bytes) < header.index_bytes:
         raise BadFile("the file must be whole; it is cut off within its index")
@@ -236,7 +271,8 @@ def scan(blocks: Iterator[bytes], base: int, planner: Planner, *, layouts: Seque
         planner.add_record(start, data.offset)
     if header.features not in (0, planner.records):
         raise BadFile(
-            f"the file must hold the {header.features} features its header tells; found {planner.records}",
+            f"the file must hold the {header.features} features its header tells; found "
+            f"{planner.records}",
             planned=header.features,
             found=planner.records,
         )
@@ -253,7 +289,9 @@ def read_header(blocks: Iterable[bytes]) -> _Header:
     return _read_header(_Bytes(blocks, 0))
 
 
-def read(blocks: Iterable[bytes], chunk: Chunk, header: _Header, layout: Layout) -> Iterator[pa.RecordBatch]:
+def read(
+    blocks: Iterable[bytes], chunk: Chunk, header: _Header, layout: Layout
+) -> Iterator[pa.RecordBatch]:
     """The chunk's features as the layout's bronze columns, in file order."""
     return batches_of(_rows(_Bytes(blocks, chunk.start), chunk, header, layout), layout)
 
@@ -272,7 +310,11 @@ def _row(feature: bytes, number: int, header: _Header, layout: Layout) -> Row:
     except _DAMAGE:
         return Row(number, len(feature), None, raw=base64.b64encode(feature).decode())
     values = {f.column: found.get(f.name) for f in layout.fields}
-    extra = {name: text for name, text in found.items() if name not in layout.named and name not in GEOMETRY}
+    extra = {
+        name: text
+        for name, text in found.items()
+        if name not in layout.named and name not in GEOMETRY
+    }
     return Row(number, len(feature), values, extra_json(extra))
 
 

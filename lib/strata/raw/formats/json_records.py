@@ -1,4 +1,5 @@
-"""JSON records: an array (at the top, or at a path such as `features`), JSON Lines, or objects in a row.
+"""JSON records: an array (at the top, or at a path such as `features`), JSON Lines, or objects in a
+row.
 
 Nothing is held in memory but the record at hand. Three parsers, chosen by the look:
 
@@ -8,8 +9,8 @@ Nothing is held in memory but the record at hand. Three parsers, chosen by the l
   nobody can tell where it ends.
 
 Values become text: a string is itself, a number keeps its digits as they stand, an object or array
-becomes compact JSON. `null`, `NaN` and `Infinity` are null; the last two are noted, for they are
-no JSON, yet Natural Earth's GeoJSON is full of them.
+becomes compact JSON. `null`, `NaN` and `Infinity` are null; the last two are noted, for they are no
+JSON, yet Natural Earth's GeoJSON is full of them.
 
 A record that is well-formed but no object, or holds a key twice, a NUL, half a surrogate pair, or
 more than 200 levels, is counted and comes back whole in `_raw_record`.
@@ -35,7 +36,14 @@ ARRAY, LINES, OBJECTS = "json-array", "json-lines", "json-objects"
 _MAX_ENDLESS_LINES = 3
 
 
-def scan(blocks: Iterator[bytes], base: int, planner: Planner, *, layouts: Sequence[Layout], path: str = "") -> Scan:
+def scan(
+    blocks: Iterator[bytes],
+    base: int,
+    planner: Planner,
+    *,
+    layouts: Sequence[Layout],
+    path: str = "",
+) -> Scan:
     """Counts the records of a file whose bytes from `base` on are `blocks`, and plans its chunks.
 
     `path` is where the array of records stands; empty: the file is an array or a row of objects.
@@ -46,15 +54,23 @@ def scan(blocks: Iterator[bytes], base: int, planner: Planner, *, layouts: Seque
         parser = _scan_text(text, planner, seen, path)
     except Malformed as error:
         raise BadFile(
-            f"JSON must be sound to its last byte; behind record {planner.records}, at byte {text.offset}: {error}",
+            f"JSON must be sound to its last byte; behind record {planner.records}, at byte "
+            f"{text.offset}: {error}",
             record=planner.records + 1,
             offset=text.offset,
         ) from None
     header = tuple(seen.fields)
     if planner.records and not seen.sound:
-        raise BadFile(f"some record must be a sound JSON object; none of the {planner.records} is", records=planner.records)
+        raise BadFile(
+            f"some record must be a sound JSON object; none of the {planner.records} is",
+            records=planner.records,
+        )
     # An empty array is fine and has no fields to tell a layout by.
-    layout = match_layout(header, layouts) if planner.records else min(layouts, key=lambda layout: layout.name)
+    layout = (
+        match_layout(header, layouts)
+        if planner.records
+        else min(layouts, key=lambda layout: layout.name)
+    )
     return Scan(layout, header, planner.records, planner.finish(), parser, 0, seen.notes())
 
 
@@ -99,7 +115,10 @@ def _scan_record(text: Text, planner: Planner, seen: _Seen) -> Record:
 
 def _scan_at_path(text: Text, planner: Planner, seen: _Seen, path: Sequence[str]) -> None:
     if not _scan_member(text, planner, seen, path):
-        raise BadFile(f"the records must stand in an array at {'.'.join(path)}; there is none", records=".".join(path))
+        raise BadFile(
+            f"the records must stand in an array at {'.'.join(path)}; there is none",
+            records=".".join(path),
+        )
     _check_end(text)
 
 
@@ -147,13 +166,16 @@ def _scan_objects(text: Text, planner: Planner, seen: _Seen) -> str:
             if trouble and endless > _MAX_ENDLESS_LINES:
                 raise trouble
             if not sound and not (first == "{" and line.rstrip().endswith("}")):
-                # Nothing says yet that these are lines, and this looks like a part of something longer.
+                # Nothing says yet that these are lines, and this looks like a part of something
+                # longer.
                 raise trouble or Malformed("text stands behind a record")
             record = _NOT_PARSED
         elif trouble:
             raise trouble
         if bad and parser == OBJECTS:
-            raise Malformed(f"{bad} records do not parse, and not every record is a line of its own")
+            raise Malformed(
+                f"{bad} records do not parse, and not every record is a line of its own"
+            )
         sound += record.is_sound
         planner.add_record(start, text.offset)
         seen.add(record)
@@ -190,7 +212,9 @@ class _Seen:
         self.sound += 1
         self._walk(record.value, "")
         if len(self.fields) > MAX_COLUMNS:
-            raise BadFile(f"a file has at most {MAX_COLUMNS} fields; found more", columns=len(self.fields))
+            raise BadFile(
+                f"a file has at most {MAX_COLUMNS} fields; found more", columns=len(self.fields)
+            )
 
     def _walk(self, value: dict[str, Any], prefix: str) -> None:
         for key, member in value.items():
@@ -208,6 +232,8 @@ class _Seen:
         return (f"NaN or Infinity stands in {self.constants} records and is taken as null",)
 
 
-def read(blocks: Iterable[bytes], chunk: Chunk, parser: str, layout: Layout) -> Iterator[pa.RecordBatch]:
+def read(
+    blocks: Iterable[bytes], chunk: Chunk, parser: str, layout: Layout
+) -> Iterator[pa.RecordBatch]:
     """The chunk's records as the layout's bronze columns, in file order."""
     return json_rows.read(blocks, chunk, parser == LINES, layout)

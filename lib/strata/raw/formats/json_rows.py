@@ -17,7 +17,9 @@ from strata.raw.formats.json_text import STRING, Decoder, Record, Text, record_a
 _COMPACT = re.compile(rf"({STRING})|[ \t\r\n]+|(-?Infinity|NaN)", re.DOTALL)
 
 
-def read(blocks: Iterable[bytes], chunk: Chunk, are_lines: bool, layout: Layout) -> Iterator[pa.RecordBatch]:
+def read(
+    blocks: Iterable[bytes], chunk: Chunk, are_lines: bool, layout: Layout
+) -> Iterator[pa.RecordBatch]:
     """The chunk's records as the layout's bronze columns, in file order."""
     text = Text(blocks, chunk.start)
     rows = _line_rows if are_lines else _value_rows
@@ -71,7 +73,9 @@ def _row(record: Record, number: int, size: int, layout: Layout, inner: frozense
     return Row(number, size, None, raw=kept_text(record.text.encode(), size))
 
 
-def _values(text: str, layout: Layout, inner: frozenset[str]) -> tuple[dict[str, str | None], str | None]:
+def _values(
+    text: str, layout: Layout, inner: frozenset[str]
+) -> tuple[dict[str, str | None], str | None]:
     """The layout's columns, and the JSON of what it does not name, keyed by dotted path."""
     found: dict[str, tuple[Any, str]] = {}
     for path, value, source in _leaves(text, 0, "", inner, layout.named):
@@ -87,8 +91,12 @@ def _values(text: str, layout: Layout, inner: frozenset[str]) -> tuple[dict[str,
     return values, "{" + ",".join(extra) + "}" if extra else None
 
 
-def _leaves(text: str, start: int, prefix: str, inner: frozenset[str], named: frozenset[str]) -> Iterator[tuple[str, Any, str]]:
-    """(path, value, its source text) of each member, and of the members of the objects to look into."""
+def _leaves(
+    text: str, start: int, prefix: str, inner: frozenset[str], named: frozenset[str]
+) -> Iterator[tuple[str, Any, str]]:
+    """(path, value, its source text) of each member, and of the members of the objects to look
+    into.
+    """
     for key, value, begin, end in _members(text, start):
         path = prefix + key
         if path in inner and isinstance(value, dict):

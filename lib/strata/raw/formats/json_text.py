@@ -1,4 +1,6 @@
-"""JSON text as it comes in: the value at a place, and a window over a file that holds one record at a time."""
+"""JSON text as it comes in: the value at a place, and a window over a file that holds one record at
+a time.
+"""
 
 from __future__ import annotations
 
@@ -178,7 +180,9 @@ class Text:
         """Goes past one character that must be there."""
         found = self.next()
         if not found or found not in expected:
-            raise Malformed(f"expected {' or '.join(expected)}, found {found or 'the end of the file'}")
+            raise Malformed(
+                f"expected {' or '.join(expected)}, found {found or 'the end of the file'}"
+            )
         self.skip(self.place + 1)
 
     def record(self) -> Record:

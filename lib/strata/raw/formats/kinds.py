@@ -36,7 +36,11 @@ _MAGIC = (
     (b"\xfe\xff", "UTF-16 text: convert it to UTF-8"),
     (b"\xff\xfe", "UTF-16 text: convert it to UTF-8"),
 )
-_MARKUP = ((b"<!doctype html", "an HTML page"), (b"<html", "an HTML page"), (b"<?xml", "an XML document"))
+_MARKUP = (
+    (b"<!doctype html", "an HTML page"),
+    (b"<html", "an HTML page"),
+    (b"<?xml", "an XML document"),
+)
 # Zip archives by their bytes, but documents to everybody.
 _OFFICE = (".xlsx", ".xlsm", ".docx", ".pptx", ".ods", ".odt", ".odp")
 
@@ -46,7 +50,9 @@ def is_gzip(head: bytes) -> bool:
 
 
 def kind_of(head: bytes, name: str = "") -> str:
-    """`flatgeobuf`, `json`, `text`, or in words what else the file is, by its first HEAD_BYTES bytes."""
+    """`flatgeobuf`, `json`, `text`, or in words what else the file is, by its first HEAD_BYTES
+    bytes.
+    """
     if head.startswith(flatgeobuf.MAGIC):
         return "flatgeobuf"
     if is_gzip(head):

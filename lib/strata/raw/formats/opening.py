@@ -1,4 +1,6 @@
-"""Opens what is looked at from its start, as often as a scan needs it, and hands it on in checked blocks."""
+"""Opens what is looked at from its start, as often as a scan needs it, and hands it on in checked
+blocks.
+"""
 
 from __future__ import annotations
 
@@ -53,8 +55,12 @@ class Opener:
         with self._open() as (stream, _):
             return stream.read(kinds.HEAD_BYTES)
 
-    def scan(self, scan: Callable[[Iterator[bytes], int, Planner], Scan], is_text: bool = True) -> tuple[Scan, Hashing]:
-        """What `scan` makes of the blocks. A BadFile tells by its fact `began` whether data were found."""
+    def scan(
+        self, scan: Callable[[Iterator[bytes], int, Planner], Scan], is_text: bool = True
+    ) -> tuple[Scan, Hashing]:
+        """What `scan` makes of the blocks. A BadFile tells by its fact `began` whether data were
+        found.
+        """
         # One task reads what is compressed: it cannot be entered in the middle.
         planner = Planner(1 << 62 if self.is_gzip or self.member else self.chunk_bytes)
         try:
@@ -64,7 +70,13 @@ class Opener:
             error.facts.setdefault("began", planner.start is not None)
             raise
 
-    def _scan(self, scan: Callable[[Iterator[bytes], int, Planner], Scan], stream: BinaryIO, planner: Planner, is_text: bool) -> Scan:
+    def _scan(
+        self,
+        scan: Callable[[Iterator[bytes], int, Planner], Scan],
+        stream: BinaryIO,
+        planner: Planner,
+        is_text: bool,
+    ) -> Scan:
         blocks = files.read_blocks(stream, BLOCK_BYTES)
         if not is_text:
             return scan(blocks, 0, planner)
@@ -89,12 +101,16 @@ class Opener:
                 hashing = Hashing(stored)
                 plain = cast(BinaryIO, hashing)
                 if self.is_gzip:
-                    plain = cast(BinaryIO, archive.Capped(gzip.GzipFile(fileobj=plain), lambda: hashing.size))
+                    plain = cast(
+                        BinaryIO, archive.Capped(gzip.GzipFile(fileobj=plain), lambda: hashing.size)
+                    )
                 yield plain, hashing
         except EOFError:
             raise BadFile("a gzip file must be whole; this one is cut off") from None
         except (zlib.error, gzip.BadGzipFile) as error:
-            raise BadFile(f"a gzip file must be sound to its last byte; this one is not: {error}") from None
+            raise BadFile(
+                f"a gzip file must be sound to its last byte; this one is not: {error}"
+            ) from None
 
 
 def of_file(file: RawFile, head: bytes, chunk_bytes: int) -> Opener:
@@ -103,7 +119,9 @@ def of_file(file: RawFile, head: bytes, chunk_bytes: int) -> Opener:
 
 
 def of_member(archives: Archives, file: RawFile, member: Member, chunk_bytes: int) -> Opener:
-    """Opens a member of the archive `file`; Damaged where the archive tells another size than it has."""
+    """Opens a member of the archive `file`; Damaged where the archive tells another size than it
+    has.
+    """
     own = RawFile(f"{file.path}/{member.path}", file.uri, member.size)
     if member.size > _HELD_BYTES:
         return Opener(own, lambda: archives.open(file.uri, member), False, chunk_bytes, member)
