@@ -418,6 +418,11 @@ def object_store_options(uri: str) -> dict[str, str]:
 # --- stores -----------------------------------------------------------------------------------
 
 
+def filesystem(uri: str) -> tuple[fs.FileSystem, str]:
+    """The file system of an address and the path in it, for libraries that take both."""
+    return _store(uri)
+
+
 def _store(uri: str) -> tuple[fs.FileSystem, str]:
     """The file system and the path in it. Splits by hand: a URI parser would decode `%20`."""
     scheme = _S3.match(uri)

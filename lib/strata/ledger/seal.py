@@ -70,11 +70,15 @@ def assert_version(warehouse: Warehouse, table: str, version: int, manifest: str
     """The same of one physical table; an empty manifest (an older release's) leaves the checks of
     the log alone.
     """
-    found = TableLog(warehouse, table).snapshot(version).digest
-    if manifest and found != manifest:
+    assert_manifest(table, TableLog(warehouse, table).snapshot(version), manifest)
+
+
+def assert_manifest(table: str, snapshot: Snapshot, manifest: str) -> None:
+    """The same of a snapshot that has been read already."""
+    if manifest and snapshot.digest != manifest:
         raise Damaged(
             f"a published version stays as it was published; what the log of {table} says of "
-f"version {version} has changed since: "
+            f"version {snapshot.version} has changed since: "
             "`strata doctor` tells where; restore its _delta_log from a backup",
-            table=table, version=version, kind="manifest",
+            table=table, version=snapshot.version, kind="manifest",
         )  # fmt: skip

@@ -11,17 +11,15 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from strata import failpoint
-from strata.declare import feed as feeds
-from strata.declare.contract import quarantine_name
 from strata.errors import UsageError
-from strata.lake.versions import Warehouse, assert_whole, read_arrow
+from strata.lake.versions import Warehouse, assert_whole
 from strata.ledger import publication as ledger
+from strata.serve import ops
+from strata.serve.published import Published, PublishedTable
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from pyspark.sql import DataFrame, SparkSession
-
-OPS = ("ops.publications", "ops.files", "ops.gates")
 
 # Plan nodes that only read. Whatever is not here, today's or a later Spark's, is refused.
 _READING = {
@@ -86,68 +84,31 @@ _REFUSED_FUNCTIONS = {
 _FUNCTION = re.compile(r'UnresolvedFunction","num-children":\d+,"nameParts":"\[([^\]]*)\]"')
 
 
-def published_names(warehouse: Warehouse) -> dict[str, tuple[str, int]]:
-    """Every published name, with the physical table and the version that it shows."""
-    names: dict[str, tuple[str, int]] = {}
-    for name in feeds.feed_names():
-        latest = ledger.newest(ledger.read(warehouse, name))
-        for state in latest.tables if latest else ():
-            names[state.table] = (state.table, state.version)
-            if state.quarantine_version is not None:
-                own = quarantine_name(state.table)
-                names[own] = (own, state.quarantine_version)
-    return names
-
-
-def assert_intact(warehouse: Warehouse, name: str) -> None:
-    """Raises Damaged unless the log of a published name says what it said when it was published."""
-    from strata.ledger import seal as integrity
-
-    for feed in feeds.feed_names():
-        latest = ledger.newest(ledger.read(warehouse, feed))
-        for state in latest.tables if latest else ():
-            for part in integrity.parts(state):
-                if part[0] == name:
-                    integrity.assert_version(warehouse, *part)
-
-
 def read_table(warehouse: Warehouse, name: str) -> pa.Table:
-    """A published table, quarantine table or `ops` view as Arrow, without Spark."""
-    if name in OPS:
-        return _ops_arrow(warehouse, name)
-    names = published_names(warehouse)
-    if name not in names:
-        raise unknown(warehouse, name, names)
-    assert_intact(warehouse, name)
-    return read_arrow(warehouse, *names[name])
+    """A published table, quarantine table or `ops` table as Arrow, without Spark."""
+    return Published(warehouse).table(name).to_arrow()
 
 
-def unknown(warehouse: Warehouse, name: str, names: dict[str, Any]) -> UsageError:
-    import difflib
+def query(
+    spark: SparkSession,
+    warehouse: Warehouse,
+    text: str,
+    at: str | None = None,
+    args: dict[str, Any] | None = None,
+) -> DataFrame:
+    """Runs one read-only query over the published views, pinned as `Published` pins them.
 
-    if not names:
-        return UsageError(f"nothing is published in {warehouse.root} yet; run `strata run` first")
-    near = difflib.get_close_matches(name, [*names, *OPS], 3, 0.5)
-    hint = f"did you mean {', '.join(near)}?" if near else "`strata show` lists what is published"
-    return UsageError(
-        f"a table must be published to be read; {name} is not in {warehouse.root}: {hint}"
-    )
-
-
-def query(spark: SparkSession, warehouse: Warehouse, text: str) -> DataFrame:
-    """Runs one read-only query over the published views."""
-    relations = check_read_only(spark, text)
-    names = published_names(warehouse)
-    for relation in sorted(relations):
-        if relation not in names and relation not in OPS:
-            raise unknown(warehouse, relation, names)
-        if relation in names:
-            assert_intact(warehouse, relation)
-        _create_view(spark, warehouse, relation, names)
+    `args` are the values of its parameters, such as `:country`. UsageError where the query does
+    more than read published tables, or cannot be answered.
+    """
     from pyspark.errors import PySparkException
 
+    relations = check_read_only(spark, text)
+    published = Published(warehouse, at)
+    for relation in sorted(relations):
+        _create_view(spark, published, relation)
     try:
-        return spark.sql(text)
+        return spark.sql(text, args=args or None)
     except PySparkException as error:
         raise UsageError(f"the query cannot be answered: {_first_sentence(error)}") from None
 
@@ -214,63 +175,43 @@ def _strings(sequence: Any) -> list[str]:
     return [str(item) for item in _items(sequence)]
 
 
-def _create_view(
-    spark: SparkSession, warehouse: Warehouse, name: str, names: dict[str, tuple[str, int]]
-) -> None:
+def _create_view(spark: SparkSession, published: Published, name: str) -> None:
+    warehouse = published.warehouse
+    table = published.table(name)
     layer, _ = name.split(".", 1)
     spark.sql(f"CREATE DATABASE IF NOT EXISTS {layer}")
-    if name in OPS:
-        text = _ops_sql(warehouse, name)
+    if name in ops.TABLES:
+        text = _ops_sql(published, name)
     else:
-        table, version = names[name]
-        assert_whole(warehouse, table, version)
-        text = f"SELECT * FROM delta.`{warehouse.spark_path(table)}` VERSION AS OF {int(version)}"
+        assert_whole(warehouse, name, table.version)
+        text = view_sql(warehouse, table)
     failpoint.reach("view.before", name)
     spark.sql(f"CREATE OR REPLACE VIEW {name} AS {text}")
     failpoint.reach("view.after", name)
 
 
-def _ops_sql(warehouse: Warehouse, name: str) -> str:
-    parts = []
-    for feed in feeds.feed_names():
-        version = ledger.version_of(warehouse, feed)
-        if version is not None:
-            parts.append(
-                f"SELECT * FROM delta.`{warehouse.spark_path(ledger.table_path(feed))}` "
-                f"VERSION AS OF {version}"
-            )
-    if not parts:
-        raise UsageError(f"nothing is published in {warehouse.root} yet; run `strata run` first")
+def view_sql(warehouse: Warehouse, table: PublishedTable) -> str:
+    """The query of a view on a published table, pinned to its version."""
+    return _version_sql(warehouse, table.name, table.version)
+
+
+def _version_sql(warehouse: Warehouse, name: str, version: int) -> str:
+    return f"SELECT * FROM delta.`{warehouse.spark_path(name)}` VERSION AS OF {int(version)}"
+
+
+def _ops_sql(published: Published, name: str) -> str:
+    warehouse = published.warehouse
+    parts = [
+        # Each commit of a ledger is one publication, and version 0 the first.
+        _version_sql(warehouse, ledger.table_path(feed), publication.publication - 1)
+        for feed, publication in published.publications.items()
+    ]
     publications = " UNION ALL ".join(parts)
     if name == "ops.publications":
         return publications
     nested = "files" if name == "ops.files" else "gates"
     return (
         f"SELECT feed, publication, run_id, published_at, item.* FROM "
-        f"(SELECT feed, publication, run_id, published_at, explode({nested}) AS item FROM "
-        f"({publications}))"
+        f"(SELECT feed, publication, run_id, published_at, explode({nested}) AS item "
+        f"FROM ({publications}))"
     )
-
-
-def _ops_arrow(warehouse: Warehouse, name: str) -> pa.Table:
-    import pyarrow as pa
-
-    parts = []
-    for feed in feeds.feed_names():
-        version = ledger.version_of(warehouse, feed)
-        if version is not None:
-            parts.append(read_arrow(warehouse, ledger.table_path(feed), version))
-    if not parts:
-        raise UsageError(f"nothing is published in {warehouse.root} yet; run `strata run` first")
-    rows = [row for part in parts for row in part.to_pylist()]
-    rows.sort(key=lambda row: (row["feed"], row["publication"]))
-    if name == "ops.publications":
-        return pa.Table.from_pylist(rows, schema=parts[0].schema)
-    nested = "files" if name == "ops.files" else "gates"
-    keep = ("feed", "publication", "run_id", "published_at")
-    flat = [{**{k: row[k] for k in keep}, **item} for row in rows for item in row[nested] or ()]
-    inner = parts[0].schema.field(nested).type.value_type
-    schema = pa.schema(
-        [parts[0].schema.field(k) for k in keep] + [inner.field(i) for i in range(inner.num_fields)]
-    )
-    return pa.Table.from_pylist(flat, schema=schema)
