@@ -3,7 +3,7 @@ PYTHON ?= python3
 # The environment's own Spark and packages are used, whatever else this machine has.
 unexport SPARK_HOME SPARK_CONF_DIR PYTHONPATH
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
-.PHONY: run test test-quick lint lock bench torture model s3 dictionary clean
+.PHONY: run check test nightly lock bench torture model s3 dictionary clean
 
 # The people of the samples are made up: without a key of one's own, one is made for this run and kept nowhere.
 run: .venv/.ready
@@ -12,15 +12,18 @@ run: .venv/.ready
 		export STRATA_PSEUDONYM_KEY_ID=sample STRATA_PSEUDONYM_KEY="$$(.venv/bin/python -c 'import secrets; print(secrets.token_urlsafe(48))')"; \
 	fi; .venv/bin/strata run --raw samples --warehouse warehouse
 
-# The tests write tables to an S3 server on loopback, so they need the s3a jars too.
-test: s3
-	@.venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
-
-test-quick: .venv/.ready
-	@.venv/bin/python -m pytest -m "not spark"
-
-lint: .venv/.ready
+# What needs no JVM: style, types, the rules of the codebase, and every test without Spark.
+check: .venv/.ready
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
+	@.venv/bin/python -m pytest -n 2 -m "not spark and not nightly"
+
+# The tests write tables to an S3 server on loopback, so they need the s3a jars too.
+test: check s3
+	@.venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "spark and not nightly"
+
+# What is too long for every change. docs/RELIABILITY.md says which lane shows what.
+nightly: s3
+	@.venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m nightly
 
 bench: .venv/.ready
 	@.venv/bin/python -m bench
@@ -30,14 +33,14 @@ bench: .venv/.ready
 torture: .venv/.ready
 	@.venv/bin/python -m tests.faults.torture --kills $(or $(KILLS),200) --seed $(or $(SEED),1)
 
-# Needs spin and a C compiler; tests/model checks the same protocol with neither.
+# Needs spin and a C compiler; tests/faults/model checks the same protocol with neither.
 model:
-	@sh tests/model/spin.sh
+	@sh tests/faults/model/spin.sh
 
 s3: .venv/.ready
 	@.venv/bin/python infra/local/install.py --group s3
 
-# Made from the package's own contracts; tests/test_docs.py tells when it is out of date.
+# Made from the package's own contracts; tests/unit/test_docs.py tells when it is out of date.
 dictionary: .venv/.ready
 	@env -u STRATA_PROJECT .venv/bin/python -m strata.cli.dictionary > docs/DATA_DICTIONARY.md
 

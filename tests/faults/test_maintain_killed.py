@@ -1,7 +1,7 @@
 """Maintenance, killed (as crash images): whoever reads sees the same rows throughout, and asked
 again it ends.
 
-tests/test_maintain.py stops it at other places, within one process.
+tests/engine/test_maintain.py stops it at other places, within one process.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from strata.declare.suite import Expectation
 from strata.gate import gate
 from strata.kit.groups import Groups
 
-from tests.test_gate import frame_of
+from tests.spark.test_gate import frame_of
 
 HOW = ("", "any_value_is_missing", "never")
 KEYED = Contract(

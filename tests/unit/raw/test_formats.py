@@ -27,7 +27,7 @@ from strata.raw.look import look
 
 from tests.corpus.readback import layout, look_and_read, raw_file, rows
 
-CORPUS = Path(__file__).parent / "corpus"
+CORPUS = Path(__file__).parents[2] / "corpus"
 AB = layout("a", "b")
 GEOMETRY = ("geometry", "geometry.x", "geometry.y")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.model.protocol import SAFEGUARDS, Rules, Violation, explore
+from tests.faults.model.protocol import SAFEGUARDS, Rules, Violation, explore
 
 ON_DISK = Rules()
 ON_S3 = Rules(lease_may_pass=True)

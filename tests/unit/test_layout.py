@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-LIBRARY = Path(__file__).resolve().parents[1] / "lib" / "strata"
+LIBRARY = Path(__file__).resolve().parents[2] / "lib" / "strata"
 MODULES = sorted(LIBRARY.rglob("*.py"))
 JOBS = sorted((LIBRARY.parents[1] / "jobs").glob("*.py"))
 

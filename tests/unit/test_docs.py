@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 from strata.cli import command as cli
 
-from tests.test_sixth_feed import MODULE, READINGS
+from tests.engine.test_sixth_feed import MODULE, READINGS
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
 DOCUMENTS = [README, ROOT / "samples" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
