@@ -24,9 +24,19 @@ from strata.kit.table import Rows, Source, Table
 
 def readings(raw: DataFrame) -> DataFrame:
     temperature = F.expr("try_cast(temperature as double)")
-    unread = F.when(F.col("temperature").isNotNull() & temperature.isNull(), F.array(F.lit("temperature is not a number")))
+    unread = F.when(
+        F.col("temperature").isNotNull() & temperature.isNull(),
+        F.array(F.lit("temperature is not a number")),
+    )
     day = F.expr("try_cast(day as date)").alias("reading_date")
-    return raw.select("station", day, temperature.alias("temperature_c"), unread.alias("_reasons"), "_file_sha256", "_record_number")
+    return raw.select(
+        "station",
+        day,
+        temperature.alias("temperature_c"),
+        unread.alias("_reasons"),
+        "_file_sha256",
+        "_record_number",
+    )
 
 
 def days(reading: DataFrame) -> DataFrame:
@@ -37,7 +47,13 @@ def days(reading: DataFrame) -> DataFrame:
 SOURCES = (Source("readings"),)
 TABLES = (
     Table("silver.weather_readings", ("bronze.weather_readings",), readings),
-    Table("gold.weather_days", ("silver.weather_readings",), days, Rows.AGGREGATE, group=("reading_date",)),
+    Table(
+        "gold.weather_days",
+        ("silver.weather_readings",),
+        days,
+        Rows.AGGREGATE,
+        group=("reading_date",),
+    ),
 )
 '''
 
