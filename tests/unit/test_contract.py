@@ -13,8 +13,8 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
+from strata.cli import check as declarations
 from strata.cli import settings as config
-from strata.cli import validate as declarations
 from strata.declare import feed as feeds
 from strata.declare import resources
 from strata.declare.contract import LAYERS, load_contract, parse_contract, read_yaml, split_name

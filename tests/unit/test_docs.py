@@ -71,12 +71,13 @@ def test_the_readme_shows_commands() -> None:
     "line", sorted({line for document in DOCUMENTS for line in commands_of(document)})
 )
 def test_every_command_line_parses(line: str) -> None:
-    parsed = cli._parser().parse_args(shlex.split(line, comments=True)[1:])
+    words = shlex.split(line, comments=True)[1:]
+    parsed = cli.parser_for(words).parse_args(words)
     assert callable(parsed.action)
 
 
 def test_every_command_stands_in_the_readme() -> None:
-    actions = cli._parser()._actions
+    actions = cli.parser_for([])._actions
     commands = next(
         action.choices for action in actions if isinstance(action, argparse._SubParsersAction)
     )

@@ -66,7 +66,7 @@ def _json_value(value: Any) -> Any:
 
 def _table(columns: Sequence[str], rows: list[list[Any]], total: int | None) -> str:
     """Columns aligned, numbers to the right; floats in a column with the same number of places."""
-    texts = [[_cell(value) for value in row] for row in rows]
+    texts = [[cell(value) for value in row] for row in rows]
     widths = [
         max([_width(name), *(_width(row[i]) for row in texts)]) for i, name in enumerate(columns)
     ]
@@ -90,7 +90,7 @@ def _table(columns: Sequence[str], rows: list[list[Any]], total: int | None) -> 
     return "\n".join(lines)
 
 
-def _cell(value: Any) -> str:
+def cell(value: Any) -> str:
     if value is None:
         return "–"
     if isinstance(value, bool):

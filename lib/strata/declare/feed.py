@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import graphlib
 import importlib
-import pkgutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from strata import feeds
 from strata.declare import fingerprint, resources
 from strata.declare.contract import LAYERS, Contract, load_contract, split_name
 from strata.declare.layout import READER, Layout, load_layouts
+from strata.declare.names import feed_names
 from strata.declare.protection import Protection
 from strata.declare.suite import Suite, load_suite
 from strata.errors import DeclarationError, UsageError
@@ -76,6 +74,16 @@ class Feed:
     def default_params(self) -> dict[str, Any]:
         return dataclasses.asdict(self.params_class()) if self.params_class else {}
 
+    def checked_params(self, given: dict[str, Any]) -> dict[str, Any]:
+        """The defaults with what is given; a UsageError says what `Params` refuses."""
+        params = {**self.default_params(), **given}
+        if self.params_class:
+            try:
+                self.params_class(**params)
+            except ValueError as error:
+                raise UsageError(str(error)) from None
+        return params
+
     def fingerprint(self, name: str, params: dict[str, Any]) -> str:
         """Changes when anything but its input changes what the table holds."""
         declared = [
@@ -101,10 +109,6 @@ class Feed:
             )
         )
         return fingerprint.digest(*declared, code, grouping, shape, fingerprint.of_params(own))
-
-
-def feed_names() -> tuple[str, ...]:
-    return tuple(sorted(module.name for module in pkgutil.iter_modules(feeds.__path__)))
 
 
 def all_feeds() -> Iterator[Feed]:
@@ -155,94 +159,48 @@ def _in_order(name: str, tables: tuple[Table, ...]) -> tuple[Table, ...]:
 
 def check(feed: Feed) -> list[str]:
     """What the feed's parts say of each other that does not fit; needs no Spark."""
-    findings = []
     sources = {source.name for source in feed.sources}
-    findings += [
+    findings = [
         f"layout {layout.name} is of source {layout.source}, which SOURCES lacks"
         for layout in feed.layouts
         if layout.source not in sources
     ]
-    fields = (
-        {field.name for field in dataclasses.fields(feed.params_class)}
-        if feed.params_class
-        else set()
-    )
     for table in feed.tables:
-        _, owner, _ = split_name(table.name)
-        if owner != feed.name:
-            findings.append(f"{table.name} is named for another feed")
-        unknown = [
-            name
-            for name in table.inputs
-            if split_name(name)[1] == feed.name and name not in feed.table_names
-        ]
-        findings += [f"{table.name} reads {name}, which the feed does not make" for name in unknown]
-        findings += [
-            f"{table.name}: driving input {name} is not among its inputs"
-            for name in table.driving
-            if name not in table.inputs
-        ]
-        findings += [
-            f"{table.name}: via names {name}, which is not among its inputs"
-            for name in table.via
-            if name not in table.inputs
-        ]
-        findings += [
-            f"{table.name} takes parameter {name}, which Params lacks"
-            for name in table.params
-            if name not in fields
-        ]
+        findings += _check_table(feed, table)
     for answer in feed.answers:
-        if answer.table not in feed.table_names:
-            findings.append(
-                f"the answer {answer.question!r} is of {answer.table}, which the feed does not make"
-            )
-            continue
-        named = (*answer.columns, *(name for name, _ in answer.order))
-        strange = sorted(set(named) - set(feed.contract(answer.table).columns))
-        findings += [
-            f"the answer {answer.question!r} names {name}, which {answer.table} lacks"
-            for name in strange
-        ]
+        findings += _check_answer(feed, answer)
     return findings
 
 
-def add_params(parser: argparse.ArgumentParser, feed: Feed) -> None:
-    """The feed's own parameters as command-line options."""
-    if feed.params_class is None:
-        return
-    group = parser.add_argument_group(f"parameters of {feed.name}")
-    for field in dataclasses.fields(feed.params_class):
-        kind = type(field.default)
-        option = f"--{field.name.replace('_', '-')}"
-        if option in parser._option_string_actions:
-            continue  # Two feeds may share a name, such as `seed`: the option is then for both.
-        group.add_argument(
-            option,
-            dest=f"param_{field.name}",
-            type=kind,
-            default=None,
-            choices=field.metadata.get("choices"),
-            metavar=None if field.metadata.get("choices") else field.name.upper(),
-            help=f"{field.metadata.get('help', '')} (default: {field.default})",
-        )
+def _check_table(feed: Feed, table: Table) -> list[str]:
+    name = table.name
+    own = split_name(name)[1] == feed.name
+    findings = [] if own else [f"{name} is named for another feed"]
+    missing = {
+        f"{name} reads {{}}, which the feed does not make": [
+            item
+            for item in table.inputs
+            if split_name(item)[1] == feed.name and item not in feed.table_names
+        ],
+        f"{name}: driving input {{}} is not among its inputs": set(table.driving)
+        - set(table.inputs),
+        f"{name}: via names {{}}, which is not among its inputs": set(table.via)
+        - set(table.inputs),
+        f"{name} takes parameter {{}}, which Params lacks": set(table.params)
+        - set(feed.default_params()),
+    }
+    return findings + [
+        sentence.format(item) for sentence, items in missing.items() for item in sorted(items)
+    ]
 
 
-def params_from(arguments: argparse.Namespace, feed: Feed) -> dict[str, Any]:
-    """The parameters of this run: the defaults, and what the command line says; Params itself
-    checks them.
-    """
-    given = feed.default_params()
-    for key in given:
-        value = getattr(arguments, f"param_{key}", None)
-        if value is not None:
-            given[key] = value
-    if feed.params_class:
-        try:
-            feed.params_class(**given)
-        except ValueError as error:
-            raise UsageError(str(error)) from None
-    return given
+def _check_answer(feed: Feed, answer: Answer) -> list[str]:
+    about = f"the answer {answer.question!r}"
+    if answer.table not in feed.table_names:
+        return [f"{about} is of {answer.table}, which the feed does not make"]
+    named = (*answer.columns, *(name for name, _ in answer.order))
+    strange = sorted(set(named) - set(feed.contract(answer.table).columns))
+    return [f"{about} names {name}, which {answer.table} lacks" for name in strange]
 
 
 def declared_tables() -> set[str]:

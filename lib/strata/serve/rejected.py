@@ -91,35 +91,42 @@ def _by_reason(
     ]
 
 
+@dataclass(frozen=True)
+class Which:
+    """Which rejected rows of a table a decision is about; None asks nothing."""
+
+    table: str
+    file: str | None = None
+    """A SHA-256 or its beginning."""
+    record: int | None = None
+    reason: str | None = None
+
+    def includes(self, row: dict[str, Any]) -> bool:
+        """Whether it is about this row."""
+        return (
+            (self.file is None or str(row["_file_sha256"]).startswith(self.file))
+            and (self.record is None or row["_record_number"] == self.record)
+            and (self.reason is None or self.reason in row["_reasons"])
+        )
+
+
 def decide_discard(
-    warehouse: Warehouse,
-    publication: Publication,
-    table: str,
-    file: str | None,
-    record: int | None,
-    reason: str | None,
-    by: str,
-    why: str,
+    warehouse: Warehouse, publication: Publication, which: Which, by: str, why: str
 ) -> list[Decision]:
     """A decision for each quarantined row that matches; a UsageError when none does."""
-    if file is None and reason is None:
+    if which.file is None and which.reason is None:
         raise UsageError(
             "discard names its rows: give --file (a SHA-256 or its beginning) with --record, "
             "or --reason"
         )
+    table = which.table
     rows = rows_of(warehouse, publication, table)
     if rows and not {"_file_sha256", "_record_number"} <= rows[0].keys():
         raise UsageError(
             f"a row is discarded by its file and record; rows of {table} come of many: "
             "discard those it is made from"
         )
-    chosen = {
-        (row["_file_sha256"], row["_record_number"])
-        for row in rows
-        if (file is None or str(row["_file_sha256"]).startswith(file))
-        and (record is None or row["_record_number"] == record)
-        and (reason is None or reason in row["_reasons"])
-    }
+    chosen = {(row["_file_sha256"], row["_record_number"]) for row in rows if which.includes(row)}
     if not chosen:
         raise UsageError(
             f"no quarantined row of {table} matches; `strata quarantine show {table}` lists them"

@@ -1,0 +1,81 @@
+"""A feed's answers, and tables, as people read them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from typing import Any
+
+from strata.cli import output
+from strata.cli.common import print_rows
+from strata.declare.feed import Feed
+from strata.kit.table import Answer
+from strata.lake.versions import Warehouse, read_arrow
+from strata.ledger import publication as ledger
+from strata.ledger import seal
+
+_SHOWN = 60
+"""Rows of an answer that names no limit of its own."""
+
+
+def print_answers(warehouse: Warehouse, feed: Feed) -> None:
+    """What the feed answers, once something is published."""
+    latest = ledger.newest(ledger.read(warehouse, feed.name))
+    if latest is None:
+        return
+    answers = feed.answers or tuple(
+        Answer(table.name, table.name) for table in feed.tables if table.name.startswith("gold.")
+    )
+    for answer in answers:
+        state = latest.state(answer.table)
+        if state is None:
+            continue
+        seal.assert_intact(warehouse, state)
+        arrow = read_arrow(warehouse, state.table, state.version)
+        table = f" ({answer.table})" if answer.question != answer.table else ""
+        print(f"\n{answer.question}{table}")
+        _print_answer(answer, arrow, feed.contract(answer.table).key)
+    shown = answers[-1].table if answers else feed.table_names[-1]
+    print(
+        f"\n{feed.name}: publication {latest.publication}. Next: strata show {shown} · strata "
+        f"gates {feed.name} · strata quarantine list"
+    )
+
+
+def _print_answer(answer: Answer, arrow: Any, key: Sequence[str]) -> None:
+    if answer.where is not None:
+        arrow = arrow.filter(answer.where(arrow))
+    order = answer.order or tuple((name, "ascending") for name in key)
+    if order:
+        arrow = arrow.sort_by(list(order))
+    total, limit = arrow.num_rows, answer.limit or _SHOWN
+    arrow = arrow.slice(0, limit).select(list(answer.columns or arrow.column_names))
+    print_table(arrow, (), "table", 0)
+    if total > limit:
+        print(f"… {limit:,} of {total:,} rows; strata show {answer.table} --limit 0 shows all")
+
+
+def print_table(arrow: Any, key: Sequence[str], form: str, limit: int) -> None:
+    """Rows by key; in a table, columns with one value throughout stand above it."""
+    if key and set(key) <= set(arrow.column_names):
+        arrow = arrow.sort_by([(name, "ascending") for name in key])
+    total = arrow.num_rows
+    rows = (arrow.slice(0, limit) if limit else arrow).to_pylist()
+    columns = list(arrow.column_names)
+    same = _same_throughout(columns, rows) if form == "table" else []
+    if same:
+        values = ", ".join(f"{c} {'–' if rows[0][c] is None else rows[0][c]}" for c in same)
+        print(f"all rows: {values}")
+        columns = [c for c in columns if c not in same]
+    print_rows(columns, [[row[c] for c in columns] for row in rows], form, total)
+
+
+def _same_throughout(columns: list[str], rows: list[dict[str, Any]]) -> list[str]:
+    """The columns with one value, where the terminal is too narrow for all columns."""
+    if len(rows) < 2:
+        return []
+    width = shutil.get_terminal_size((160, 24)).columns
+    drawn = output.render(columns, [[row[c] for c in columns] for row in rows]).splitlines()[1]
+    if len(drawn) <= width:
+        return []
+    return [c for c in columns if all(row[c] == rows[0][c] for row in rows)]

@@ -1,0 +1,250 @@
+"""`strata run`: feeds from raw files to published tables."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from strata.cli import common
+from strata.cli.answers import print_answers
+from strata.cli.output import Progress
+from strata.cli.params import add_params, params_of
+from strata.cli.settings import Settings
+from strata.declare import feed as feeds
+from strata.declare import protection
+from strata.declare.contract import LAYERS
+from strata.declare.feed import Feed
+from strata.errors import BadFile, StrataError, UsageError
+from strata.lake.versions import Warehouse
+from strata.raw.fetch import places
+from strata.run import look_cache
+from strata.run.plan import Options, Plan, make_plan
+
+if TYPE_CHECKING:
+    from strata.run.run import Report
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of a run, the feeds' own parameters among them."""
+    parser.add_argument(
+        "feeds",
+        nargs="*",
+        metavar="FEED",
+        help=f"feeds to run (default: all: {', '.join(feeds.feed_names())})",
+    )
+    parser.add_argument(
+        "--raw",
+        metavar="DIR",
+        help="folder or s3:// address of the raw files, at <raw>/<feed>/<source>/",
+    )
+    parser.add_argument(
+        "--from",
+        action="append",
+        default=[],
+        dest="places",
+        metavar="SOURCE=PLACE",
+        help="take files from there too: a web address, which is downloaded into the raw folder, "
+        "or a file, folder or s3:// address, "
+        "which is read where it lies; FEED/SOURCE=PLACE with several feeds; may be repeated",
+    )
+    _add_extent(parser)
+    common.add_override(parser)
+    parser.add_argument(
+        "--master",
+        metavar="URL",
+        help="Spark master (default: local[*], or what spark-submit says)",
+    )
+    common.add_log(parser)
+    parser.add_argument(
+        "--quiet", action="store_true", help="no progress and no tables; errors only"
+    )
+    common.add_warehouse(parser)
+    for feed in feeds.all_feeds():
+        add_params(parser, feed)
+
+
+def _add_extent(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--full", action="store_true", help="recompute every table whole; the result is the same"
+    )
+    parser.add_argument(
+        "--table",
+        action="append",
+        metavar="TABLE",
+        help="recompute this table and what is computed from it",
+    )
+    parser.add_argument("--layer", choices=LAYERS, help="go no further than this layer")
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="tell what would be read, computed and written, and why; write nothing",
+    )
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What all feeds of one command share."""
+
+    arguments: argparse.Namespace
+    settings: Settings
+    warehouse: Warehouse
+    options: Options
+    say: Progress
+
+    def options_of(self, feed: Feed) -> Options:
+        own = tuple(name for name in self.options.tables if name in feed.table_names)
+        return replace(self.options, tables=own)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Runs the feeds that are named, or all; the least exit code other than 0 of them."""
+    settings = common.settings_of(arguments)
+    chosen = [feeds.load_feed(name) for name in arguments.feeds] or list(feeds.all_feeds())
+    say = Progress(settings.log == "json", arguments.quiet)
+    options = _with_places(_options(arguments, settings, chosen), arguments, chosen, say)
+    job = _Job(arguments, settings, settings.open_warehouse(), options, say)
+    say("looking at the raw files")
+    plans = [
+        make_plan(feed, params_of(arguments, feed), job.warehouse, job.options_of(feed), None)
+        for feed in chosen
+    ]
+    for plan in plans:
+        _tell_files(plan, say)
+    if arguments.dry_run:
+        for plan in plans:
+            _print_plan(plan)
+        return 0
+    codes = _carry_out(plans, job)
+    if not arguments.quiet:
+        for plan in plans:
+            print_answers(job.warehouse, plan.feed)
+    return min((code for code in codes if code), default=0)
+
+
+def _carry_out(plans: list[Plan], job: _Job) -> list[int]:
+    """The exit codes of what was run and of what was rejected."""
+    for plan in plans:
+        if plan.is_empty:
+            job.say(_nothing_new(plan, job.settings))
+            look_cache.save(job.warehouse, plan.feed.name, plan.looked.remembered)
+    work = [plan for plan in plans if not plan.is_empty]
+    codes = _run_all(work, job) if work else []
+    return codes + [BadFile.exit_code for plan in plans if plan.looked.rejected]
+
+
+def _options(arguments: argparse.Namespace, settings: Settings, chosen: list[Feed]) -> Options:
+    overrides = common.overrides_of(arguments, chosen)
+    tables = tuple(arguments.table or ())
+    known = {name for feed in chosen for name in feed.table_names}
+    for table in tables:
+        if table not in known:
+            raise UsageError(
+                f"--table names a table of the feeds that run: {', '.join(sorted(known))}; "
+                f"got {table!r}"
+            )
+    return Options(settings.raw, arguments.full, tables, arguments.layer, overrides)
+
+
+def _with_places(
+    options: Options, arguments: argparse.Namespace, chosen: list[Feed], say: Progress
+) -> Options:
+    """Downloads what lies at web addresses; a dry run only says so."""
+    every = places.parse(arguments.places, chosen)
+    if arguments.dry_run:
+        for place in every:
+            if place.is_web:
+                say(
+                    f"{place.feed}: would download a file into "
+                    f"{options.raw}/{place.feed}/{place.source}, and look at it"
+                )
+        every = tuple(place for place in every if not place.is_web)
+    return replace(options, places=places.download(every, options.raw, say))
+
+
+def _run_all(plans: list[Plan], job: _Job) -> list[int]:
+    """Runs one feed after the other; one feed's failure does not stop the next."""
+    from strata.run.run import run_feed
+
+    codes: list[int] = []
+    able = []
+    for plan in plans:
+        with _failure_told(plan, codes):
+            if plan.needs_key:
+                protection.from_environment()  # Told before Spark starts, which takes a while.
+            able.append(plan)
+    if not able:
+        return codes
+    job.say("starting Spark")
+    spark = common.start_spark(job.settings, job.arguments.master)
+    for plan in able:
+        with _failure_told(plan, codes):
+            report = run_feed(spark, job.warehouse, plan, job.options_of(plan.feed), job.say)
+            tell_report(report, job.warehouse, job.say)
+    return codes
+
+
+@contextmanager
+def _failure_told(plan: Plan, codes: list[int]) -> Iterator[None]:
+    """Tells one feed's failure and keeps its exit code, so that the next feed can go on."""
+    try:
+        yield
+    except StrataError as error:
+        print(f"strata: {plan.feed.name}: {error}", file=sys.stderr)
+        codes.append(error.exit_code)
+
+
+# --- what is told --------------------------------------------------------------------------------
+
+
+def _nothing_new(plan: Plan, settings: Settings) -> str:
+    name = plan.feed.name
+    if plan.base is None:
+        return f"{name}: no raw files in {settings.raw}/{name}, and nothing published yet"
+    return f"{name}: nothing new since publication {plan.base.publication}; nothing to do"
+
+
+def _tell_files(plan: Plan, say: Progress) -> None:
+    looked, name = plan.looked, plan.feed.name
+    for entry in looked.folded:
+        say(f"{name}: {entry.source}/{entry.path}: {entry.detail}; folded")
+    for entry in looked.entries:
+        if entry.status == "taken" and entry.detail:
+            say(f"{name}: {entry.source}/{entry.path}: {entry.detail}")
+    for item in looked.ignored:
+        say(f"{name}: {item.path}: ignored, {item.reason}")
+    for entry in looked.rejected:
+        file = f"{entry.source}/{entry.path}"
+        print(f"strata: {name}: rejected {file}: {entry.detail}", file=sys.stderr)
+
+
+def tell_report(report: Report, warehouse: Warehouse, say: Progress) -> None:
+    """How a feed's run ended."""
+    if report.publication is None:
+        say(f"{report.feed}: another run has done it meanwhile; nothing to do")
+        return
+    say(
+        f"{report.feed}: published as publication {report.publication.publication} in "
+        f"{report.seconds:.0f} s; "
+        f"tables are in {warehouse.root}"
+    )
+
+
+def _print_plan(plan: Plan) -> None:
+    name, base = plan.feed.name, plan.base
+    standing = f"publication {base.publication}" if base else "nothing: first run"
+    print(f"{name}: builds on {standing}")
+    rows = [
+        (e.status, f"{e.source}/{e.path}", e.layout or "–", e.table or "–", e.records, e.detail)
+        for e in plan.looked.entries
+    ]
+    if rows:
+        common.print_rows(("file", "path", "layout", "goes to", "records", "note"), rows, "table")
+    steps = [(s.table, "whole" if s.whole else "what changed", s.why) for s in plan.steps]
+    if steps:
+        common.print_rows(("would write", "how much", "why"), steps, "table")
+    else:
+        print("would write nothing: no new file, no changed rule")
