@@ -12,11 +12,13 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from strata.declare.contract import load_contract, struct_type
+from strata.feeds.commerce.amounts import revenue_of
 from strata.feeds.commerce.calendar import commerce_dates
 from strata.feeds.commerce.catalogue import commerce_categories
 from strata.feeds.commerce.params import Params
-from strata.feeds.commerce.records import REPEATED, SUPERSEDED, keep_latest, split_shared
-from strata.feeds.commerce.values import parse_date, parse_money, parse_units, revenue_of
+from strata.kit.history import REPEATED, SUPERSEDED, LatestOf, keep_latest
+from strata.kit.shared import UNKNOWN, find_shared
+from strata.kit.values import parse_date, parse_money, parse_units
 
 from tests.frames import local_frame
 
@@ -165,7 +167,7 @@ def test_of_several_records_the_latest_stands_equal_ones_fold_and_differing_ones
     )
     found = {
         (row["k"], row["_record_number"]): row
-        for row in keep_latest(frame, ("k",), ("v",), "thing").collect()
+        for row in keep_latest(frame, LatestOf(("k",), ("v",), "they differ")).collect()
     }
     assert len(found) == len(rows)
     assert {key: row["_fold"] for key, row in found.items() if row["_fold"]} == {
@@ -179,15 +181,16 @@ def test_of_several_records_the_latest_stands_equal_ones_fold_and_differing_ones
 
 
 def test_rows_are_split_by_whether_another_row_has_their_key(
-    spark: SparkSession, monkeypatch: pytest.MonkeyPatch
+    spark: SparkSession,
 ) -> None:
     rows = [("a", 1), ("b", 2), ("a", 3), (None, 4), (None, 5), ("c", 6)]
     frame = spark.createDataFrame(rows, "k string, n int")
-    alone, several = split_shared(frame, ("k",))
+    alone, several = find_shared(frame, ("k",), len(rows)).split(frame)
     assert sorted(row["n"] for row in alone.collect()) == [2, 6]
     assert sorted(row["n"] for row in several.collect()) == [1, 3, 4, 5]
-    monkeypatch.setattr("strata.feeds.commerce.records._MOST_SHARED", 1)
-    alone, several = split_shared(frame, ("k",))
+    many = find_shared(frame, ("k",), len(rows), most=1)
+    assert many == UNKNOWN
+    alone, several = many.split(frame)
     assert (alone.collect(), sorted(row["n"] for row in several.collect())) == (
         [],
         [1, 2, 3, 4, 5, 6],
@@ -236,7 +239,7 @@ def test_parameters_that_make_no_sense_are_refused(given: dict[str, Any], messag
 
 
 def test_money_is_summed_in_cents_without_loss(spark: SparkSession) -> None:
-    from strata.feeds.commerce.values import cents, money
+    from strata.feeds.commerce.amounts import cents, money
 
     amounts = [Decimal("0.01"), Decimal("9999999999999.99"), Decimal("-12345.67")]
     frame = spark.createDataFrame([(amount,) for amount in amounts], "revenue decimal(18,2)")

@@ -92,6 +92,11 @@ class Table:
     """How the driving inputs refer to an input that lacks the group columns. A change of what they
     read of it then touches the groups of the rows that refer to it, and not the whole table."""
 
+    unique: tuple[str, ...] = ()
+    """SQL expressions over the columns of the first input, whose values most of its rows have to
+    themselves. The engine then finds those that several rows have, and the transform receives them
+    as the keyword `shared` (`kit.shared`)."""
+
     params: tuple[str, ...] = ()
     """Names of the fields of the feed's `Params` that the transform receives, as the keyword
     `params`.

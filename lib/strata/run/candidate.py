@@ -15,6 +15,7 @@ from strata.declare import protection as protect
 from strata.declare.contract import Contract, quarantine_name
 from strata.kit import groups, keys
 from strata.kit.groups import Groups
+from strata.kit.shared import Shared, find_shared
 from strata.kit.table import Reference, Rows, Table
 from strata.lake import store as storage
 from strata.ledger import erasures as erasure
@@ -189,7 +190,7 @@ def table_candidate(work: Work, step: Step) -> Candidate:
         if table.slices
         else [_params(work, table)]
     )
-    frame = _transform(table, inputs, params)
+    frame = _transform(table, inputs, params, _shared(work, table, inputs, touched is not None))
     held = work.states[table.name].slices if step.adds_slices else ()
     rows_in, identity = _input_balance(work, table, inputs, partial=touched is not None)
     return Candidate(
@@ -214,9 +215,26 @@ def _as_params(work: Work, table: Table, text: str) -> Any:
     return work.plan.feed.params_class(**{**work.plan.feed.default_params(), **json.loads(text)})
 
 
-def _transform(table: Table, inputs: dict[str, DataFrame], params: list[Any]) -> DataFrame:
+def _shared(
+    work: Work, table: Table, inputs: dict[str, DataFrame], partial: bool
+) -> dict[str, Shared]:
+    """What a table that declares `unique` is given besides its inputs: a transform runs no job."""
+    if not table.unique:
+        return {}
+    first = table.inputs[0]
+    frame = inputs[first]
+    rows = frame.count() if partial else work.input_state(first).rows
+    return {"shared": find_shared(frame, table.unique, rows)}
+
+
+def _transform(
+    table: Table, inputs: dict[str, DataFrame], params: list[Any], shared: dict[str, Shared]
+) -> DataFrame:
     given = [_as_read(table, name, frame) for name, frame in inputs.items()]
-    frames = [table.transform(*given, **({"params": p} if p is not None else {})) for p in params]
+    frames = [
+        table.transform(*given, **({"params": p} if p is not None else {}), **shared)
+        for p in params
+    ]
     whole = frames[0]
     for frame in frames[1:]:
         whole = whole.unionByName(frame)

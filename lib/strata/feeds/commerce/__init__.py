@@ -50,6 +50,7 @@ TABLES = (
         rows=Rows.ONE_TO_MANY,
         group=("customer_id",),
         add_group=customers.add_customer_id,
+        unique=("customer_id",),
         folds=customers.FOLDS,
     ),
     Table(
@@ -58,6 +59,7 @@ TABLES = (
         transform=orders.commerce_orders,
         rows=Rows.ONE_TO_MANY,
         group=("order_id",),
+        unique=("order_id",),
         via={"silver.commerce_customers": Reference(("customer_id",))},
         folds=orders.FOLDS,
     ),
@@ -72,6 +74,7 @@ TABLES = (
         transform=orders.commerce_order_lines,
         driving=("bronze.commerce_order_items", _SALES),
         group=("order_id",),
+        unique=("order_id", "order_item_id"),
         via={
             "silver.commerce_products": Reference(
                 ("product_id",), ("category_id",), where="is_current"
@@ -92,6 +95,7 @@ TABLES = (
         transform=sales.commerce_daily_product_sales,
         rows=Rows.AGGREGATE,
         group=("sale_date",),
+        unique=sales.LINE_OF_PRODUCT,
         folds=sales.FOLDS,
     ),
     Table(
@@ -100,6 +104,7 @@ TABLES = (
         transform=sales.commerce_daily_category_sales,
         rows=Rows.AGGREGATE,
         group=("sale_date",),
+        unique=sales.LINE_OF_CATEGORY,
         folds=sales.FOLDS,
     ),
     Table(

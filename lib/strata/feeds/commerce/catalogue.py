@@ -2,37 +2,41 @@
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from strata.feeds.commerce.records import FOLDS, REPEATED, SUPERSEDED, keep_latest
-from strata.feeds.commerce.values import (
-    MONEY,
-    empty_to_null,
-    missing,
-    parse_date,
-    parse_money,
-    unread,
-)
 from strata.kit.columns import add_reasons, flag, reasons
+from strata.kit.history import (
+    OPEN_END,
+    REPEATED,
+    SUPERSEDED,
+    LatestOf,
+    add_periods,
+    conflict_of,
+    keep_latest,
+)
+from strata.kit.values import MONEY, empty_to_null, missing, parse_date, parse_money, unread
 
-__all__ = ["FOLDS", "PRODUCT_FOLDS", "commerce_categories", "commerce_products"]
-
+FOLDS = (SUPERSEDED, REPEATED)
 UNCHANGED = "nothing has changed since the product's earlier record"
 PRODUCT_FOLDS = (REPEATED, SUPERSEDED, UNCHANGED)
 
 UNDATED = "1900-01-01"
 """`valid_from` of what came without a delivery date: before every dated delivery."""
-OPEN_END = "9999-12-31"
-"""`valid_to` of what holds until something later is told."""
 MOST_LEVELS = 20
 """Categories nested deeper are taken for a circle."""
 
 OF_CATEGORY = ("category_name", "category_path", "top_category_id", "top_category_name")
 """What a product takes from its category."""
 
-_CATEGORY = ("category_name", "parent_category_id")
-_PRODUCT = ("product_name", "category_id", "list_price", "created_on")
+_CATEGORY = LatestOf(
+    ("category_id",), ("category_name", "parent_category_id"), conflict_of("category")
+)
+_PRODUCT = LatestOf(
+    ("product_id", "delivered_on"),
+    ("product_name", "category_id", "list_price", "created_on"),
+    conflict_of("product"),
+)
 
 
 # --- categories ----------------------------------------------------------------------------------
@@ -57,7 +61,7 @@ def commerce_categories(raw: DataFrame) -> DataFrame:
             missing("category_name", "a category must have a name"),
         ),
     )
-    latest = keep_latest(judged, ("category_id",), _CATEGORY, "category")
+    latest = keep_latest(judged, _CATEGORY)
     return _add_branch(latest).drop("_order", "_ids")
 
 
@@ -124,7 +128,7 @@ def _typed_products(raw: DataFrame) -> DataFrame:
         empty_to_null("price").alias("_price"),
         parse_date("created_at").alias("created_on"),
         empty_to_null("created_at").alias("_created"),
-        F.coalesce("_delivery_date", F.lit(UNDATED).cast("date")).alias("valid_from"),
+        F.coalesce("_delivery_date", F.lit(UNDATED).cast("date")).alias("delivered_on"),
         "_file_sha256",
         "_record_number",
     )
@@ -145,28 +149,12 @@ def _typed_products(raw: DataFrame) -> DataFrame:
 
 
 def _periods(records: DataFrame) -> DataFrame:
-    """Adds `valid_to`, `is_current` and `_fold`; `valid_from` is the day of the delivery."""
+    """Adds `valid_from`, `valid_to`, `is_current` and `_fold`."""
     # Two deliveries of one day differ in nothing that could order them.
-    first = keep_latest(
-        records.withColumn("_order", F.lit(0)), ("product_id", "valid_from"), _PRODUCT, "product"
-    )
-    order = Window.partitionBy("product_id").orderBy("valid_from", "_file_sha256", "_record_number")
-    before, after = (
-        order.rowsBetween(Window.unboundedPreceding, -1),
-        order.rowsBetween(1, Window.unboundedFollowing),
-    )
-    stands, state = (F.size("_reasons") == 0) & F.col("_fold").isNull(), F.struct(*_PRODUCT)
-    earlier = F.last(F.when(stands, state), ignorenulls=True).over(before)
-    begun = first.withColumn("_begins", stands & (earlier.isNull() | ~earlier.eqNullSafe(state)))
-    ends = F.first(F.when(F.col("_begins"), F.col("valid_from")), ignorenulls=True).over(after)
-    return begun.withColumns(
-        {
-            "valid_to": F.coalesce(ends, F.lit(OPEN_END).cast("date")),
-            "is_current": ends.isNull(),
-            "_fold": F.when(stands & ~F.col("_begins"), UNCHANGED).otherwise(F.col("_fold")),
-            "_rows": F.lit(1),
-        }
-    ).drop("_begins")
+    unordered = records.withColumn("_order", F.lit(0))
+    first = keep_latest(unordered, _PRODUCT)
+    periods = add_periods(first, "product_id", "delivered_on", _PRODUCT.content, UNCHANGED)
+    return periods.withColumn("_rows", F.lit(1)).drop("delivered_on")
 
 
 def _from_sales(sales: DataFrame, raw: DataFrame) -> DataFrame:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from strata.feeds.commerce.records import FOLDS, resolve
-from strata.feeds.commerce.values import empty_to_null, missing, parse_date, unread
 from strata.kit.columns import reasons
+from strata.kit.history import REPEATED, SUPERSEDED, LatestOf, conflict_of, resolve
+from strata.kit.shared import UNKNOWN, Shared
+from strata.kit.values import empty_to_null, missing, parse_date, unread
 
-__all__ = ["FOLDS", "add_customer_id", "commerce_customers"]
+FOLDS = (SUPERSEDED, REPEATED)
 
 
 def customer_id_of_sale() -> Column:
@@ -22,12 +23,11 @@ def add_customer_id(records: DataFrame) -> DataFrame:
     return records.withColumn("customer_id", customer_id_of_sale())
 
 
-def commerce_customers(raw: DataFrame, sales: DataFrame) -> DataFrame:
+def commerce_customers(raw: DataFrame, sales: DataFrame, *, shared: Shared = UNKNOWN) -> DataFrame:
     """One row per record of a customer, of which one per customer stands; and one for each customer
     that only sales tell of (`_rows` 0), with the country that comes first by the alphabet."""
-    latest = resolve(
-        raw, ("customer_id",), ("country", "registered_on"), "customer", _typed
-    ).withColumn("_rows", F.lit(1))
+    rule = LatestOf(("customer_id",), ("country", "registered_on"), conflict_of("customer"))
+    latest = resolve(raw, shared, rule, _typed).withColumn("_rows", F.lit(1))
     bought = (
         sales.withColumn("customer_id", customer_id_of_sale())
         .where("customer_id is not null")

@@ -5,9 +5,19 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from strata.feeds.commerce.amounts import revenue_of
 from strata.feeds.commerce.customers import customer_id_of_sale
-from strata.feeds.commerce.records import FOLDS, keep_latest, resolve
-from strata.feeds.commerce.values import (
+from strata.kit.columns import add_reasons, content_hash, flag, reasons
+from strata.kit.history import (
+    REPEATED,
+    SUPERSEDED,
+    LatestOf,
+    conflict_of,
+    keep_latest,
+    resolve,
+)
+from strata.kit.shared import UNKNOWN, Shared
+from strata.kit.values import (
     MONEY,
     empty_to_null,
     missing,
@@ -15,12 +25,10 @@ from strata.feeds.commerce.values import (
     parse_money,
     parse_timestamp,
     parse_units,
-    revenue_of,
     unread,
 )
-from strata.kit.columns import add_reasons, content_hash, flag, reasons
 
-LINE_FOLDS = FOLDS
+FOLDS = LINE_FOLDS = (SUPERSEDED, REPEATED)
 
 STATUSES = ("pending", "shipped", "delivered", "cancelled", "returned")
 COUNTED = ("pending", "shipped", "delivered")
@@ -31,15 +39,20 @@ CREDIT = "C"
 orders sold.
 """
 
-_ORDER = ("customer_id", "order_date", "status")
-_LINE_KEY = ("order_id", "order_item_id")
-_LINE = ("product_id", "quantity", "unit_price", "discount")
+_ORDER = LatestOf(("order_id",), ("customer_id", "order_date", "status"), conflict_of("order"))
+_LINE = LatestOf(
+    ("order_id", "order_item_id"),
+    ("product_id", "quantity", "unit_price", "discount"),
+    conflict_of("line"),
+)
 
 
 # --- orders --------------------------------------------------------------------------------------
 
 
-def commerce_orders(raw: DataFrame, sales: DataFrame, customers: DataFrame) -> DataFrame:
+def commerce_orders(
+    raw: DataFrame, sales: DataFrame, customers: DataFrame, *, shared: Shared = UNKNOWN
+) -> DataFrame:
     """One row per record of an order, of which one per order stands; and one for each order that
     sales tell of (`_rows` 0).
 
@@ -55,7 +68,7 @@ def commerce_orders(raw: DataFrame, sales: DataFrame, customers: DataFrame) -> D
             "_reasons", add_reasons(flag(is_orphan, "its customer is unknown"))
         ).drop("_is_known")
 
-    latest = resolve(raw, ("order_id",), _ORDER, "order", read).withColumn("_rows", F.lit(1))
+    latest = resolve(raw, shared, _ORDER, read).withColumn("_rows", F.lit(1))
     whole = latest.unionByName(_from_sales(sales), allowMissingColumns=True)
     return whole.withColumn("is_counted", F.col("status").isin(*COUNTED)).drop("_order")
 
@@ -129,7 +142,12 @@ def _from_sales(sales: DataFrame) -> DataFrame:
 
 
 def commerce_order_lines(
-    items: DataFrame, sales: DataFrame, orders: DataFrame, products: DataFrame
+    items: DataFrame,
+    sales: DataFrame,
+    orders: DataFrame,
+    products: DataFrame,
+    *,
+    shared: Shared = UNKNOWN,
 ) -> DataFrame:
     """One row per record of an order's line, of which one per line stands.
 
@@ -161,13 +179,9 @@ def commerce_order_lines(
         ).drop("_is_listed", "_is_unread")
 
     latest = resolve(
-        items,
-        _LINE_KEY,
-        _LINE,
-        "line",
-        lambda lines: place(_typed_items(lines), *_reasons_of_item()),
+        items, shared, _LINE, lambda lines: place(_typed_items(lines), *_reasons_of_item())
     )
-    sold = keep_latest(place(_typed_sales(sales), *_reasons_of_sale()), _LINE_KEY, _LINE, "line")
+    sold = keep_latest(place(_typed_sales(sales), *_reasons_of_sale()), _LINE)
     return latest.unionByName(sold).drop("_order")
 
 

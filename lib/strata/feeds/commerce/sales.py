@@ -7,9 +7,9 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from strata.feeds.commerce.amounts import cents, money
 from strata.feeds.commerce.params import Params
-from strata.feeds.commerce.records import split_shared
-from strata.feeds.commerce.values import cents, money
+from strata.kit.shared import UNKNOWN, Shared
 
 NOT_COUNTED = "its order is cancelled or returned"
 FOLDS = (NOT_COUNTED,)
@@ -18,6 +18,10 @@ TOP_FOLDS = (NOT_AMONG_TOP,)
 
 UNCLASSIFIED = "unclassified"
 """The category of products that have none."""
+
+LINE_OF_PRODUCT = ("order_id", "product_id")
+LINE_OF_CATEGORY = ("order_id", f"coalesce(category_id, '{UNCLASSIFIED}')")
+"""What most lines have to themselves."""
 
 
 def commerce_order_revenue(lines: DataFrame) -> DataFrame:
@@ -39,33 +43,36 @@ def _sum_of(amount: str) -> Column:
     return money(f"sum({cents(amount)})").alias(amount)
 
 
-def commerce_daily_product_sales(lines: DataFrame) -> DataFrame:
+def commerce_daily_product_sales(lines: DataFrame, *, shared: Shared = UNKNOWN) -> DataFrame:
     """One row per day and product, of the orders that count."""
-    return _daily(lines, "product_id", F.col("product_id"))
+    return _daily(lines, shared, "product_id", F.col("product_id"))
 
 
-def commerce_daily_category_sales(lines: DataFrame) -> DataFrame:
+def commerce_daily_category_sales(lines: DataFrame, *, shared: Shared = UNKNOWN) -> DataFrame:
     """One row per day and category, of the orders that count; products without one are
     `unclassified`.
     """
-    return _daily(lines, "category_id", F.coalesce("category_id", F.lit(UNCLASSIFIED)))
+    return _daily(lines, shared, "category_id", F.coalesce("category_id", F.lit(UNCLASSIFIED)))
 
 
-def _daily(lines: DataFrame, name: str, value: Column) -> DataFrame:
+def _daily(lines: DataFrame, shared: Shared, name: str, value: Column) -> DataFrame:
     """Most lines are alone of their order for a product: each then counts one order. The others are
     brought to one row an order first.
     """
     counted = F.col("is_counted")
-    sold = lines.select(
-        "sale_date",
-        F.when(counted, value).alias(name),
-        F.when(~counted, NOT_COUNTED).alias("_fold"),
-        "order_id",
-        F.col("quantity").cast("bigint").alias("units"),
-        F.expr(cents("revenue")).alias("_cents"),
-        F.lit(1).cast("bigint").alias("_rows"),
-    )
-    alone, several = split_shared(sold, ("order_id", name))
+
+    def sold(part: DataFrame) -> DataFrame:
+        return part.select(
+            "sale_date",
+            F.when(counted, value).alias(name),
+            F.when(~counted, NOT_COUNTED).alias("_fold"),
+            "order_id",
+            F.col("quantity").cast("bigint").alias("units"),
+            F.expr(cents("revenue")).alias("_cents"),
+            F.lit(1).cast("bigint").alias("_rows"),
+        )
+
+    alone, several = map(sold, shared.split(lines))
     sums = [F.sum(part).alias(part) for part in ("units", "_cents", "_rows")]
     merged = several.groupBy("sale_date", name, "_fold", "order_id").agg(*sums)
     rows = (

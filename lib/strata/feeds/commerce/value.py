@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from strata.feeds.commerce.values import cents, money
+from strata.feeds.commerce.amounts import cents, money
 
 GUEST = "the order tells no customer"
 FOLDS = (GUEST,)

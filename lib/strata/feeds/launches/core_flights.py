@@ -5,8 +5,9 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from strata.feeds.launches.flights import JSON_CORES, core_id_of, parse_boolean
+from strata.feeds.launches.flights import JSON_CORES, core_id_of
 from strata.kit.columns import blank_to_null, flag, parse_bigint, reasons
+from strata.kit.values import parse_boolean
 
 NO_CORE = "the flight tells no core"
 FOLDS = (NO_CORE,)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from strata.kit.columns import add_reasons, blank_to_null, content_hash, flag, parse_bigint, reasons
+from strata.kit.columns import blank_to_null, flag, parse_bigint, reasons
+from strata.kit.history import SUPERSEDED, LatestOf, add_key, conflict_of, keep_latest
+from strata.kit.values import parse_boolean, parse_instant
 
 SAME_FLIGHT = "same flight as another record"
-SUPERSEDED = "superseded by a later delivery"
 FOLDS = (SAME_FLIGHT, SUPERSEDED)
 
 V3 = "spacex_v3"
@@ -19,12 +20,6 @@ PRECISIONS = ("hour", "day", "month", "quarter", "half", "year")
 
 JSON_CORES = "array<map<string,string>>"
 """A flight's cores, each member as text whatever its JSON type."""
-
-# ISO 8601 with a zone: a time without one could be anybody's.
-_INSTANT = (
-    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,6})?"
-    r"(Z|[+-][0-9]{2}:[0-9]{2})\z"
-)
 
 _CONTENT = (
     "flight_id",
@@ -41,6 +36,7 @@ _CONTENT = (
     "cores",
     "date_difference_s",
 )
+_FLIGHT = LatestOf(("_key",), _CONTENT, conflict_of("flight"), SAME_FLIGHT)
 _REQUIRED = ("flight_id", "flight_name", "launch_at", "date_precision", "is_upcoming")
 
 
@@ -51,8 +47,9 @@ def launches_flights(launches: DataFrame) -> DataFrame:
     by file and record number stands for the flight; where they differ and no order is stated, all
     of them are rejected.
     """
-    flagged = _typed(add_flight_id(launches))
-    return _fold_by_flight(flagged).select(
+    flagged = add_key(_typed(add_flight_id(launches)), "flight_id")
+    ordered = flagged.withColumn("_order", F.col("_delivery_date"))
+    return keep_latest(ordered, _FLIGHT, sound=_is_sound()).select(
         *_CONTENT, "_file_sha256", "_record_number", "_reasons", "_fold"
     )
 
@@ -95,20 +92,8 @@ def _typed(launches: DataFrame) -> DataFrame:
     )
 
 
-def parse_instant(text: Column) -> Column:
-    """A timestamp from ISO 8601 with seconds and a zone; null for anything else."""
-    return F.when(text.rlike(_INSTANT), text).try_cast("timestamp")
-
-
 def _is_of_the_space_age(at: Column) -> Column:
     return F.year(at).between(1957, 2099)
-
-
-def parse_boolean(text: Column) -> Column:
-    """True and false as JSON writes them; null for anything else (Spark's cast also takes `t`,
-    `yes`, `1`).
-    """
-    return F.when(text == "true", True).when(text == "false", False)
 
 
 def _type_reasons() -> Column:
@@ -156,44 +141,6 @@ def _has_core_twice(text: Column) -> Column:
         F.transform(F.from_json(text, JSON_CORES), core_id_of), lambda core_id: core_id.isNotNull()
     )
     return F.size(known) != F.size(F.array_distinct(known))
-
-
-# --- one record for each flight ------------------------------------------------------------------
-
-
-def _fold_by_flight(records: DataFrame) -> DataFrame:
-    """Adds to `_reasons`, and adds `_fold`; at most one record of a flight is left with neither."""
-    # A record without an id has nothing to do with another one.
-    key = F.coalesce("flight_id", F.concat_ws("#", "_file_sha256", "_record_number"))
-    flight = Window.partitionBy("_key")
-    keyed = records.withColumns(
-        {
-            "_key": key,
-            "_is_sound": _is_sound(),
-            "_content": content_hash(*[F.col(name) for name in _CONTENT]),
-        }
-    )
-    # A record that the gate rejects supersedes nothing.
-    newest = F.max(F.when(F.col("_is_sound"), F.col("_delivery_date"))).over(flight)
-    current = keyed.withColumn(
-        "_is_current", F.col("_is_sound") & F.col("_delivery_date").eqNullSafe(newest)
-    )
-    own, is_current = F.struct("_file_sha256", "_record_number"), F.col("_is_current")
-    judged = current.withColumns(
-        {
-            "_contents": F.size(F.collect_set(F.when(is_current, F.col("_content"))).over(flight)),
-            "_first": F.min(F.when(is_current, own)).over(flight),
-        }
-    )
-    conflict = flag(
-        is_current & (F.col("_contents") > 1),
-        "the records of its flight differ, and no order is stated: put each delivery in a "
-        "folder delivery=YYYY-MM-DD",
-    )
-    fold = F.when(F.col("_is_sound") & ~is_current, SUPERSEDED).when(
-        is_current & (F.col("_contents") == 1) & (own != F.col("_first")), SAME_FLIGHT
-    )
-    return judged.withColumns({"_reasons": add_reasons(conflict), "_fold": fold})
 
 
 def _is_sound() -> Column:

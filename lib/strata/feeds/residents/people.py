@@ -4,21 +4,30 @@ dimension, type 2).
 
 from __future__ import annotations
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from strata.kit.columns import add_reasons, flag, reasons
+from strata.kit.columns import flag, reasons
+from strata.kit.history import (
+    LatestOf,
+    add_key,
+    add_periods,
+    differ,
+    is_sound,
+    keep_latest,
+)
 
 SAME_STATEMENT = "same statement as another record of its person and date"
 UNCHANGED = "nothing has changed since the person's earlier record"
 FOLDS = (SAME_STATEMENT, UNCHANGED)
 
+CLAIMED = "different people claim its e-mail address on one date"
+CONFLICT = "the records of its person on one date differ, and nothing orders them"
+
 UNDATED = "1900-01-01"
 """The date of records that tell none, in a file without a delivery date: older than every dated
 one.
 """
-OPEN_END = "9999-12-31"
-"""`valid_to` of what holds until something later is told."""
 # what the reader leaves of a date, or of a word that the source contract does not list
 _UNREADABLE = "unreadable"
 
@@ -44,6 +53,7 @@ _TOLD = (
     "postcode_form",
     "postcode_territory",
 )
+_ON_ONE_DATE = ("_key", "event_date")
 _STATE = ("is_resident", "identity_token", "sex", "birth_year", "authority_code", "unplaced")
 _COLUMNS = (
     "person_token",
@@ -80,7 +90,7 @@ def residents_people(users: DataFrame, postcodes: DataFrame) -> DataFrame:
     | 2024-07-01 | York; Hull    | both rejected: nothing orders them, and Hull holds           |
     """
     placed = _add_place(_flag_conflicts(add_statement(users)), postcodes)
-    return _add_period(placed).select(*_COLUMNS)
+    return add_periods(placed, "_key", "event_date", _STATE, UNCHANGED).select(*_COLUMNS)
 
 
 # --- what a record says --------------------------------------------------------------------------
@@ -143,38 +153,14 @@ def _record_reasons() -> Column:
 
 
 def _flag_conflicts(statements: DataFrame) -> DataFrame:
-    """Adds to `_reasons` where the records of one person and date differ; adds `_is_first` to one
-    of equal ones.
+    """Adds to `_reasons` where the records of one person and date differ, and folds what says the
+    same.
     """
-    # A record without a person has nothing to do with another one.
-    key = F.coalesce("person_token", F.concat_ws("#", "_file_sha256", "_record_number"))
-    day, is_sound = Window.partitionBy("_key", "event_date"), F.size("_reasons") == 0
-    own = F.struct("_file_sha256", "_record_number")
-    judged = statements.withColumns({"_key": key, "_is_sound": is_sound}).withColumns(
-        {
-            "_statements": F.size(
-                F.collect_set(F.when(F.col("_is_sound"), F.struct(*_TOLD))).over(day)
-            ),
-            "_identities": F.size(
-                F.collect_set(F.when(F.col("_is_sound"), F.col("identity_token"))).over(day)
-            ),
-            "_first": F.min(F.when(F.col("_is_sound"), own)).over(day),
-        }
-    )
-    is_conflict = F.col("_is_sound") & (F.col("_statements") > 1)
-    is_claimed = is_conflict & (F.col("_identities") > 1)
-    return judged.withColumns(
-        {
-            "_reasons": add_reasons(
-                flag(is_claimed, "different people claim its e-mail address on one date"),
-                flag(
-                    is_conflict & ~is_claimed,
-                    "the records of its person on one date differ, and nothing orders them",
-                ),
-            ),
-            "_is_first": F.col("_is_sound") & ~is_conflict & (own == F.col("_first")),
-        }
-    )
+    keyed = add_key(statements, "person_token").withColumn("_order", F.lit(0))
+    identified = is_sound() & F.col("identity_token").isNotNull()
+    claimed = keyed.withColumn("_claimed", differ(_ON_ONE_DATE, identified, ("identity_token",)))
+    conflict = F.when(F.col("_claimed"), CLAIMED).otherwise(CONFLICT)
+    return keep_latest(claimed, LatestOf(_ON_ONE_DATE, _TOLD, conflict, SAME_STATEMENT))
 
 
 # --- places --------------------------------------------------------------------------------------
@@ -213,34 +199,4 @@ def _unplaced() -> Column:
         .when(form == "outward", OUTWARD)
         .when(lookup.isNotNull(), NO_AUTHORITY)
         .otherwise(UNKNOWN)
-    )
-
-
-# --- periods -------------------------------------------------------------------------------------
-
-
-def _add_period(statements: DataFrame) -> DataFrame:
-    """Adds `valid_from`, `valid_to`, `is_current` and `_fold`."""
-    person = Window.partitionBy("_key").orderBy("event_date", "_file_sha256", "_record_number")
-    before, after = (
-        person.rowsBetween(Window.unboundedPreceding, -1),
-        person.rowsBetween(1, Window.unboundedFollowing),
-    )
-    state, is_first = F.struct(*_STATE), F.col("_is_first")
-    # One record of a date is the first, so among these the order by date is total.
-    earlier = F.last(F.when(is_first, state), ignorenulls=True).over(before)
-    begun = statements.withColumn(
-        "_begins", is_first & (earlier.isNull() | ~earlier.eqNullSafe(state))
-    )
-    ends = F.first(F.when(F.col("_begins"), F.col("event_date")), ignorenulls=True).over(after)
-    is_sound = F.size("_reasons") == 0
-    return begun.withColumns(
-        {
-            "valid_from": F.col("event_date"),
-            "valid_to": F.coalesce(ends, F.lit(OPEN_END).cast("date")),
-            "is_current": ends.isNull(),
-            "_fold": F.when(is_sound & ~is_first, SAME_STATEMENT).when(
-                is_sound & ~F.col("_begins"), UNCHANGED
-            ),
-        }
     )

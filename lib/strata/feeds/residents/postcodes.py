@@ -4,19 +4,25 @@ use.
 
 from __future__ import annotations
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from strata.kit.columns import add_reasons, blank_to_null, flag, reasons
+from strata.kit.columns import blank_to_null, flag, reasons
+from strata.kit.history import SUPERSEDED, LatestOf, add_key, keep_latest
 
 SAME_POSTCODE = "same postcode as another record"
-SUPERSEDED = "superseded by a later delivery"
 FOLDS = (SAME_POSTCODE, SUPERSEDED)
 
-_CODE = r"^[A-Z][0-9]{8}$"
+_POSTCODE = LatestOf(
+    ("_key",),
+    ("authority_code", "is_terminated"),
+    "the records of its postcode differ, and no order is stated",
+    SAME_POSTCODE,
+)
+_CODE = r"^[A-Z][0-9]{8}\z"
 # National Statistics writes that a place has no such area as E99999999, and in the Channel Islands
 # L99999999.
-_PSEUDO_CODE = r"^[A-Z]99999999$"
+_PSEUDO_CODE = r"^[A-Z]99999999\z"
 _NAMES_IN_COLUMNS = ("e09000001", "s12000033", "w06000015")
 
 
@@ -38,7 +44,8 @@ def residents_postcodes(postcodes: DataFrame, authorities: DataFrame) -> DataFra
         {"_reasons": _record_reasons(), "is_terminated": F.col("_month").isNotNull()}
     ).withColumn("authority_code", F.when(~F.col("_code").rlike(_PSEUDO_CODE), F.col("_code")))
     named = flagged.join(_names(authorities), on="authority_code", how="left")
-    return _fold_by_postcode(named).select(
+    keyed = add_key(named, "postcode_token").withColumn("_order", F.col("_delivery_date"))
+    return keep_latest(keyed, _POSTCODE).select(
         "postcode_token",
         "authority_code",
         "authority_name",
@@ -61,41 +68,10 @@ def _record_reasons() -> Column:
             "the authority must be a nine-character code such as S12000036",
         ),
         flag(
-            F.col("_month").isNotNull() & ~F.col("_month").rlike(r"^[0-9]{6}$"),
+            F.col("_month").isNotNull() & ~F.col("_month").rlike(r"^[0-9]{6}\z"),
             "the month of termination must be YYYYMM",
         ),
     )
-
-
-def _fold_by_postcode(records: DataFrame) -> DataFrame:
-    """Adds to `_reasons`, and adds `_fold`; at most one record of a postcode is left with
-    neither."""
-    key = F.coalesce("postcode_token", F.concat_ws("#", "_file_sha256", "_record_number"))
-    postcode, is_sound = Window.partitionBy("_key"), F.size("_reasons") == 0
-    keyed = records.withColumn("_key", key)
-    newest = F.max(F.when(is_sound, F.col("_delivery_date"))).over(postcode)
-    current = keyed.withColumns(
-        {
-            "_is_sound": is_sound,
-            "_is_current": is_sound & F.col("_delivery_date").eqNullSafe(newest),
-        }
-    )
-    own, is_current = F.struct("_file_sha256", "_record_number"), F.col("_is_current")
-    content = F.struct("authority_code", "is_terminated")
-    judged = current.withColumns(
-        {
-            "_contents": F.size(F.collect_set(F.when(is_current, content)).over(postcode)),
-            "_first": F.min(F.when(is_current, own)).over(postcode),
-        }
-    )
-    conflict = flag(
-        is_current & (F.col("_contents") > 1),
-        "the records of its postcode differ, and no order is stated",
-    )
-    fold = F.when(F.col("_is_sound") & ~is_current, SUPERSEDED).when(
-        is_current & (F.col("_contents") <= 1) & (own != F.col("_first")), SAME_POSTCODE
-    )
-    return judged.withColumns({"_reasons": add_reasons(conflict), "_fold": fold})
 
 
 def _names(authorities: DataFrame) -> DataFrame:

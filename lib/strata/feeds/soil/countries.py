@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from strata.feeds.soil.iso3166 import ALPHA_2, USER_ASSIGNED
-from strata.feeds.soil.sites import SUPERSEDED
 from strata.kit import geo
-from strata.kit.columns import add_reasons, blank_to_null, content_hash, flag, reasons
+from strata.kit.columns import blank_to_null, flag, reasons
+from strata.kit.history import SUPERSEDED, LatestOf, add_key, keep_latest
 
 SAME_BOUNDARY = "same boundary as another record"
 FOLDS = (SAME_BOUNDARY, SUPERSEDED)
@@ -21,6 +21,12 @@ COAST_M = 5_000.0
 _NO_CODE = ("-99", "-099", "NaN", "nan", "None", "null")
 
 _CONTENT = ("country_id", "country_code", "country_name", "source", "boundary_wkb")
+_COUNTRY = LatestOf(
+    ("_key",),
+    _CONTENT,
+    "the records of its country draw different boundaries, and no order is stated",
+    SAME_BOUNDARY,
+)
 _BOX = ("min_lon_deg", "min_lat_deg", "max_lon_deg", "max_lat_deg")
 
 
@@ -43,9 +49,10 @@ def soil_countries(boundaries: DataFrame) -> DataFrame:
     )
     shaped = geo.add_polygon_wkb(named, "geometry", "boundary_wkb")
     typed = shaped.withColumns({"country_id": _country_id(), **geo.box(F.col("boundary_wkb"))})
-    flagged = typed.withColumn("_reasons", _boundary_reasons())
-    folded = _fold_by_country(flagged)
-    return folded.select(
+    flagged = typed.withColumns(
+        {"_reasons": _boundary_reasons(), "_order": F.col("_delivery_date")}
+    )
+    return keep_latest(add_key(flagged, "country_id"), _COUNTRY).select(
         *_CONTENT, "boundary_srid", *_BOX, "_file_sha256", "_record_number", "_reasons", "_fold"
     )
 
@@ -85,36 +92,6 @@ def _boundary_reasons() -> Column:
             "the geometry must be a GeoJSON polygon or multipolygon of closed rings, with an area",
         ),
     )
-
-
-def _fold_by_country(boundaries: DataFrame) -> DataFrame:
-    key = F.coalesce("country_id", F.concat_ws("#", "_file_sha256", "_record_number"))
-    country = Window.partitionBy("_key")
-    is_sound = F.size("_reasons") == 0
-    # Hex, as a hash of binary reads it as UTF-8, in which different bytes may look alike.
-    content = content_hash(
-        *[F.hex(name) if name == "boundary_wkb" else F.col(name) for name in _CONTENT]
-    )
-    keyed = boundaries.withColumns({"_key": key, "_content": content, "_is_sound": is_sound})
-    newest = F.max(F.when(F.col("_is_sound"), F.col("_delivery_date"))).over(country)
-    current = keyed.withColumn(
-        "_is_current", F.col("_is_sound") & F.col("_delivery_date").eqNullSafe(newest)
-    )
-    own, is_current = F.struct("_file_sha256", "_record_number"), F.col("_is_current")
-    judged = current.withColumns(
-        {
-            "_contents": F.size(F.collect_set(F.when(is_current, F.col("_content"))).over(country)),
-            "_first": F.min(F.when(is_current, own)).over(country),
-        }
-    )
-    conflict = flag(
-        is_current & (F.col("_contents") > 1),
-        "the records of its country draw different boundaries, and no order is stated",
-    )
-    fold = F.when(F.col("_is_sound") & ~is_current, SUPERSEDED).when(
-        is_current & (F.col("_contents") <= 1) & (own != F.col("_first")), SAME_BOUNDARY
-    )
-    return judged.withColumns({"_reasons": add_reasons(conflict), "_fold": fold})
 
 
 # --- the country of a site -----------------------------------------------------------------------

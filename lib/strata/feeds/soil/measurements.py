@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from strata.feeds.soil.dates import add_date
-from strata.feeds.soil.sites import SUPERSEDED, add_site_id
+from strata.feeds.soil.sites import add_site_id
 from strata.kit.columns import (
     add_reasons,
     blank_to_null,
@@ -18,6 +18,7 @@ from strata.kit.columns import (
     parse_double,
     reasons,
 )
+from strata.kit.history import SUPERSEDED, LatestOf, keep_latest
 
 NOT_MEASURED = "no soil property measured"
 REPEATED = "same measurement as another record"
@@ -46,6 +47,12 @@ _CONTENT = (
     "uncertainty",
     "sampled_on",
     "sampled_on_precision",
+)
+_SAMPLE = LatestOf(
+    ("_sample",),
+    ("measurement_id",),
+    "the records of its sample tell different values, and no order is stated",
+    REPEATED,
 )
 _COLUMNS = (
     "measurement_id",
@@ -216,44 +223,24 @@ def _value_reasons() -> Column:
 
 
 def _fold_repeats(parts: DataFrame) -> DataFrame:
-    """Adds `measurement_id` and `_fold`, and flags conflicting values of one sample id."""
+    """Adds `measurement_id` and `_fold`, and flags conflicting values of one sample id.
+
+    Without a sample id each measurement is a thing of its own, which nothing supersedes.
+    """
     has_sample = F.col("source_sample_id").isNotNull()
+    identified = parts.withColumn(
+        "measurement_id", content_hash(*[F.col(name) for name in _CONTENT])
+    )
     sample = content_hash(*[F.col(name) for name in _CONTENT[:7]])
-    identified = parts.withColumns(
+    keyed = identified.withColumns(
         {
-            "measurement_id": content_hash(*[F.col(name) for name in _CONTENT]),
-            "_is_sound": _is_sound(),
+            "_sample": F.when(has_sample, sample).otherwise(F.col("measurement_id")),
+            "_order": F.when(has_sample, F.col("_delivery_date")),
         }
     )
-    keyed = identified.withColumn(
-        "_sample", F.when(has_sample, sample).otherwise(F.col("measurement_id"))
-    )
-    one_sample, one_measurement = (
-        Window.partitionBy("_sample"),
-        Window.partitionBy("measurement_id"),
-    )
-    newest = F.max(F.when(F.col("_is_sound"), F.col("_delivery_date"))).over(one_sample)
-    is_newest = ~has_sample | F.col("_delivery_date").eqNullSafe(newest)
-    current = keyed.withColumn("_is_current", F.col("_is_sound") & is_newest)
-    own, is_current = F.struct("_file_sha256", "_record_number"), F.col("_is_current")
-    judged = current.withColumns(
-        {
-            "_values": F.size(
-                F.collect_set(F.when(is_current, F.col("measurement_id"))).over(one_sample)
-            ),
-            "_first": F.min(F.when(is_current, own)).over(one_measurement),
-        }
-    )
-    conflict = flag(
-        is_current & (F.col("_values") > 1),
-        "the records of its sample tell different values, and no order is stated",
-    )
-    fold = (
-        F.when(F.col("property").isNull(), NOT_MEASURED)
-        .when(F.col("_is_sound") & ~is_current, SUPERSEDED)
-        .when(is_current & (F.col("_values") <= 1) & (own != F.col("_first")), REPEATED)
-    )
-    return judged.withColumns({"_reasons": add_reasons(conflict), "_fold": fold})
+    folded = keep_latest(keyed, _SAMPLE, sound=_is_sound())
+    is_empty = F.col("property").isNull()
+    return folded.withColumn("_fold", F.when(is_empty, NOT_MEASURED).otherwise(F.col("_fold")))
 
 
 def _is_sound() -> Column:

@@ -8,9 +8,9 @@ from pyspark.sql import functions as F
 from strata.feeds.soil.dates import add_date, parse_year_of_day
 from strata.kit import geo
 from strata.kit.columns import add_reasons, blank_to_null, flag, parse_bigint, parse_double, reasons
+from strata.kit.history import SUPERSEDED, add_key, add_latest, differ
 
 SAME_SITE = "same site as another record"
-SUPERSEDED = "superseded by a later delivery"
 FOLDS = (SAME_SITE, SUPERSEDED)
 
 _POSITION = ("source", "source_site_id", "lon", "lat", "x", "y", "epsg")
@@ -186,29 +186,22 @@ def _is_usable() -> Column:
 
 def _fold_by_site(records: DataFrame) -> DataFrame:
     """Adds to `_reasons`, and adds `_fold`; at most one record of a site is left with neither."""
-    # A record without a site id has nothing to do with another one.
-    key = F.coalesce("site_id", F.concat_ws("#", "_file_sha256", "_record_number"))
-    keyed = records.withColumns(
+    keyed = add_key(records, "site_id").withColumns(
         {
-            "_key": key,
             "epsg": F.col("epsg_code"),
             "source_site_id": blank_to_null(F.col("source_site_id")),
         }
     )
-    site, kind = Window.partitionBy("_key"), Window.partitionBy("_key", "is_description")
-    newest = F.max(F.when(F.col("has_position"), F.col("_delivery_date"))).over(kind)
-    current = keyed.withColumn(
-        "_is_current", F.col("has_position") & F.col("_delivery_date").eqNullSafe(newest)
-    )
-
-    def distinct(condition: Column, *names: str) -> Column:
-        return F.size(F.collect_set(F.when(condition, F.struct(*names))).over(site))
-
+    # Descriptions and samples come in files of their own, each with its deliveries.
+    kind = ("_key", "is_description")
+    current = add_latest(keyed, kind, F.col("has_position"), "_delivery_date", "_is_current")
+    site = Window.partitionBy("_key")
     is_current, is_description = F.col("_is_current"), F.col("is_description")
     judged = current.withColumns(
         {
-            "_positions": distinct(is_current, "lon_deg", "lat_deg"),
-            "_descriptions": distinct(is_current & is_description, *_DESCRIPTION),
+            "_has_position": F.max(is_current).over(site),
+            "_positions_differ": differ(("_key",), is_current, ("lon_deg", "lat_deg")),
+            "_descriptions_differ": differ(("_key",), is_current & is_description, _DESCRIPTION),
             "_rank": _rank(),
         }
     ).withColumn("_first_rank", F.min(F.when(is_current, F.col("_rank"))).over(site))
@@ -224,14 +217,14 @@ def _rank() -> Column:
 
 
 def _site_reasons() -> Column:
-    waits = F.col("site_id").isNotNull() & ~F.col("is_placed") & (F.col("_positions") == 0)
+    waits = F.col("site_id").isNotNull() & ~F.col("is_placed") & ~F.col("_has_position")
     return add_reasons(
         flag(
-            F.col("_positions") > 1,
+            F.col("_positions_differ"),
             "the records of its site tell different positions, and no order is stated",
         ),
         flag(
-            F.col("_descriptions") > 1,
+            F.col("_descriptions_differ"),
             "the records of its site describe it differently, and no order is stated",
         ),
         flag(waits, "waits for the position of its site"),
@@ -241,7 +234,7 @@ def _site_reasons() -> Column:
 def _site_fold() -> Column:
     return (
         F.when(F.size(_site_reasons()) > 0, None)
-        .when(~F.col("is_placed") & (F.col("_positions") == 1), SAME_SITE)
+        .when(~F.col("is_placed") & F.col("_has_position"), SAME_SITE)
         .when(F.col("has_position") & ~F.col("_is_current"), SUPERSEDED)
         .when(F.col("_is_current") & (F.col("_rank") != F.col("_first_rank")), SAME_SITE)
     )
