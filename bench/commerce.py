@@ -173,7 +173,8 @@ def run_way(way: str, raw: Path, target: Path) -> None:
 def _run_strata(spark: object, raw: Path, target: Path) -> tuple[int, float]:
     from strata.declare.feed import load_feed
     from strata.lake.versions import Warehouse, read_arrow
-    from strata.run.plan import Options, make_plan
+    from strata.run.options import Options
+    from strata.run.plan import make_plan
     from strata.run.run import run_feed
 
     started = time.monotonic()

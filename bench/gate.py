@@ -123,7 +123,7 @@ def _plain(frame: DataFrame, target: str) -> None:
 
 
 def _gated(frame: DataFrame, target: str) -> int:
-    """As `strata.run.work` does it: the rows are judged and counted in the pass that writes the
+    """As `strata.run.write` does it: the rows are judged and counted in the pass that writes the
     accepted ones.
     """
     rules = gate.row_rules(frame, _suite())

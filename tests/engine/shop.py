@@ -12,7 +12,8 @@ from strata.declare.feed import load_feed
 from strata.lake.versions import Warehouse, read_arrow
 from strata.ledger import publication as ledger
 from strata.ledger.publication import Publication
-from strata.run.plan import Options, Plan, make_plan
+from strata.run.options import Options
+from strata.run.plan import Plan, make_plan
 from strata.run.run import Report, run_feed
 
 TABLES = ("silver.toy_shops", "silver.toy_sales", "gold.toy_days")

@@ -20,8 +20,10 @@ from strata.errors import StrataError, UsageError
 from strata.lake.versions import Warehouse, read_arrow
 from strata.ledger import erasures as erasure
 from strata.ledger import publication as ledger
-from strata.run.plan import Options, make_plan
-from strata.run.run import Report, rollback, run_feed
+from strata.run.decisions import rollback
+from strata.run.options import Options
+from strata.run.plan import make_plan
+from strata.run.run import Report, run_feed
 from strata.upkeep import doctor
 from strata.upkeep.forget import Forgotten, Person, forget, identify, prove
 

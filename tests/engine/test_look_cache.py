@@ -19,7 +19,8 @@ from strata.lake.versions import Warehouse
 from strata.ledger.publication import Publication
 from strata.raw.look import Found
 from strata.run import look_cache
-from strata.run.plan import Looked, Options, look_at_files
+from strata.run.arrivals import Looked, look_at_files
+from strata.run.options import Options
 
 from tests.corpus.archives import zipped
 from tests.engine.shop import Shop

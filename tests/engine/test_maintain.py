@@ -17,7 +17,7 @@ from strata.lake.vacuum import vacuum
 from strata.lake.versions import has_version
 from strata.ledger import publication as ledger
 from strata.ledger.publication import Publication, TableState
-from strata.run.run import rollback
+from strata.run.decisions import rollback
 from strata.upkeep import doctor
 from strata.upkeep.maintain import Maintained, _ends, maintain
 

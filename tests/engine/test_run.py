@@ -13,8 +13,8 @@ from strata.errors import GateFailed, LeaseHeld
 from strata.lake import versions
 from strata.ledger import attempts, lease
 from strata.ledger import publication as ledger
-from strata.run.candidate import UNPARSED
-from strata.run.run import record_decisions, rollback
+from strata.run.bronze import UNPARSED
+from strata.run.decisions import record_decisions, rollback
 
 from tests.conftest import forget_declarations
 from tests.engine.shop import TABLES, Shop

@@ -35,7 +35,8 @@ from strata import failpoint
 from strata.declare.feed import load_feed
 from strata.lake.versions import Warehouse
 from strata.ledger import publication as ledger
-from strata.run.plan import Options, make_plan
+from strata.run.options import Options
+from strata.run.plan import make_plan
 from strata.run.run import Report, run_feed
 
 from tests.conftest import SETTINGS, TOY

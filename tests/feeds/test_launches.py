@@ -37,7 +37,7 @@ from strata.gate import gate, judging
 from strata.kit.table import Rows
 from strata.raw.look import Look, look
 from strata.raw.read import bronze_frame
-from strata.run.plan import _drift
+from strata.run.arrivals import drift
 
 from tests.frames import local_frame
 
@@ -449,12 +449,12 @@ def first_records(count: int = 3, **changes: Any) -> list[dict[str, Any]]:
 
 def test_version_5_has_every_field_and_version_4_is_read_alike(tmp_path: Path) -> None:
     seen = looked(tmp_path, first_records())
-    assert (seen.layout, seen.records, _drift(seen)) == ("v5", 3, "")
+    assert (seen.layout, seen.records, drift(seen)) == ("v5", 3, "")
     old = [
         {key: value for key, value in record.items() if key != "net"} | {"crew": ["5ebf"]}
         for record in first_records()
     ]
-    assert (looked(tmp_path, old).layout, _drift(looked(tmp_path, old))) == (
+    assert (looked(tmp_path, old).layout, drift(looked(tmp_path, old))) == (
         "v5",
         "not in the file: net",
     )
@@ -465,7 +465,7 @@ def test_a_new_field_is_kept_and_told_and_a_missing_one_is_told(tmp_path: Path) 
         {key: value for key, value in record.items() if key != "ships"}
         for record in first_records(orbit="LEO")
     ]
-    assert _drift(looked(tmp_path, records)) == "kept in _extra: orbit; not in the file: ships"
+    assert drift(looked(tmp_path, records)) == "kept in _extra: orbit; not in the file: ships"
 
 
 @pytest.mark.parametrize("field", ["id", "name", "date_utc", "date_precision", "upcoming", "cores"])
@@ -490,7 +490,7 @@ def test_a_flat_file_without_the_precision_of_its_dates_is_refused(tmp_path: Pat
 @pytest.mark.spark
 def test_version_3_is_read_by_numbers_and_serials(spark: SparkSession, tmp_path: Path) -> None:
     seen = looked(tmp_path, [V3])
-    assert (seen.layout, "mission_id" in _drift(seen)) == ("v3", True)
+    assert (seen.layout, "mission_id" in drift(seen)) == ("v3", True)
     frame = bronze_frame(spark, [seen], load_layouts("launches"), load_contract(BRONZE).columns)
     flights = accepted(launches_flights(frame), FLIGHTS)
     [row] = flights.collect()

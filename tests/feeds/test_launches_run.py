@@ -18,7 +18,8 @@ from strata.declare.feed import load_feed
 from strata.lake.versions import Warehouse, read_arrow
 from strata.ledger import publication as ledger
 from strata.ledger.publication import Publication, TableState
-from strata.run.plan import Options, make_plan
+from strata.run.options import Options
+from strata.run.plan import make_plan
 from strata.run.run import Report, run_feed
 from strata.serve import query as views
 

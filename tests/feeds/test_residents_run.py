@@ -30,7 +30,8 @@ from strata.errors import GateFailed
 from strata.lake.versions import Warehouse, read_arrow
 from strata.ledger import publication as ledger
 from strata.ledger.publication import Publication
-from strata.run.plan import Options, make_plan
+from strata.run.options import Options
+from strata.run.plan import make_plan
 from strata.run.run import run_feed
 
 from tests.feeds import oracle_residents as oracle

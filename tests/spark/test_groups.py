@@ -26,7 +26,7 @@ from strata.lake.store import Store
 from strata.lake.versions import Warehouse
 from strata.ledger import seal as integrity
 from strata.ledger.publication import TableState
-from strata.run import work
+from strata.run import write
 
 from tests.frames import local_frame
 
@@ -255,11 +255,11 @@ def test_files_that_the_log_does_not_count_are_refused_before_anything_is_writte
 def test_a_row_of_a_group_that_is_not_touched_stops_the_run(table: Table) -> None:
     touched = table.touched(("shop",), row(1, " a", 0), row(1, None, 0))
 
-    work._assert_touched(SALES.table, table.frame([row(1, " a", 1), row(1, None, 2)]), touched)
+    write.assert_touched(SALES.table, table.frame([row(1, " a", 1), row(1, None, 2)]), touched)
     with pytest.raises(
         StrataError, match=r"silver.shop_sales gives rows of others.*shop.*add_group"
     ):
-        work._assert_touched(SALES.table, table.frame([row(1, "a", 1)]), touched)
+        write.assert_touched(SALES.table, table.frame([row(1, "a", 1)]), touched)
 
 
 def test_what_was_counted_must_be_what_the_log_holds(table: Table) -> None:

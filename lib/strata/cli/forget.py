@@ -13,7 +13,7 @@ from strata.declare.names import feed_names
 from strata.errors import UsageError
 from strata.lake.versions import Warehouse
 from strata.ledger import erasures
-from strata.run.plan import Options
+from strata.run.options import Options
 from strata.upkeep.forget import Forgotten, forget, identify
 
 

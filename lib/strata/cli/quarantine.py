@@ -16,7 +16,8 @@ from strata.errors import UsageError
 from strata.lake.versions import Warehouse
 from strata.ledger import publication as ledger
 from strata.ledger.publication import Publication
-from strata.run.plan import Options, Plan, make_plan
+from strata.run.options import Options
+from strata.run.plan import Plan, make_plan
 from strata.serve import rejected
 
 
@@ -169,7 +170,7 @@ def _rejected(state: ledger.TableState | None) -> int:
 
 
 def _discard(options: argparse.Namespace) -> int:
-    from strata.run.run import record_decisions
+    from strata.run.decisions import record_decisions
 
     settings = common.settings_of(options)
     warehouse = settings.open_warehouse()

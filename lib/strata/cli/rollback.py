@@ -19,7 +19,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Publishes the tables of an earlier publication again."""
-    from strata.run.run import rollback
+    from strata.run.decisions import rollback
 
     settings = common.settings_of(options)
     warehouse, feed = settings.open_warehouse(), feeds.load_feed(options.feed)

@@ -22,7 +22,8 @@ from strata.errors import BadFile, StrataError, UsageError
 from strata.lake.versions import Warehouse
 from strata.raw.fetch import places
 from strata.run import look_cache
-from strata.run.plan import Options, Plan, make_plan
+from strata.run.options import Options
+from strata.run.plan import Plan, make_plan
 
 if TYPE_CHECKING:
     from strata.run.run import Report

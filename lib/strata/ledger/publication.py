@@ -17,6 +17,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, cast
 
 from strata import failpoint
+from strata.declare.contract import split_name
 from strata.errors import CommitUnknown, Damaged, LeaseHeld, StrataError, TornCommit, UsageError
 from strata.fs import trouble as resource_trouble
 from strata.lake import commit as transaction
@@ -170,7 +171,7 @@ def table_path(feed: str) -> str:
 
 def read(warehouse: Warehouse, feed: str) -> tuple[Publication, ...]:
     """Every publication of the feed, oldest first; needs no Spark."""
-    return _read_at(warehouse, feed, version_of(warehouse, feed))
+    return read_at(warehouse, feed, version_of(warehouse, feed))
 
 
 def version_of(warehouse: Warehouse, feed: str) -> int | None:
@@ -184,7 +185,7 @@ def version_of(warehouse: Warehouse, feed: str) -> int | None:
     if version is None or is_whole(warehouse, path, version):
         return version
     before = version - 1 if version else None
-    standing = newest(_read_at(warehouse, feed, before))
+    standing = newest(read_at(warehouse, feed, before))
     lost = (standing.publication if standing else NOTHING) + 1
     told = [
         a.run_id
@@ -201,7 +202,8 @@ def version_of(warehouse: Warehouse, feed: str) -> int | None:
     return before
 
 
-def _read_at(warehouse: Warehouse, feed: str, version: int | None) -> tuple[Publication, ...]:
+def read_at(warehouse: Warehouse, feed: str, version: int | None) -> tuple[Publication, ...]:
+    """Every publication up to that version of the feed's ledger, oldest first; none of None."""
     if version is None:
         return ()
     rows = read_arrow(warehouse, table_path(feed), version).to_pylist()
@@ -232,6 +234,11 @@ def _assert_chain(
 
 def newest(publications: tuple[Publication, ...]) -> Publication | None:
     return publications[-1] if publications else None
+
+
+def owner_of(table: str) -> str:
+    """The feed that writes a table."""
+    return split_name(table)[1]
 
 
 def find(publications: tuple[Publication, ...], feed: str, number: int) -> Publication:

@@ -1,272 +1,124 @@
-"""Raw records to the files of a bronze table: each task reads its chunks and writes them by Arrow.
-
-Through Spark's rows, the same takes twice as long: every value of every record would go from Arrow
-to a row and from there to Parquet, those that are the same for a whole file too. Records that are
-not to stand in the table, since they do not parse or their person is forgotten, are given to Spark
-instead, which judges them as it judges any row.
+"""A bronze table's rows before its gate: records of raw files, and those kept of files that have
+gone.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import date, datetime, timezone
-from typing import TYPE_CHECKING, Any
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
 
-import pyarrow as pa
-import pyarrow.compute as pc
-from pyarrow import parquet
+from pyspark.sql import functions as F
 
 from strata.declare import protection as protect
-from strata.declare.contract import Contract
-from strata.declare.layout import Layout
-from strata.fs import files
-from strata.lake import data_file
-from strata.lake.data_file import DataFile
-from strata.raw import read as reader
-from strata.raw.formats.archive import Archives
-from strata.raw.formats.chunks import RAW_RECORD
-from strata.raw.look import Look
-from strata.raw.read import Part
+from strata.declare.contract import Contract, quarantine_name
+from strata.kit.table import Rows
+from strata.ledger import erasures as erasure
+from strata.ledger.publication import TableState
+from strata.raw.read import bronze_frame
+from strata.run.bronze_files import Records
+from strata.run.plan import Step
+from strata.run.rows import Candidate
+from strata.run.state import Context, State
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import DataFrame
 
-WRITTEN = "_written"
-"""The column that tells, as JSON, of a file that was written; null in rows that are records."""
-
-_TYPES = {
-    "string": pa.string(),
-    "bigint": pa.int64(),
-    "date": pa.date32(),
-    "timestamp": pa.timestamp("us", tz="UTC"),
-}
-# Columns that hold one value for a whole file, or for a whole run: written as a dictionary of that
-# value.
-_CONSTANT = ("_file_sha256", "_source_file", "_layout", "_delivery_date", "_run_id", "_ingested_at")
-_ROW_GROUP_BYTES = 64 << 20
+UNPARSED = "the record does not parse by its layout"
 
 
-@dataclass(frozen=True)
-class Records:
-    """The records of some raw files, and what the run adds to each."""
+def bronze_rows(context: Context, state: State, step: Step) -> Candidate:
+    """Records of the new files; when whole, also those of every file taken before.
 
-    looks: tuple[Look, ...]
-    layouts: tuple[Layout, ...]
-    of_run: Mapping[str, Any]
-    suppressed: frozenset[str] = frozenset()
-
-
-def can_write(contract: Contract) -> bool:
-    """Whether a bronze table's files can be written this way: it has no partitions, and text beside
-    its provenance.
+    A file that still lies in the raw folder is read anew; the rows of one that has gone are kept as
+    they were read: bronze is the archive.
     """
-    return not contract.partition_columns and all(field.type in _TYPES for field in contract.fields)
-
-
-def write(
-    spark: SparkSession,
-    records: Records,
-    contract: Contract,
-    folder: str,
-    with_statistics: Sequence[str],
-) -> DataFrame:
-    """Writes the records to Parquet files in `folder` when the frame is computed; compute it once.
-
-    A row for each file written (`WRITTEN`), and a row for each record that was not, with the
-    columns of `reader.bronze_frame`. `with_statistics` names the columns whose bounds a file's
-    statistics hold.
-    """
-    business = tuple(name for name in contract.columns if not name.startswith("_"))
-    tasks = reader.plan_tasks(records.looks, records.layouts, business, records.suppressed)
-    told = reader.bronze_schema(business, bool(records.suppressed)).append(
-        pa.field(WRITTEN, pa.string())
+    plan, name = context.plan, step.table
+    contract, before = plan.feed.contract(name), state.tables.get(name)
+    records = _records(context, step)
+    reads = records.looks
+    frame = add_reader_verdict(
+        bronze_frame(context.spark, reads, records.layouts, contract.columns, records.suppressed),
+        records,
     )
-    sink = _Sink(folder, _file_schema(contract), dict(records.of_run), tuple(with_statistics))
-    suppressed = records.suppressed
-
-    def write_task(parts: Sequence[Part], archives: Archives) -> Iterator[pa.RecordBatch]:
-        return _write_task(parts, business, archives, suppressed, sink, told)
-
-    return reader.run_tasks(spark, tasks, write_task, told)
-
-
-def written(told: DataFrame) -> list[DataFile]:
-    """The files that `write` wrote."""
-    return [
-        DataFile(**json.loads(row[0]))
-        for row in told.where(told[WRITTEN].isNotNull()).select(WRITTEN).collect()
-    ]
-
-
-def remove(folder: str, added: Sequence[DataFile]) -> None:
-    """Removes files that no commit is to name."""
-    for file in added:
-        files.remove(f"{folder}/{file.name}")
-        if files.is_local(folder):
-            files.remove(f"{folder}/.{file.name}.crc")
+    rows_in = sum(seen.records for seen in reads)
+    keeps_archived = step.whole and before is not None
+    if step.whole and before is not None:
+        kept, count = _archived(context, contract, before, [seen.sha256 for seen in reads])
+        frame, rows_in = frame.unionByName(kept, allowMissingColumns=True), rows_in + count
+    return Candidate(
+        frame=frame,
+        rows=Rows.ONE_TO_ONE,
+        rows_in=rows_in,
+        folds=(erasure.FOLDED,),
+        appends=not step.whole and before is not None,
+        new_files=None if step.whole else tuple(seen.sha256 for seen in reads),
+        folded_records=sum(entry.records for entry in plan.looked.folded if entry.table == name),
+        records=None if keeps_archived else records,
+    )
 
 
-def _file_schema(contract: Contract) -> pa.Schema:
-    fields = []
-    for field in contract.fields:
-        kind = _TYPES[field.type]
-        # Nothing is refused here for being null: the suite asks that, before the file is published.
-        fields.append(
-            pa.field(
-                field.name, pa.dictionary(pa.int32(), kind) if field.name in _CONSTANT else kind
-            )
-        )
-    return pa.schema(fields)
+def _records(context: Context, step: Step) -> Records:
+    plan = context.plan
+    return Records(
+        plan.files_of(step),
+        tuple(plan.feed.layouts),
+        {"_run_id": context.store.run_id, "_ingested_at": datetime.now(timezone.utc)},
+        erasure.suppressed(context.store.warehouse, plan.feed.name),
+    )
 
 
-# --- in the executors -------------------------------------------------------------------------
+def add_reader_verdict(raw: DataFrame, records: Records) -> DataFrame:
+    """Adds what the run tells of each record, and which ones do not stand: those that do not parse,
+    and those of the forgotten.
+    """
+    of_run = {name: F.lit(value) for name, value in records.of_run.items()}
+    frame = raw.withColumns(
+        of_run | {"_reasons": F.when(F.col("_raw_record").isNotNull(), F.array(F.lit(UNPARSED)))}
+    )
+    if not records.suppressed:
+        return frame
+    return frame.withColumn("_fold", F.when(F.col(protect.FORGOTTEN), F.lit(erasure.FOLDED))).drop(
+        protect.FORGOTTEN
+    )
 
 
-@dataclass(frozen=True)
-class _Sink:
-    """Where a task's files go, and what they look like."""
-
-    folder: str
-    schema: pa.Schema
-    of_run: dict[str, Any]
-    with_statistics: tuple[str, ...]
-
-
-def _write_task(
-    parts: Sequence[Part],
-    business: Sequence[str],
-    archives: Archives,
-    suppressed: frozenset[str],
-    sink: _Sink,
-    told: pa.Schema,
-) -> Iterator[pa.RecordBatch]:
-    writer = _Writer(sink)
-    try:
-        for part in parts:
-            for batch in reader.read_part(part, business, archives, suppressed):
-                stands = pc.is_null(batch.column(RAW_RECORD))
-                if suppressed:
-                    stands = pc.and_not(stands, batch.column(protect.FORGOTTEN))
-                if pc.all(stands).as_py():
-                    writer.add(batch)
-                    continue
-                writer.add(batch.filter(stands))
-                yield _as_told(batch.filter(pc.invert(stands)), told)
-        file = writer.close()
-    except BaseException:
-        writer.abandon()
-        raise
-    if file:
-        columns = [
-            pa.array([json.dumps(asdict(file)) if f.name == WRITTEN else None], f.type)
-            for f in told
-        ]
-        yield pa.RecordBatch.from_arrays(columns, schema=told)
+def _archived(
+    context: Context, contract: Contract, state: TableState, read_anew: list[str]
+) -> tuple[DataFrame, int]:
+    """Rows, accepted or rejected, of files taken before that are not read anew; and their count."""
+    parts = [context.store.read(contract.table, state.version)]
+    if state.quarantine_version is not None:
+        parts.append(context.store.read(quarantine_name(contract.table), state.quarantine_version))
+    frame = parts[0].select(*contract.columns)
+    for part in parts[1:]:
+        frame = frame.unionByName(part.select(*contract.columns))
+    kept = frame.where(~F.col("_file_sha256").isin(read_anew)) if read_anew else frame
+    kept = kept.withColumn(
+        "_reasons", F.when(F.col("_raw_record").isNotNull(), F.array(F.lit(UNPARSED)))
+    )
+    kept = context.kept.keep(_fold_erased(context, contract.table, kept))
+    return kept, kept.count()
 
 
-def _as_told(batch: pa.RecordBatch, told: pa.Schema) -> pa.RecordBatch:
-    columns = [
-        batch.column(f.name) if f.name in batch.schema.names else pa.nulls(batch.num_rows, f.type)
-        for f in told
-    ]
-    return pa.RecordBatch.from_arrays(columns, schema=told)
-
-
-class _Writer:
-    """One Parquet file, begun with its first record."""
-
-    def __init__(self, sink: _Sink) -> None:
-        self._sink = sink
-        self._waiting: list[pa.RecordBatch] = []
-        self._waiting_bytes = 0
-        self._stream: Any = None
-        self._parquet: parquet.ParquetWriter | None = None
-        self._footer: list[parquet.FileMetaData] = []
-        self._bounds: dict[str, tuple[Any, Any]] = {}
-        self._nulls = dict.fromkeys(sink.with_statistics, 0)
-        self._name = data_file.new_name()
-
-    @property
-    def _uri(self) -> str:
-        return f"{self._sink.folder}/{self._name}"
-
-    def add(self, batch: pa.RecordBatch) -> None:
-        if not batch.num_rows:
-            return
-        shaped = pa.RecordBatch.from_arrays(
-            [self._column(batch, field) for field in self._sink.schema], schema=self._sink.schema
-        )
-        self._note(shaped)
-        self._waiting.append(shaped)
-        self._waiting_bytes += shaped.nbytes
-        if self._waiting_bytes >= _ROW_GROUP_BYTES:
-            self._flush()
-
-    def _column(self, batch: pa.RecordBatch, field: pa.Field) -> pa.Array:
-        if field.name in self._sink.of_run:
-            value: Any = self._sink.of_run[field.name]
-        elif field.name in _CONSTANT:
-            value = batch.column(field.name)[0].as_py()
-        else:
-            return batch.column(field.name)
-        indices = pa.repeat(pa.scalar(None if value is None else 0, pa.int32()), batch.num_rows)
-        return pa.DictionaryArray.from_arrays(
-            indices, pa.array([] if value is None else [value], field.type.value_type)
-        )
-
-    def _note(self, batch: pa.RecordBatch) -> None:
-        for name in self._sink.with_statistics:
-            column = batch.column(name)
-            self._nulls[name] += column.null_count
-            if pa.types.is_dictionary(column.type):
-                values = column.dictionary.to_pylist()
-                low, high = (min(values), max(values)) if values else (None, None)
-            else:
-                bounds = pc.min_max(column)
-                low, high = bounds["min"].as_py(), bounds["max"].as_py()
-            if low is not None:
-                seen = self._bounds.get(name)
-                self._bounds[name] = (
-                    (low, high) if seen is None else (min(low, seen[0]), max(high, seen[1]))
+def _fold_erased(context: Context, table: str, rows: DataFrame) -> DataFrame:
+    """Folds the rows of the person whom this run erases; by a join, for a literal would stand in
+    plans and commits.
+    """
+    if context.options.erase is None:
+        return rows
+    marked = rows.withColumn("_fold", F.lit(None).cast("string"))
+    for owner, column, token in context.options.erase.tokens:
+        if owner == table:
+            person = context.spark.createDataFrame([(token,)], "_person string")
+            is_person = F.col(column) == F.col("_person")
+            marked = (
+                marked.join(F.broadcast(person), is_person, "left")
+                .withColumn(
+                    "_fold",
+                    F.when(F.col("_person").isNotNull(), F.lit(erasure.FOLDED)).otherwise(
+                        F.col("_fold")
+                    ),
                 )
-
-    def _flush(self) -> None:
-        if self._parquet is None:
-            self._stream = files.open_output(self._uri)
-            self._parquet = data_file.open_writer(self._stream, self._sink.schema, self._footer)
-        table = pa.Table.from_batches(self._waiting)
-        self._parquet.write_table(table, row_group_size=table.num_rows)
-        self._waiting, self._waiting_bytes = [], 0
-
-    def close(self) -> DataFile | None:
-        """The file, or None if there was no record to write."""
-        if self._waiting:
-            self._flush()
-        if self._parquet is None:
-            return None
-        self._parquet.close()
-        self._stream.close()
-        return data_file.finish(
-            self._sink.folder, self._name, self._statistics(self._footer[0].num_rows)
-        )
-
-    def _statistics(self, rows: int) -> dict[str, Any]:
-        low = {name: _in_json(bounds[0]) for name, bounds in self._bounds.items()}
-        high = {name: _in_json(bounds[1]) for name, bounds in self._bounds.items()}
-        return {"numRecords": rows, "minValues": low, "maxValues": high, "nullCount": self._nulls}
-
-    def abandon(self) -> None:
-        """Leaves the file as it is: no commit will name it, and VACUUM removes it."""
-        if self._stream is not None:
-            self._stream.close()
-
-
-def _in_json(value: Any) -> Any:
-    """A bound as Delta's log writes it; of a moment, the millisecond in which it lies."""
-    if isinstance(value, datetime):
-        return (
-            value.astimezone(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        )
-    return value.isoformat() if isinstance(value, date) else value
+                .drop("_person")
+            )
+    return marked

@@ -9,26 +9,30 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from strata import __version__
 from strata.declare.contract import quarantine_name
-from strata.errors import GateFailed, StrataError, UsageError
+from strata.errors import GateFailed, StrataError
 from strata.lake import store as storage
-from strata.lake import versions
 from strata.lake.store import Store
 from strata.lake.versions import Warehouse
 from strata.ledger import attempts, lease
-from strata.ledger import publication as ledger
 from strata.ledger import seal as integrity
 from strata.ledger.attempts import Attempt
+from strata.ledger.lease import Lease
 from strata.ledger.publication import GateEntry, Publication
 from strata.run import look_cache
-from strata.run.plan import Options, Plan, make_plan
-from strata.run.work import Say, Work
+from strata.run.arrivals import Looked
+from strata.run.build import build
+from strata.run.inputs import make_missing_bronze
+from strata.run.options import Options
+from strata.run.plan import Plan, make_plan
+from strata.run.publish import assert_untouched, make_publication
+from strata.run.state import Context, Say, State
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -61,145 +65,78 @@ def run_feed(
     feed = plan.feed
     with lease.hold(spark, warehouse, feed.name, run_id) as held:
         # The plan was made before the lease was held: the ledger may have moved since.
-        plan = make_plan(feed, plan.params, warehouse, options, _again(plan, warehouse, options))
+        plan = make_plan(feed, plan.params, plan.book, options, _again(plan, options))
         report = Report(feed.name, run_id, plan)
         if plan.is_empty:
             return report
-        for state in plan.base.tables if plan.base else ():
-            integrity.assert_intact(warehouse, state)
-        attempt = Attempt(run_id, feed.name, _now(), params=plan.params)
-        work = Work(spark, Store(spark, warehouse, run_id), plan, options, say)
-        try:
-            _set_torn_aside(spark, warehouse, plan.base)
-            for step in plan.steps:
-                work.do(step)
-            work.assert_untouched()
-            held.assert_held()
-            report.publication = ledger.publish(spark, warehouse, work.publication())
-            attempt.outcome, attempt.publication = "published", report.publication.publication
-        except StrataError as error:
-            attempt.outcome = "gate failed" if isinstance(error, GateFailed) else "failed"
-            attempt.message = str(error)
-            raise
-        except BaseException as error:
-            attempt.outcome, attempt.message = "failed", type(error).__name__
-            raise
-        finally:
-            work.release()
-            report.gates = work.gates
-            report.seconds = time.monotonic() - started
-            attempt.ended_at = _now()
-            attempt.counts = {
-                g.table: [g.rows_in, g.accepted, g.quarantined, g.folded] for g in work.gates
-            }
-            attempts.note(warehouse, attempt)
+        for table in plan.base.tables if plan.base else ():
+            integrity.assert_intact(warehouse, table)
+        context = Context(spark, Store(spark, warehouse, run_id), plan, options, say)
+        state = State({table.table: table for table in plan.base.tables} if plan.base else {})
+        attempt = Attempt(run_id, feed.name, now(), params=plan.params)
+        with _noted(warehouse, attempt):
+            try:
+                report.publication = _write_audit_publish(context, state, held)
+                attempt.outcome = "published"
+                attempt.publication = report.publication.publication
+            finally:
+                context.kept.release()
+                report.gates = state.gates
+                report.seconds = time.monotonic() - started
+                attempt.counts = {
+                    g.table: [g.rows_in, g.accepted, g.quarantined, g.folded] for g in state.gates
+                }
         look_cache.save(warehouse, feed.name, plan.looked.remembered)
     return report
 
 
-def _set_torn_aside(spark: SparkSession, warehouse: Warehouse, base: Publication | None) -> None:
+def _write_audit_publish(context: Context, state: State, held: Lease) -> Publication:
+    _set_torn_aside(context)
+    make_missing_bronze(context, state)
+    for step in context.plan.steps:
+        state.add(build(context, state, step))
+    assert_untouched(context, state)
+    held.assert_held()
+    return context.book.publish(context.spark, make_publication(context, state))
+
+
+@contextmanager
+def _noted(warehouse: Warehouse, attempt: Attempt) -> Iterator[None]:
+    """Notes how the attempt ended, whatever ends it."""
+    try:
+        yield
+    except StrataError as error:
+        attempt.outcome = "gate failed" if isinstance(error, GateFailed) else "failed"
+        attempt.message = str(error)
+        raise
+    except BaseException as error:
+        attempt.outcome, attempt.message = "failed", type(error).__name__
+        raise
+    finally:
+        attempt.ended_at = now()
+        attempts.note(warehouse, attempt)
+
+
+def _set_torn_aside(context: Context) -> None:
     """Before any table is read: Delta cannot read a version below a torn commit either."""
-    for state in base.tables if base else ():
-        storage.set_torn_aside(spark, warehouse, state.table, state.version)
-        if state.quarantine_version is not None:
+    spark, warehouse, base = context.spark, context.store.warehouse, context.plan.base
+    for table in base.tables if base else ():
+        storage.set_torn_aside(spark, warehouse, table.table, table.version)
+        if table.quarantine_version is not None:
             storage.set_torn_aside(
-                spark, warehouse, quarantine_name(state.table), state.quarantine_version
+                spark, warehouse, quarantine_name(table.table), table.quarantine_version
             )
 
 
-def _again(plan: Plan, warehouse: Warehouse, options: Options) -> Any:
+def _again(plan: Plan, options: Options) -> Looked | None:
     """What was looked at before, unless another run has published meanwhile."""
-    latest = ledger.newest(ledger.read(warehouse, plan.feed.name))
     if options.erase:
         return plan.looked
+    latest = plan.book.newest(plan.feed.name)
     moved = (latest.publication if latest else 0) != (plan.base.publication if plan.base else 0)
     return None if moved else plan.looked
 
 
-def _now() -> str:
+def now() -> str:
+    """The time, in UTC, as attempts note it."""
     return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
-
-
-# --- publications without new rows ---------------------------------------------------------------
-
-
-def rollback(spark: SparkSession, warehouse: Warehouse, feed: str, number: int) -> Publication:
-    """Publishes the tables of an older publication anew; nothing is copied or deleted."""
-
-    def old_set(every: tuple[Publication, ...]) -> Publication:
-        old = ledger.find(every, feed, number)
-        if number <= ledger.ended(every):
-            raise UsageError(
-                f"a rollback needs a publication that is still kept; publication {number} of "
-                f"{feed} has ended, and its files may be gone: "
-                f"choose one after {ledger.ended(every)}"
-            )
-        missing = [
-            s.table for s in old.tables if not versions.has_version(warehouse, s.table, s.version)
-        ]
-        if missing:
-            raise StrataError(
-                f"a rollback needs the files of that publication; {', '.join(missing)} no "
-                "longer has them: choose a newer publication"
-            )
-        for state in old.tables:
-            integrity.assert_intact(warehouse, state)
-        return Publication(
-            feed,
-            0,
-            0,
-            "",
-            kind="rollback",
-            restores=old.publication,
-            params=old.params,
-            tables=old.tables,
-        )
-
-    return _publish_alone(spark, warehouse, feed, old_set)
-
-
-def record_decisions(
-    spark: SparkSession, warehouse: Warehouse, feed: str, decisions: tuple[ledger.Decision, ...]
-) -> Publication:
-    """Publishes people's decisions on quarantined rows; the tables stay as they are."""
-
-    def with_decisions(every: tuple[Publication, ...]) -> Publication:
-        latest = every[-1]
-        return Publication(
-            feed,
-            0,
-            0,
-            "",
-            kind="decision",
-            params=latest.params,
-            tables=latest.tables,
-            decisions=decisions,
-        )
-
-    return _publish_alone(spark, warehouse, feed, with_decisions)
-
-
-def _publish_alone(
-    spark: SparkSession,
-    warehouse: Warehouse,
-    feed: str,
-    make: Callable[[tuple[Publication, ...]], Publication],
-) -> Publication:
-    run_id = new_run_id()
-    with lease.hold(spark, warehouse, feed, run_id) as held:
-        every = ledger.read(warehouse, feed)
-        base = every[-1].publication if every else ledger.NOTHING
-        made = replace(
-            make(every),
-            publication=base + 1,
-            builds_on=base,
-            run_id=run_id,
-            strata_version=__version__,
-        )
-        held.assert_held()
-        started = _now()
-        published = ledger.publish(spark, warehouse, made)
-        attempts.note(
-            warehouse, Attempt(run_id, feed, started, _now(), "published", published.publication)
-        )
-        return published

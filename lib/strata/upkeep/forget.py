@@ -36,7 +36,9 @@ from strata.ledger import publication as ledger
 from strata.ledger.erasures import Erasure
 from strata.raw.look import Look, look_all
 from strata.raw.read import Part, read_part
-from strata.run.plan import Erase, Looked, Options, make_plan
+from strata.run.arrivals import Looked
+from strata.run.options import Erase, Options
+from strata.run.plan import make_plan
 from strata.run.run import new_run_id, run_feed
 from strata.upkeep.maintain import restore_all, vacuum_all
 

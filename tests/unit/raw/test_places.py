@@ -17,7 +17,8 @@ from strata.fs import files
 from strata.raw.fetch import places
 from strata.raw.fetch.places import Place
 from strata.raw.read import Part, read_part
-from strata.run.plan import Looked, Options, look_at_files
+from strata.run.arrivals import Looked, look_at_files
+from strata.run.options import Options
 
 from tests.corpus.archives import packed, tarred, zipped
 from tests.loopback import Site, serve, serve_s3

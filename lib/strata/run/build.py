@@ -1,0 +1,33 @@
+"""One table of a run: inputs → rows → split → write → audit. Each stage returns a frozen result."""
+
+from __future__ import annotations
+
+import time
+
+from strata.gate import judging
+from strata.run.audit import Candidacy, audit
+from strata.run.bronze import bronze_rows
+from strata.run.inputs import read_inputs
+from strata.run.plan import Step
+from strata.run.rows import Candidate, table_rows
+from strata.run.state import Built, Context, State
+from strata.run.write import Target, write_accepted, write_rejected
+
+
+def build(context: Context, state: State, step: Step) -> Built:
+    """Computes, gates, writes and audits one table; raises GateFailed when its gate says no."""
+    started, feed = time.monotonic(), context.plan.feed
+    context.say(f"{step.table}: {step.why}")
+    candidate = _rows(context, state, step)
+    target = Target(feed.contract(step.table), feed.suite(step.table), state.tables.get(step.table))
+    written = write_accepted(context, target, candidate)
+    judging.assert_conserved(step.table, written.tally, candidate.identity_in)
+    rejected = write_rejected(context, target, candidate, written)
+    done = Candidacy(step, target, candidate, written, rejected, started)
+    return audit(context, state, done)
+
+
+def _rows(context: Context, state: State, step: Step) -> Candidate:
+    if step.table in context.plan.feed.bronze_tables:
+        return bronze_rows(context, state, step)
+    return table_rows(context, state, step, read_inputs(context, state, step))

@@ -1,0 +1,128 @@
+"""What a table is made from: the rows of its inputs, whole or of the touched groups, and how many
+rows the table must answer for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+from strata.errors import StrataError
+from strata.kit import keys
+from strata.kit.groups import Groups
+from strata.kit.shared import Shared, find_shared
+from strata.kit.table import Rows, Table
+from strata.ledger import publication as ledger
+from strata.ledger import seal
+from strata.ledger.publication import TableState
+from strata.run.plan import Plan, Step
+from strata.run.state import Context, State
+from strata.run.touched import find_touched, restrict
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The rows that a table is made from."""
+
+    frames: dict[str, DataFrame]
+    rows: int
+    """Rows of the driving inputs: the table must answer for each of them."""
+    identity: int | None
+    """Order-free hash of those rows' ids; None where the table's rows are sums."""
+    touched: Groups | None = None
+    """The groups that the frames are restricted to; None where they are whole."""
+    built_from: dict[str, int] = field(default_factory=dict)
+    """The version of each input."""
+    shared: Shared | None = None
+    """Keys that more rows than one have, for a table that declares `unique`."""
+
+
+def read_inputs(context: Context, state: State, step: Step) -> Inputs:
+    """Reads a table's inputs: this run's candidates where there are any, else the published
+    versions.
+    """
+    table = context.plan.feed.table(step.table)
+    states = {name: _input_state(context, state, name) for name in table.inputs}
+    frames = {name: context.store.read(name, found.version) for name, found in states.items()}
+    touched = None
+    if not step.whole and not table.slices:
+        touched = find_touched(context, state, table, frames)
+    if touched is not None:
+        frames = {
+            name: restrict(context, table, name, frame, touched) for name, frame in frames.items()
+        }
+    counts = {
+        name: _count_and_identity(frames[name])
+        if touched is not None
+        else (states[name].rows, states[name].identity)
+        for name in table.driving_inputs
+    }
+    rows, identity = _balance(table, counts)
+    shared = None
+    if table.unique:
+        # What a transform is given besides its inputs: it runs no job itself.
+        first = table.inputs[0]
+        count = counts[first][0] if first in counts else frames[first].count()
+        shared = find_shared(frames[first], table.unique, count)
+    built_from = {name: found.version for name, found in states.items()}
+    return Inputs(frames, rows, identity, touched, built_from, shared)
+
+
+def make_missing_bronze(context: Context, state: State) -> None:
+    """Makes each bronze table of which no file has come yet, if a step reads it: version 0, which
+    its contract makes.
+    """
+    for name in missing_bronze(context.plan, state):
+        context.store.open_for_write(context.plan.feed.contract(name), None)
+        state.tables[name] = TableState(name, 0, 0, fingerprint=context.plan.fingerprints[name])
+
+
+def missing_bronze(plan: Plan, state: State) -> list[str]:
+    """Bronze tables that a step reads, that no step makes, and that have never been published."""
+    made = {step.table for step in plan.steps}
+    read = {
+        name
+        for step in plan.steps
+        if step.table not in plan.feed.bronze_tables
+        for name in plan.feed.table(step.table).inputs
+    }
+    return [
+        name
+        for name in plan.feed.bronze_tables
+        if name in read and name not in made and name not in state.tables
+    ]
+
+
+def _input_state(context: Context, state: State, name: str) -> TableState:
+    if ledger.owner_of(name) == context.plan.feed.name:
+        found = state.tables.get(name)
+    else:
+        found = context.book.state(name)
+        if found is not None:
+            seal.assert_intact(context.store.warehouse, found)
+    if found is None:
+        raise StrataError(
+            f"{name} has never been published, and a table of this run reads it: run its feed first"
+        )
+    return found
+
+
+def _balance(table: Table, counts: dict[str, tuple[int, int]]) -> tuple[int, int | None]:
+    """Rows that the output must answer for, and the order-free hash of their ids.
+
+    For whole inputs both come from the ledger: they were counted when those tables were written.
+    """
+    rows, identity = 0, 0
+    for count, ids in counts.values():
+        rows, identity = rows + count, identity ^ ids
+    return rows, None if table.rows is Rows.AGGREGATE else identity
+
+
+def _count_and_identity(frame: DataFrame) -> tuple[int, int]:
+    row = frame.agg(F.count(F.lit(1)), keys.identity(frame)).collect()[0]
+    return row[0], row[1]

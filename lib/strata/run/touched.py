@@ -1,0 +1,99 @@
+"""The groups of a table that a run's changes touch, and its inputs restricted to them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from strata.kit import groups
+from strata.kit.groups import Groups
+from strata.kit.table import Reference, Table
+from strata.run.state import Change, Context, State
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+
+def find_touched(
+    context: Context, state: State, table: Table, inputs: dict[str, DataFrame]
+) -> Groups | None:
+    """The groups that this run's changes touch; None when the table must be whole.
+
+    A row that moves from one group to another touches both, so the rows before and after count.
+    """
+    changes = {name: state.changes[name] for name in inputs if name in state.changes}
+    if not table.group or any(
+        change.is_whole or not (_has_group(table, name, inputs[name]) or name in table.via)
+        for name, change in changes.items()
+    ):
+        return None
+    parts = [
+        part
+        for name, change in changes.items()
+        for part in _touched_by(context, table, inputs, name, change)
+    ]
+    contract = context.plan.feed.contract(table.name)
+    personal = {field.name for field in contract.fields if field.is_personal}
+    return groups.groups_of(parts, table.group, personal, context.kept.keep)
+
+
+def _touched_by(
+    context: Context, table: Table, inputs: dict[str, DataFrame], name: str, change: Change
+) -> list[DataFrame]:
+    """The groups that one input's change touches."""
+    if change.touched and change.touched.columns == table.group and name not in table.via:
+        # The input was replaced by the same groups: no need to look for them in its rows.
+        return [change.touched.frame]
+    rows = [_changed_rows(inputs[name], change)]
+    if change.touched is not None and change.before is not None:
+        rows.append(_changed_rows(context.store.read(name, change.before), change))
+    if name in table.via:
+        return _referring(table, inputs, table.via[name], rows)
+    return [_with_group(table, name, part) for part in rows]
+
+
+def _referring(
+    table: Table, inputs: dict[str, DataFrame], reference: Reference, rows: list[DataFrame]
+) -> list[DataFrame]:
+    """The groups of the driving inputs' rows that refer to rows which read differently now and
+    before.
+
+    A delivery of all customers touches every one of them, but changes few.
+    """
+    now, *before = (part.where(reference.where).select(*reference.columns) for part in rows)
+    changed = now
+    for old in before:
+        changed = now.exceptAll(old).unionByName(old.exceptAll(now))
+    keys = changed.select(*reference.by).distinct()
+    grouped = {name: _with_group(table, name, inputs[name]) for name in table.driving_inputs}
+    refer = [frame for frame in grouped.values() if set(reference.by) <= set(frame.columns)]
+    return [groups.semi_join(frame, keys, reference.by).select(*table.group) for frame in refer]
+
+
+def _changed_rows(frame: DataFrame, change: Change) -> DataFrame:
+    if change.touched is not None:
+        return change.touched.rows_of(frame)
+    return frame.where(frame["_file_sha256"].isin(list(change.new_files or ())))
+
+
+def _has_group(table: Table, name: str, frame: DataFrame) -> bool:
+    return set(table.group) <= set(frame.columns) or (
+        table.add_group is not None and name.startswith("bronze.")
+    )
+
+
+def _with_group(table: Table, name: str, frame: DataFrame) -> DataFrame:
+    if set(table.group) <= set(frame.columns) or table.add_group is None:
+        return frame
+    return table.add_group(frame)
+
+
+def restrict(
+    context: Context, table: Table, name: str, frame: DataFrame, touched: Groups
+) -> DataFrame:
+    """The input's rows in the touched groups; an input without groups stays whole."""
+    if not _has_group(table, name, frame):
+        return frame
+    rows = touched.rows_of(_with_group(table, name, frame)).select(*frame.columns)
+    # These are counted, asked for keys that they share, and transformed; each time they would be
+    # sought in the whole input.
+    return context.kept.keep(rows) if name in table.driving_inputs else rows
