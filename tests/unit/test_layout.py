@@ -37,7 +37,6 @@ def test_every_import_points_down_and_to_a_public_name() -> None:
     assert (code, [line for line in said.splitlines() if line.startswith("broken")]) == (0, [])
 
 
-@pytest.mark.xfail(strict=True, reason="run.work and run.candidate are being parted")
 def test_no_modules_import_each_other() -> None:
     _, said = picture(LIBRARY)
     assert [line for line in said.splitlines() if line.startswith("circle")] == []
