@@ -20,7 +20,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import IntegerType, StructField, StructType
 from strata.declare.contract import load_contract, struct_type
-from strata.declare.layout import load_layouts
+from strata.declare.source_contract import load_layouts
 from strata.declare.suite import load_suite
 from strata.feeds import soil
 from strata.feeds.soil.countries import soil_countries, soil_site_countries

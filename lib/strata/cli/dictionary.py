@@ -16,13 +16,13 @@ from strata.declare.contract import (
     Contract,
     Field,
     contract_path,
-    custom_properties,
     load_contract,
     read_yaml,
 )
 from strata.declare.feed import Feed
 from strata.declare.layout import Layout
 from strata.declare.protection import Protection
+from strata.declare.shapes import by_name
 from strata.declare.suite import Expectation, load_suite
 from strata.gate import gate
 
@@ -171,7 +171,7 @@ def _layout_facts(layout: Layout) -> Iterator[str]:
 
 
 def _layout_row(entry: dict[str, Any], field: source.Field) -> Sequence[str]:
-    unit = custom_properties(entry).get("unit", "")
+    unit = by_name(entry.get("customProperties", [])).get("unit", "")
     return (
         f"`{field.name}`",
         "" if field.protect == "drop" else f"`{field.column}`",

@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from strata.declare import resources
+from strata.declare import resources, shapes
 from strata.errors import DeclarationError, UsageError
 
 LAYERS = ("bronze", "silver", "gold")
@@ -23,53 +23,7 @@ _TYPES = re.compile(
     r"string|double|float|bigint|int|smallint|boolean|date|timestamp|timestamp_ntz|binary"
     r"|decimal\(\d{1,2},\d{1,2}\)|array<.+>|struct<.+>|map<.+>"
 )
-_PROPERTY_KEYS = {
-    "name",
-    "physicalName",
-    "logicalType",
-    "physicalType",
-    "required",
-    "unique",
-    "primaryKey",
-    "primaryKeyPosition",
-    "partitioned",
-    "partitionKeyPosition",
-    "classification",
-    "description",
-    "tags",
-    "customProperties",
-    "examples",
-    "logicalTypeOptions",
-    "items",
-    "properties",
-}
-_OBJECT_KEYS = {
-    "name",
-    "physicalName",
-    "logicalType",
-    "physicalType",
-    "businessName",
-    "description",
-    "dataGranularityDescription",
-    "properties",
-    "customProperties",
-    "tags",
-    "authoritativeDefinitions",
-}
-_TOP_KEYS = {
-    "apiVersion",
-    "kind",
-    "id",
-    "name",
-    "version",
-    "status",
-    "domain",
-    "description",
-    "schema",
-    "customProperties",
-    "tags",
-    "authoritativeDefinitions",
-}
+_ORDERABLE = ("date", "timestamp", "string", "int", "bigint")
 
 
 @dataclass(frozen=True)
@@ -218,100 +172,68 @@ _UniqueKeyLoader.add_constructor(
 )
 
 
-def custom_properties(holder: dict[str, Any]) -> dict[str, Any]:
-    """The standard's `customProperties` list as a mapping."""
-    return {item["property"]: item["value"] for item in holder.get("customProperties", [])}
-
-
 def parse_contract(table: str, document: dict[str, Any], path: Path) -> Contract:
+    """The contract that a document states; a DeclarationError lists every rule that it breaks."""
     layer, _, _ = split_name(table)
     findings: list[str] = []
-    objects = document.get("schema") or []
-    if document.get("id") != table:
-        findings.append(f"id must be {table}; found {document.get('id')!r}")
-    if len(objects) != 1:
-        raise DeclarationError(f"{path}: schema must hold exactly one object; found {len(objects)}")
-    schema = objects[0]
-    purpose = (document.get("description") or {}).get("purpose", "")
-    grain = schema.get("dataGranularityDescription", "")
-    findings += [f"unknown key {key}" for key in sorted(document.keys() - _TOP_KEYS)]
-    findings += [f"schema: unknown key {key}" for key in sorted(schema.keys() - _OBJECT_KEYS)]
-    findings += [
-        f"{key} is missing"
-        for key, text in (("description.purpose", purpose), ("dataGranularityDescription", grain))
-        if not text
-    ]
-    fields = tuple(_parse_field(item, findings) for item in schema.get("properties", []))
+    shape = shapes.read_shape(shapes.TableContract, document, findings)
+    if shape is None:
+        raise DeclarationError(f"{path}: " + "; ".join(findings), findings=findings)
+    if shape.id != table:
+        findings.append(f"id must be {table}; found {shape.id!r}")
+    holder = shape.objects[0]
+    fields = tuple(_field(column, findings) for column in holder.properties)
     if layer == "bronze":
         fields += BRONZE_PROVENANCE
     _check_fields(fields, layer, findings)
-    options = custom_properties(schema)
-    findings += [
-        f"unknown custom property {key}"
-        for key in sorted(options.keys() - {"allowEmpty", "orderBy"})
-    ]
-    allow_empty = options.get("allowEmpty", False)
-    if not isinstance(allow_empty, bool):
-        findings.append(f"allowEmpty must be true or false; found {allow_empty!r}")
-    order_by = options.get("orderBy", [])
-    # Their bounds stand in the log, for which a personal value is not.
-    orderable = [
-        field.name
-        for field in fields
-        if not field.is_personal
-        and not field.is_partition
-        and field.type in ("date", "timestamp", "string", "int", "bigint")
-    ]
-    if order_by and layer == "bronze":
-        findings.append(
-            "orderBy is for silver and gold; a bronze table has the order of its raw files"
-        )
-    if not isinstance(order_by, list) or not all(
-        isinstance(name, str) and name in orderable for name in order_by
-    ):
-        findings.append(
-            "orderBy must list columns of dates, text or whole numbers, neither personal nor "
-            f"partitions; found {order_by!r}"
-        )
+    options = holder.customProperties
+    _check_order(options.orderBy, fields, layer, findings)
     if findings:
         raise DeclarationError(f"{path}: " + "; ".join(findings), findings=findings)
     return Contract(
         table=table,
-        purpose=purpose,
-        grain=grain,
+        purpose=shape.description.purpose,
+        grain=holder.dataGranularityDescription,
         fields=fields,
-        allow_empty=allow_empty,
-        order_by=tuple(order_by),
+        allow_empty=options.allowEmpty,
+        order_by=tuple(options.orderBy),
     )
 
 
-def _parse_field(item: dict[str, Any], findings: list[str]) -> Field:
-    name = item.get("name", "?")
-    unknown = sorted(item.keys() - _PROPERTY_KEYS)
-    findings += [f"{name}: unknown key {key}" for key in unknown]
-    for key in ("name", "description", "logicalType"):
-        if not item.get(key):
-            findings.append(f"{name}: {key} is missing")
-    for key in ("required", "primaryKey"):
-        if not isinstance(item.get(key, False), bool):
-            findings.append(f"{name}: {key} must be true or false; found {item[key]!r}")
-    kind = str(item.get("physicalType", item.get("logicalType", "")))
+def _check_order(
+    order_by: list[str], fields: tuple[Field, ...], layer: str, findings: list[str]
+) -> None:
+    """Bounds of the columns stand in the log, for which a personal value is not."""
+    orderable = {
+        field.name
+        for field in fields
+        if not (field.is_personal or field.is_partition) and field.type in _ORDERABLE
+    }
+    if order_by and layer == "bronze":
+        findings.append(
+            "orderBy is for silver and gold; a bronze table has the order of its raw files"
+        )
+    if not set(order_by) <= orderable:
+        findings.append(
+            "orderBy must list columns of dates, text or whole numbers, neither personal nor "
+            f"partitions; found {order_by!r}"
+        )
+
+
+def _field(column: shapes.Column, findings: list[str]) -> Field:
+    kind = column.physicalType or column.logicalType
     if not _TYPES.fullmatch(kind):
-        findings.append(f"{name}: physicalType {kind!r} is not a Spark SQL type")
-    options = custom_properties(item)
-    findings += [
-        f"{name}: unknown custom property {key}" for key in sorted(options.keys() - {"unit"})
-    ]
+        findings.append(f"{column.name}: physicalType {kind!r} is not a Spark SQL type")
     return Field(
-        name=name,
+        name=column.name,
         type=kind,
-        description=item.get("description", ""),
-        required=bool(item.get("required", False)),
-        unit=options.get("unit"),
-        is_key=bool(item.get("primaryKey", False)),
-        is_personal=item.get("classification") == "personal",
-        is_provenance="provenance" in item.get("tags", []),
-        is_partition=bool(item.get("partitioned", False)),
+        description=column.description,
+        required=column.required,
+        unit=column.customProperties.unit,
+        is_key=column.primaryKey,
+        is_personal=column.classification == "personal",
+        is_provenance="provenance" in column.tags,
+        is_partition=column.partitioned,
     )
 
 

@@ -12,9 +12,10 @@ from typing import Any
 
 from strata.declare import fingerprint, resources
 from strata.declare.contract import LAYERS, Contract, load_contract, split_name
-from strata.declare.layout import READER, Layout, load_layouts
+from strata.declare.layout import READER, Layout
 from strata.declare.names import feed_names
 from strata.declare.protection import Protection
+from strata.declare.source_contract import load_layouts
 from strata.declare.suite import Suite, load_suite
 from strata.errors import DeclarationError, UsageError
 from strata.kit.table import Answer, Source, Table

@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from strata.declare import resources
+from strata.declare import resources, shapes
 from strata.declare.contract import Contract, read_yaml, split_name
 from strata.errors import DeclarationError
 
@@ -98,66 +98,34 @@ def load_suite(table: str) -> Suite:
 
 
 def parse_suite(table: str, document: dict[str, Any], path: Path) -> Suite:
-    findings = [
-        f"unknown key {key}"
-        for key in sorted(document.keys() - {"table", "max_rejected_share", "expectations"})
-    ]
-    if document.get("table") != table:
-        findings.append(f"table must be {table}; found {document.get('table')!r}")
-    share = document.get("max_rejected_share")
-    if not isinstance(share, (int, float)) or isinstance(share, bool) or not 0 <= share <= 1:
-        findings.append(f"max_rejected_share must be a number in [0, 1]; found {share!r}")
-    items = document.get("expectations") or []
-    if not items:
-        findings.append("a suite without expectations would pass anything; state at least one")
-    expectations = tuple(
-        _parse_expectation(number, item, findings) for number, item in enumerate(items, 1)
-    )
-    asked = [(expectation.type, expectation.kwargs) for expectation in expectations]
+    """The suite that a document states; a DeclarationError lists every rule that it breaks."""
+    findings: list[str] = []
+    shape = shapes.read_shape(shapes.SuiteDocument, document, findings)
+    if shape is None:
+        raise DeclarationError(f"{path}: " + "; ".join(findings), findings=findings)
+    if shape.table != table:
+        findings.append(f"table must be {table}; found {shape.table!r}")
+    for number, rule in enumerate(shape.expectations, 1):
+        findings += [
+            f"expectation {number}: {key} is not allowed in a gate"
+            for key in REFUSED_ARGUMENTS
+            if key in rule.kwargs
+        ]
+    asked = [(rule.type, rule.kwargs) for rule in shape.expectations]
     findings += [
-        f"expectation {n} repeats an earlier one"
-        for n, rule in enumerate(asked, 1)
-        if rule[0] and rule in asked[: n - 1]
+        f"expectation {number} repeats an earlier one"
+        for number, rule in enumerate(asked, 1)
+        if rule in asked[: number - 1]
     ]
     if findings:
         raise DeclarationError(f"{path}: " + "; ".join(findings), findings=findings)
-    return Suite(table, expectations, float(share or 0))
-
-
-def _parse_expectation(number: int, item: Any, findings: list[str]) -> Expectation:
-    if not isinstance(item, dict):
-        findings.append(f"expectation {number} must be a mapping; found {type(item).__name__}")
-        return Expectation("", {}, "", "")
-    kwargs = item.get("kwargs", {})
-    if not isinstance(kwargs, dict):
-        findings.append(
-            f"expectation {number}: kwargs must be a mapping; found {type(kwargs).__name__}"
-        )
-        kwargs = {}
-    findings += [
-        f"expectation {number}: unknown key {key}"
-        for key in sorted(item.keys() - {"type", "kwargs", "severity", "description", "meta"})
-    ]
-    findings += [
-        f"expectation {number}: {key} is missing"
-        for key in ("type", "severity", "description")
-        if not item.get(key)
-    ]
-    findings += [
-        f"expectation {number}: {key} is not allowed in a gate"
-        for key in REFUSED_ARGUMENTS
-        if key in kwargs
-    ]
-    if item.get("severity") not in (None, *SEVERITIES):
-        findings.append(
-            f"expectation {number}: severity must be critical or warning; found "
-            f"{item['severity']!r}"
-        )
-    return Expectation(
-        item.get("type", ""),
-        kwargs,
-        item.get("severity", ""),
-        " ".join(str(item.get("description", "")).split()),
+    return Suite(
+        table,
+        tuple(
+            Expectation(rule.type, rule.kwargs, rule.severity, " ".join(rule.description.split()))
+            for rule in shape.expectations
+        ),
+        shape.max_rejected_share,
     )
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from strata.declare import protection as protect
-from strata.declare.layout import Layout, load_layouts, match_layout
+from strata.declare.layout import Layout, match_layout
+from strata.declare.source_contract import load_layouts
 from strata.errors import BadFile, DeclarationError, UsageError
 from strata.fs.files import list_raw
 from strata.raw.look import look
@@ -178,25 +179,25 @@ def test_parts_of_a_pseudonym_do_not_run_together() -> None:
         (
             "value: listed}, {property: values, value: [f, m]}",
             "value: listed}",
-            "sex.values: stands with protect: listed",
+            "sex.values stands with protect: listed",
         ),
         (
             "value: date}",
             "value: date}, {property: values, value: [x]}",
-            "joined.values: stands with protect: listed",
+            "joined.values stands with protect: listed",
         ),
-        ("value: [f, m]", "value: f", "sex.values: must be a list of texts"),
+        ("value: [f, m]", "value: f", "sex: values must be a list"),
         (
             "value: [family_name, born]",
             "value: [family_name, nobody]",
-            "identity.of: names personal fields of the layout; nobody is none",
+            "identity.of names personal fields of the layout; nobody is none",
         ),
         (
             "value: [postcode]",
             "value: [postcode, born]",
             "form.of: several fields give a keyed_hash, not 'postcode_form'",
         ),
-        ("value: [family_name, born]", "value: []", "identity.of: names the personal fields"),
+        ("value: [family_name, born]", "value: []", "identity.of names the personal fields"),
     ],
 )
 def test_a_wrong_declaration_is_told(tmp_path: Path, old: str, new: str, finding: str) -> None:
@@ -214,6 +215,6 @@ def test_a_personal_field_must_say_how_it_is_protected(tmp_path: Path) -> None:
         CONTRACT.replace("customProperties: [{property: protect, value: drop}]", "tags: []")
     )
     with pytest.raises(
-        DeclarationError, match=r"family_name\.protect: a personal field is protected by one of"
+        DeclarationError, match=r"family_name: a personal field is protected by one of"
     ):
         load_layouts("people", tmp_path)
