@@ -28,6 +28,15 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
+# What a run imports, and so most modules that it needs.
+USED = (
+    "strata.cli.run",
+    "strata.run.run",
+    "strata.gate.gate",
+    "pandas",
+    "deltalake",
+    "great_expectations.validator.validator",
+)
 JARS_LOCK = Path(__file__).resolve().parents[2] / "conf" / "jars.lock"
 # Spark 4.0 needs 17; its Hadoop calls Subject.getSubject, which Java 23 stopped answering.
 JAVA_MAJORS = range(17, 23)
@@ -166,10 +175,7 @@ def _compile_what_runs_use() -> None:
     environment = {
         key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"
     }
-    used = (
-        "import strata.cli.actions, strata.run.run, strata.gate.gate, pandas, deltalake, "
-        "great_expectations.validator.validator"
-    )
+    used = f"import {', '.join(USED)}"
     subprocess.run([sys.executable, "-c", used], env=environment, capture_output=True, check=False)
 
 

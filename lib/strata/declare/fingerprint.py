@@ -60,17 +60,18 @@ def _visit(thing: Any, seen: dict[str, str]) -> None:
                 _visit(member, seen)
         return
     code = getattr(function, "__code__", None)
-    if code is None:
-        return
-    cells = {
-        name: cell.cell_contents
-        for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=False)
-    }
-    for reached_name, reached in _reached(code, {**function.__globals__, **cells}):
+    for reached_name, reached in _reached(code, _scope(function)) if code else ():
         if _is_ours(reached):
             _visit(reached, seen)
         elif _is_constant(reached):
             seen.setdefault(f"{function.__module__}:{reached_name}", _constant_text(reached))
+
+
+def _scope(function: Any) -> dict[str, Any]:
+    """What the function's names stand for: its module's globals, and what it encloses."""
+    names, cells = function.__code__.co_freevars, function.__closure__ or ()
+    inner = {name: cell.cell_contents for name, cell in zip(names, cells, strict=False)}
+    return {**function.__globals__, **inner}
 
 
 def _unwrap(thing: Any) -> Any:
