@@ -75,10 +75,12 @@ class Jar:
 
     @property
     def name(self) -> str:
+        """The file name of the jar."""
         return f"{self.module}-{self.revision}.jar"
 
 
 def main() -> int:
+    """Installs what is missing; returns the exit code."""
     parser = argparse.ArgumentParser(
         description="Install what Strata needs: Python packages, a Java, Spark's jars."
     )

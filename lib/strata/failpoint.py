@@ -38,6 +38,7 @@ class Failpoint:
     reached: Counter[str] = field(default_factory=Counter)
 
     def pass_by(self, point: str, subject: str) -> None:
+        """Notes that a point was reached, and stops the process where that was asked for."""
         self._note(f"reached {point}@{subject}")
         if point != self.point or self.subject not in (None, subject):
             return

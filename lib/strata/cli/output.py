@@ -91,6 +91,7 @@ def _table(columns: Sequence[str], rows: list[list[Any]], total: int | None) -> 
 
 
 def cell(value: Any) -> str:
+    """One value as a table shows it, at most 80 characters."""
     if value is None:
         return "–"
     if isinstance(value, bool):
@@ -131,6 +132,7 @@ class Progress:
         self.started = time.monotonic()
 
     def __call__(self, message: str, **facts: Any) -> None:
+        """Prints one line; `facts` stand in its JSON form alone."""
         if self.quiet:
             return
         seconds = time.monotonic() - self.started

@@ -33,6 +33,7 @@ class Settings:
     """Spark settings of this place."""
 
     def open_warehouse(self) -> Warehouse:
+        """The warehouse, its folder made absolute."""
         root = self.warehouse.rstrip("/")
         return Warehouse(root if "://" in root else str(Path(root).expanduser().resolve()))
 

@@ -63,10 +63,12 @@ class Contract:
 
     @property
     def key(self) -> tuple[str, ...]:
+        """The columns that identify a row; () = none do."""
         return tuple(field.name for field in self.fields if field.is_key)
 
     @property
     def columns(self) -> tuple[str, ...]:
+        """Every column, in the order of the contract."""
         return tuple(field.name for field in self.fields)
 
     @property
@@ -76,6 +78,7 @@ class Contract:
 
     @property
     def partition_columns(self) -> tuple[str, ...]:
+        """The columns by which the files are laid out in folders."""
         return tuple(field.name for field in self.fields if field.is_partition)
 
 
@@ -123,6 +126,7 @@ def split_name(table: str) -> tuple[str, str, str]:
 
 
 def contract_path(table: str) -> Path:
+    """Where the contract of the table stands, or should."""
     layer, feed, noun = split_name(table)
     return resources.find("schemas", f"{layer}/{feed}_{noun}.yaml")
 

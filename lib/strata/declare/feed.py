@@ -42,6 +42,7 @@ class Feed:
 
     @property
     def table_names(self) -> tuple[str, ...]:
+        """Every table of the feed, each after its inputs."""
         return self.bronze_tables + tuple(table.name for table in self.tables)
 
     @property
@@ -56,12 +57,15 @@ class Feed:
         )
 
     def table(self, name: str) -> Table:
+        """The declared silver or gold table of that name."""
         return next(table for table in self.tables if table.name == name)
 
     def contract(self, name: str) -> Contract:
+        """The contract of one of its tables."""
         return load_contract(name)
 
     def suite(self, name: str) -> Suite:
+        """The suite of one of its tables."""
         return load_suite(name)
 
     def descendants(self, names: set[str]) -> set[str]:
@@ -73,6 +77,7 @@ class Feed:
         return found
 
     def default_params(self) -> dict[str, Any]:
+        """The feed's own parameters, where nothing is given."""
         return dataclasses.asdict(self.params_class()) if self.params_class else {}
 
     def checked_params(self, given: dict[str, Any]) -> dict[str, Any]:
@@ -113,6 +118,7 @@ class Feed:
 
 
 def all_feeds() -> Iterator[Feed]:
+    """Every feed, in alphabetical order."""
     for name in feed_names():
         yield load_feed(name)
 

@@ -32,10 +32,12 @@ def of_contract(contract: Contract) -> str:
 
 
 def of_suite(suite: Suite) -> str:
+    """Changes with any rule of the suite."""
     return digest(suite.text)
 
 
 def of_params(params: dict[str, Any]) -> str:
+    """Changes with any parameter."""
     return digest(json.dumps(params, sort_keys=True, default=str))
 
 

@@ -39,6 +39,7 @@ class Field:
 
     @property
     def is_personal(self) -> bool:
+        """Whether the reader protects it."""
         return self.protect is not None
 
 

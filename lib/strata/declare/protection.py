@@ -132,6 +132,7 @@ def key_for(rules: Sequence[Protection]) -> Pseudonyms | None:
 
 
 def needs_key(rules: Sequence[Protection]) -> bool:
+    """Whether any of the rules hashes, for which a key is needed."""
     return any(rule.way != "drop" for rule in rules)
 
 

@@ -49,6 +49,7 @@ class Expectation:
 
     @property
     def is_uniqueness(self) -> bool:
+        """Whether it asks that no two rows share a value."""
         return self.type in UNIQUENESS
 
     @property
@@ -78,12 +79,14 @@ class Suite:
 
     @property
     def text(self) -> str:
+        """A canonical form, for fingerprints."""
         return json.dumps(
             [self.max_rejected_share, [expectation.text for expectation in self.expectations]]
         )
 
 
 def suite_path(table: str) -> Path:
+    """Where the suite of the table stands, or should."""
     layer, feed, noun = split_name(table)
     return resources.find("expectations", f"{layer}/{feed}_{noun}.yaml")
 

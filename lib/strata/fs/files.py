@@ -349,6 +349,7 @@ def write_bytes(uri: str, content: bytes) -> None:
 
 
 def is_local(uri: str) -> bool:
+    """Whether it is on a disk of this machine."""
     return not _S3.match(uri)
 
 

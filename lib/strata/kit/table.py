@@ -57,6 +57,7 @@ class Reference:
 
     @property
     def columns(self) -> tuple[str, ...]:
+        """All that the transform is given of the other table."""
         return (*self.by, *self.reads)
 
 

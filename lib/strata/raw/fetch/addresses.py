@@ -40,6 +40,7 @@ class Address:
 
     @property
     def authority(self) -> str:
+        """Host and port as an HTTP request names them."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
 

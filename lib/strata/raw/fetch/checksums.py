@@ -44,6 +44,7 @@ class Checksum:
     expected: bytes
 
     def of_file(self, path: Path) -> bytes:
+        """The file's checksum by this method."""
         with open(path, "rb") as stream:
             if self.name == "crc32":
                 crc = 0

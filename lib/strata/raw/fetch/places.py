@@ -32,6 +32,7 @@ class Place:
 
     @property
     def is_web(self) -> bool:
+        """Whether it is downloaded; anything else is read where it lies."""
         return bool(_WEB.match(self.where)) and not _IN_PLACE.match(self.where)
 
 

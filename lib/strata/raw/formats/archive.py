@@ -55,6 +55,7 @@ class Member:
 
     @property
     def path(self) -> str:
+        """The member's name as a path with forward slashes."""
         return str(PurePosixPath(self.name))
 
 
@@ -76,6 +77,7 @@ class Capped:
         self.tell = stream.tell
 
     def read(self, size: int = -1) -> bytes:
+        """The next bytes; BadFile where there are more than the archive says."""
         data = self._stream.read(size)
         _check_size(self.tell(), self._stored())
         return data

@@ -155,6 +155,7 @@ def extra_json(values: dict[str, str | None]) -> str | None:
 
 
 def without_newline(record: bytes) -> bytes:
+    """The record without the line break that ends it."""
     return record.removesuffix(b"\n").removesuffix(b"\r")
 
 

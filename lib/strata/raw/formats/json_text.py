@@ -254,6 +254,7 @@ class Text:
 
 
 def skip_space(text: str, place: int) -> int:
+    """The place after the white space that begins at `place`."""
     match = _SPACE.match(text, place)
     assert match, "it may match nothing"
     return match.end()

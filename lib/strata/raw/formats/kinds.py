@@ -46,6 +46,7 @@ _OFFICE = (".xlsx", ".xlsm", ".docx", ".pptx", ".ods", ".odt", ".odp")
 
 
 def is_gzip(head: bytes) -> bool:
+    """Whether the bytes begin a gzip stream."""
     return head.startswith(GZIP)
 
 

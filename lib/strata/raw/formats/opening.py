@@ -34,6 +34,7 @@ class Hashing:
         self.size = 0
 
     def read(self, size: int = -1) -> bytes:
+        """The next bytes, hashed and counted."""
         data = self._stream.read(size)
         self.sha256.update(data)
         self.size += len(data)
@@ -52,6 +53,7 @@ class Opener:
     member: Member | None = None
 
     def head(self) -> bytes:
+        """The first bytes, by which the kind is known."""
         with self._open() as (stream, _):
             return stream.read(kinds.HEAD_BYTES)
 
