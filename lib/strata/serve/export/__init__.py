@@ -1,0 +1,11 @@
+"""Copies of published tables for people who want no lakehouse: Parquet, CSV, SQLite and DuckDB.
+
+A copy holds one publication of each feed, says which, is written aside and appears by one rename.
+docs/EXPORT.md says which copy is right when.
+"""
+
+from strata.serve.export.copy import Copied, copy_tables
+from strata.serve.export.source import Pinned, choose, is_internal
+from strata.serve.export.tally import Tally
+
+__all__ = ["Copied", "Pinned", "Tally", "choose", "copy_tables", "is_internal"]

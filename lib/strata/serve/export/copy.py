@@ -1,0 +1,138 @@
+"""One copy: what changed since the last one is written aside, checked, and takes its place by one
+rename.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from strata import failpoint
+from strata.errors import UsageError
+from strata.lake.versions import Warehouse
+from strata.serve.export import database as db
+from strata.serve.export.aside import appear, hold
+from strata.serve.export.duck import DuckDb
+from strata.serve.export.folder import copy_to_folder
+from strata.serve.export.forward import with_held
+from strata.serve.export.questions import Serving, load_serving
+from strata.serve.export.source import Pinned, choose
+from strata.serve.export.sqlite import Sqlite
+
+FILES = (".sqlite", ".sqlite3", ".db", ".duckdb")
+FORMATS = ("parquet", "csv")
+
+
+@dataclass(frozen=True)
+class Copied:
+    """What became of one table."""
+
+    table: str
+    publication: int
+    rows: int
+    outcome: str
+    """`copied`, `same rows` (an older copy's rows still hold) or `up to date`."""
+
+
+def copy_tables(
+    warehouse: Warehouse,
+    patterns: Iterable[str],
+    to: str,
+    form: str = "parquet",
+    allow_internal: bool = False,
+) -> tuple[Copied, ...]:
+    """Copies published tables to a folder or a database file; repeatable, resumable, never older
+    over newer.
+
+    A place holds one publication of each feed: tables it has already are renewed with the ones
+    asked for.
+    """
+    if form not in FORMATS:
+        raise UsageError(f"a folder holds {' or '.join(FORMATS)}; got {form!r}")
+    chosen = choose(warehouse, patterns, allow_internal)
+    if to.endswith(FILES):
+        return _copy_to_file(warehouse, chosen, Path(to).absolute())
+    return tuple(Copied(*facts) for facts in copy_to_folder(warehouse, chosen, to, form))
+
+
+def _copy_to_file(
+    warehouse: Warehouse, chosen: tuple[Pinned, ...], place: Path
+) -> tuple[Copied, ...]:
+    with hold(place):
+        before = _held(place)
+        wanted = with_held(warehouse, chosen, before, str(place))
+        if all(before.get(p.name, {}).get("publication") == p.publication for p in wanted):
+            return tuple(Copied(p.table, p.publication, p.rows, "up to date") for p in wanted)
+        aside = place.parent / f".{place.name}.part{place.suffix}"
+        _begin(place, aside)
+        with db.opened(_open_aside(aside)) as database:
+            outcomes = _fill(database, wanted, load_serving())
+        failpoint.reach("export.finished", place.name)
+        appear(aside, place)
+        return outcomes
+
+
+def _held(place: Path) -> dict[str, dict[str, Any]]:
+    if not place.exists():
+        return {}
+    with db.opened(_open(place)) as database:
+        return db.held(database)
+
+
+def _begin(place: Path, aside: Path) -> None:
+    """Goes on with what a killed copy left aside, else starts from the copy that stands."""
+    if aside.exists():
+        return
+    if place.exists():
+        fresh = aside.with_name(aside.name + ".new")
+        shutil.copyfile(place, fresh)
+        os.replace(fresh, aside)
+
+
+def _open(path: Path) -> db.Database:
+    """SQLite or DuckDB, by the end of the name. UsageError where duckdb is not installed."""
+    if path.name.split(".part")[0].endswith(".duckdb"):
+        return DuckDb(path)
+    return Sqlite(path)
+
+
+def _open_aside(aside: Path) -> db.Database:
+    """A file that a power cut left unreadable is begun again."""
+    try:
+        database = _open(aside)
+        db.ensure_notes(database)
+        return database
+    except UsageError:
+        raise
+    except Exception:
+        for leftover in aside.parent.glob(aside.name + "*"):
+            leftover.unlink()
+        database = _open(aside)
+        db.ensure_notes(database)
+        return database
+
+
+def _fill(
+    database: db.Database, wanted: tuple[Pinned, ...], serving: Serving
+) -> tuple[Copied, ...]:
+    there = db.held(database)
+    outcomes = []
+    for pinned in wanted:
+        old = there.get(pinned.name)
+        if old and old["digest"] == pinned.digest and old["source"] == pinned.table:
+            db.note_publication(database, pinned)
+            outcome = "same rows"
+        else:
+            failpoint.reach("export.table", pinned.table)
+            db.copy_table(database, pinned, serving.indexes.get(pinned.table, ()))
+            outcome = "copied"
+        outcomes.append(Copied(pinned.table, pinned.publication, pinned.rows, outcome))
+    with database.transaction():
+        for question in serving.answered_by(row["source"] for row in db.held(database).values()):
+            database.view(question)
+    database.finish()
+    return tuple(outcomes)

@@ -1,0 +1,300 @@
+"""A folder of Parquet or CSV files, named by one manifest that is written last.
+
+`<folder>/manifest.json` is the copy: it names exactly the files of one publication of each feed,
+with rows, bytes and SHA-256. A table's files lie in `<folder>/<name>/publication-N/`. Files that
+an older publication had already are linked, not written again. `<name>.manifest` is the same as
+Redshift's COPY takes it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from strata import __version__, failpoint
+from strata.errors import Damaged, UsageError
+from strata.lake.versions import Warehouse
+from strata.serve.export.aside import appear, flush, hold
+from strata.serve.export.forward import with_held
+from strata.serve.export.source import Pinned, rows_of
+from strata.serve.export.tally import Tally
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MANIFEST = "manifest.json"
+Facts = tuple[str, int, int, str]
+
+
+def copy_to_folder(
+    warehouse: Warehouse, chosen: tuple[Pinned, ...], to: str, form: str
+) -> list[Facts]:
+    """Copies the tables; returns table, publication, rows and outcome of each. A local folder
+    only.
+    """
+    if "://" in to:
+        raise UsageError(
+            f"a copy goes to a folder of this machine; got {to}: copy it there, then upload "
+            "what the manifest names"
+        )
+    place = Path(to).absolute()
+    with hold(place):
+        before = read_manifest(place)
+        if before and before["format"] != form:
+            raise UsageError(
+                f"a folder holds one format; {place} holds {before['format']}: name another folder"
+            )
+        held = {entry["table_name"]: entry for entry in before.get("tables", ())}
+        wanted = with_held(warehouse, chosen, held, str(place))
+        if held and all(held.get(p.name, {}).get("publication") == p.publication for p in wanted):
+            return [(p.table, p.publication, p.rows, "up to date") for p in wanted]
+        place.mkdir(exist_ok=True)
+        entries = [_copy_table(place, pinned, form, held.get(pinned.name)) for pinned in wanted]
+        kept = [entry for name, entry in held.items() if name not in {p.name for p in wanted}]
+        _publish(
+            place, form, sorted([e for e, _ in entries] + kept, key=lambda e: str(e["table_name"]))
+        )
+        return [
+            (p.table, p.publication, p.rows, outcome)
+            for p, (_, outcome) in zip(wanted, entries, strict=True)
+        ]
+
+
+def read_manifest(place: Path) -> dict[str, Any]:
+    """The manifest of a copy; empty where there is none. Damaged where it is not readable."""
+    path = place / MANIFEST
+    if not path.exists():
+        if (
+            place.is_dir()
+            and any(not item.name.startswith(".") for item in place.iterdir())
+            and not _is_begun(place)
+        ):
+            raise UsageError(
+                f"a copy goes to a folder of its own; {place} holds other files: name another "
+                "folder"
+            )
+        return {}
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        raise Damaged(
+            f"a copy has a whole manifest; {path} is none: remove the folder and copy again"
+        ) from None
+    return dict(manifest)
+
+
+def _is_begun(place: Path) -> bool:
+    """Whether a killed first copy left its folders, and nobody else anything."""
+    return all(
+        item.is_dir() and any(item.glob("publication-*"))
+        for item in place.iterdir()
+        if not item.name.startswith(".")
+    )
+
+
+def _copy_table(
+    place: Path, pinned: Pinned, form: str, old: dict[str, Any] | None
+) -> tuple[dict[str, Any], str]:
+    folder = place / pinned.name / f"publication-{pinned.publication}"
+    folder.mkdir(parents=True, exist_ok=True)
+    known = (
+        {f["source"]: f for f in old["files"]} if old and old["columns"] == _columns(pinned) else {}
+    )
+    files, tally, written = [], Tally(pinned.fields), 0
+    for source in pinned.sources:
+        target = folder / (Path(source).name.split(".")[0] + ("." + form))
+        standing = known.get(source)
+        if standing and _link(place / standing["path"], target, standing["bytes"]):
+            entry = {**standing, "path": str(target.relative_to(place))}
+            _recount(tally, standing)
+        else:
+            entry = _write(place, pinned, source, target, tally)
+            written += 1
+        files.append(entry)
+    tally.reconcile(pinned.table, pinned.rows, tally.facts(), str(folder))
+    flush(folder)
+    entry = {**rows_of(pinned), "columns": _columns(pinned), "files": files}
+    return entry, "copied" if written else "same rows"
+
+
+def _columns(pinned: Pinned) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": f.name,
+            "type": f.type,
+            "unit": f.unit,
+            "required": f.required,
+            "is_key": f.is_key,
+            "description": f.description,
+        }
+        for f in pinned.fields
+    ]
+
+
+def _link(standing: Path, target: Path, size: int) -> bool:
+    """The same file under the new publication's name; False where it is gone, cut, or the disk
+    has no links.
+    """
+    if not standing.is_file() or standing.stat().st_size != size:
+        return False
+    if target.exists():
+        target.unlink()
+    try:
+        os.link(standing, target)
+    except OSError:
+        return False
+    return True
+
+
+def _recount(tally: Tally, entry: dict[str, Any]) -> None:
+    """A linked file was counted when it was written."""
+    tally.rows += int(entry["rows"])
+
+
+def _write(place: Path, pinned: Pinned, source: str, target: Path, tally: Tally) -> dict[str, Any]:
+    """Writes one file of the table aside; a killed copy's finished files are written again, for
+    nothing vouches for them.
+    """
+    failpoint.reach("export.file", pinned.table)
+    aside = target.with_name(f".{target.name}.part")
+    with aside.open("wb") as stream:
+        own = Tally(pinned.fields)
+        _write_rows(stream, pinned, _counting(pinned.batches(source), own, tally), target.suffix)
+        stream.flush()
+        os.fsync(stream.fileno())
+    _read_back(aside, pinned, own, target.suffix)
+    os.replace(aside, target)
+    return {
+        "source": source,
+        "path": str(target.relative_to(place)),
+        "rows": own.rows,
+        "bytes": target.stat().st_size,
+        "sha256": _sha256(target),
+    }
+
+
+def _counting(batches: Iterator[pa.RecordBatch], *tallies: Tally) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        for tally in tallies:
+            tally.add(batch)
+        yield batch
+
+
+def _write_rows(
+    stream: BinaryIO, pinned: Pinned, batches: Iterator[pa.RecordBatch], suffix: str
+) -> None:
+    if suffix == ".csv":
+        from pyarrow import csv
+
+        # NULL is nothing, an empty text is "": what PostgreSQL's COPY takes them for.
+        options = csv.WriteOptions(quoting_style="needed")
+        with csv.CSVWriter(stream, _flat(pinned.schema), write_options=options) as writer:
+            for batch in batches:
+                writer.write_batch(_flat_batch(batch))
+        return
+    from pyarrow import parquet
+
+    with parquet.ParquetWriter(
+        stream, pinned.schema, compression="zstd", write_page_checksum=True
+    ) as writer:
+        for batch in batches:
+            writer.write_batch(batch)
+
+
+def _flat(schema: pa.Schema) -> pa.Schema:
+    import pyarrow as pa
+
+    return pa.schema([pa.field(f.name, pa.string()) if _is_list(f.type) else f for f in schema])
+
+
+def _flat_batch(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """CSV has no lists: a list is its JSON."""
+    import pyarrow as pa
+
+    def flat(column: pa.Array) -> pa.Array:
+        if not _is_list(column.type):
+            return column
+        return pa.array(
+            [None if v is None else json.dumps(v) for v in column.to_pylist()], pa.string()
+        )
+
+    return pa.RecordBatch.from_arrays([flat(c) for c in batch.columns], schema=_flat(batch.schema))
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_list(kind))
+
+
+def _read_back(path: Path, pinned: Pinned, sent: Tally, suffix: str) -> None:
+    """Counts what stands in the file: a copy that does not add up is not named by the manifest."""
+    arrived = Tally(pinned.fields)
+    if suffix == ".csv":
+        from pyarrow import csv
+
+        convert = csv.ConvertOptions(
+            column_types=dict(zip(pinned.schema.names, _flat(pinned.schema).types, strict=True)),
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+            null_values=[""],
+        )
+        parse = csv.ParseOptions(newlines_in_values=True)
+        with csv.open_csv(path, convert_options=convert, parse_options=parse) as batches:
+            for batch in batches:
+                arrived.add(batch)
+    else:
+        from pyarrow import parquet
+
+        for batch in parquet.ParquetFile(path, page_checksum_verification=True).iter_batches():
+            arrived.add(batch)
+    sent.reconcile(pinned.table, sent.rows, arrived.facts(), str(path))
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return (
+            hashlib.file_digest(stream, "sha256").hexdigest()
+            if hasattr(hashlib, "file_digest")
+            else _digest(stream)
+        )
+
+
+def _digest(stream: BinaryIO) -> str:
+    digest = hashlib.sha256()
+    while block := stream.read(1 << 20):
+        digest.update(block)
+    return digest.hexdigest()
+
+
+def _publish(place: Path, form: str, tables: list[dict[str, Any]]) -> None:
+    """The manifest last, by one rename: before it the old copy stands, after it the new one."""
+    manifest = {"format": form, "strata_version": __version__, "tables": tables}
+    aside = place / f".{MANIFEST}.part"
+    aside.write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    failpoint.reach("export.finished", place.name)
+    appear(aside, place / MANIFEST)
+    for entry in tables:
+        _copy_manifest(place, entry)
+        current = {Path(f["path"]).parent.name for f in entry["files"]} | {
+            f"publication-{entry['publication']}"
+        }
+        for old in (place / entry["table_name"]).glob("publication-*"):
+            if old.name not in current:
+                shutil.rmtree(old)
+
+
+def _copy_manifest(place: Path, entry: dict[str, Any]) -> None:
+    """What Redshift's COPY … MANIFEST takes, once `<prefix>` is where the folder was uploaded."""
+    entries = [
+        {"url": f"<prefix>/{f['path']}", "mandatory": True, "meta": {"content_length": f["bytes"]}}
+        for f in entry["files"]
+    ]
+    aside = place / f".{entry['table_name']}.manifest.part"
+    aside.write_text(json.dumps({"entries": entries}, indent=1) + "\n", encoding="utf-8")
+    appear(aside, place / f"{entry['table_name']}.manifest")
