@@ -124,7 +124,7 @@ def install_packages(project: Path) -> None:
         # pyspark comes as source: its build needs setuptools first, and takes the one locked.
         build_tools = Path(folder) / "build-tools.lock"
         build_tools.write_text(_requirement(lock.read_text(), "setuptools"))
-        # Packing 440 MB of jars only to unpack them at once takes 27 s if they are compressed.
+        # Jars are packed only to be unpacked at once: compressing 440 MB of them is lost time.
         build_settings = Path(folder) / "build.cfg"
         build_settings.write_text("[bdist_wheel]\ncompression = stored\n")
         os.environ["DIST_EXTRA_CONFIG"] = str(build_settings)
@@ -154,7 +154,7 @@ def _requirement(lock: str, package: str) -> str:
 
 def _pip(what: str, *arguments: str) -> None:
     environment = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
-    # Python compiles the modules that are used when they are used; to compile all takes 20 s.
+    # Python compiles a module when it is first used; most are never used.
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", *arguments]
     result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if result.returncode:
@@ -172,7 +172,7 @@ def _compile_what_runs_use() -> None:
     """Python keeps the bytecode of the modules that it has used, unless PYTHONDONTWRITEBYTECODE
     says not to, as in many images.
 
-    Every process then compiles some 2,000 modules anew, which took 9 of a run's 14.4 s of Python.
+    Every process would then compile some 2,000 modules again.
     """
     environment = {
         key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"

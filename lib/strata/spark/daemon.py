@@ -2,9 +2,8 @@
 archives.
 
 Spark puts a zip of pyspark and a jar of its own first on a worker's path. Modules from there are
-compiled anew in each daemon, and before every task all archives' directories are read again by
-Python 3.10 and 3.11 (CPython issue 103200; Spark 4.2 does so only where it must, SPARK-54744). A
-task that does nothing took 0.19 s so and takes 0.10 s; the first 1.42 s and 0.59 s.
+compiled again in each daemon, and before every task Python 3.10 and 3.11 read all archives'
+directories again (CPython issue 103200; Spark 4.2 does so only where it must, SPARK-54744).
 `spark.python.daemon.module` names this module on one machine; on a cluster the workers may have no
 other pyspark.
 """

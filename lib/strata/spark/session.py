@@ -53,8 +53,7 @@ LOCAL = {
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     # Each call that makes a column would first tell the JVM the line of code it stands in: half of
-    # a small run's calls, and a fifth of its time (59.6 s without, 77.7 s with, six runs of
-    # launches each by turns in one process).
+    # a small run's calls, and a fifth of its time.
     "spark.python.sql.dataFrameDebugging.enabled": "false",
     # The driver otherwise binds some ports to an outside address.
     "spark.driver.host": "127.0.0.1",
@@ -70,8 +69,7 @@ LOCAL = {
     "spark.delta.logStore.file.impl": "io.delta.storage.LocalLogStore",
     # A tenth quicker to write than snappy, and smaller.
     "spark.sql.parquet.compression.codec": "zstd",
-    # An increment writes whole files anew: that of 5 million order lines took 22.8 s with 3 files,
-    # 7.3 s with some ten.
+    # An increment writes whole files again, so smaller files mean less to write.
     "spark.sql.files.maxRecordsPerFile": "250000",
     # VACUUM lists with 10,000 tasks by default.
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
