@@ -262,7 +262,7 @@ def records_of(*ids: str) -> dict[str, dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def later(first: First) -> tuple[Publication, Publication]:
-    """After a correction, an older file that comes last, the whole sample anew with a member more;
+    """After a correction, an older file that comes last, the whole sample again with a member more;
     and after `--full`.
     """
     known = records_of(CORRECTED, RETYPED)
@@ -282,7 +282,7 @@ def later(first: First) -> tuple[Publication, Publication]:
         [{**day, "date_utc": "2022-07-25T00:00:00.000Z", "orbit": "LEO"}],
     )
     first.lake.put(
-        "anew.json",
+        "again.json",
         [{**record, "details": None} for record in json.loads(SAMPLE.read_text(encoding="utf-8"))],
     )
     increment, full = first.lake.run().publication, first.lake.run(full=True).publication

@@ -1,4 +1,4 @@
-"""The exchange of touched groups: the same rows as plain Python gives, and no file written anew
+"""The exchange of touched groups: the same rows as plain Python gives, and no file written again
 that need not be.
 """
 

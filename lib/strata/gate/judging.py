@@ -67,7 +67,7 @@ def judge(frame: DataFrame, rules: list[Rule], rows: Rows) -> DataFrame:
         told["_rows"] = F.col("_rows").cast("bigint")
     if keys.has_identity(given):
         # Made here once, in the generated code of the whole stage; each aggregate would make it
-        # anew.
+        # again.
         told["_identity"] = F.xxhash64(*keys.ROW_ID)
     is_judged = told["_fold"].isNull() if "_fold" in told else F.lit(True)
     judged = frame.withColumns(

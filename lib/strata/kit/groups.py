@@ -1,4 +1,4 @@
-"""The groups of a table that a run's changes touch: what an increment computes anew, and puts in
+"""The groups of a table that a run's changes touch: what an increment computes again, and puts in
 the place of what was there.
 """
 

@@ -89,7 +89,7 @@ def _removal(add: dict[str, Any], now_ms: int) -> dict[str, Any]:
 
 
 def forget_cached(spark: SparkSession, path: str) -> None:
-    """Delta must read the table's log anew: files have moved behind its back."""
+    """Delta must read the table's log again: files have moved behind its back."""
     jvm: Any = spark._jvm
     jvm.org.apache.spark.sql.delta.DeltaLog.invalidateCache(
         spark._jsparkSession, jvm.org.apache.hadoop.fs.Path(path)

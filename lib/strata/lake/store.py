@@ -95,7 +95,7 @@ class Exchange:
     identity_gone: int
     """The order-free hash of those rows' ids."""
     rows_kept: int
-    """Rows of other groups that had to be written anew, for they shared a file with those."""
+    """Rows of other groups that had to be written again, for they shared a file with those."""
 
 
 @dataclass(frozen=True)
@@ -190,7 +190,7 @@ class Store:
         """Replaces the rows of the touched groups by `frame`, in one commit.
 
         `frame` holds every row that the touched groups should have, `rows` of them. Only files with
-        a row of theirs are written anew, without those rows; what `frame` holds goes into files of
+        a row of theirs are written again, without those rows; what `frame` holds goes into files of
         its own. A MERGE reads and joins every column of every file, twice.
         """
         table, before = contract.table, self._snapshot(contract.table)

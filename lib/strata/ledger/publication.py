@@ -140,7 +140,7 @@ class Publication:
     builds_on: int
     run_id: str
     restores: int | None = None
-    """The older publication that a rollback published anew."""
+    """The older publication that a rollback published again."""
     published_at: datetime | None = None
     strata_version: str = ""
     params: str = "{}"

@@ -29,7 +29,8 @@ UNPARSED = "the record does not parse by its layout"
 def bronze_rows(context: Context, state: State, step: Step) -> Candidate:
     """Records of the new files; when whole, also those of every file taken before.
 
-    A file that still lies in the raw folder is read anew; the rows of one that has gone are kept as
+    A file that still lies in the raw folder is read again; the rows of one that has gone are kept
+    as
     they were read: bronze is the archive.
     """
     plan, name = context.plan, step.table
@@ -85,7 +86,8 @@ def add_reader_verdict(raw: DataFrame, records: Records) -> DataFrame:
 def _archived(
     context: Context, contract: Contract, state: TableState, read_anew: list[str]
 ) -> tuple[DataFrame, int]:
-    """Rows, accepted or rejected, of files taken before that are not read anew; and their count."""
+    """Rows, accepted or rejected, of files taken before that are not read again; and their
+    count."""
     parts = [context.store.read(contract.table, state.version)]
     if state.quarantine_version is not None:
         parts.append(context.store.read(quarantine_name(contract.table), state.quarantine_version))

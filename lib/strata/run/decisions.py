@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def rollback(spark: SparkSession, warehouse: Warehouse, feed: str, number: int) -> Publication:
-    """Publishes the tables of an older publication anew; nothing is copied or deleted."""
+    """Publishes the tables of an older publication again; nothing is copied or deleted."""
 
     def old_set(every: tuple[Publication, ...]) -> Publication:
         old = ledger.find(every, feed, number)

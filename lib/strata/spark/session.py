@@ -61,7 +61,8 @@ LOCAL = {
     # Delta reads each table's log with 50 tasks by default; on one machine two are five times
     # quicker.
     "spark.databricks.delta.snapshotPartitions": "2",
-    # Delta 4 lists every data file anew beside each commit, which took 18 of the 73 jobs of a small
+    # Delta 4 lists every data file again beside each commit, which took 18 of the 73 jobs of a
+    # small
     # feed's first run.
     "spark.databricks.delta.allFilesInCrc.enabled": "false",
     # Delta's default puts two writers' entries one over the other on a local disk, now and then;

@@ -1,7 +1,7 @@
 """Forgets a person: in every layer, quarantine, history and old version, and proves it.
 
 1. The suppression list gets the person's entry, so that no later file brings them back. 2. Bronze
-is written anew without their rows, which its gate folds; all that is computed from it follows, and
+is written again without their rows, which its gate folds; all that is computed from it follows, and
    one publication shows the result. With it the older publications end.
 3. What only they referenced is removed. 4. Every file left in the warehouse is decoded and searched
 for the person's pseudonyms and address.

@@ -209,7 +209,7 @@ def _compact_one(
 
 
 def _wanted_bytes(adds: dict[str, dict[str, object]]) -> int:
-    """Of a file. An increment writes whole files anew and a reader leaves out whole files, so a
+    """Of a file. An increment writes whole files again and a reader leaves out whole files, so a
     table has several, unless it is small.
     """
     whole = sum(int(str(add["size"])) for add in adds.values())

@@ -198,7 +198,8 @@ def _typed_items(items: DataFrame) -> DataFrame:
         "_file_sha256",
         "_record_number",
     )
-    # In a step of its own, for an expression that parses would be computed anew for each value that
+    # In a step of its own, for an expression that parses would be computed again for each value
+    # that
     # names it.
     is_told, none = F.col("_told").isNotNull(), F.lit(0).cast(MONEY)
     return typed.withColumns(

@@ -87,7 +87,7 @@ def soil_measurements(samples: DataFrame, sites: DataFrame) -> DataFrame:
 
 
 def _add_depths(records: DataFrame) -> DataFrame:
-    """Types the depths; `_reasons` starts anew: what is wrong with a position is told of the
+    """Types the depths; `_reasons` starts again: what is wrong with a position is told of the
     site."""
     told = {name: _told(F.col(name)) for name in ("upper_depth_cm", "lower_depth_cm")}
     texts = records.withColumns({f"_{name}": text for name, text in told.items()})

@@ -392,7 +392,7 @@ def _first_line(error: BaseException) -> str:
 
 
 def _read_state(uri: str) -> State:
-    """Nothing where there is none, or it was cut off: then the file is downloaded anew."""
+    """Nothing where there is none, or it was cut off: then the file is downloaded again."""
     try:
         return State(**json.loads(files.read_bytes(uri)))
     except (BadFile, ValueError, TypeError):

@@ -155,7 +155,7 @@ class _Slice:
 class Archives:
     """Opens members, and keeps the archive open that was opened last.
 
-    The next member of a `.tar.gz` lies further on in the same stream: to begin anew for each of a
+    The next member of a `.tar.gz` lies further on in the same stream: to begin again for each of a
     thousand members would expand the archive five hundred times.
     """
 
@@ -310,7 +310,7 @@ def _check_zip_entry(entry: zipfile.ZipInfo) -> None:
     if entry.compress_type not in _METHODS:
         raise Damaged(
             f"a zip's members are stored or deflated; {entry.filename} uses method "
-            f"{entry.compress_type}: pack it anew"
+            f"{entry.compress_type}: pack it again"
         )
     _check_size(entry.file_size, entry.compress_size)
 

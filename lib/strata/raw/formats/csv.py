@@ -5,7 +5,7 @@ Two parsers, chosen by the look for a whole file, so that what was counted is wh
 - `rfc4180`: every quote opens or closes a field. Then a newline ends a record if and only if an
   even number of quotes stands before it; numpy counts, Arrow reads.
 - `python`: some quote stands inside an unquoted field (`5" pipe`). Python's csv module, in its
-  strict mode, finds every record with a quote in it, and what it finds is written anew by RFC 4180
+  strict mode, finds every record with a quote in it, and what it finds is written again by RFC 4180
   for Arrow. Where quoting breaks within a record of several lines, nobody can tell where that
   record ends: the file is refused.
 

@@ -137,7 +137,7 @@ class _Records:
 
 
 def _normalised(piece: Piece, spans: tuple[np.ndarray, np.ndarray], delimiter: str) -> _Records:
-    """The records, those with quotes of their own kind written anew, each field in quotes."""
+    """The records, those with quotes of their own kind written again, each field in quotes."""
     starts, ends = spans
     is_bad = np.zeros(len(ends), np.bool_)
     if not piece.odd and not len(piece.literal):
