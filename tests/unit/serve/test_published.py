@@ -17,7 +17,7 @@ from strata.lake.versions import Warehouse
 from strata.ledger.publication import FileEntry, GateEntry
 from strata.serve.published import Published, as_rows
 
-from tests.serve import small
+from tests.unit.serve import small
 
 DAYS = "gold.toy_days"
 WIDE = "silver.toy_sales"
