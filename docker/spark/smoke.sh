@@ -16,7 +16,7 @@ done
 base="http://127.0.0.1:$port"
 strata run residents --quiet \
     --from "users=$base/users/delivery=2024-07-01/users_made_up.json" \
-    --from "postcodes=$base/postcodes/nspl_layout_40_rows.csv"
+    --from "postcodes=$base/postcodes/delivery=2014-08-01/code_point_open_excerpt.csv"
 
 [ "$(id -u)" = 10001 ] || { echo "smoke: the image must not run as root; it runs as $(id -u)" >&2; exit 1; }
 published="$(strata show gold.residents_by_authority --format csv --limit 0)"
