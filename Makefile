@@ -3,7 +3,7 @@ PYTHON ?= python3
 # The environment's own Spark and packages are used, whatever else this machine has.
 unexport SPARK_HOME SPARK_CONF_DIR PYTHONPATH
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
-.PHONY: run check test nightly images lock bench torture model s3 dictionary clean
+.PHONY: run check test nightly images sbom lock bench torture model s3 dictionary clean
 
 # The people of the samples are made up: without a key of one's own, one is made for this run and kept nowhere.
 run: .venv/.ready
@@ -39,6 +39,10 @@ model:
 
 s3: .venv/.ready
 	@.venv/bin/python infra/local/install.py --group s3
+
+# Every package and jar with its licence, as CycloneDX; fails where a licence is not allowed.
+sbom: .venv/.ready
+	@.venv/bin/python infra/local/sbom.py dist/strata.cdx.json
 
 # Builds the images by docker or podman, tries them in a RUN step, and prints sizes and layers.
 images:
