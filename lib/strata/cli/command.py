@@ -38,6 +38,7 @@ COMMANDS = {
     "show": "list what is published, or show one table",
     "sql": "run one read-only SQL query over the published tables",
     "export": "copy published tables to SQLite, DuckDB, Parquet, CSV or PostgreSQL",
+    "serve": "keep a door open on loopback: postgres",
     "runs": "list attempts, failed ones too",
     "gates": "list what every gate of the newest publication counted",
     "publications": "list publications: what readers saw, and when",

@@ -12,7 +12,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Adds the options of `export`."""
     text = "e.g. launches_core_reuse, or a pattern: 'gold.commerce_*'"
     parser.add_argument("tables", nargs="+", metavar="TABLE", help=text)
-    text = "a folder, FILE.sqlite or FILE.duckdb; docs/EXPORT.md says which when"
+    text = "a folder, FILE.sqlite, FILE.duckdb or postgresql://…; docs/EXPORT.md says which when"
     parser.add_argument("--to", required=True, metavar="PLACE", help=text)
     text = "what a folder holds (default: parquet)"
     parser.add_argument(

@@ -5,7 +5,19 @@ docs/EXPORT.md says which copy is right when.
 """
 
 from strata.serve.export.copy import Copied, copy_tables
+from strata.serve.export.forward import assert_newer
 from strata.serve.export.source import Pinned, choose, is_internal
-from strata.serve.export.tally import Tally
+from strata.serve.export.tally import Tally, measure
+from strata.serve.export.types import postgres_type
 
-__all__ = ["Copied", "Pinned", "Tally", "choose", "copy_tables", "is_internal"]
+__all__ = [
+    "Copied",
+    "Pinned",
+    "Tally",
+    "assert_newer",
+    "choose",
+    "copy_tables",
+    "is_internal",
+    "measure",
+    "postgres_type",
+]

@@ -65,16 +65,17 @@ class Tally:
                 "nothing was copied, see `strata doctor`",
                 table=table,
             )
-        found = [Decimal(str(value or 0)) for value in arrived]
-        names = [
-            "rows",
-            *(part for f in self.fields for part in (f"values of {f.name}", f"total of {f.name}")),
-        ]
-        wrong = [
-            f"{name} is {got} and should be {sent}"
-            for name, sent, got in zip(names, self.facts(), found, strict=True)
-            if sent != got
-        ]
+        self.reconcile_facts(table, self.facts(), arrived, where)
+
+    def reconcile_facts(
+        self, table: str, sent: Iterable[object], arrived: Iterable[object], where: str
+    ) -> None:
+        """GateFailed unless two lists of facts, as `facts` gives them, are the same."""
+        names = ["rows"]
+        for own in self.fields:
+            names += [f"values of {own.name}", f"total of {own.name}"]
+        pairs = zip(names, map(_number, sent), map(_number, arrived), strict=True)
+        wrong = [f"{name} is {got} and should be {due}" for name, due, got in pairs if due != got]
         if wrong:
             raise GateFailed(
                 f"a copy adds up to its publication; {table} in {where} does not: "
@@ -82,6 +83,10 @@ class Tally:
                 table=table,
                 findings=wrong,
             )
+
+
+def _number(value: object) -> Decimal:
+    return Decimal(str(value or 0))
 
 
 def _total(column: pa.Array, what: str) -> Decimal:

@@ -1,0 +1,345 @@
+"""Loads published tables into PostgreSQL: one transaction a feed, which writes the publication's
+number too.
+
+An empty database is filled straight by COPY, its indexes made afterwards. Later, the days that
+may have changed
+go to staging and are merged: rows that are gone are deleted, rows that differ are updated, new
+rows are inserted.
+Readers see the old publication until the commit, and never wait for it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from strata import failpoint
+from strata.errors import GateFailed, LeaseHeld, UsageError
+from strata.lake.versions import Warehouse
+from strata.serve.export import Pinned, Tally, assert_newer, choose
+from strata.serve.postgres.changes import Change, change_of
+from strata.serve.postgres.staging import copy_rows, name_of, stage, totals, where_of
+from strata.serve.postgres.targets import Target, create_table, targets_of
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+_NOTES = (
+    "source",
+    "feed",
+    "publication",
+    "run_id",
+    "published_at",
+    "version",
+    "row_count",
+    "digest",
+    "files",
+)
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What became of one table of the database."""
+
+    table: str
+    publication: int
+    rows: int
+    outcome: str
+    """`filled`, `merged`, `same rows` or `up to date`."""
+
+
+@dataclass(frozen=True)
+class _Work:
+    target: Target
+    pinned: Pinned
+    change: Change
+    how: str
+
+
+def load_tables(
+    warehouse: Warehouse, patterns: Iterable[str], url: str, allow_internal: bool = False
+) -> tuple[Loaded, ...]:
+    """Loads the tables; repeatable, resumable, never older over newer. GateFailed where sums
+    differ.
+
+    Tables of the same feeds that the database has already move along.
+    """
+    chosen = choose(warehouse, patterns, allow_internal)
+    with _connected(url) as connection:
+        done: list[Loaded] = []
+        for feed in sorted({pinned.feed for pinned in chosen}):
+            with _alone(connection, feed):
+                own = [pinned for pinned in chosen if pinned.feed == feed]
+                done += _load_feed(connection, warehouse, own, url)
+        return tuple(done)
+
+
+@contextmanager
+def _connected(url: str) -> Iterator[Connection]:
+    try:
+        connection = psycopg.connect(url, autocommit=True, application_name="strata export")
+    except psycopg.OperationalError as error:
+        why = " ".join(str(error).split())[:200]
+        raise UsageError(
+            f"a load needs its database; it does not answer ({why}): see `strata serve postgres`"
+        ) from None
+    with connection:
+        if not connection.execute("SELECT to_regclass('strata.loads')").fetchone()[0]:  # type: ignore[index]
+            raise UsageError(
+                "a load needs a migrated database; this one has no table strata.loads: "
+                "`strata serve postgres --migrate URL` makes it, as the database's owner"
+            )
+        connection.execute("SET TIME ZONE 'UTC'")
+        yield connection
+
+
+@contextmanager
+def _alone(connection: Connection, feed: str) -> Iterator[None]:
+    """One load of a feed at a time; the lock goes with the connection, so a killed load holds
+    none.
+    """
+    key = (f"strata load {feed}",)
+    (held,) = connection.execute("SELECT pg_try_advisory_lock(hashtext(%s))", key).fetchone() or (
+        False,
+    )
+    if not held:
+        raise LeaseHeld(
+            f"one load of a feed runs at a time; another of {feed} is under way: wait for it"
+        )
+    try:
+        yield
+    finally:
+        if not connection.closed and not connection.broken:
+            connection.execute("SELECT pg_advisory_unlock(hashtext(%s))", key)
+
+
+def _load_feed(
+    connection: Connection, warehouse: Warehouse, chosen: list[Pinned], place: str
+) -> list[Loaded]:
+    notes = _notes(connection)
+    for note in notes.values():
+        if note["feed"] == chosen[0].feed:
+            assert_newer(warehouse, note, chosen[0], "the database")
+    again = {note["source"] for note in notes.values() if note["feed"] == chosen[0].feed}
+    wanted = choose(warehouse, again | {p.table for p in chosen}, allow_internal=True)
+    work = [
+        _plan(connection, pinned, t, notes.get(t.name))
+        for pinned in wanted
+        for t in targets_of(pinned.table)
+    ]
+    if all(one.how == "up to date" for one in work):
+        return [_told(one) for one in work]
+    _ensure_tables(connection, work)
+    for one in work:
+        if one.how == "merged":
+            stage(connection, one.target, one.pinned, one.change)
+    with connection.transaction():
+        _apply(connection, work)
+    failpoint.reach("load.committed", chosen[0].feed)
+    for one in work:
+        connection.execute(
+            sql.SQL("DROP TABLE IF EXISTS staging.{}").format(sql.Identifier(name_of(one.target)))
+        )
+        connection.execute("DELETE FROM strata.staged WHERE table_name = %s", (one.target.name,))
+    _analyse(connection, work)
+    return [_told(one) for one in work]
+
+
+def _told(one: _Work) -> Loaded:
+    return Loaded(one.target.name, one.pinned.publication, one.pinned.rows, one.how)
+
+
+def _notes(connection: Connection) -> dict[str, dict[str, Any]]:
+    rows = connection.execute(
+        f"SELECT table_name, {', '.join(_NOTES)} FROM strata.loads"
+    ).fetchall()
+    return {row[0]: dict(zip(_NOTES, row[1:], strict=True)) for row in rows}
+
+
+def _plan(
+    connection: Connection, pinned: Pinned, target: Target, note: dict[str, Any] | None
+) -> _Work:
+    before = None
+    if note:
+        files = note["files"].items()
+        before = {
+            name: (date.fromisoformat(d[0]), date.fromisoformat(d[1])) if d else None
+            for name, d in files
+        }
+        if note["publication"] == pinned.publication:
+            return _Work(target, pinned, Change({}, ()), "up to date")
+    change = change_of(pinned, target, before)
+    if note and note["digest"] == pinned.digest:
+        return _Work(target, pinned, change, "same rows")
+    return _Work(target, pinned, change, "merged" if _has_rows(connection, target) else "filled")
+
+
+def _has_rows(connection: Connection, target: Target) -> bool:
+    found = connection.execute("SELECT to_regclass(%s)", (target.name,)).fetchone()
+    if not found or found[0] is None:
+        return False
+    return _has_rows_in(connection, target.name)
+
+
+def _has_rows_in(connection: Connection, table: str) -> bool:
+    return connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone() is not None
+
+
+def _ensure_tables(connection: Connection, work: list[_Work]) -> None:
+    """Tables outside the shop are made as they are needed; the months of the partitioned ones
+    too.
+    """
+    for one in work:
+        if one.target.name.startswith("copies.") and one.how != "up to date":
+            (there,) = connection.execute(
+                "SELECT to_regclass(%s)", (one.target.name,)
+            ).fetchone() or (None,)
+            if there is None:
+                with connection.transaction():
+                    connection.execute(create_table(one.target).encode())
+                    connection.execute(f"GRANT SELECT ON {one.target.name} TO strata_reader")
+        if one.target.is_partitioned and one.change.files:
+            spans = [span for span in one.change.files.values() if span]
+            if spans:
+                first, last = min(s[0] for s in spans), max(s[1] for s in spans)
+                connection.execute(
+                    "SELECT strata.make_partitions(%s::regclass, %s, %s)",
+                    (one.target.name, first, last),
+                )
+
+
+def _apply(connection: Connection, work: list[_Work]) -> None:
+    """Everything that readers may see of a load; it commits as one."""
+    filled = [one.target.name for one in work if one.how == "filled"]
+    bulk = [name for name in filled if name.startswith("shop.")]
+    if bulk:
+        connection.execute("SELECT strata.drop_indexes(%s::regclass[])", (bulk,))
+    tallies: dict[str, list[Any]] = {}
+    for one in work:
+        if one.how == "filled":
+            tallies[one.target.name] = _fill(connection, one)
+        elif one.how == "merged":
+            tallies[one.target.name] = _merge(connection, one)
+        failpoint.reach("load.table", one.target.name)
+    if bulk:
+        connection.execute("SELECT strata.restore_indexes()")
+    connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    for one in work:
+        if one.target.name in tallies:
+            _reconcile(connection, one, tallies[one.target.name])
+        if one.how != "up to date":
+            _note(connection, one)
+    if bulk or any(one.target.name.startswith("shop.") for one in work):
+        connection.execute("SELECT strata.refresh_views()")
+    failpoint.reach("load.finished", work[0].pinned.feed)
+
+
+def _fill(connection: Connection, one: _Work) -> list[Any]:
+    tally = Tally(one.target.fields)
+    read = copy_rows(
+        connection, one.target.name, one.target, one.change.batches(one.pinned, one.target), tally
+    )
+    if read != one.pinned.rows:
+        raise GateFailed(
+            f"a load has the publication's rows; {one.pinned.table} was published with "
+            f"{one.pinned.rows:,} and "
+            f"{read:,} were read: nothing was loaded, see `strata doctor`",
+            table=one.pinned.table,
+        )
+    return [*tally.facts()]
+
+
+def _merge(connection: Connection, one: _Work) -> list[Any]:
+    """Three statements in place of a rewrite: a row that has not changed is not written."""
+    target, where = one.target, where_of(one.target, one.change, "t")
+    staged = sql.SQL("staging.{}").format(sql.Identifier(name_of(target)))
+    key = sql.SQL(" AND ").join(
+        sql.SQL("s.{0} = t.{0}").format(sql.Identifier(c)) for c in target.key
+    )
+    own = sql.SQL(target.name)
+    connection.execute(
+        sql.SQL("DELETE FROM {} t WHERE {} AND NOT EXISTS (SELECT FROM {} s WHERE {})").format(
+            own, where, staged, key
+        )
+    )
+    columns = sql.SQL(", ").join(map(sql.Identifier, target.columns))
+    rest = [c for c in target.columns if c not in target.key]
+    change: sql.Composable = sql.SQL("NOTHING")
+    if rest:
+        sets = sql.SQL(", ").join(
+            sql.SQL("{0} = EXCLUDED.{0}").format(sql.Identifier(c)) for c in rest
+        )
+        old, new = (
+            sql.SQL(", ").join(
+                sql.SQL("{}.{}").format(sql.SQL(side), sql.Identifier(c)) for c in rest
+            )
+            for side in ("t", "EXCLUDED")
+        )
+        change = sql.SQL("UPDATE SET {} WHERE ({}) IS DISTINCT FROM ({})").format(sets, old, new)
+    keys = sql.SQL(", ").join(map(sql.Identifier, target.key))
+    connection.execute(
+        sql.SQL("INSERT INTO {} AS t ({}) SELECT {} FROM {} ON CONFLICT ({}) DO {}").format(
+            own, columns, columns, staged, keys, change
+        )
+    )
+    facts = connection.execute(
+        "SELECT facts FROM strata.staged WHERE table_name = %s", (target.name,)
+    ).fetchone()
+    return list(facts[0]) if facts else []
+
+
+def _reconcile(connection: Connection, one: _Work, sent: list[Any]) -> None:
+    """The gate: rows and sums of what was sent stand in the database, and no row fell outside the
+    months.
+    """
+    arrived = totals(connection, one.target, one.change)
+    tally = Tally(one.target.fields)
+    tally.reconcile_facts(one.pinned.table, sent, arrived, one.target.name)
+    if one.target.is_partitioned and _has_rows_in(connection, f"{one.target.name}_default"):
+        raise GateFailed(
+            f"every day has its month; {one.target.name}_default holds rows: nothing was loaded"
+        )
+    if one.target.keep is None:
+        (rows,) = connection.execute(f"SELECT count(*) FROM {one.target.name}").fetchone() or (0,)
+        if rows != one.pinned.rows:
+            raise GateFailed(
+                f"a load has the publication's rows; {one.target.name} has {rows:,} and "
+                f"{one.pinned.table} was "
+                f"published with {one.pinned.rows:,}: nothing was loaded",
+                table=one.pinned.table,
+            )
+
+
+def _note(connection: Connection, one: _Work) -> None:
+    pinned = one.pinned
+    files = {name: [str(d[0]), str(d[1])] if d else None for name, d in one.change.files.items()}
+    values = (
+        one.target.name,
+        pinned.table,
+        pinned.feed,
+        pinned.publication,
+        pinned.run_id,
+        pinned.published.published_at,
+        pinned.published.version,
+        pinned.rows,
+        pinned.digest,
+        json.dumps(files),
+    )
+    connection.execute("DELETE FROM strata.loads WHERE table_name = %s", (one.target.name,))
+    connection.execute(
+        f"INSERT INTO strata.loads (table_name, {', '.join(_NOTES)}) VALUES "
+        f"({', '.join(['%s'] * len(values))})",
+        values,
+    )
+
+
+def _analyse(connection: Connection, work: list[_Work]) -> None:
+    """The planner's counts; only an owner may renew them, so for others it is autovacuum's work."""
+    for one in work:
+        if one.how in ("filled", "merged") and one.target.name.startswith("copies."):
+            connection.execute(f"ANALYZE {one.target.name}")

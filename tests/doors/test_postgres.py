@@ -1,0 +1,261 @@
+"""The shop's database: as its contracts say, loaded whole or not at all, and open to nobody."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from strata import failpoint
+from strata.declare.contract import load_contract
+from strata.errors import GateFailed, LeaseHeld, UsageError
+from strata.lake.versions import Warehouse
+from strata.serve.export import postgres_type
+from strata.serve.postgres.load import load_tables
+from strata.serve.postgres.server import Server
+from strata.serve.postgres.targets import SHOP
+
+from tests.doors import shop
+from tests.doors.publishing import publish
+from tests.doors.test_export import TURNAROUNDS, TURNS
+
+EVERY = ("silver.commerce_*", "gold.commerce_*")
+ORDERS, LINES = "silver.commerce_orders", "silver.commerce_order_lines"
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Warehouse:
+    made = Warehouse(str(tmp_path / "warehouse"))
+    publish(made, "commerce", shop.published())
+    return made
+
+
+def load(warehouse: Warehouse, server: Server, *tables: str) -> dict[str, str]:
+    done = load_tables(warehouse, tables or EVERY, server.url("loader"))
+    return {one.table.removeprefix("shop."): one.outcome for one in done}
+
+
+def ask(server: Server, query: str, role: str = "reader") -> list[tuple[Any, ...]]:
+    with psycopg.connect(server.url(role)) as connection:
+        return connection.execute(query).fetchall()
+
+
+def test_the_tables_are_as_their_contracts_say(database: Server) -> None:
+    held = {
+        (place, name): (kind, required, said)
+        for place, name, kind, required, said in ask(
+            database,
+            "SELECT a.attrelid::regclass::text, attname, format_type(atttypid, atttypmod), attnotnull,"
+            " col_description(attrelid, attnum) FROM pg_attribute a JOIN pg_class c ON c.oid = attrelid"
+            " WHERE attnum > 0 AND relkind IN ('r', 'p') AND NOT relispartition"
+            " AND relnamespace = 'shop'::regnamespace",
+            "owner",
+        )
+    }
+    names = {"timestamptz": "timestamp with time zone"}
+    declared = {}
+    for target in SHOP:
+        for own in target.fields:
+            kind = postgres_type(own.type)
+            said = f"{own.description} [{own.unit}]" if own.unit else own.description
+            declared[target.name, own.name] = (
+                names.get(kind, kind),
+                own.required or own.name in target.key,
+                said,
+            )
+    assert held == declared, "a contract has changed: write a migration"
+    assert all(not f.is_personal for t in SHOP for f in load_contract(t.source).fields)
+
+
+def test_a_first_load_fills_all_tables(warehouse: Warehouse, database: Server) -> None:
+    assert set(load(warehouse, database).values()) == {"filled"}
+    assert ask(
+        database,
+        "SELECT order_id, order_item_id, sale_date, revenue FROM shop.order_items ORDER BY 1, 2",
+    ) == [
+        ("o1", "1", date(2024, 1, 30), Decimal("5.00")),
+        ("o1", "2", date(2024, 1, 30), Decimal("9.99")),
+        ("o2", "1", date(2024, 2, 1), Decimal("29.97")),
+        ("o3", "1", date(2024, 2, 1), Decimal("250.00")),
+        ("o4", "1", date(2024, 3, 15), Decimal("0.05")),
+    ]
+    assert ask(database, "SELECT product_id, product_name FROM shop.products ORDER BY 1")[2] == (
+        "p3",
+        "\\.",
+    )
+    parts = ask(
+        database, "SELECT tableoid::regclass::text, count(*) FROM shop.orders GROUP BY 1 ORDER BY 1"
+    )
+    assert parts == [
+        ("shop.orders_2024_01", 1),
+        ("shop.orders_2024_02", 2),
+        ("shop.orders_2024_03", 1),
+    ]
+    ahead = ask(
+        database, "SELECT to_regclass('shop.orders_2024_06'), to_regclass('shop.orders_2024_07')"
+    )
+    assert [value is not None for value in ahead[0]] == [True, False], (
+        "three months ahead are there"
+    )
+    assert ask(database, "SELECT DISTINCT publication, run_id FROM strata.loads") == [
+        (1, "run-commerce-1")
+    ]
+    assert ask(
+        database,
+        "SELECT category_id, product_id, rank, revenue FROM shop.best_sellers ORDER BY 1, 3",
+    ) == [
+        ("", "p3", 1, Decimal("0.05")),
+        ("2", "p2", 1, Decimal("39.96")),
+        ("2", "p1", 2, Decimal("5.00")),
+    ]
+    indexes = ask(
+        database, "SELECT count(*) FROM pg_indexes WHERE indexname = 'orders_by_customer'"
+    )
+    assert indexes == [(1,)], "a first load makes the indexes again"
+    assert set(load(warehouse, database).values()) == {"up to date"}
+
+
+def test_one_more_day_writes_only_what_changed(warehouse: Warehouse, database: Server) -> None:
+    load(warehouse, database)
+    marks = dict(ask(database, "SELECT order_id, xmin::text FROM shop.orders"))
+    late = [
+        {**row, "status": "cancelled", "is_counted": False} if row["order_id"] == "o2" else row
+        for row in shop.ORDERS[1:]
+    ]
+    new = shop.order(5, date(2024, 3, 16), "c3")
+    orders = [*late, new]
+    publish(
+        warehouse,
+        "commerce",
+        {ORDERS: orders, LINES: [r for r in shop.LINES if r["order_id"] != "o1"]},
+    )
+    outcome = load(warehouse, database, "commerce_orders")
+    assert (outcome["orders"], outcome["order_items"], outcome["customers"]) == (
+        "merged",
+        "merged",
+        "same rows",
+    )
+    held = ask(database, "SELECT order_id, status, xmin::text FROM shop.orders ORDER BY 1")
+    assert [row[:2] for row in held] == [
+        ("o2", "cancelled"),
+        ("o3", "cancelled"),
+        ("o4", "delivered"),
+        ("o5", "delivered"),
+    ]
+    assert {name for name, _, mark in held if marks.get(name) == mark} == {"o3", "o4"}, (
+        "unchanged rows are not written"
+    )
+    assert ask(database, "SELECT DISTINCT publication FROM strata.loads") == [(2,)]
+    assert ask(
+        database, "SELECT count(*) FROM pg_tables WHERE schemaname = 'staging'", "owner"
+    ) == [(0,)]
+
+
+@pytest.mark.nightly
+def test_any_table_can_be_copied(warehouse: Warehouse, database: Server) -> None:
+    publish(warehouse, "launches", {TURNAROUNDS: TURNS})
+    load(warehouse, database, "launches_core_turnarounds")
+    copied = "SELECT core_id, launch_at, turnaround_days FROM copies.launches_core_turnarounds"
+    expected = [(row["core_id"], row["launch_at"], row["turnaround_days"]) for row in TURNS]
+    assert ask(database, copied + " ORDER BY 1") == expected
+
+
+STOPS = ("load.table@shop.orders", "load.finished", "load.committed", "load.stage@shop.order_items")
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("point", STOPS)
+def test_stopped_and_run_again(
+    warehouse: Warehouse, database: Server, monkeypatch: pytest.MonkeyPatch, point: str
+) -> None:
+    load(warehouse, database)
+    publish(warehouse, "commerce", {ORDERS: shop.ORDERS[:1], LINES: shop.LINES[:1]})
+    with monkeypatch.context() as armed:
+        armed.setattr(failpoint, "armed", failpoint.parse(f"{point}=crash"))
+        with pytest.raises(failpoint.Crash):
+            load(warehouse, database)
+    counts = "SELECT (SELECT count(*) FROM shop.orders), (SELECT count(*) FROM shop.order_items), (SELECT max(publication) FROM strata.loads)"
+    before = (1, 1, 2) if point == "load.committed" else (4, 5, 1)
+    assert ask(database, counts) == [before]
+    load(warehouse, database)
+    assert ask(database, counts) == [(1, 1, 2)]
+
+
+@pytest.mark.nightly
+def test_a_load_that_does_not_add_up_changes_nothing(
+    warehouse: Warehouse, database: Server
+) -> None:
+    load(warehouse, database)
+    publish(
+        warehouse, "commerce", {ORDERS: shop.ORDERS[:3], LINES: shop.LINES[:4]}, counted={ORDERS: 9}
+    )
+    with pytest.raises(GateFailed, match="published with 9"):
+        load(warehouse, database)
+    orphan = shop.line(shop.order(77, date(2024, 1, 1), "c1"), 1, "p1", 1, "1")
+    publish(warehouse, "commerce", {ORDERS: shop.ORDERS, LINES: [orphan]})
+    with pytest.raises(psycopg.errors.ForeignKeyViolation):
+        load(warehouse, database)
+    assert ask(
+        database, "SELECT count(*), (SELECT count(*) FROM shop.order_items) FROM shop.orders"
+    ) == [(4, 5)]
+
+
+@pytest.mark.nightly
+def test_never_older_over_newer_and_one_at_a_time(
+    warehouse: Warehouse, database: Server, tmp_path: Path
+) -> None:
+    other = Warehouse(str(tmp_path / "other"))
+    publish(other, "commerce", shop.published())
+    publish(other, "commerce", {ORDERS: shop.ORDERS})
+    load(other, database)
+    with pytest.raises(UsageError, match="holds publication 2 of commerce"):
+        load(warehouse, database)
+    with psycopg.connect(database.url("loader"), autocommit=True) as connection:
+        connection.execute("SELECT pg_advisory_lock(hashtext('strata load commerce'))")
+        with pytest.raises(LeaseHeld):
+            load(other, database)
+
+
+@pytest.mark.nightly
+def test_a_reader_reads_and_no_more(warehouse: Warehouse, database: Server) -> None:
+    load(warehouse, database)
+    refused = [
+        "DELETE FROM shop.orders",
+        "SELECT * FROM strata.staged",
+        "CREATE TABLE shop.x (a int)",
+        "SELECT strata.refresh_views()",
+        "COPY shop.orders TO PROGRAM 'id'",
+    ]
+    for statement in refused:
+        with pytest.raises(
+            (psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction)
+        ):
+            ask(database, statement)
+    with pytest.raises(psycopg.errors.QueryCanceled):
+        ask(database, "SET statement_timeout = '50ms'; SELECT pg_sleep(2)")
+    assert ask(database, "SHOW statement_timeout") == [("5s",)]
+    nobody = database.url("reader").replace(database.passwords["reader"], "guess")
+    with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+        psycopg.connect(nobody)
+
+
+@pytest.mark.nightly
+def test_plans(warehouse: Warehouse, database: Server) -> None:
+    load(warehouse, database)
+    plans = {
+        "a month": "SELECT * FROM shop.orders WHERE order_date BETWEEN '2024-02-01' AND '2024-02-29'",
+        "a customer": "SELECT * FROM shop.order_revenue WHERE customer_id = 'c1' ORDER BY order_date DESC, order_id DESC LIMIT 5",
+    }
+    with psycopg.connect(database.url("reader")) as connection:
+        connection.execute("SET enable_seqscan = off")
+        said = {
+            name: [row[0] for row in connection.execute("EXPLAIN " + query)]
+            for name, query in plans.items()
+        }
+    assert any("orders_2024_02" in line for line in said["a month"])
+    assert not any("orders_2024_01" in line for line in said["a month"])
+    assert "order_revenue_by_customer" in said["a customer"][1]
+    assert not any("Sort" in line for line in said["a customer"]), "the index has the order too"
