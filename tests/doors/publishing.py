@@ -18,7 +18,7 @@ from strata.lake.versions import Warehouse
 from strata.ledger import publication as ledger
 from strata.serve.export.types import arrow_type
 
-from tests.serve.small import LEDGER
+from tests.unit.serve.small import LEDGER
 
 Row = Mapping[str, Any]
 _PROVENANCE: dict[str, Any] = {"_file_sha256": "0" * 64, "_record_number": 1}

@@ -123,7 +123,21 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.quiet:
         for plan in plans:
             print_answers(job.warehouse, plan.feed)
+    if any(not plan.is_empty for plan in plans):
+        _write_report(job)
     return min((code for code in codes if code), default=0)
+
+
+def _write_report(job: _Job) -> None:
+    """Says where the page lies. A page that cannot be written never fails a run."""
+    from strata.cli.report import default_path
+    from strata.serve import report
+
+    try:
+        path = report.write_report(job.warehouse, default_path(job.settings))
+        job.say(f"report: {path}")
+    except StrataError as error:
+        job.say(f"no report was written: {error}")
 
 
 def _carry_out(plans: list[Plan], job: _Job) -> list[int]:

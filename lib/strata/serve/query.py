@@ -113,6 +113,11 @@ def query(
         raise UsageError(f"the query cannot be answered: {_first_sentence(error)}") from None
 
 
+def to_arrow(frame: DataFrame) -> pa.Table:
+    """A query's rows as Arrow, every time in UTC."""
+    return frame.toArrow()
+
+
 def _first_sentence(error: Any) -> str:
     text = error.getMessage() if hasattr(error, "getMessage") else str(error)
     told = " ".join((text or str(error)).split("SQLSTATE")[0].split("== SQL")[0].split())[:400]

@@ -30,79 +30,29 @@ def _rows(**columns: pa.DataType) -> pa.ListType:
     return pa.list_(pa.struct(list(columns.items())))
 
 
-LEDGER = pa.schema(
-    {
-        "feed": _TEXT,
-        "publication": _WHOLE,
-        "builds_on": _WHOLE,
-        "restores": _WHOLE,
-        "run_id": _TEXT,
-        "published_at": _TIME,
-        "strata_version": _TEXT,
-        "params": _TEXT,
-        "kind": _TEXT,
-        "ends": _WHOLE,
-        "erasures": pa.list_(_TEXT),
-        "tables": _rows(
-            table=_TEXT,
-            version=_WHOLE,
-            rows=_WHOLE,
-            identity=_WHOLE,
-            quarantine_version=_WHOLE,
-            rejected=_WHOLE,
-            fingerprint=_TEXT,
-            slices=pa.list_(_TEXT),
-            built_from=_COUNTS,
-            manifest=_TEXT,
-            quarantine_manifest=_TEXT,
+LEDGER = pa.schema({
+    "feed": _TEXT, "publication": _WHOLE, "builds_on": _WHOLE, "restores": _WHOLE, "run_id": _TEXT,
+    "published_at": _TIME, "strata_version": _TEXT, "params": _TEXT, "kind": _TEXT, "ends": _WHOLE,
+    "erasures": pa.list_(_TEXT),
+    "tables": _rows(
+        table=_TEXT, version=_WHOLE, rows=_WHOLE, identity=_WHOLE, quarantine_version=_WHOLE, rejected=_WHOLE,
+        fingerprint=_TEXT, slices=pa.list_(_TEXT), built_from=_COUNTS, manifest=_TEXT, quarantine_manifest=_TEXT,
+    ),
+    "files": _rows(
+        source=_TEXT, layout=_TEXT, table=_TEXT, path=_TEXT, sha256=_TEXT, bytes=_WHOLE, records=_WHOLE,
+        status=_TEXT, detail=_TEXT, delivery_date=pa.date32(),
+    ),
+    "gates": _rows(
+        table=_TEXT, mode=_TEXT, why=_TEXT, rows_in=_WHOLE, accepted=_WHOLE, quarantined=_WHOLE, folded=_WHOLE,
+        folds=_COUNTS, reasons=_COUNTS, rows_written=_WHOLE, total_rows=_WHOLE, total_rejected=_WHOLE,
+        seconds=pa.float64(), overridden_by=_TEXT,
+        expectations=_rows(
+            type=_TEXT, columns=pa.list_(_TEXT), description=_TEXT, severity=_TEXT, success=pa.bool_(),
+            unexpected=_WHOLE, observed=_TEXT,
         ),
-        "files": _rows(
-            source=_TEXT,
-            layout=_TEXT,
-            table=_TEXT,
-            path=_TEXT,
-            sha256=_TEXT,
-            bytes=_WHOLE,
-            records=_WHOLE,
-            status=_TEXT,
-            detail=_TEXT,
-            delivery_date=pa.date32(),
-        ),
-        "gates": _rows(
-            table=_TEXT,
-            mode=_TEXT,
-            why=_TEXT,
-            rows_in=_WHOLE,
-            accepted=_WHOLE,
-            quarantined=_WHOLE,
-            folded=_WHOLE,
-            folds=_COUNTS,
-            reasons=_COUNTS,
-            rows_written=_WHOLE,
-            total_rows=_WHOLE,
-            total_rejected=_WHOLE,
-            seconds=pa.float64(),
-            overridden_by=_TEXT,
-            expectations=_rows(
-                type=_TEXT,
-                columns=pa.list_(_TEXT),
-                description=_TEXT,
-                severity=_TEXT,
-                success=pa.bool_(),
-                unexpected=_WHOLE,
-                observed=_TEXT,
-            ),
-        ),
-        "decisions": _rows(
-            decision=_TEXT,
-            table=_TEXT,
-            file_sha256=_TEXT,
-            record_number=_WHOLE,
-            by=_TEXT,
-            why=_TEXT,
-        ),
-    }
-)
+    ),
+    "decisions": _rows(decision=_TEXT, table=_TEXT, file_sha256=_TEXT, record_number=_WHOLE, by=_TEXT, why=_TEXT),
+})  # fmt: skip
 
 
 def write(warehouse: Warehouse, table: str, rows: pa.Table, **options: Any) -> int:
@@ -132,25 +82,15 @@ def publish(
             None if rejected is None else write(warehouse, quarantine_name(table), rejected)
         )
         state = TableState(
-            table,
-            write(warehouse, table, rows),
-            rows.num_rows,
-            quarantine_version=quarantined,
-            rejected=0 if rejected is None else rejected.num_rows,
-        )
+            table, write(warehouse, table, rows), rows.num_rows,
+            quarantine_version=quarantined, rejected=0 if rejected is None else rejected.num_rows,
+        )  # fmt: skip
         states[table] = seal.seal(warehouse, state, states.get(table))
     number = len(every) + 1
     publication = Publication(
-        FEED,
-        number,
-        number - 1,
-        f"run-{number}",
-        published_at=START + timedelta(days=number - 1),
-        tables=tuple(states.values()),
-        files=files,
-        gates=gates,
-        ends=ends,
-    )
+        FEED, number, number - 1, f"run-{number}", published_at=START + timedelta(days=number - 1),
+        tables=tuple(states.values()), files=files, gates=gates, ends=ends,
+    )  # fmt: skip
     write_ledger(warehouse, publication)
     return publication
 

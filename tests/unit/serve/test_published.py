@@ -17,7 +17,7 @@ from strata.lake.versions import Warehouse
 from strata.ledger.publication import FileEntry, GateEntry
 from strata.serve.published import Published, as_rows
 
-from tests.serve import small
+from tests.unit.serve import small
 
 DAYS = "gold.toy_days"
 WIDE = "silver.toy_sales"
@@ -64,10 +64,8 @@ def test_a_name_leads_to_the_pinned_version_with_its_contract(warehouse: Warehou
     assert table.contract is not None
     assert (table.contract.grain, table.contract.key) == ("one row per day", ("sale_date",))
     assert [(field.name, str(field.type)) for field in table.schema] == [
-        ("sale_date", "date32[day]"),
-        ("amount_eur", "decimal128(18, 2)"),
-        ("sales", "int64"),
-    ]
+        ("sale_date", "date32[day]"), ("amount_eur", "decimal128(18, 2)"), ("sales", "int64"),
+    ]  # fmt: skip
     assert [(Path(file.uri).parent.name, file.rows) for file in table.files] == [("toy_days", 1)]
     assert as_rows(table.to_arrow()) == NEW
     assert table.to_arrow(["sales", "sale_date"]).to_pylist() == [
@@ -94,16 +92,10 @@ def test_one_reader_keeps_its_set_while_others_publish(warehouse: Warehouse) -> 
 @pytest.mark.parametrize(
     ("at", "expected"),
     [
-        (1, OLD),
-        ("2", NEW),
-        ("toy=1", OLD),
-        ("2026-03-01", OLD),
-        ("2026-03-01T23:59:59Z", OLD),
-        ("2026-03-02T00:00:00+00:00", NEW),
-        ("2026-03-02T00:00:00+01:00", OLD),
-        (None, NEW),
+        (1, OLD), ("2", NEW), ("toy=1", OLD), ("2026-03-01", OLD), ("2026-03-01T23:59:59Z", OLD),
+        ("2026-03-02T00:00:00+00:00", NEW), ("2026-03-02T00:00:00+01:00", OLD), (None, NEW),
     ],
-)
+)  # fmt: skip
 def test_an_older_set_is_named_by_number_or_time(
     warehouse: Warehouse, at: Any, expected: Any
 ) -> None:
@@ -115,15 +107,11 @@ def test_an_older_set_is_named_by_number_or_time(
 @pytest.mark.parametrize(
     ("at", "told"),
     [
-        ("yesterday", "a time such as"),
-        ("toy=1,toy=2", "each feed once"),
-        ("nowhere=1", "each feed once"),
-        ("toy=9", "toy has 1, 2, not 9"),
-        ("toy=1", "publication 1 of toy has ended"),
-        ("2026-02-28", "nothing was published"),
-        ("9", "nothing was published"),
+        ("yesterday", "a time such as"), ("toy=1,toy=2", "each feed once"), ("nowhere=1", "each feed once"),
+        ("toy=9", "toy has 1, 2, not 9"), ("toy=1", "publication 1 of toy has ended"),
+        ("2026-02-28", "nothing was published"), ("9", "nothing was published"),
     ],
-)
+)  # fmt: skip
 def test_a_set_that_is_not_there_is_refused(warehouse: Warehouse, at: str, told: str) -> None:
     small.publish(warehouse, {DAYS: days(OLD)})
     small.publish(warehouse, {DAYS: days(NEW)}, ends=1)
@@ -175,30 +163,16 @@ def test_values_survive_exactly(warehouse: Warehouse) -> None:
     """The types that our contracts use, at their ends, over two files of which one is old."""
     first = [
         {
-            "text": "Δ 'x'",
-            "money": Decimal("9999999999999999.99"),
-            "at": datetime(9999, 12, 31, tzinfo=timezone.utc),
-            "plain": datetime(1, 1, 1),
-            "map": {"a": 1},
-            "list": ["x", None],
-            "day": date(1583, 1, 1),
-            "raw": b"\x00\xff",
+            "text": "Δ 'x'", "money": Decimal("9999999999999999.99"), "at": datetime(9999, 12, 31, tzinfo=timezone.utc),
+            "plain": datetime(1, 1, 1), "map": {"a": 1}, "list": ["x", None], "day": date(1583, 1, 1), "raw": b"\x00\xff",
             "part": {"x": 1.5, "y": None},
         }
-    ]
-    types = pa.schema(
-        {
-            "text": pa.string(),
-            "money": pa.decimal128(18, 2),
-            "at": pa.timestamp("us", "UTC"),
-            "plain": pa.timestamp("us"),
-            "map": pa.map_(pa.string(), pa.int64()),
-            "list": pa.list_(pa.string()),
-            "day": pa.date32(),
-            "raw": pa.binary(),
-            "part": pa.struct({"x": pa.float64(), "y": pa.int32()}),
-        }
-    )
+    ]  # fmt: skip
+    types = pa.schema({
+        "text": pa.string(), "money": pa.decimal128(18, 2), "at": pa.timestamp("us", "UTC"), "plain": pa.timestamp("us"),
+        "map": pa.map_(pa.string(), pa.int64()), "list": pa.list_(pa.string()), "day": pa.date32(), "raw": pa.binary(),
+        "part": pa.struct({"x": pa.float64(), "y": pa.int32()}),
+    })  # fmt: skip
     empty = [dict.fromkeys(types.names)]
     write_deltalake(warehouse.path(WIDE), pa.Table.from_pylist(first, types))
     small.publish(warehouse, {DAYS: days(OLD)})
@@ -240,11 +214,8 @@ def _set_protocol(feature: str, configuration: dict[str, str]) -> Callable[[dict
     def change(action: dict[str, Any]) -> None:
         if "protocol" in action:
             action["protocol"] = {
-                "minReaderVersion": 3,
-                "minWriterVersion": 7,
-                "readerFeatures": [feature],
-                "writerFeatures": [feature],
-            }
+                "minReaderVersion": 3, "minWriterVersion": 7, "readerFeatures": [feature], "writerFeatures": [feature],
+            }  # fmt: skip
         if "metaData" in action:
             action["metaData"]["configuration"] = configuration
 
@@ -254,12 +225,8 @@ def _set_protocol(feature: str, configuration: dict[str, str]) -> Callable[[dict
 def _set_vector(action: dict[str, Any]) -> None:
     if "add" in action:
         action["add"]["deletionVector"] = {
-            "storageType": "u",
-            "pathOrInlineDv": "ab^-aqEH.-t@S}K{vb[*k^",
-            "offset": 4,
-            "sizeInBytes": 40,
-            "cardinality": 1,
-        }
+            "storageType": "u", "pathOrInlineDv": "ab^-aqEH.-t@S}K{vb[*k^", "offset": 4, "sizeInBytes": 40, "cardinality": 1,
+        }  # fmt: skip
 
 
 def _set_old_mapping(action: dict[str, Any]) -> None:
