@@ -19,7 +19,7 @@ ACTIONS = (
     "isEmpty", "localCheckpoint", "persist", "show", "tail", "take", "toArrow", "toLocalIterator",
     "toPandas",
 )  # fmt: skip
-FEEDS = ("commerce", "launches", "residents", "soil", "toy")
+FEEDS = ("commerce", "fleet", "launches", "residents", "soil", "toy")
 
 
 @pytest.fixture

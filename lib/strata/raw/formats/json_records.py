@@ -7,6 +7,8 @@ Nothing is held in memory but the record at hand. Three parsers, chosen by the l
 - `json-lines`: every line that is not blank is a record; a line that does not parse is quarantined.
 - `json-objects`: objects follow each other, on one line or many. A malformed one is refused, for
   nobody can tell where it ends.
+- `json-members`: the members of one object, whose names are the field `*`, where a layout says
+  `records: "*"`.
 
 Values become text: a string is itself, a number keeps its digits as they stand, an object or array
 becomes compact JSON. `null`, `NaN` and `Infinity` are null; the last two are noted, for they are no
@@ -28,10 +30,10 @@ from strata.declare.layout import Layout, match_layout
 from strata.errors import BadFile
 from strata.raw.formats import json_rows
 from strata.raw.formats.chunks import MAX_COLUMNS, Chunk, Planner, Scan
-from strata.raw.formats.json_rows import prefixes
+from strata.raw.formats.json_rows import MEMBER_NAME, member_record, prefixes
 from strata.raw.formats.json_text import Endless, Malformed, Record, Text
 
-ARRAY, LINES, OBJECTS = "json-array", "json-lines", "json-objects"
+ARRAY, LINES, OBJECTS, MEMBERS = "json-array", "json-lines", "json-objects", "json-members"
 # To find each that a line seems to begin something endless takes a long look ahead.
 _MAX_ENDLESS_LINES = 3
 
@@ -78,6 +80,9 @@ def _scan_text(text: Text, planner: Planner, seen: _Seen, path: str) -> str:
     first = text.next()
     if not first:
         raise BadFile("the file is empty: not a single record")
+    if path == MEMBER_NAME:
+        _scan_members(text, planner, seen)
+        return MEMBERS
     if path:
         _scan_at_path(text, planner, seen, path.split("."))
         return ARRAY
@@ -111,6 +116,24 @@ def _scan_record(text: Text, planner: Planner, seen: _Seen) -> Record:
     planner.add_record(start, text.offset)
     seen.add(record)
     return record
+
+
+def _scan_members(text: Text, planner: Planner, seen: _Seen) -> None:
+    text.take("{")
+    if text.next() != "}":
+        while True:
+            text.next()
+            start = text.offset
+            record = member_record(text)[1]
+            planner.add_record(start, text.offset)
+            seen.add(record)
+            if text.next() == "}":
+                break
+            text.take(",}")
+    text.take("}")
+    if planner.records:
+        seen.fields[MEMBER_NAME] = None
+    _check_end(text)
 
 
 def _scan_at_path(text: Text, planner: Planner, seen: _Seen, path: Sequence[str]) -> None:
@@ -232,8 +255,11 @@ class _Seen:
         return (f"NaN or Infinity stands in {self.constants} records and is taken as null",)
 
 
+_ROWS = {LINES: json_rows.line_rows, MEMBERS: json_rows.member_rows}
+
+
 def read(
     blocks: Iterable[bytes], chunk: Chunk, parser: str, layout: Layout
 ) -> Iterator[pa.RecordBatch]:
     """The chunk's records as the layout's bronze columns, in file order."""
-    return json_rows.read(blocks, chunk, parser == LINES, layout)
+    return json_rows.read(blocks, chunk, _ROWS.get(parser, json_rows.value_rows), layout)

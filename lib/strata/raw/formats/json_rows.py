@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from json.decoder import scanstring  # type: ignore[attr-defined]  # public in all but its stub
 from typing import Any
 
@@ -17,16 +18,21 @@ from strata.raw.formats.json_text import STRING, Decoder, Record, Text, record_a
 _COMPACT = re.compile(rf"({STRING})|[ \t\r\n]+|(-?Infinity|NaN)", re.DOTALL)
 
 
+MEMBER_NAME = "*"
+"""The field of a layout that holds a member's name, where the records are an object's members."""
+
+
 def read(
-    blocks: Iterable[bytes], chunk: Chunk, are_lines: bool, layout: Layout
+    blocks: Iterable[bytes],
+    chunk: Chunk,
+    rows: Callable[[Text, Chunk, Layout], Iterator[Row]],
+    layout: Layout,
 ) -> Iterator[pa.RecordBatch]:
     """The chunk's records as the layout's bronze columns, in file order."""
-    text = Text(blocks, chunk.start)
-    rows = _line_rows if are_lines else _value_rows
-    yield from batches_of(rows(text, chunk, layout), layout)
+    yield from batches_of(rows(Text(blocks, chunk.start), chunk, layout), layout)
 
 
-def _value_rows(text: Text, chunk: Chunk, layout: Layout) -> Iterator[Row]:
+def value_rows(text: Text, chunk: Chunk, layout: Layout) -> Iterator[Row]:
     inner = prefixes([layout])
     for number in range(chunk.first_record, chunk.first_record + chunk.records):
         if text.next() == ",":
@@ -37,7 +43,43 @@ def _value_rows(text: Text, chunk: Chunk, layout: Layout) -> Iterator[Row]:
         yield _row(record, number, text.offset - start, layout, inner)
 
 
-def _line_rows(text: Text, chunk: Chunk, layout: Layout) -> Iterator[Row]:
+def member_rows(text: Text, chunk: Chunk, layout: Layout) -> Iterator[Row]:
+    """The members of an object: each one's value is a record, and its name is the field `*`."""
+    inner = prefixes([layout])
+    columns = [f.column for f in layout.fields if f.name == MEMBER_NAME]
+    for number in range(chunk.first_record, chunk.first_record + chunk.records):
+        if text.next() == ",":
+            text.take(",")
+            text.next()
+        start = text.offset
+        name, record = member_record(text)
+        row = _row(record, number, text.offset - start, layout, inner)
+        if row.values is not None:
+            row = replace(row, values=row.values | dict.fromkeys(columns, name))
+        yield row
+
+
+def member_record(text: Text) -> tuple[str, Record]:
+    """The member that begins here, its name and its value; goes past it.
+
+    A value that is no object, or a name that no table can hold, makes a record that does not parse.
+    """
+    name = text.key()
+    text.next()
+    record = text.record()
+    if record.is_sound and _can_be_held(name):
+        return name, record
+    return name, Record(f"{json.dumps(name)}:{record.text}", None, is_sound=False)
+
+
+def _can_be_held(name: str) -> bool:
+    try:
+        return b"\0" not in name.encode()
+    except UnicodeEncodeError:
+        return False
+
+
+def line_rows(text: Text, chunk: Chunk, layout: Layout) -> Iterator[Row]:
     inner = prefixes([layout])
     number = chunk.first_record
     while text.next() and (found := text.line()):

@@ -1,0 +1,3 @@
+"""The serverless path: the suites' rules of rows on plain values. Needs neither Spark, pandas nor
+Great Expectations.
+"""

@@ -1,0 +1,175 @@
+"""The rules of rows of a suite, asked of plain Python values.
+
+They are the same rules, read from the same file, that the gate asks Spark by Great Expectations'
+Columns, and they answer the same: a value that is NULL breaks no rule but `not_null`, and NaN is
+greater than every number, as it is to Spark.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import operator
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from strata.declare.suite import NOT_NULL, Expectation, Suite
+from strata.errors import DeclarationError
+
+Row = Mapping[str, Any]
+Breaks = Callable[[Row], bool]
+
+_BETWEEN = "expect_column_values_to_be_between"
+_IN_SET = "expect_column_values_to_be_in_set"
+_NOT_IN_SET = "expect_column_values_to_not_be_in_set"
+_MATCHES = "expect_column_values_to_match_regex"
+_MATCHES_NOT = "expect_column_values_to_not_match_regex"
+_GREATER = "expect_column_pair_values_a_to_be_greater_than_b"
+_OF_TABLE = ("unexpected_rows_expectation", "expect_table_", "expect_compound_columns_to_be_unique",
+             "expect_column_values_to_be_unique", "expect_column_sum_", "expect_column_max_",
+             "expect_column_min_", "expect_column_mean_", "expect_column_distinct_")  # fmt: skip
+_EITHER = "either_value_is_missing"
+
+
+@dataclass(frozen=True)
+class RowRules:
+    """The critical rules of one suite that a single row can break."""
+
+    rules: tuple[tuple[str, Breaks], ...]
+    """The sentence of each, and whether a row breaks it; in the suite's order."""
+
+    def broken_by(self, row: Row) -> tuple[str, ...]:
+        """The sentences of the rules that a row breaks; empty for a sound one."""
+        return tuple(sentence for sentence, breaks in self.rules if breaks(row))
+
+
+def row_rules(suite: Suite, columns: Collection[str]) -> RowRules:
+    """The suite's critical rules of rows that ask these columns; rules of other columns hold what
+    is computed beside them.
+
+    DeclarationError for a type or argument that is not read here, and for a rule that asks one
+    column of these and another one: a rule must not be passed over.
+    """
+    asked = [e for e in suite.expectations if e.severity == "critical" and not _is_of_table(e)]
+    return RowRules(tuple((e.description, _breaks(e)) for e in asked if _asks(e, columns)))
+
+
+def _asks(expectation: Expectation, columns: Collection[str]) -> bool:
+    named = set(expectation.columns)
+    if named & set(columns) and not named <= set(columns):
+        raise DeclarationError(
+            "a rule of rows asks columns that are known together; "
+            f"{expectation.description!r} asks {', '.join(sorted(named))}: split it"
+        )
+    return named <= set(columns)
+
+
+def _is_of_table(expectation: Expectation) -> bool:
+    return expectation.type.startswith(_OF_TABLE)
+
+
+def _breaks(expectation: Expectation) -> Breaks:
+    make, arguments = _TYPES.get(expectation.type, (None, frozenset()))
+    unknown = sorted(expectation.kwargs.keys() - arguments)
+    if make is None or unknown:
+        told = f" with {', '.join(unknown)}" if unknown else ""
+        raise DeclarationError(
+            "a rule of rows must be one that the path without Spark can ask too; "
+            f"{expectation.type}{told} is not: choose one of {', '.join(sorted(_TYPES))}",
+            type=expectation.type,
+        )
+    return make(expectation.kwargs)
+
+
+# --- one maker a type ----------------------------------------------------------------------------
+
+
+def _not_null(kwargs: Mapping[str, Any]) -> Breaks:
+    column = kwargs["column"]
+    return lambda row: row[column] is None
+
+
+def _between(kwargs: Mapping[str, Any]) -> Breaks:
+    column, low, high = kwargs["column"], kwargs.get("min_value"), kwargs.get("max_value")
+    over = _above if kwargs.get("strict_min") else _at_least
+    under = _above if kwargs.get("strict_max") else _at_least
+
+    def breaks(row: Row) -> bool:
+        value = row[column]
+        if value is None:
+            return False
+        return (low is not None and not over(value, low)) or (
+            high is not None and not under(high, value)
+        )
+
+    return breaks
+
+
+def _in_set(kwargs: Mapping[str, Any]) -> Breaks:
+    column, known = kwargs["column"], frozenset(kwargs["value_set"])
+    return lambda row: row[column] is not None and row[column] not in known
+
+
+def _not_in_set(kwargs: Mapping[str, Any]) -> Breaks:
+    column, refused = kwargs["column"], frozenset(kwargs["value_set"])
+    return lambda row: row[column] is not None and row[column] in refused
+
+
+def _matches(kwargs: Mapping[str, Any]) -> Breaks:
+    column, find = kwargs["column"], re.compile(kwargs["regex"], re.ASCII).search
+    return lambda row: row[column] is not None and not find(row[column])
+
+
+def _matches_not(kwargs: Mapping[str, Any]) -> Breaks:
+    column, find = kwargs["column"], re.compile(kwargs["regex"], re.ASCII).search
+    return lambda row: row[column] is not None and bool(find(row[column]))
+
+
+def _greater(kwargs: Mapping[str, Any]) -> Breaks:
+    one, other = kwargs["column_A"], kwargs["column_B"]
+    if kwargs.get("ignore_row_if") != _EITHER:
+        raise DeclarationError(f"a rule of two columns says ignore_row_if: {_EITHER}; add it")
+    holds = _at_least if kwargs.get("or_equal") else _above
+
+    def breaks(row: Row) -> bool:
+        a, b = row[one], row[other]
+        return a is not None and b is not None and not holds(a, b)
+
+    return breaks
+
+
+_Make = Callable[[Mapping[str, Any]], Breaks]
+_BOUNDS = frozenset({"column", "min_value", "max_value", "strict_min", "strict_max"})
+_SET, _REGEX = frozenset({"column", "value_set"}), frozenset({"column", "regex"})
+_PAIR = frozenset({"column_A", "column_B", "or_equal", "ignore_row_if"})
+_TYPES: dict[str, tuple[_Make, frozenset[str]]] = {
+    NOT_NULL: (_not_null, frozenset({"column"})),
+    _BETWEEN: (_between, _BOUNDS),
+    _IN_SET: (_in_set, _SET),
+    _NOT_IN_SET: (_not_in_set, _SET),
+    _MATCHES: (_matches, _REGEX),
+    _MATCHES_NOT: (_matches_not, _REGEX),
+    _GREATER: (_greater, _PAIR),
+}
+
+
+# --- Spark's order -------------------------------------------------------------------------------
+
+
+def _above(value: Any, other: Any) -> bool:
+    return _ordered(operator.gt, value, other)
+
+
+def _at_least(value: Any, other: Any) -> bool:
+    return _ordered(operator.ge, value, other)
+
+
+def _ordered(holds: Callable[[Any, Any], bool], value: Any, other: Any) -> bool:
+    """Two values by Spark's order, in which NaN equals itself and is greater than all else."""
+    if isinstance(value, (dt.date, str)):
+        return holds(value, other)
+    if math.isnan(value) or math.isnan(other):
+        return holds(math.isnan(value), math.isnan(other))
+    return holds(value, other)

@@ -1,0 +1,281 @@
+"""The fleet feed's rules on made-up records: verdicts, which record stands, days, trips, history."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from typing import Any
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+from strata.declare.contract import load_contract, struct_type
+from strata.declare.layout import load_layouts
+from strata.declare.suite import load_suite
+from strata.feeds.fleet.days import fleet_depot_distances, fleet_vehicle_days
+from strata.feeds.fleet.fixes import OF_VEHICLES, fleet_fixes
+from strata.feeds.fleet.params import Params
+from strata.feeds.fleet.trips import SINGLE, STOOD, fleet_trips
+from strata.feeds.fleet.vehicles import UNCHANGED, fleet_vehicles
+from strata.gate import gate, judging
+from strata.kit.history import REPEATED, SUPERSEDED
+from strata.kit.shared import UNKNOWN
+from strata.kit.table import Rows
+
+from tests.frames import local_frame
+from tests.unit.light.test_verdicts import verdicts
+
+pytestmark = pytest.mark.spark
+
+LAYOUTS = {layout.name: layout for layout in load_layouts("fleet")}
+UTC = dt.timezone.utc
+
+
+def frame(spark: SparkSession, table: str, rows: list[dict[str, Any]]) -> DataFrame:
+    """Rows of a table as told, the rest null; numbered from 1 in a file of their own."""
+    fields = [f for f in load_contract(table).fields if f.name not in ("_run_id", "_ingested_at")]
+    full = [{"_file_sha256": "f", "_record_number": n} | row for n, row in enumerate(rows, 1)]
+    return local_frame(
+        spark,
+        ([row.get(f.name) for f in fields] for row in full),
+        struct_type(tuple(fields), enforce_required=False),
+    )
+
+
+def known(spark: SparkSession, *rows: dict[str, Any]) -> DataFrame:
+    """Vehicles as a fix sees them."""
+    told = [{"max_speed_kmh": 100.0, "depot_lat_deg": 0.0, "depot_lon_deg": 0.0} | r for r in rows]
+    return frame(spark, "silver.fleet_vehicles", told).select("vehicle_id", *OF_VEHICLES)
+
+
+def judged(spark: SparkSession, events: list[dict[str, Any]], vehicles: DataFrame) -> DataFrame:
+    """Records of events behind the gate."""
+    fixes = fleet_fixes(
+        frame(spark, "bronze.fleet_events", events), vehicles, params=Params(), shared=UNKNOWN
+    )
+    rules = gate.row_rules(fixes, load_suite("silver.fleet_fixes"))
+    return judging.judge(fixes, rules, Rows.ONE_TO_ONE)
+
+
+# --- verdicts ------------------------------------------------------------------------------------
+
+
+def test_the_gate_gives_every_record_the_verdict_that_the_shared_file_tells(
+    spark: SparkSession,
+) -> None:
+    told = verdicts()
+    events, vehicles = [], []
+    for number, line in enumerate(told):
+        # A vehicle of its own, so that no record has to do with another one.
+        vehicle = line["record"]["vehicle_id"] and f"{line['record']['vehicle_id']} {number}"
+        delivered = line["delivered_on"]
+        day = dt.date.fromisoformat(delivered) if delivered else None
+        own = {"vehicle_id": vehicle, "_delivery_date": day}
+        events.append({**line["record"], **LAYOUTS[line["layout"]].constants, **own})
+        if line["vehicle"]:
+            vehicles.append({"vehicle_id": vehicle, **line["vehicle"]})
+    rows = judged(spark, events, known(spark, *vehicles)).select("_record_number", "_reasons")
+    found = {row["_record_number"] - 1: row["_reasons"] for row in rows.collect()}
+    differ = [
+        (line["record"], line["reasons"], found[n])
+        for n, line in enumerate(told)
+        if found[n] != line["reasons"]
+    ]
+    assert (len(found), differ) == (len(told), [])
+
+
+# --- which record stands -------------------------------------------------------------------------
+
+EVENT: dict[str, Any] = {
+    "vehicle_id": "v",
+    "timestamp": "2026-10-01 06:00:00",
+    "lat": "0.5",
+    "lon": "0.5",
+    "speed": "50",
+    "engine_status": "moving",
+    "fuel_level": "60",
+    **LAYOUTS["telemetry"].constants,
+}
+FIRST, SECOND = dt.date(2026, 10, 2), dt.date(2026, 10, 3)
+CONFLICT = (
+    "the records of its vehicle and instant differ, and no order is stated: "
+    "put each delivery in a folder delivery=YYYY-MM-DD"
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        pytest.param(
+            [{}, {"timestamp": "2026-10-01T08:00:00+02:00", "speed": "50.0"}],
+            [(None, [], 2), (REPEATED, [], 2)],
+            id="equal values in other words are one",
+        ),
+        pytest.param(
+            [{"_delivery_date": SECOND, "speed": "52"}, {"_delivery_date": FIRST}, {}],
+            [(None, [], 3), (SUPERSEDED, [], 3), (SUPERSEDED, [], 3)],
+            id="a later delivery supersedes, and no delivery is before all",
+        ),
+        pytest.param(
+            [{"speed": "52"}, {}, {"trip_id": "another"}],
+            [(None, [CONFLICT], 3)] * 3,
+            id="what nothing orders is rejected, all of it",
+        ),
+        pytest.param(
+            [{"_delivery_date": SECOND, "lat": "95"}, {"_delivery_date": FIRST}],
+            [(None, ["lat must be in [-90, 90]"], 1), (None, [], 1)],
+            id="a record that is not sound supersedes nothing",
+        ),
+        pytest.param(
+            [{"route_id": "1"}, {"route_id": "2"}],
+            [(None, [], 2), (REPEATED, [], 2)],
+            id="the trip of a timetable is not what a fix says",
+        ),
+    ],
+)
+def test_of_the_records_of_a_vehicle_and_instant_one_at_most_stands(
+    spark: SparkSession, changes: list[dict[str, Any]], expected: list[tuple[Any, ...]]
+) -> None:
+    rows = judged(spark, [EVENT | change for change in changes], known(spark, {"vehicle_id": "v"}))
+    found = rows.orderBy("_record_number").collect()
+    assert [(r["_fold"], r["_reasons"], r["records"]) for r in found] == expected
+
+
+def test_superseded_values_stay_visible(spark: SparkSession) -> None:
+    events = [EVENT | {"_delivery_date": SECOND, "speed": "52"}, EVENT | {"_delivery_date": FIRST}]
+    rows = judged(spark, events, known(spark, {"vehicle_id": "v"})).where("_fold is null").collect()
+    assert [json.loads(row["superseded_values"]) for row in rows] == [
+        {
+            "lat_deg": 0.5,
+            "lon_deg": 0.5,
+            "speed_kmh": 50.0,
+            "engine_status": "moving",
+            "fuel_level_pct": 60.0,
+        }
+    ]
+
+
+# --- days and trips ------------------------------------------------------------------------------
+
+
+def track(*fixes: tuple[str, float, str, float]) -> list[dict[str, Any]]:
+    """Events of one vehicle on the equator: time, longitude, status, fuel."""
+    return [
+        EVENT | {"timestamp": f"2026-10-01 {at}", "lat": "0", "lon": repr(lon),
+                 "engine_status": status, "fuel_level": repr(fuel)}
+        for at, lon, status, fuel in fixes
+    ]  # fmt: skip
+
+
+# A degree of the equator is 111,319.491 m.
+DRIVE = track(
+    ("06:00:00", 0.001, "idle", 60.0),
+    ("06:05:00", 0.011, "moving", 59.0),
+    ("06:10:00", 0.021, "moving", 58.0),
+    # Ten degrees away and back: no vehicle can.
+    ("06:12:00", 10.0, "moving", 58.0),
+    ("06:14:00", 0.021, "idle", 62.0),
+    ("06:20:00", 0.021, "idle", 90.0),
+    ("07:30:00", 0.121, "moving", 80.0),
+)
+
+
+def standing(spark: SparkSession, events: list[dict[str, Any]], **vehicle: Any) -> DataFrame:
+    rows = judged(spark, events, known(spark, {"vehicle_id": "v"} | vehicle))
+    return rows.where("_fold is null and size(_reasons) = 0").drop("_reasons", "_fold", "_rows")
+
+
+def test_a_day_leaves_out_jumps_and_tells_gaps_and_fuel(spark: SparkSession) -> None:
+    row = fleet_vehicle_days(standing(spark, DRIVE), params=Params()).first()
+    assert row is not None
+    told = {
+        name: row[name]
+        for name in (
+            "fixes", "moving_s", "idle_s", "gap_s", "gaps", "jumps", "fuel_used_pct",
+            "refuelled_pct", "refuels", "top_speed_kmh",
+        )
+    }  # fmt: skip
+    assert told == {
+        "fixes": 7,
+        "moving_s": 720.0,
+        "idle_s": 480.0,
+        "gap_s": 4200.0,
+        "gaps": 1,
+        "jumps": 2,
+        "fuel_used_pct": 12.0,
+        "refuelled_pct": 28.0,
+        "refuels": 1,
+        "top_speed_kmh": 50.0,
+    }
+    assert row["distance_km"] == pytest.approx(0.12 * 111.319491, abs=1e-5)
+    assert row["gap_distance_km"] == pytest.approx(0.1 * 111.319491, abs=1e-5)
+
+
+def test_time_away_is_that_beyond_the_radius(spark: SparkSession) -> None:
+    row = fleet_depot_distances(standing(spark, DRIVE), params=Params(depot_radius_m=2000)).first()
+    assert row is not None
+    assert (row["fixes"], row["away_s"]) == (7, 300.0 + 120.0 + 120.0 + 360.0)
+    assert row["least_m"] == pytest.approx(111.319491, abs=1e-5)
+    assert row["greatest_m"] == pytest.approx(1113194.908, abs=1e-2)
+
+
+def test_a_trip_is_moving_fixes_without_a_longer_stop(spark: SparkSession) -> None:
+    rows = fleet_trips(standing(spark, DRIVE), params=Params()).collect()
+    found = sorted((row["_fold"] or "", row["trip_number"], row["_rows"]) for row in rows)
+    assert found == [("", 1, 3), (SINGLE, 2, 1), (STOOD, None, 3)]
+    trip = next(row for row in rows if row["_fold"] is None)
+    assert (trip["duration_s"], trip["end_lon_deg"]) == (420.0, 10.0)
+    assert trip["started_at"].astimezone(UTC) == dt.datetime(2026, 10, 1, 6, 5, tzinfo=UTC)
+    # Only the step from 06:05 to 06:10 is no jump.
+    assert trip["distance_km"] == pytest.approx(0.01 * 111.319491, abs=1e-5)
+
+
+def test_a_local_day_has_the_steps_over_the_midnight_of_utc(spark: SparkSession) -> None:
+    events = [
+        EVENT | {"timestamp": at, "lat": "1", "lon": lon}
+        for at, lon in (
+            ("2026-10-01 23:55:00", "0.0"),
+            ("2026-10-02 00:05:00", "0.01"),
+            ("2026-10-02 04:55:00", "0.02"),
+            ("2026-10-02 05:05:00", "0.03"),
+        )
+    ]
+    params = Params(day_zone="vehicle")
+    vehicles = known(spark, {"vehicle_id": "v", "time_zone": "America/Chicago"})
+    bronze = frame(spark, "bronze.fleet_events", events)
+    fixes = fleet_fixes(bronze, vehicles, params=params, shared=UNKNOWN)
+    rows = fleet_vehicle_days(fixes, params=params).orderBy("day_date").collect()
+    # Midnight in Chicago is five o'clock of UTC.
+    assert [(row["day_date"], row["fixes"], round(row["distance_km"], 4)) for row in rows] == [
+        (dt.date(2026, 10, 1), 3, 2.2261),
+        (dt.date(2026, 10, 2), 1, 0.0),
+    ]
+
+
+# --- vehicles ------------------------------------------------------------------------------------
+
+CAR: dict[str, Any] = {"vehicle_id": "v", "max_speed": "100", "depot_lat": "1", "depot_lon": "2"}
+
+
+def test_a_vehicle_has_periods_from_delivery_to_delivery(spark: SparkSession) -> None:
+    raw: list[dict[str, Any]] = [
+        CAR,
+        CAR | {"_delivery_date": FIRST},
+        CAR | {"_delivery_date": SECOND, "max_speed": "120"},
+        CAR | {"_delivery_date": SECOND, "max_speed": "120.0"},
+        CAR | {"vehicle_id": "w", "time_zone": "Mars/Base"},
+        CAR | {"vehicle_id": "x", "max_speed": "fast", "depot_lat": "91"},
+    ]
+    rows = fleet_vehicles(frame(spark, "bronze.fleet_vehicles", raw)).orderBy("_record_number")
+    found = [(r["valid_from"], r["is_current"], r["_fold"], r["_reasons"]) for r in rows.collect()]
+    undated, zone = (
+        dt.date(1900, 1, 1),
+        "time_zone must be a name of the IANA database, e.g. America/Chicago",
+    )
+    assert found == [
+        (undated, False, None, []),
+        (FIRST, False, UNCHANGED, []),
+        (SECOND, True, None, []),
+        (SECOND, True, REPEATED, []),
+        (undated, True, None, [zone]),
+        (undated, True, None, ["max_speed must be a plain decimal number", "depot_lat must be in [-90, 90]"]),
+    ]  # fmt: skip

@@ -1,0 +1,252 @@
+"""The fleet feed from raw files to answers: the samples against an independent program, and what
+comes late.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import SparkSession
+from strata.declare.contract import load_contract, quarantine_name
+from strata.declare.feed import load_feed
+from strata.lake.versions import Warehouse, read_arrow
+from strata.ledger.publication import Publication
+from strata.run.options import Options
+from strata.run.plan import make_plan
+from strata.run.run import Report, run_feed
+
+from tests.feeds import oracle_fleet as oracle
+
+pytestmark = pytest.mark.spark
+
+SAMPLES = Path(__file__).parents[2] / "samples" / "fleet"
+DELIVERY = "delivery=2026-10-02"
+
+
+@dataclass
+class Lake:
+    """A raw folder and a warehouse of the fleet feed."""
+
+    spark: SparkSession
+    root: Path
+
+    @property
+    def raw(self) -> Path:
+        return self.root / "raw" / "fleet"
+
+    @property
+    def warehouse(self) -> Warehouse:
+        return Warehouse(str(self.root / "warehouse"))
+
+    def run(self) -> Report:
+        feed, options = load_feed("fleet"), Options(str(self.root / "raw"))
+        plan = make_plan(feed, feed.default_params(), self.warehouse, options)
+        return run_feed(self.spark, self.warehouse, plan, options, lambda _: None)
+
+    def copy(self, *names: str) -> None:
+        for name in names:
+            (self.raw / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(SAMPLES / name, self.raw / name)
+
+    def rows(self, published: Publication, name: str) -> list[dict[str, Any]]:
+        state = published.state(name)
+        assert state is not None
+        columns = list(load_contract(name).business_columns)
+        return list(read_arrow(self.warehouse, name, state.version, columns).to_pylist())
+
+    def reasons(self, published: Publication, name: str) -> list[list[str]]:
+        state = published.state(name)
+        assert state is not None
+        if state.quarantine_version is None:
+            return []
+        table = read_arrow(
+            self.warehouse, quarantine_name(name), state.quarantine_version, ["_reasons"]
+        )
+        return list(table["_reasons"].to_pylist())
+
+
+@pytest.fixture(scope="module")
+def samples(
+    spark: SparkSession, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Lake, Publication]:
+    """The samples in two runs: the second brings half of the events again, and the rest."""
+    lake = Lake(spark, tmp_path_factory.mktemp("fleet"))
+    one = f"events/{DELIVERY}/generated_hour_1.csv"
+    lake.copy("vehicles/metadata_api.json", one, "events/capmetro_2016-05-30.csv")
+    assert lake.run().publication is not None
+    names = [
+        str(p.relative_to(SAMPLES)) for p in SAMPLES.rglob("*") if p.suffix in (".csv", ".json")
+    ]
+    lake.copy(*names)
+    # Sent again under another name, in another order of its records.
+    head, *lines = (SAMPLES / one).read_text().splitlines()
+    again = lake.raw / "events" / DELIVERY / "again.csv"
+    again.write_text("\n".join([head, *reversed(lines)]) + "\n")
+    published = lake.run().publication
+    assert published is not None
+    return lake, published
+
+
+@pytest.fixture(scope="module")
+def found(samples: tuple[Lake, Publication]) -> oracle.Found:
+    return oracle.read(samples[0].raw)
+
+
+def differ(rows: dict[Any, dict[str, Any]], told: dict[Any, dict[str, Any]]) -> list[Any]:
+    """Where the library's figures are not those of the other program, to 1 part in 10⁹."""
+    wrong: list[Any] = (
+        [sorted(map(str, rows.keys() ^ told.keys()))] if rows.keys() ^ told.keys() else []
+    )
+    for key in rows.keys() & told.keys():
+        for name, value in told[key].items():
+            mine = rows[key][name]
+            is_same = (
+                math.isclose(mine, value, rel_tol=1e-9, abs_tol=2e-6)
+                if isinstance(value, float) and mine is not None
+                else mine == value
+            )
+            if not is_same:
+                wrong.append((key, name, mine, value))
+    return wrong  # fmt: skip
+
+
+def test_fixes_steps_and_depots_are_those_of_an_independent_program(
+    samples: tuple[Lake, Publication], found: oracle.Found
+) -> None:
+    lake, published = samples
+    rows = {(r["vehicle_id"], r["fixed_at"]): r for r in lake.rows(published, "silver.fleet_fixes")}
+    told = {}
+    for key, fix in found.fixes.items():
+        step = found.steps.get(key)
+        told[key] = {
+            "lat_deg": fix.lat,
+            "lon_deg": fix.lon,
+            "speed_kmh": fix.kmh,
+            "engine_status": fix.status,
+            "fuel_level_pct": fix.fuel,
+            "fix_date": fix.at.date(),
+            "distance_from_depot_m": found.depots_m[key],
+            "previous_s": step.seconds if step else None,
+            "previous_m": step.metres if step else None,
+            "fuel_change_pct": step.fuel if step else None,
+            "is_jump": step.is_jump if step else None,
+        }
+    assert differ(rows, told) == []
+    bearings = [
+        (key, rows[key]["bearing_deg"], step.bearing)
+        for key, step in found.steps.items()
+        if (rows[key]["bearing_deg"] is None) != (step.bearing is None)
+        or (step.bearing is not None and abs(rows[key]["bearing_deg"] - step.bearing) > 1e-6)
+    ]
+    assert bearings == []
+
+
+def test_every_record_is_accounted_for(
+    samples: tuple[Lake, Publication], found: oracle.Found
+) -> None:
+    lake, published = samples
+    fixes = lake.rows(published, "silver.fleet_fixes")
+    rejected = lake.reasons(published, "silver.fleet_fixes")
+    records = sum(1 for _ in oracle.records(lake.raw / "events"))
+    assert len(rejected) == found.rejected
+    assert len(fixes) + len(rejected) + found.folded == records
+    assert sum(row["records"] for row in fixes) == records - len(rejected)
+
+
+def test_planted_faults_are_found_to_the_last(samples: tuple[Lake, Publication]) -> None:
+    lake, published = samples
+    counts: dict[str, int] = {}
+    for reasons in lake.reasons(published, "silver.fleet_fixes"):
+        for reason in reasons:
+            counts[reason[:24]] = counts.get(reason[:24], 0) + 1
+    # Two of each in the files, of which the first came twice.
+    first = (SAMPLES / f"events/{DELIVERY}/generated_hour_1.csv").read_text()
+    for text, sentence in (
+        (",95.5,", "lat must be in [-90, 90]"),
+        (",-181.25,", "lon must be in [-180, 18"),
+        (",flying,", "engine_status must be on"),
+        ("GHOST_1", None),
+        ("2099-12-31", "a fix must not be later "),
+    ):
+        if sentence:
+            assert counts[sentence] == 2 + first.count(text), text
+    assert counts["its vehicle must be know"] == 4 + first.count("GHOST_1") + first.count("\n,")
+
+
+@pytest.mark.parametrize(
+    ("table", "key", "of"),
+    [
+        ("gold.fleet_vehicle_days", ("vehicle_id", "day_date"), oracle.vehicle_days),
+        ("gold.fleet_depot_distances", ("vehicle_id", "day_date"), oracle.depot_distances),
+        ("gold.fleet_cells", ("h3_cell", "hour_at"), oracle.cells),
+        ("gold.fleet_trips", ("vehicle_id", "started_at"), oracle.trips),
+    ],
+)
+def test_gold_is_that_of_an_independent_program(
+    samples: tuple[Lake, Publication], found: oracle.Found, table: str, key: Any, of: Any
+) -> None:
+    lake, published = samples
+    rows = {tuple(row[name] for name in key): row for row in lake.rows(published, table)}
+    # Whole millimetres and thousandths are summed: half of one a fix.
+    wrong = [w for w in differ(rows, of(found)) if not _is_rounding(w)]
+    assert (len(rows) > 0, wrong) == (True, [])
+
+
+def _is_rounding(wrong: Any) -> bool:
+    if not isinstance(wrong, tuple) or not isinstance(wrong[3], float):
+        return False
+    _, name, mine, value = wrong
+    bound = {"km": 1e-4, "m": 1e-3, "kmh": 1e-3}.get(name.rsplit("_", 1)[-1], 0)
+    return mine is not None and abs(mine - value) < bound
+
+
+def test_fixes_of_unknown_vehicles_wait_and_come_in_with_their_metadata(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    lake = Lake(spark, tmp_path)
+    lake.copy("vehicles/metadata_api.json")
+    events = lake.raw / "events" / DELIVERY / "late.csv"
+    events.parent.mkdir(parents=True)
+    with events.open("w", newline="") as out:
+        writer = csv.writer(out)
+        writer.writerow(
+            ["vehicle_id", "timestamp", "lat", "lon", "speed_kmh", "engine_status", "fuel_level"]
+        )
+        for minute in range(4):
+            writer.writerow(["VH_00001", f"2026-10-01 06:0{minute}:00", 1, 2, 10, "moving", 50])
+        for minute in range(3):
+            writer.writerow(["NEW", f"2026-10-01 06:0{minute}:00", 1, 2, 100, "moving", 50])
+    waiting = lake.run().publication
+    assert waiting is not None
+    unknown = ["its vehicle must be known: the fix waits for the vehicle's metadata"]
+    assert lake.reasons(waiting, "silver.fleet_fixes") == [unknown] * 3
+
+    told = {"NEW": {"max_speed": 90, "depot_lat": 1, "depot_lon": 2}}
+    metadata = lake.raw / "vehicles" / "delivery=2026-10-03" / "new.json"
+    metadata.parent.mkdir(parents=True)
+    metadata.write_text(json.dumps(told))
+    slow = lake.run().publication
+    assert slow is not None
+    too_fast = ["speed must not exceed the vehicle's own maximum"]
+    assert lake.reasons(slow, "silver.fleet_fixes") == [too_fast] * 3
+
+    # A later delivery corrects the vehicle, and with it what judges its fixes.
+    told["NEW"]["max_speed"] = 100
+    later = lake.raw / "vehicles" / "delivery=2026-10-04" / "new.json"
+    later.parent.mkdir(parents=True)
+    later.write_text(json.dumps(told))
+    corrected = lake.run().publication
+    assert corrected is not None
+    assert lake.reasons(corrected, "silver.fleet_fixes") == []
+    days = lake.rows(corrected, "gold.fleet_vehicle_days")
+    assert sorted((row["vehicle_id"], row["fixes"]) for row in days) == [
+        ("NEW", 3),
+        ("VH_00001", 4),
+    ]
