@@ -22,9 +22,12 @@ check: .venv/.ready
 test: check s3
 	@.venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "spark and not nightly"
 
-# What is too long for every change. docs/RELIABILITY.md says which lane shows what.
+# Every test, those too long for each change among them, and which branches of lib they reach, in
+# executors too. docs/RELIABILITY.md says which lane shows what.
 nightly: s3
-	@.venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m nightly
+	@rm -f .coverage .coverage.*
+	@.venv/bin/coverage run -m pytest -n 2 --dist loadfile --no-loadscope-reorder; failed=$$?; \
+		.venv/bin/coverage combine --quiet && .venv/bin/coverage report --skip-covered; exit $$failed
 
 bench: .venv/.ready
 	@.venv/bin/python -m bench

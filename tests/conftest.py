@@ -29,12 +29,16 @@ os.environ["SPARK_SUBMIT_OPTS"] = (
 import pytest  # noqa: E402
 from pyspark.sql import SparkSession  # noqa: E402
 
+from tests.samples import Samples, publish  # noqa: E402
+
 SETTINGS = {
-    "spark.master": "local[2]",
+    # Two processes of tests share two cores. Test tables are tiny; every further partition is a
+    # task of nothing. Where cores and partitions are the point, a test takes its own, and the
+    # samples are published with three cores and seven partitions.
+    "spark.master": "local[1]",
     "spark.driver.memory": "3g",
-    # Test tables are tiny; every further partition is a task of nothing.
-    "spark.sql.shuffle.partitions": "2",
-    "spark.default.parallelism": "2",
+    "spark.sql.shuffle.partitions": "1",
+    "spark.default.parallelism": "1",
     # Adaptive execution plans small queries twice.
     "spark.sql.adaptive.enabled": "false",
     # Generated code costs more to compile than a test's rows take to run.
@@ -42,6 +46,9 @@ SETTINGS = {
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
     "spark.databricks.delta.snapshotPartitions": "1",
 }
+if "COVERAGE_PROCESS_CONFIG" in os.environ:
+    # A worker that waits for further tasks is killed in the end, and could not tell what it ran.
+    SETTINGS["spark.python.worker.reuse"] = "false"
 
 
 @pytest.fixture(scope="session")
@@ -55,6 +62,23 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     )
     yield session_
     session_.stop()
+
+
+@pytest.fixture(scope="session")
+def samples(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Samples:
+    """The published samples of every feed that a chosen test asks for by
+    `@pytest.mark.samples("soil")`; read-only, and the same in every process of the tests.
+    """
+    feeds = {
+        feed
+        for item in request.session.items
+        for m in item.iter_markers("samples")
+        for feed in m.args
+    }
+    base = tmp_path_factory.getbasetemp()
+    # Each process of xdist has a folder of its own below one that they share.
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    return publish(sorted(feeds), shared / "samples")
 
 
 def people_project(folder: Path) -> Path:
@@ -81,8 +105,18 @@ LONGEST = "tests/faults/test_every_feed.py"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes longest begins first, or one process would end alone."""
-    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+    """What takes longest begins first, or one process would end alone. One file makes the published
+    samples; the others that read them come last, so as not to wait for it.
+    """
+    readers = [item.path for item in items if item.get_closest_marker("samples")]
+    maker = readers[0] if readers else None
+
+    def turn(item: pytest.Item) -> int:
+        if item.nodeid.startswith(LONGEST):
+            return 0
+        return 1 if item.path == maker else 3 if item.path in readers else 2
+
+    items.sort(key=turn)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:

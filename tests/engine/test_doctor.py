@@ -5,10 +5,11 @@ answers, reading refuses.
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from pyspark.sql import SparkSession
 from strata.cli import main
 from strata.errors import Damaged, StrataError
 from strata.lake import file_check as scan
+from strata.lake import isolated
 from strata.lake.log import TableLog
 from strata.lake.versions import Warehouse, read_arrow
 from strata.ledger import publication as ledger
@@ -179,20 +181,42 @@ def test_doctor_tells_it_and_reading_refuses_it(copy: Copy, kind: str) -> None:
         views.read_table(copy.warehouse, SALES)
 
 
-@pytest.mark.parametrize("table", [SALES, BOOK])
-def test_doctor_outlives_a_footer_that_ends_its_reader(
-    copy: Copy, capfd: pytest.CaptureFixture[str], table: str
-) -> None:
-    """One flipped bit makes text a number: pyarrow throws that where it cannot be caught, and the
-    process ends.
+ENDS_IT = b"a file whose reader ends its process"
+STUB = f"""
+import os
+from pyarrow import parquet
+
+class ParquetFile(parquet.ParquetFile):
+    def __init__(self, source, **more):
+        if source.read({len(ENDS_IT)}) == {ENDS_IT!r}:
+            os._exit(134)
+        source.seek(0)
+        super().__init__(source, **more)
+
+parquet.ParquetFile = ParquetFile
+"""
+
+
+@pytest.fixture
+def reader_that_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """In new processes, pyarrow's reader is a stub that ends the process at a file of ours, as the
+    real one was seen to do at damaged footers.
     """
+    (tmp_path / "stub").mkdir()
+    (tmp_path / "stub" / "sitecustomize.py").write_text(STUB)
+    paths = [str(tmp_path / "stub"), *filter(None, [os.environ.get("PYTHONPATH")])]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
+    isolated._end()  # The next call starts a new process.
+    yield
+    isolated._end()
+
+
+@pytest.mark.parametrize("table", [SALES, BOOK])
+def test_doctor_outlives_a_file_that_ends_its_reader(
+    copy: Copy, reader_that_ends: None, capfd: pytest.CaptureFixture[str], table: str
+) -> None:
     file = copy.data(table)
-    content = file.read_bytes()
-    begin = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
-    column = content.index(
-        bytes.fromhex("150c19"), begin
-    )  # The footer's first ColumnMetaData of type BYTE_ARRAY (6, zigzag 0c).
-    copy.write(file, _flip(content, 8 * (column + 1) + 2))
+    copy.write(file, ENDS_IT.ljust(file.stat().st_size))
 
     assert any(
         where == table and "ends the process that reads it" in what for where, what in copy.damage()

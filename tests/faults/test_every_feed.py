@@ -3,7 +3,7 @@ published tables.
 
 A feed joins by its line in `cases.CASES`. Kills are SIGKILL to a run's Python and JVM, or crash
 images of it, in chains: while it writes, while the next run takes that back, and once more; `make
-torture` runs many more.
+torture` runs many more. Every night: in each run the toy feed stands for all (`test_toy.py`).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tests.faults.kill import CASES, Child, Stage, chains, kill_and_rerun, run_h
 from tests.faults.logstore import Faults
 from tests.faults.oracle import answers_of, assert_conserved, published
 
-pytestmark = pytest.mark.spark
+pytestmark = [pytest.mark.spark, pytest.mark.nightly]
 
 SEED = 11
 KILLS = {"toy": int(os.environ.get("STRATA_TOY_KILLS", "12"))}
@@ -117,8 +117,3 @@ def test_shuffled_parted_repeated_and_late_the_same_records_give_the_same_tables
         answers_of(Warehouse(str(stage.root / "undisturbed-next")), feed),
     )
     assert in_parts == expected, f"seed {SEED}/{feed}"
-    if feed == "toy":
-        # What `--full` does is the engine's; that a feed's tables built whole are those of its
-        # increments, `elsewhere` tells.
-        run_here(spark, feed, raw, warehouse, full=True)
-        assert answers_of(warehouse, feed) == expected, f"--full; seed {SEED}/{feed}"

@@ -24,6 +24,7 @@ from strata.run.plan import make_plan
 from strata.run.run import run_feed
 
 from bench import commerce_data, commerce_duckdb
+from tests.samples import Samples
 
 pytestmark = pytest.mark.spark
 
@@ -268,10 +269,9 @@ def test_run_again_nothing_is_published(shop: Shop, second: Publication) -> None
 # --- the real shop of the samples ----------------------------------------------------------------
 
 
-def test_the_samples_equal_plain_python(spark: SparkSession, tmp_path: Path) -> None:
-    shop = Shop(spark, SAMPLES, Warehouse(str(tmp_path / "warehouse")))
-    published = shop.run()
-    assert published is not None
+@pytest.mark.samples("commerce")
+def test_the_samples_equal_plain_python(spark: SparkSession, samples: Samples) -> None:
+    shop, published = Shop(spark, SAMPLES, samples.warehouse), samples.newest("commerce")
     assert_conserved(published)
     rows = [
         row

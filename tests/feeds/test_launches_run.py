@@ -24,8 +24,9 @@ from strata.run.run import Report, run_feed
 from strata.serve import query as views
 
 from tests.feeds import oracle_launches as oracle
+from tests.samples import Samples, newest
 
-pytestmark = pytest.mark.spark
+pytestmark = [pytest.mark.spark, pytest.mark.samples("launches")]
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "samples" / "launches" / "launches" / "spacex_launches_v5.json"
@@ -98,13 +99,13 @@ class First:
 
 
 @pytest.fixture(scope="module")
-def first(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> First:
+def first(spark: SparkSession, samples: Samples, tmp_path_factory: pytest.TempPathFactory) -> First:
     lake = Lake(spark, tmp_path_factory.mktemp("launches"))
     raw = lake.root / "raw" / "launches" / "launches"
     raw.mkdir(parents=True)
     shutil.copy(SAMPLE, raw)
-    published = lake.run().publication
-    assert published is not None
+    samples.copy("launches", Path(lake.warehouse.root))
+    published = newest(lake.warehouse, "launches")
     return First(lake, published, lake.run(), {number: lake.answer(number) for number in (1, 2)})
 
 

@@ -35,12 +35,13 @@ from strata.run.plan import make_plan
 from strata.run.run import run_feed
 
 from tests.feeds import oracle_residents as oracle
+from tests.samples import KEY, KEY_ID, Samples, newest
 
-pytestmark = pytest.mark.spark
+pytestmark = [pytest.mark.spark, pytest.mark.samples("residents")]
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = ROOT / "samples" / "residents"
-KEYS = {"k1": "the-first-key-of-the-tests-0123456789", "k2": "another-key-of-the-tests-9876543210"}
+KEYS = {KEY_ID: KEY, "k2": "another-key-of-the-tests-9876543210"}
 SENTINEL = "sentinel"
 GOLD = (
     "gold.residents_history_internal",
@@ -166,11 +167,12 @@ class Story:
 
 
 @pytest.fixture(scope="module")
-def story(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Story:
+def story(spark: SparkSession, samples: Samples, tmp_path_factory: pytest.TempPathFactory) -> Story:
     town = Town(spark, tmp_path_factory.mktemp("residents"))
     shutil.copytree(SAMPLES, town.raw / "residents")
     expected_first = oracle.people(town.raw / "residents")
-    first = town.run("k1")
+    samples.copy("residents", Path(town.warehouse.root))
+    first = newest(town.warehouse, "residents")
     put_later_deliveries(town.raw)
     with pytest.raises(GateFailed) as refused:
         town.run("k2")

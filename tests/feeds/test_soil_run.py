@@ -1,70 +1,37 @@
-"""The main job as people run it: `strata run` on the shipped samples, in a process of its own."""
+"""The main job as people run it: `strata run` on the shipped samples."""
 
 from __future__ import annotations
 
 import csv
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from strata.lake.versions import Warehouse, read_arrow
+from pyspark.sql import SparkSession
+from strata.cli import command as cli
+from strata.lake.versions import read_arrow
 from strata.ledger import publication as ledger
 
 from tests.feeds import oracle_soil as oracle
+from tests.samples import RAW, SOIL, Samples
 
-pytestmark = pytest.mark.spark
+pytestmark = [pytest.mark.spark, pytest.mark.samples("soil")]
 
-ROOT = Path(__file__).resolve().parents[2]
-SAMPLES = ROOT / "samples" / "soil"
-
-
-def strata(*command: str) -> subprocess.CompletedProcess[str]:
-    environment = {key: value for key, value in os.environ.items() if key != "STRATA_PROJECT"}
-    return subprocess.run(
-        [str(Path(sys.executable).parent / "strata"), *command],
-        env=environment,
-        cwd=ROOT,
-        text=True,
-        capture_output=True,
-        timeout=900,
-    )
+SAMPLES = RAW / "soil"
 
 
-@pytest.fixture(scope="module")
-def first(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> tuple[Path, subprocess.CompletedProcess[str]]:
-    """A warehouse after the first run, and what that run told."""
-    warehouse = tmp_path_factory.mktemp("soil") / "warehouse"
-    return warehouse, strata(
-        "run", "soil", "--raw", "samples", "--warehouse", str(warehouse), "--samples", "10"
-    )
-
-
-def newest(warehouse: Path) -> ledger.Publication:
-    latest = ledger.newest(ledger.read(Warehouse(str(warehouse)), "soil"))
-    assert latest is not None
-    return latest
-
-
-def test_it_succeeds_and_tells_what_a_person_wants_to_know(
-    first: tuple[Path, subprocess.CompletedProcess[str]],
-) -> None:
-    warehouse, told = first
-    assert told.returncode == 0, told.stderr
-    assert "country_code  country_name" in told.stdout
-    assert "published as publication 1 in" in told.stderr
-    assert f"tables are in {warehouse}" in told.stderr
-    assert "Next: strata show gold.soil_country_stats" in told.stdout
+def test_it_succeeds_and_tells_what_a_person_wants_to_know(samples: Samples) -> None:
+    """A process of its own ran it: see `tests.samples`."""
+    assert "country_code  country_name" in samples.out
+    assert "soil: published as publication 1 in" in samples.err
+    assert f"tables are in {samples.warehouse.root}" in samples.err
+    assert "Next: strata show gold.soil_country_stats" in samples.out
     for noise in ("WARN", "Exception", "Traceback", "incubator", "Ivy"):
-        assert noise not in told.stderr + told.stdout
+        assert noise not in samples.err + samples.out
 
 
 def test_every_gate_balances_down_to_the_records_counted_outside_spark(
-    first: tuple[Path, subprocess.CompletedProcess[str]],
+    samples: Samples,
 ) -> None:
     counted: dict[str, int] = {"bronze.soil_sites": 0, "bronze.soil_samples": 0}
     for path in (SAMPLES / "samples").glob("*.csv"):
@@ -74,7 +41,7 @@ def test_every_gate_balances_down_to_the_records_counted_outside_spark(
     [boundaries] = (SAMPLES / "boundaries").glob("*.geojson")
     counted["bronze.soil_boundaries"] = len(json.loads(boundaries.read_text())["features"])
 
-    gates = {gate.table: gate for gate in newest(first[0]).gates}
+    gates = {gate.table: gate for gate in samples.newest("soil").gates}
     assert {table: gates[table].rows_in for table in counted} == counted
     assert len(gates) == 8
     for gate in gates.values():
@@ -88,7 +55,7 @@ def test_every_gate_balances_down_to_the_records_counted_outside_spark(
 
 
 def test_the_published_figures_are_those_of_the_independent_program(
-    first: tuple[Path, subprocess.CompletedProcess[str]],
+    samples: Samples,
 ) -> None:
     sites = oracle.read_sites(SAMPLES / "samples")
     countries = oracle.read_countries(next((SAMPLES / "boundaries").glob("*.geojson")))
@@ -98,9 +65,9 @@ def test_the_published_figures_are_those_of_the_independent_program(
     layers = oracle.read_layers(SAMPLES / "samples")
     expected = oracle.country_stats(home, layers, 10, 7, "all")
 
-    state = newest(first[0]).state("gold.soil_country_stats")
+    state = samples.newest("soil").state("gold.soil_country_stats")
     assert state is not None
-    rows = read_arrow(Warehouse(str(first[0])), state.table, state.version).to_pylist()
+    rows = read_arrow(samples.warehouse, state.table, state.version).to_pylist()
     assert {row["country_name"] for row in rows} == set(expected)
     for row in rows:
         assert (row["n_asked"], row["seed"], row["method"]) == (10, 7, "random")
@@ -116,28 +83,27 @@ def test_the_published_figures_are_those_of_the_independent_program(
 
 
 def test_a_second_run_with_nothing_new_needs_no_spark_and_publishes_nothing(
-    first: tuple[Path, subprocess.CompletedProcess[str]],
+    samples: Samples, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    again = strata(
-        "run", "soil", "--raw", "samples", "--warehouse", str(first[0]), "--samples", "10"
-    )
-    assert again.returncode == 0, again.stderr
-    assert "nothing new since publication 1; nothing to do" in again.stderr
-    assert "starting Spark" not in again.stderr
-    assert len(ledger.read(Warehouse(str(first[0])), "soil")) == 1
+    warehouse = samples.copy("soil", tmp_path)
+    again = ["run", "soil", "--raw", str(RAW), "--warehouse", warehouse.root, *SOIL]
+    assert cli.main(again) == 0
+    told = capsys.readouterr().err
+    assert "nothing new since publication 1; nothing to do" in told
+    assert "starting Spark" not in told
+    assert len(ledger.read(warehouse, "soil")) == 1
 
 
 def test_sql_reads_the_published_tables_and_only_reads(
-    first: tuple[Path, subprocess.CompletedProcess[str]],
+    spark: SparkSession, samples: Samples, capsys: pytest.CaptureFixture[str]
 ) -> None:
     query = (
         "SELECT count(*) AS n, sum(n_drawn) AS drawn FROM gold.soil_country_stats WHERE "
         "n_available >= 10"
     )
-    told = strata("sql", query, "--warehouse", str(first[0]), "--format", "json")
-    assert told.returncode == 0, told.stderr
-    [row] = json.loads(told.stdout)
+    at = ("--warehouse", samples.warehouse.root)
+    assert cli.main(["sql", query, *at, "--format", "json"]) == 0
+    [row] = json.loads(capsys.readouterr().out)
     assert row["drawn"] == 10 * row["n"] > 0
-    refused = strata("sql", "SELECT * FROM text.`/etc/hostname`", "--warehouse", str(first[0]))
-    assert refused.returncode == 2
-    assert refused.stdout == ""
+    assert cli.main(["sql", "SELECT * FROM text.`/etc/hostname`", *at]) == 2
+    assert capsys.readouterr().out == ""

@@ -199,7 +199,7 @@ class Published:
         root = self.warehouse.root
         if not self.publications:
             when = " at that time" if self.at is not None else " yet; run `strata run` first"
-            return UsageError(f"nothing was published in {root}{when}")
+            return UsageError(f"nothing is published in {root}{when}")
         near = difflib.get_close_matches(name, self.tables(), 3, 0.5)
         hint = f"did you mean {', '.join(near)}?" if near else "`strata show` lists the tables"
         return UsageError(f"a table must be published to be read; {name} is not in {root}: {hint}")

@@ -25,6 +25,7 @@ from strata.errors import BadFile
 from strata.fs.files import RawFile
 from strata.raw.look import look
 
+from tests.corpus.odd_strings import ODD_STRINGS
 from tests.corpus.readback import layout, look_and_read, raw_file, rows
 
 CORPUS = Path(__file__).parents[2] / "corpus"
@@ -59,28 +60,26 @@ def test_csv_spectrum(name: str, tmp_path: Path) -> None:
     assert [{name: row[name] or "" for name in header} for row in found] == expected
 
 
-def test_naughty_strings(tmp_path: Path) -> None:
-    strings = json.loads((CORPUS / "naughty_strings.json").read_text("utf-8"))
+def test_odd_strings(tmp_path: Path) -> None:
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerows([["a", "b"], *([str(i), value] for i, value in enumerate(strings))])
+    writer.writerows([["a", "b"], *([str(i), value] for i, value in enumerate(ODD_STRINGS))])
     for parser in ("", '0,5" pipe\n'):
         seen, found = look_and_read(
             tmp_path, text.getvalue().encode() + parser.encode(), AB, chunk_bytes=500
         )
-        assert [row["b"] or "" for row in found][: len(strings)] == strings
+        assert [row["b"] or "" for row in found][: len(ODD_STRINGS)] == ODD_STRINGS
         assert seen.parser == ("python" if parser else "rfc4180")
 
 
-def test_naughty_strings_in_json(tmp_path: Path) -> None:
-    strings = json.loads((CORPUS / "naughty_strings.json").read_text("utf-8"))
-    records = [{"a": i, "b": value} for i, value in enumerate(strings)]
+def test_odd_strings_in_json(tmp_path: Path) -> None:
+    records = [{"a": i, "b": value} for i, value in enumerate(ODD_STRINGS)]
     known = layout("a", "b", format="json")
     for ensure_ascii in (True, False):
         _, found = look_and_read(
             tmp_path, json.dumps(records, ensure_ascii=ensure_ascii).encode(), known, chunk_bytes=99
         )
-        assert [row["b"] for row in found] == strings
+        assert [row["b"] for row in found] == ODD_STRINGS
 
 
 def test_duckdb_reads_the_same(tmp_path: Path) -> None:
