@@ -168,6 +168,11 @@ CASES = {
             ("spacex_launches_v5.json",),
             keep=lambda record: '"date_utc": "2021' in record,
         ),
+        Case(
+            "fleet",
+            ("generated_hour_1.csv", "capmetro_2016-05-30.csv"),
+            keep=lambda record: "VH_0001" in record or "2221" in record,
+        ),
         Case("residents", ("users_made_up.json",)),
         Case("soil", ("limesoda_europe_soc_clay.csv",)),
     )
