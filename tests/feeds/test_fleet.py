@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 from strata.declare.contract import load_contract, struct_type
-from strata.declare.layout import load_layouts
+from strata.declare.source_contract import load_layouts
 from strata.declare.suite import load_suite
 from strata.feeds.fleet.days import fleet_depot_distances, fleet_vehicle_days
 from strata.feeds.fleet.fixes import OF_VEHICLES, fleet_fixes

@@ -39,6 +39,7 @@ COMMANDS = {
     "sql": "run one read-only SQL query over the published tables",
     "export": "copy published tables to SQLite, DuckDB, Parquet, CSV or PostgreSQL",
     "serve": "keep a door open on loopback: postgres",
+    "light": "judge GPS events without Spark, as the serverless path does",
     "report": "write one HTML page of what is published, and how well",
     "runs": "list attempts, failed ones too",
     "gates": "list what every gate of the newest publication counted",

@@ -57,7 +57,7 @@ class Judge:
     def typed(self, record: Mapping[str, str | None], vehicle: Vehicle | None) -> dict[str, Any]:
         """The values of a record: bronze text by bronze column, empty text being None."""
         lat, lon = parse_number(record.get("lat")), parse_number(record.get("lon"))
-        instant, speed = self._instant(record.get("timestamp")), parse_number(record.get("speed"))
+        instant, speed = self.instant(record.get("timestamp")), parse_number(record.get("speed"))
         factor = self._kmh(record.get("timestamp") or "")
         return {
             "vehicle_id": record.get("vehicle_id") or None,
@@ -76,7 +76,8 @@ class Judge:
         """Why a typed record is rejected; empty where it is sound."""
         return self.rules.broken_by(typed)
 
-    def _instant(self, text: str | None) -> dt.datetime | None:
+    def instant(self, text: str | None) -> dt.datetime | None:
+        """The instant that a record tells, by its layout; None where it tells none."""
         if not text:
             return None
         if not (text.endswith("Z") or text[-6:-5] in ("+", "-")):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from strata.declare.layout import load_layouts
+from strata.declare.source_contract import load_layouts
 from strata.declare.suite import Suite, load_suite, parse_suite
 from strata.errors import DeclarationError
 from strata.light.fixes import COLUMNS, TABLE, Vehicle, judge_of
