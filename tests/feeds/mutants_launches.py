@@ -4,6 +4,7 @@ whole tables break.
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 from tests.mutants import Whole
@@ -17,16 +18,29 @@ def _counted(flights: int) -> dict[str, list[dict[str, Any]]]:
     """silver.launches_core_flights with so many flights that count, of core x1."""
     return {
         _CORE_FLIGHTS: [
-            {"flight_id": f"f{n}", "core_id": "x1", "reuse_rule": "counted"} for n in range(flights)
+            {
+                "flight_id": f"f{n}",
+                "core_id": "x1",
+                "reuse_rule": "counted",
+                "launch_at": dt.datetime(2020, 1, 1 + n, tzinfo=dt.timezone.utc),
+            }
+            for n in range(flights)
         ]
     }
 
 
-_CORE = {"core_id": "x1", "flights": 1, "reuse_count": 0}
+_CORE = {
+    "core_id": "x1",
+    "flights": 1,
+    "reuse_count": 0,
+    "coarse_flights": 0,
+    "repeated_flights": 0,
+}
 _REUSED = {
     "core_id": "x1",
     "reuse_number": 1,
     "turnaround_rule": "measured",
+    "least_turnaround_days": 1.0,
     "turnaround_days": 1.0,
 }
 _YEAR = {
@@ -60,8 +74,8 @@ WHOLE = {
         {"flight_id": "v3:1", "source": "spacex_v3", "date_precision": "hour", "date_difference_s": 0},
     ]),
     (_REUSE, "a core must have one row"): Whole([_CORE, _CORE], _counted(2)),
-    (_REUSE, "the cores' flights must add up to the flights that count"): Whole([_CORE], _counted(2)),
+    (_REUSE, "the cores' flights must add up to the flown flights"): Whole([_CORE], _counted(2)),
     (_TURNAROUNDS, "a reuse must have one row"): Whole([_REUSED, _REUSED], _counted(3)),
-    (_TURNAROUNDS, "a core must have as many rows as flights that count, less one"): Whole([_REUSED], _counted(1)),
+    (_TURNAROUNDS, "a core must have as many rows as flown flights at different instants, less one"): Whole([_REUSED], _counted(1)),
     (_LANDINGS, "attempts must be landings, failures and untold ones"): Whole([{**_YEAR, "landings": 0}]),
 }  # fmt: skip

@@ -83,8 +83,8 @@ def launches_core_flights(flights: DataFrame) -> DataFrame:
 
 
 def _reuse_rule() -> Column:
-    """Whether the core's flight counts, or the first reason why not. A date counts that is known to
-    the hour.
+    """Whether the core's flight counts with an exact date (known to the hour), with a coarse one,
+    or not at all.
     """
     return (
         F.when(F.col("core_id").isNull(), UNKNOWN_CORE)

@@ -132,8 +132,16 @@ def _is_array_of_objects(text: Column) -> Column:
 
 
 def core_id_of(core: Column) -> Column:
-    """The id of one core of a flight: `core`, or the serial number `core_serial` of layout v3."""
-    return F.coalesce(blank_to_null(core["core"]), blank_to_null(core["core_serial"]))
+    """The id of one core of a flight: `core`, or the serial number `core_serial` of layout v3.
+
+    Lists of flights write `B1032.2` for the second flight of B1032: the number behind the point is
+    the flight's, and the core is B1032. Narrow: a B, four digits, a point or
+    hyphen, and one or two digits.
+    """
+    serial = F.upper(blank_to_null(core["core_serial"]))
+    return F.coalesce(
+        blank_to_null(core["core"]), F.regexp_replace(serial, r"^(B[0-9]{4})[.-][0-9]{1,2}\z", "$1")
+    )
 
 
 def _has_core_twice(text: Column) -> Column:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from strata.feeds.launches.reuse import MEASURED
+
 NONE_FLOWN = "no flight of the year has flown"
 LANDING_FOLDS = (NONE_FLOWN,)
 
@@ -12,14 +14,22 @@ _DAY_US = 86_400_000_000
 
 
 def launches_turnaround_years(turnarounds: DataFrame) -> DataFrame:
-    """One row per year, from one row per reuse; days are told of the measured ones only."""
-    days = F.col("turnaround_days")
+    """One row per year, from one row per reuse; days are told of the measured ones only, and what
+    is under 50 days of all that are so for certain.
+    """
+    is_measured = F.col("turnaround_rule") == MEASURED
+    days, most = F.when(is_measured, F.col("turnaround_days")), F.col("turnaround_days")
     # Whole microseconds add up to the same sum in any order; doubles do not.
-    elapsed_us = F.unix_micros("launch_at") - F.unix_micros("previous_launch_at")
+    elapsed_us = F.when(
+        is_measured, F.unix_micros("launch_at") - F.unix_micros("previous_launch_at")
+    )
     return turnarounds.groupBy("launch_year").agg(
         F.count(F.lit(1)).alias("reuses"),
         F.count(days).alias("turnarounds"),
-        F.count_if(days < 50).alias("turnarounds_under_50_days"),
+        F.count_if(most < 50).alias("turnarounds_under_50_days"),
+        F.count_if((most >= 50) & (F.col("least_turnaround_days") < 50)).alias(
+            "turnarounds_perhaps_under_50_days"
+        ),
         F.min(days).alias("min_turnaround_days"),
         F.median(days).alias("median_turnaround_days"),
         (F.sum(elapsed_us) / F.nullif(F.count(days), F.lit(0)) / F.lit(_DAY_US)).alias(
