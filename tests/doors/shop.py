@@ -50,7 +50,9 @@ def product(number: int, price: str, valid_from: date = date(1900, 1, 1), **more
         "category_path": "Drinks > Tea",
         "top_category_id": "1",
         "top_category_name": "Drinks",
+        "names": None,
         "list_price": Decimal(price),
+        "currency": "EUR",
         "created_on": None,
         **more,
     }
@@ -72,6 +74,7 @@ def order(number: int, day: date, customer: str | None, status: str = "delivered
         "order_date": day,
         "status": status,
         "is_counted": counted,
+        "currency": "EUR",
     }
 
 
@@ -86,6 +89,8 @@ def line(own: Row, item: int, bought: str, quantity: int, price: str) -> Row:
         "status": own["status"],
         "is_counted": own["is_counted"],
         "product_id": bought,
+        "currency": own["currency"],
+        "copies": 1,
         "category_id": category,
         "quantity": quantity,
         "unit_price": Decimal(price),
@@ -114,7 +119,7 @@ def published(
 ) -> dict[str, list[Row]]:
     """The published tables of such a shop; gold is added up here, by plain Python."""
     orders, lines = list(orders), list(lines)
-    daily = _sums(lines, ("sale_date", "product_id"))
+    daily = _sums(lines, ("sale_date", "product_id", "currency"))
     return {
         "silver.commerce_categories": CATEGORIES,
         "silver.commerce_products": list(products),
@@ -125,7 +130,7 @@ def published(
         "gold.commerce_daily_product_sales": daily,
         "gold.commerce_daily_category_sales": _sums(
             [{**row, "category_id": row["category_id"] or "unclassified"} for row in lines],
-            ("sale_date", "category_id"),
+            ("sale_date", "category_id", "currency"),
         ),
     }
 
@@ -136,7 +141,8 @@ def _revenue(own: Row, lines: list[Row]) -> Row:
         sum(row["quantity"] for row in mine),
         sum((row["revenue"] for row in mine), Decimal(0)),
     )
-    return {**own, "lines": len(mine), "units": units, "revenue": revenue}
+    told = {"lines": len(mine), "units": units, "revenue": revenue}
+    return {**own, **told, "repeated_lines": 0, "repeated_revenue": Decimal(0)}
 
 
 def _sums(lines: list[Row], key: tuple[str, ...]) -> list[Row]:

@@ -29,6 +29,7 @@ MONTHS = [
     {
         "period": "month",
         "period_start": date(2024, 1, 1),
+        "currency": "EUR",
         "orders": 2,
         "units": 5,
         "revenue": Decimal("1234567890123456.78"),
@@ -37,6 +38,7 @@ MONTHS = [
     {
         "period": "month",
         "period_start": date(2024, 2, 1),
+        "currency": "EUR",
         "orders": 1,
         "units": -1,
         "revenue": Decimal("-0.05"),
@@ -45,6 +47,7 @@ MONTHS = [
     {
         "period": "week",
         "period_start": date(2024, 1, 1),
+        "currency": "EUR",
         "orders": 3,
         "units": 4,
         "revenue": Decimal("9.00"),
@@ -54,6 +57,7 @@ MONTHS = [
 BEST = [
     {
         "category_id": "1",
+        "currency": "EUR",
         "rank": 1,
         "category_name": 'Tea, "loose"',
         "product_id": "=1+1",
@@ -63,6 +67,7 @@ BEST = [
     },
     {
         "category_id": "1",
+        "currency": "EUR",
         "rank": 2,
         "category_name": 'Tea, "loose"',
         "product_id": "p2",
@@ -72,6 +77,7 @@ BEST = [
     },
     {
         "category_id": "1",
+        "currency": "EUR",
         "rank": 11,
         "category_name": 'Tea, "loose"',
         "product_id": "p3",
@@ -90,6 +96,7 @@ TURNS = [
         "previous_flight_id": "f1",
         "previous_launch_at": datetime(2020, 2, 1, tzinfo=timezone.utc),
         "turnaround_rule": "exact",
+        "least_turnaround_days": 29.5,
         "turnaround_days": 29.5,
     },
     {
@@ -101,6 +108,7 @@ TURNS = [
         "previous_flight_id": "f3",
         "previous_launch_at": datetime(2020, 4, 1, tzinfo=timezone.utc),
         "turnaround_rule": "exact",
+        "least_turnaround_days": 61.0,
         "turnaround_days": 61.0,
     },
 ]
@@ -160,20 +168,21 @@ def test_every_form_has_every_value_exactly(warehouse: Warehouse, tmp_path: Path
     assert rows(tmp_path / "out.duckdb", "commerce_trends") == exact
     # Hundredths are exact; the number made of them is what a double holds.
     assert rows(tmp_path / "out.sqlite", "commerce_trends") == [
-        ("month", "2024-01-01", 2, 5, 123456789012345678, 1234567890123456.8, None, None),
-        ("month", "2024-02-01", 1, -1, -5, -0.05, -123456789012345683, -1234567890123456.8),
-        ("week", "2024-01-01", 3, 4, 900, 9.0, 0, 0.0),
+        ("month", "2024-01-01", "EUR", 2, 5, 123456789012345678, 1234567890123456.8, None, None),
+        ("month", "2024-02-01", "EUR", 1, -1, -5, -0.05, -123456789012345683, -1234567890123456.8),
+        ("week", "2024-01-01", "EUR", 3, 4, 900, 9.0, 0, 0.0),
     ]
     assert rows(tmp_path / "csv", "commerce_trends")[1] == (
         "month",
         "2024-02-01",
+        "EUR",
         "1",
         "-1",
         "-0.05",
         "-1234567890123456.83",
     )
     names = [
-        row[5 if form == "out.sqlite" else 4]
+        row[6 if form == "out.sqlite" else 5]
         for form in FORMS[:3]
         for row in rows(tmp_path / form, "commerce_top_products")
     ]
@@ -209,7 +218,7 @@ def test_times_and_comments(warehouse: Warehouse, tmp_path: Path) -> None:
 @pytest.mark.parametrize("form", ["out.sqlite", "out.duckdb"])
 def test_the_questions_are_views(warehouse: Warehouse, tmp_path: Path, form: str) -> None:
     copy(warehouse, tmp_path / form, "commerce_top_products", "launches_core_turnarounds")
-    best = [(row[1], row[2]) for row in rows(tmp_path / form, "best_sellers_by_category")]
+    best = [(row[2], row[3]) for row in rows(tmp_path / form, "best_sellers_by_category")]
     assert best == [(1, "=1+1"), (2, "p2")]
     assert [row[0] for row in rows(tmp_path / form, "quick_turnarounds")] == ["c1"]
     assert [
@@ -226,10 +235,14 @@ def test_look_ups_use_an_index_in_sqlite(warehouse: Warehouse, tmp_path: Path) -
             connection.execute(
                 f"EXPLAIN QUERY PLAN SELECT * FROM commerce_top_products WHERE {where}"
             ).fetchall()[0][3]
-            for where in ("category_id = '1' AND rank = 1", "product_id = 'p2'", "units = 2")
+            for where in (
+                "category_id = '1' AND currency = 'EUR' AND rank = 1",
+                "product_id = 'p2'",
+                "units = 2",
+            )
         ]
     assert plans == [
-        "SEARCH commerce_top_products USING INDEX commerce_top_products_category_id_rank_key (category_id=? AND rank=?)",
+        "SEARCH commerce_top_products USING INDEX commerce_top_products_category_id_currency_rank_key (category_id=? AND currency=? AND rank=?)",
         "SEARCH commerce_top_products USING INDEX commerce_top_products_product_id_idx (product_id=?)",
         "SCAN commerce_top_products",
     ]
@@ -239,7 +252,14 @@ def test_look_ups_use_an_index_in_duckdb_and_dates_leave_out_row_groups(tmp_path
     warehouse = Warehouse(str(tmp_path / "warehouse"))
     days = [date(2020, 1, 1) + timedelta(n) for n in range(1500)]
     sold = [
-        {"sale_date": day, "product_id": f"p{n}", "units": 1, "revenue": Decimal(1), "orders": 1}
+        {
+            "sale_date": day,
+            "product_id": f"p{n}",
+            "currency": "EUR",
+            "units": 1,
+            "revenue": Decimal(1),
+            "orders": 1,
+        }
         for day in days
         for n in range(100)
     ]
@@ -337,7 +357,7 @@ def test_sqlite_refuses_nan_and_duckdb_keeps_it(tmp_path: Path) -> None:
     with pytest.raises(GateFailed, match="NaN"):
         copy(warehouse, tmp_path / "n.sqlite", "launches_core_turnarounds")
     copy(warehouse, tmp_path / "n.duckdb", "launches_core_turnarounds")
-    assert str(rows(tmp_path / "n.duckdb", "launches_core_turnarounds")[0][8]) == "nan"
+    assert str(rows(tmp_path / "n.duckdb", "launches_core_turnarounds")[0][9]) == "nan"
 
 
 def test_one_copy_at_a_time(warehouse: Warehouse, tmp_path: Path) -> None:

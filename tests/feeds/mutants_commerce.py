@@ -42,6 +42,7 @@ _TWO: Row = {"revenue": Decimal("5.00")}
 
 VALID = {
     _PRODUCTS: (_PRODUCT,),
+    _REVENUE: ({"repeated_lines": 0},),
     _BY_PRODUCT: (_DAY,),
     _BY_CATEGORY: (_DAY,),
     _VALUE: (_CUSTOMER,),
@@ -52,21 +53,21 @@ WHOLE = {
     (_PRODUCTS, "a product must have one current period"): Whole(
         [{**_PRODUCT, "is_current": False}]
     ),
-    (_BY_PRODUCT, "a day and product must have one row"): Whole([_TWO, _TWO], _ORDERS),
+    (_BY_PRODUCT, "a day, product and currency must have one row"): Whole([_TWO, _TWO], _ORDERS),
     (_BY_PRODUCT, "the days' revenue must add up to the orders' revenue, to the cent"): Whole(
         [{"revenue": Decimal("10.01")}], _ORDERS
     ),
-    (_BY_CATEGORY, "a day and category must have one row"): Whole([_TWO, _TWO], _ORDERS),
+    (_BY_CATEGORY, "a day, category and currency must have one row"): Whole([_TWO, _TWO], _ORDERS),
     (_BY_CATEGORY, "the days' revenue must add up to the orders' revenue, to the cent"): Whole(
         [{"revenue": Decimal("9.99")}], _ORDERS
     ),
-    (_VALUE, "a customer must have one row"): Whole(
+    (_VALUE, "a customer must have one row a currency"): Whole(
         [{"lifetime_value": Decimal("5.00")}, {"lifetime_value": Decimal("5.00")}], _ORDERS
     ),
     (_VALUE, "the customers' value must add up to their orders' revenue, to the cent"): Whole(
         [{"lifetime_value": Decimal("109.00")}], _ORDERS
     ),
-    (_TRENDS, "a period must have one row"): Whole(
+    (_TRENDS, "a period must have one row a currency"): Whole(
         [{**_MONTH, **_TWO}, {**_MONTH, **_TWO}], _ORDERS
     ),
     (

@@ -14,8 +14,16 @@ from pyspark.sql import functions as F
 from strata.declare.contract import load_contract, struct_type
 from strata.feeds.commerce.amounts import revenue_of
 from strata.feeds.commerce.calendar import commerce_dates
-from strata.feeds.commerce.catalogue import commerce_categories
+from strata.feeds.commerce.catalogue import commerce_categories, commerce_products
+from strata.feeds.commerce.orders import commerce_order_lines, commerce_orders
 from strata.feeds.commerce.params import Params
+from strata.feeds.commerce.sales import (
+    commerce_daily_product_sales,
+    commerce_order_revenue,
+    commerce_top_products,
+    commerce_trends,
+)
+from strata.feeds.commerce.value import commerce_customer_value
 from strata.kit.history import REPEATED, SUPERSEDED, LatestOf, keep_latest
 from strata.kit.shared import UNKNOWN, find_shared
 from strata.kit.values import parse_date, parse_money, parse_units
@@ -146,6 +154,154 @@ def test_a_category_has_its_branch_and_broken_branches_are_rejected(spark: Spark
         if any("above itself" in reason for reason in row["_reasons"])
     }
     assert circles == {"a", "b", "own"}
+
+
+def test_a_parent_of_0_is_none_unless_a_category_has_that_id(spark: SparkSession) -> None:
+    shop = [
+        {"category_id": "47", "category_name": "Clothes", "parent_category_id": "0"},
+        {"category_id": "50", "category_name": "Shirts", "parent_category_id": "47"},
+    ]
+    zero = {"category_id": "0", "category_name": "All", "parent_category_id": None}
+    for rows, path in ((shop, "Clothes > Shirts"), ([*shop, zero], "All > Clothes > Shirts")):
+        found = commerce_categories(bronze(spark, "product_categories", *rows)).collect()
+        assert {row["category_id"]: row["_reasons"] for row in found} == {
+            row["category_id"]: [] for row in rows
+        }
+        assert [row["category_path"] for row in found if row["category_id"] == "50"] == [path]
+
+
+def test_a_products_name_is_the_one_most_lines_use_then_the_newest(spark: SparkSession) -> None:
+    lines = [
+        ("22423", "REGENCY CAKESTAND", "2011-06-01"), ("22423", "REGENCY CAKESTAND", "2011-06-02"),
+        ("22423", "?", "2011-06-03"), ("22423", " Amazon ", "2011-06-03"),
+        ("21166", "OLD NAME", "2010-01-01"), ("21166", "NEW NAME", "2011-01-01"),
+        ("84970", "B", None), ("84970", "A", None), ("15034", "", "2011-01-01"),
+    ]  # fmt: skip
+    sales = bronze(
+        spark,
+        "sales",
+        *[{"product_id": p, "product_name": name, "sold_at": day} for p, name, day in lines],
+    )
+    raw = bronze(spark, "products")
+    categories = commerce_categories(bronze(spark, "product_categories"))
+    found = {row["product_id"]: row for row in commerce_products(raw, sales, categories).collect()}
+    assert {key: (row["product_name"], row["names"]) for key, row in found.items()} == {
+        "22423": ("REGENCY CAKESTAND", 3),
+        "21166": ("NEW NAME", 2),
+        "84970": ("A", 2),
+        "15034": (None, 0),
+    }
+
+
+EXPONENT = "{} is in exponent form: a spreadsheet has cut its digits; export it as text"
+DECORATED = "{} ends in .0: a program has made it a number on the way; export it as text"
+ORDERS: dict[str, tuple[dict[str, Any], list[str]]] = {
+    "sound": ({}, []),
+    "in euros": ({"currency": "eur"}, []),
+    "canceled": ({"status": "Canceled"}, []),
+    "completed": ({"status": "completed"}, []),
+    "5.01235E+12": ({}, [EXPONENT.format("order_id")]),
+    "101.0": ({}, [DECORATED.format("order_id")]),
+    "by a number": ({"customer_id": "101.0"}, [DECORATED.format("customer_id")]),
+    "by nobody": ({"customer_id": "c9"}, ["its customer is unknown"]),
+    "in pounds": ({"currency": "£"}, ["currency must be a code of ISO 4217 such as EUR, or empty"]),
+    "on the way": (
+        {"status": "sent"},
+        ["status must be one of pending, shipped, delivered, cancelled, returned"],
+    ),
+}
+
+
+def orders_of(spark: SparkSession, *rows: dict[str, Any]) -> DataFrame:
+    told = {"customer_id": "c1", "order_date": "2024-05-01", "status": "delivered"}
+    customers = spark.createDataFrame([("c1",)], "customer_id string")
+    raw = bronze(spark, "orders", *[{**told, **row} for row in rows])
+    return commerce_orders(raw, bronze(spark, "sales"), customers)
+
+
+def test_an_order_is_taken_or_refused_by_its_true_reason(spark: SparkSession) -> None:
+    rows = [{"order_id": name, **more} for name, (more, _) in ORDERS.items()]
+    found = {row["order_id"]: row for row in orders_of(spark, *rows).collect()}
+    assert {name: row["_reasons"] for name, row in found.items()} == {
+        name: reasons for name, (_, reasons) in ORDERS.items()
+    }
+    assert (found["in euros"]["currency"], found["sound"]["currency"]) == ("EUR", "XXX")
+    assert (found["canceled"]["status"], found["canceled"]["is_counted"]) == ("cancelled", False)
+    assert (found["completed"]["status"], found["completed"]["is_counted"]) == ("delivered", True)
+
+
+def test_amounts_of_several_currencies_are_never_one_sum(spark: SparkSession) -> None:
+    orders = orders_of(
+        spark,
+        {"order_id": "1", "currency": "EUR"},
+        {"order_id": "2", "currency": "JPY"},
+        {"order_id": "3", "currency": ""},
+    )
+    told = {"product_id": "p", "quantity": "1", "discount": "0"}
+    items = bronze(
+        spark,
+        "order_items",
+        {"order_id": "1", "order_item_id": "1", "unit_price": "10", **told},
+        {"order_id": "2", "order_item_id": "1", "unit_price": "15000", "currency": "jpy", **told},
+        {"order_id": "2", "order_item_id": "2", "unit_price": "10", "currency": "EUR", **told},
+        {"order_id": "3", "order_item_id": "1", "unit_price": "7", **told},
+        {"order_id": "3", "order_item_id": "2", "unit_price": "7", **told, "discount": "7.01"},
+    )
+    products = spark.createDataFrame([("p", "g")], "product_id string, category_id string")
+    lines = commerce_order_lines(items, bronze(spark, "sales"), orders, products)
+    assert {
+        (row["order_id"], row["order_item_id"]): row["_reasons"]
+        for row in lines.collect()
+        if row["_reasons"]
+    } == {
+        ("2", "2"): ["its currency must be that of its order"],
+        ("3", "2"): ["discount must not be more than quantity x unit_price"],
+    }
+    sound = lines.where(F.size("_reasons") == 0)
+    by_currency = {"EUR": Decimal("10"), "JPY": Decimal("15000"), "XXX": Decimal("7")}
+    days = commerce_daily_product_sales(sound)
+    revenue = commerce_order_revenue(sound)
+    months = commerce_trends(revenue).where("period = 'month'")
+    value = commerce_customer_value(revenue)
+    for frame, amount in ((days, "revenue"), (months, "revenue"), (value, "lifetime_value")):
+        assert {row["currency"]: row[amount] for row in frame.collect()} == by_currency
+    catalogue = spark.createDataFrame(
+        [("p", "P", "g", "G", True)],
+        "product_id string, product_name string, top_category_id string, "
+        "top_category_name string, is_current boolean",
+    )
+    top = commerce_top_products(days, catalogue, Params()).collect()
+    assert {row["currency"]: (row["rank"], row["revenue"]) for row in top} == {
+        code: (1, amount) for code, amount in by_currency.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("choice", "lines", "repeated", "revenue"), [("fold", 1, 1, "12.75"), ("keep", 2, 0, "25.50")]
+)
+def test_equal_lines_of_sales_are_folded_and_their_money_told_or_kept(
+    spark: SparkSession, choice: str, lines: int, repeated: int, revenue: str
+) -> None:
+    line = {
+        "order_id": "700000", "product_id": "22423", "product_name": "CAKE STAND", "quantity": "1",
+        "unit_price": "12.75", "sold_at": "2011-06-01 10:00:00", "currency": "GBP",
+    }  # fmt: skip
+    sales = bronze(spark, "sales", line, line)
+    customers = spark.createDataFrame([("c1",)], "customer_id string")
+    orders = commerce_orders(bronze(spark, "orders"), sales, customers)
+    products = spark.createDataFrame([("22423", None)], "product_id string, category_id string")
+    found = commerce_order_lines(
+        bronze(spark, "order_items"), sales, orders, products, params=Params(equal_lines=choice)
+    )
+    sound = found.where("size(_reasons) = 0 and _fold is null")
+    [order] = commerce_order_revenue(sound).collect()
+    assert (order["lines"], order["repeated_lines"], order["revenue"]) == (
+        lines,
+        repeated,
+        Decimal(revenue),
+    )
+    assert order["repeated_revenue"] == repeated * Decimal("12.75")
+    assert order["currency"] == "GBP"
 
 
 def test_of_several_records_the_latest_stands_equal_ones_fold_and_differing_ones_are_rejected(

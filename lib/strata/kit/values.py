@@ -14,12 +14,19 @@ from strata.kit.columns import flag
 
 MONEY = "decimal(12,4)"
 """A price or a discount: less than 100 million, with at most four decimals."""
+NO_CURRENCY = "XXX"
+"""ISO 4217's code where no currency is told: amounts without one are kept apart from all others."""
 MOST_UNITS = 100_000
 """More of one product in one line is taken for an error; with it a line's revenue in 1/10,000 fits
 a bigint.
 """
 
 _MONEY = r"^-?[0-9]{1,8}([.][0-9]{1,4}0*)?\z"
+_CURRENCY = r"^[A-Za-z]{3}\z"
+# What a spreadsheet makes of a long number: its last digits are gone.
+_EXPONENT = r"^[0-9]+([.,][0-9]+)?[eE][+]?[0-9]+\z"
+# What a program makes of a whole number in a column with gaps.
+_DECORATED = r"^[0-9]+[.]0+\z"
 _UNITS = r"^-?0{0,3}(100000|[0-9]{1,5})\z"
 _DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6})?)?Z?)?\z"
 # ISO 8601 with a zone: a time without one could be anybody's.
@@ -48,6 +55,12 @@ def parse_units(name: str) -> Column:
     `MOST_UNITS`.
     """
     return F.when(F.col(name).rlike(_UNITS), F.col(name)).try_cast("int")
+
+
+def parse_currency(name: str) -> Column:
+    """An ISO 4217 code in capitals, `NO_CURRENCY` where none is told; null for anything else."""
+    code = F.upper(F.when(F.col(name).rlike(_CURRENCY), F.col(name)))
+    return F.when(F.coalesce(F.col(name), F.lit("")) == "", NO_CURRENCY).otherwise(code)
 
 
 def parse_date(name: str) -> Column:
@@ -89,3 +102,20 @@ def unread(told: str, typed: str, sentence: str) -> Column:
     (`typed` is null).
     """
     return flag(F.col(told).isNotNull() & F.col(typed).isNull(), sentence)
+
+
+def mangled(name: str, what: str) -> Column:
+    """The reason of an id that a program on the way has cut or decorated: `5.01235E+12` stands for
+    any of a million numbers, and `101.0` for 101 or for itself.
+    """
+    told = F.col(name)
+    return F.coalesce(
+        flag(
+            told.rlike(_EXPONENT),
+            f"{what} is in exponent form: a spreadsheet has cut its digits; export it as text",
+        ),
+        flag(
+            told.rlike(_DECORATED),
+            f"{what} ends in .0: a program has made it a number on the way; export it as text",
+        ),
+    )

@@ -72,6 +72,7 @@ TABLES = (
             "silver.commerce_products",
         ),
         transform=orders.commerce_order_lines,
+        params=("equal_lines",),
         driving=("bronze.commerce_order_items", _SALES),
         group=("order_id",),
         unique=("order_id", "order_item_id"),
@@ -142,14 +143,18 @@ ANSWERS = (
     Answer(
         "Sales by month",
         "gold.commerce_trends",
-        ("period_start", "orders", "units", "revenue", "revenue_change"),
+        ("period_start", "currency", "orders", "units", "revenue", "revenue_change"),
         where=lambda _: pc.field("period") == "month",
     ),
     Answer(
         "What sells best, by category",
         "gold.commerce_top_products",
-        ("category_name", "rank", "product_id", "product_name", "units", "revenue"),
-        order=(("category_name", "ascending"), ("rank", "ascending")),
+        ("category_name", "currency", "rank", "product_id", "product_name", "units", "revenue"),
+        order=(
+            ("category_name", "ascending"),
+            ("currency", "ascending"),
+            ("rank", "ascending"),
+        ),
         limit=15,
     ),
     Answer(
@@ -157,6 +162,7 @@ ANSWERS = (
         "gold.commerce_customer_value",
         (
             "customer_id",
+            "currency",
             "lifetime_value",
             "orders",
             "average_order_value",
@@ -164,7 +170,11 @@ ANSWERS = (
             "last_order_date",
             "recency_days",
         ),
-        order=(("lifetime_value", "descending"), ("customer_id", "ascending")),
+        order=(
+            ("currency", "ascending"),
+            ("lifetime_value", "descending"),
+            ("customer_id", "ascending"),
+        ),
         limit=10,
     ),
 )

@@ -15,9 +15,20 @@ from strata.kit.history import (
     conflict_of,
     keep_latest,
 )
-from strata.kit.values import MONEY, empty_to_null, missing, parse_date, parse_money, unread
+from strata.kit.values import (
+    MONEY,
+    NO_CURRENCY,
+    empty_to_null,
+    mangled,
+    missing,
+    parse_currency,
+    parse_date,
+    parse_money,
+    unread,
+)
 
 FOLDS = (SUPERSEDED, REPEATED)
+CURRENCY = "currency must be a code of ISO 4217 such as EUR, or empty"
 UNCHANGED = "nothing has changed since the product's earlier record"
 PRODUCT_FOLDS = (REPEATED, SUPERSEDED, UNCHANGED)
 
@@ -34,7 +45,7 @@ _CATEGORY = LatestOf(
 )
 _PRODUCT = LatestOf(
     ("product_id", "delivered_on"),
-    ("product_name", "category_id", "list_price", "created_on"),
+    ("product_name", "category_id", "list_price", "currency", "created_on"),
     conflict_of("product"),
 )
 
@@ -61,8 +72,24 @@ def commerce_categories(raw: DataFrame) -> DataFrame:
             missing("category_name", "a category must have a name"),
         ),
     )
-    latest = keep_latest(judged, _CATEGORY)
+    latest = keep_latest(_without_zero(judged), _CATEGORY)
     return _add_branch(latest).drop("_order", "_ids")
+
+
+def _without_zero(categories: DataFrame) -> DataFrame:
+    """Categories whose parent is `0` have none, unless a category has that id. Same grain.
+
+    Shop software (Magento, Shopware, WooCommerce) exports 0 where a category stands at the top.
+    """
+    is_zero = F.coalesce(F.col("category_id") == "0", F.lit(False))
+    known = categories.agg(F.coalesce(F.max(is_zero), F.lit(False)).alias("_has_zero"))
+    parent = F.col("parent_category_id")
+    none = (parent == "0") & ~F.col("_has_zero")
+    return (
+        categories.crossJoin(F.broadcast(known))
+        .withColumn("parent_category_id", F.when(none, None).otherwise(parent))
+        .drop("_has_zero")
+    )
 
 
 def _add_branch(categories: DataFrame) -> DataFrame:
@@ -125,6 +152,7 @@ def _typed_products(raw: DataFrame) -> DataFrame:
         empty_to_null("product_name").alias("product_name"),
         empty_to_null("category_id").alias("category_id"),
         parse_money("price").alias("list_price"),
+        parse_currency("currency").alias("currency"),
         empty_to_null("price").alias("_price"),
         parse_date("created_at").alias("created_on"),
         empty_to_null("created_at").alias("_created"),
@@ -136,6 +164,8 @@ def _typed_products(raw: DataFrame) -> DataFrame:
         "_reasons",
         reasons(
             missing("product_id", "a product must have an id"),
+            mangled("product_id", "product_id"),
+            flag(F.col("currency").isNull(), CURRENCY),
             unread(
                 "_price",
                 "list_price",
@@ -158,30 +188,49 @@ def _periods(records: DataFrame) -> DataFrame:
 
 
 def _from_sales(sales: DataFrame, raw: DataFrame) -> DataFrame:
-    """The products that sales tell of and no file of products does; each with the name that comes
-    first by the alphabet.
+    """The products that sales tell of and no file of products does; each with the name that most
+    lines give it, of equally many the newest, then the first by the alphabet.
+
+    Clerks write `?` or `damaged` in place of a name now and then: `names` counts how many there
+    are.
     """
-    named = (
-        sales.where("product_id <> ''")
-        .groupBy("product_id")
-        .agg(
-            F.min(F.nullif(F.trim("product_name"), F.lit(""))).alias("product_name"),
-            F.min(F.struct("_file_sha256", "_record_number")).alias("_own"),
-        )
+    told = sales.where("product_id <> ''").select(
+        "product_id",
+        F.nullif(F.trim("product_name"), F.lit("")).alias("_name"),
+        parse_date("sold_at").alias("_day"),
+        F.struct("_file_sha256", "_record_number").alias("_own"),
+    )
+    used = told.groupBy("product_id", "_name").agg(
+        F.count(F.lit(1)).alias("_lines"),
+        F.max("_day").alias("_newest"),
+        F.min("_own").alias("_own"),
+    )
+    # The least of its order: most lines, then the newest day, then the name itself.
+    order = F.struct(
+        (-F.col("_lines")).alias("_by_lines"),
+        F.coalesce(-F.unix_date("_newest"), F.lit(1 << 30)).alias("_by_day"),
+        F.col("_name"),
+    )
+    named = used.groupBy("product_id").agg(
+        F.min(F.when(F.col("_name").isNotNull(), order))["_name"].alias("product_name"),
+        F.count("_name").alias("names"),
+        F.min("_own").alias("_own"),
     )
     unlisted = named.join(raw.select("product_id").distinct(), on="product_id", how="left_anti")
     return unlisted.select(
         "product_id",
         "product_name",
+        "names",
         F.lit(None).cast("string").alias("category_id"),
         F.lit(None).cast(MONEY).alias("list_price"),
+        F.lit(NO_CURRENCY).alias("currency"),
         F.lit(None).cast("date").alias("created_on"),
         F.lit(UNDATED).cast("date").alias("valid_from"),
         F.lit(OPEN_END).cast("date").alias("valid_to"),
         F.lit(True).alias("is_current"),
         "_own._file_sha256",
         "_own._record_number",
-        reasons().alias("_reasons"),
+        reasons(mangled("product_id", "product_id")).alias("_reasons"),
         F.lit(0).alias("_rows"),
     )
 

@@ -8,7 +8,7 @@ from pyspark.sql import functions as F
 from strata.kit.columns import reasons
 from strata.kit.history import REPEATED, SUPERSEDED, LatestOf, conflict_of, resolve
 from strata.kit.shared import UNKNOWN, Shared
-from strata.kit.values import empty_to_null, missing, parse_date, unread
+from strata.kit.values import empty_to_null, mangled, missing, parse_date, unread
 
 FOLDS = (SUPERSEDED, REPEATED)
 
@@ -58,6 +58,7 @@ def _typed(raw: DataFrame) -> DataFrame:
         "_reasons",
         reasons(
             missing("customer_id", "a customer must have an id"),
+            mangled("customer_id", "customer_id"),
             unread("_told", "registered_on", "registration_date must be a date, YYYY-MM-DD"),
         ),
     )

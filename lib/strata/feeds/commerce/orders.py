@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from strata.feeds.commerce.amounts import revenue_of
+from strata.feeds.commerce.catalogue import CURRENCY
 from strata.feeds.commerce.customers import customer_id_of_sale
+from strata.feeds.commerce.params import Params
 from strata.kit.columns import add_reasons, content_hash, flag, reasons
 from strata.kit.history import (
     REPEATED,
@@ -19,8 +21,11 @@ from strata.kit.history import (
 from strata.kit.shared import UNKNOWN, Shared
 from strata.kit.values import (
     MONEY,
+    NO_CURRENCY,
     empty_to_null,
+    mangled,
     missing,
+    parse_currency,
     parse_date,
     parse_money,
     parse_timestamp,
@@ -31,6 +36,17 @@ from strata.kit.values import (
 FOLDS = LINE_FOLDS = (SUPERSEDED, REPEATED)
 
 STATUSES = ("pending", "shipped", "delivered", "cancelled", "returned")
+SYNONYMS = {
+    "canceled": "cancelled",
+    "completed": "delivered",
+    "complete": "delivered",
+    # Olist's.
+    "created": "pending",
+    "approved": "pending",
+    "invoiced": "pending",
+    "processing": "pending",
+    "unavailable": "cancelled",
+}
 COUNTED = ("pending", "shipped", "delivered")
 """The orders that count as sold; what was cancelled or came back does not."""
 
@@ -39,7 +55,9 @@ CREDIT = "C"
 orders sold.
 """
 
-_ORDER = LatestOf(("order_id",), ("customer_id", "order_date", "status"), conflict_of("order"))
+_ORDER = LatestOf(
+    ("order_id",), ("customer_id", "order_date", "status", "currency"), conflict_of("order")
+)
 _LINE = LatestOf(
     ("order_id", "order_item_id"),
     ("product_id", "quantity", "unit_price", "discount"),
@@ -65,7 +83,13 @@ def commerce_orders(
         placed = _typed_orders(records).join(known, on="customer_id", how="left")
         is_orphan = F.col("customer_id").isNotNull() & F.col("_is_known").isNull()
         return placed.withColumn(
-            "_reasons", add_reasons(flag(is_orphan, "its customer is unknown"))
+            "_reasons",
+            add_reasons(
+                F.coalesce(
+                    mangled("customer_id", "customer_id"),
+                    flag(is_orphan, "its customer is unknown"),
+                )
+            ),
         ).drop("_is_known")
 
     latest = resolve(raw, shared, _ORDER, read).withColumn("_rows", F.lit(1))
@@ -78,7 +102,8 @@ def _typed_orders(raw: DataFrame) -> DataFrame:
         empty_to_null("order_id").alias("order_id"),
         empty_to_null("customer_id").alias("customer_id"),
         parse_date("order_date").alias("order_date"),
-        F.lower(empty_to_null("status")).alias("status"),
+        _status().alias("status"),
+        parse_currency("currency").alias("currency"),
         F.struct(
             parse_timestamp("updated_at").alias("updated_at"),
             F.col("_delivery_date").alias("delivered_on"),
@@ -91,6 +116,8 @@ def _typed_orders(raw: DataFrame) -> DataFrame:
         "_reasons",
         reasons(
             missing("order_id", "an order must have an id"),
+            mangled("order_id", "order_id"),
+            flag(F.col("currency").isNull(), CURRENCY),
             flag(F.col("order_date").isNull(), "order_date must be a date, YYYY-MM-DD"),
             unread("_told", "_order.updated_at", "updated_at must be a date and time"),
             flag(
@@ -102,6 +129,15 @@ def _typed_orders(raw: DataFrame) -> DataFrame:
     return judged.drop("_told")
 
 
+def _status() -> Column:
+    """The status in small letters; platforms that spell `canceled`, or call what has been delivered
+    `completed` or `complete`, mean the same.
+    """
+    told = F.lower(empty_to_null("status"))
+    words = F.create_map(*[F.lit(word) for pair in SYNONYMS.items() for word in pair])
+    return F.coalesce(F.try_element_at(words, told), told)
+
+
 def _from_sales(sales: DataFrame) -> DataFrame:
     """The orders that lines of sales make up: each with its first day, and with its customer if
     that is one alone.
@@ -110,18 +146,22 @@ def _from_sales(sales: DataFrame) -> DataFrame:
         "order_id",
         customer_id_of_sale().alias("customer_id"),
         parse_date("sold_at").alias("order_date"),
+        parse_currency("currency").alias("currency"),
         F.struct("_file_sha256", "_record_number").alias("_own"),
     )
     made = lines.groupBy("order_id").agg(
         F.min("customer_id").alias("customer_id"),
         F.max("customer_id").alias("_other"),
         F.min("order_date").alias("order_date"),
+        F.min("currency").alias("currency"),
+        F.max("currency").alias("_other_currency"),
         F.min("_own").alias("_own"),
     )
     return made.select(
         "order_id",
         "customer_id",
         "order_date",
+        "currency",
         # What a shop's tills and tables of sales hold was sold; a credit note counts with its
         # negative quantities.
         F.lit("delivered").alias("status"),
@@ -133,6 +173,12 @@ def _from_sales(sales: DataFrame) -> DataFrame:
                 "the lines of one order name several customers",
             ),
             flag(F.col("order_date").isNull(), "no line of the order tells its day"),
+            flag(
+                F.col("currency") != F.col("_other_currency"),
+                "the lines of one order name several currencies",
+            ),
+            mangled("order_id", "order_id"),
+            mangled("customer_id", "customer_id"),
         ).alias("_reasons"),
         F.lit(0).alias("_rows"),
     )
@@ -147,14 +193,21 @@ def commerce_order_lines(
     orders: DataFrame,
     products: DataFrame,
     *,
+    params: Params = Params(),  # noqa: B008 – frozen
     shared: Shared = UNKNOWN,
 ) -> DataFrame:
-    """One row per record of an order's line, of which one per line stands.
+    """One row per record of an order's line, of which one per line stands; `copies` says how many
+    equal lines of sales it stands for.
 
     A line is known by its order and its id; a correction that comes later supersedes it.
     """
     known = orders.select(
-        "order_id", F.col("order_date").alias("sale_date"), "customer_id", "status", "is_counted"
+        "order_id",
+        F.col("order_date").alias("sale_date"),
+        "customer_id",
+        "status",
+        "is_counted",
+        F.col("currency").alias("_order_currency"),
     )
     catalogue = products.select("product_id", "category_id", F.lit(True).alias("_is_listed"))
 
@@ -168,21 +221,40 @@ def commerce_order_lines(
             {
                 "_reasons": reasons(
                     *flags,
-                    flag(F.col("sale_date").isNull(), "its order is unknown"),
+                    F.coalesce(
+                        mangled("order_id", "order_id"),
+                        flag(F.col("sale_date").isNull(), "its order is unknown"),
+                    ),
+                    F.coalesce(
+                        mangled("product_id", "product_id"),
+                        flag(
+                            F.col("product_id").isNotNull() & F.col("_is_listed").isNull(),
+                            "its product is unknown",
+                        ),
+                    ),
                     flag(
-                        F.col("product_id").isNotNull() & F.col("_is_listed").isNull(),
-                        "its product is unknown",
+                        F.col("_currency") != F.coalesce("_order_currency", "_currency"),
+                        "its currency must be that of its order",
+                    ),
+                    flag(
+                        (F.col("quantity") > 0)
+                        & (F.col("discount") > F.col("quantity") * F.col("unit_price")),
+                        "discount must not be more than quantity x unit_price",
                     ),
                 ),
+                "currency": F.coalesce("_order_currency", F.lit(NO_CURRENCY)),
                 "revenue": revenue_of("quantity", "unit_price", "discount"),
             }
-        ).drop("_is_listed", "_is_unread")
+        ).drop("_is_listed", "_is_unread", "_currency", "_order_currency")
 
     latest = resolve(
         items, shared, _LINE, lambda lines: place(_typed_items(lines), *_reasons_of_item())
     )
-    sold = keep_latest(place(_typed_sales(sales), *_reasons_of_sale()), _LINE)
-    return latest.unionByName(sold).drop("_order")
+    sold = keep_latest(place(_typed_sales(sales, params), *_reasons_of_sale()), _LINE)
+    # Ids tell lines of a file of lines apart; those of sales have none.
+    copies = F.count(F.lit(1)).over(Window.partitionBy(*_LINE.key))
+    counted = sold.withColumn("copies", copies)
+    return latest.withColumn("copies", F.lit(1).cast("bigint")).unionByName(counted).drop("_order")
 
 
 def _typed_items(items: DataFrame) -> DataFrame:
@@ -192,6 +264,8 @@ def _typed_items(items: DataFrame) -> DataFrame:
         empty_to_null("product_id").alias("product_id"),
         parse_units("quantity").alias("quantity"),
         parse_money("unit_price").alias("unit_price"),
+        # Null where none is told: the order's then holds.
+        F.upper(empty_to_null("currency")).alias("_currency"),
         parse_money("discount").alias("discount"),
         empty_to_null("discount").alias("_told"),
         F.col("_delivery_date").alias("_order"),
@@ -221,9 +295,10 @@ def _reasons_of_item() -> tuple[Column, ...]:
     )
 
 
-def _typed_sales(sales: DataFrame) -> DataFrame:
+def _typed_sales(sales: DataFrame, params: Params) -> DataFrame:
     """Lines of a shop's sales. They have no ids: a line is known by its content, so an equal one is
-    the same line told twice.
+    the same line told twice; or, where equal lines are kept, by its content and its place among
+    the equal ones of its file.
     """
     content = (
         "order_id",
@@ -235,14 +310,18 @@ def _typed_sales(sales: DataFrame) -> DataFrame:
         "customer",
         "country",
     )
+    known = F.substring(content_hash(*[F.col(name) for name in content]), 1, 32)
+    parts = [F.lit("content:"), known]
+    if params.equal_lines == "keep":
+        equal = Window.partitionBy("_file_sha256", *content).orderBy("_record_number")
+        parts += [F.lit("#"), F.row_number().over(equal).cast("string")]
     return sales.select(
-        F.concat(
-            F.lit("content:"), F.substring(content_hash(*[F.col(name) for name in content]), 1, 32)
-        ).alias("order_item_id"),
+        F.concat(*parts).alias("order_item_id"),
         empty_to_null("order_id").alias("order_id"),
         empty_to_null("product_id").alias("product_id"),
         parse_units("quantity").alias("quantity"),
         parse_money("unit_price").alias("unit_price"),
+        F.upper(empty_to_null("currency")).alias("_currency"),
         F.lit(0).cast(MONEY).alias("discount"),
         F.lit(None).cast("date").alias("_order"),
         "_file_sha256",
@@ -265,7 +344,7 @@ def _reasons_of_sale() -> tuple[Column, ...]:
 
 
 def _reasons_of_line() -> tuple[Column, ...]:
-    """Of a typed line."""
+    """Of a typed line. Ids of several tables are judged in their own."""
     quantity, price = F.col("quantity"), F.col("unit_price")
     return (
         missing("order_id", "a line must tell its order"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+EQUAL_LINES = ("fold", "keep")
+
 
 @dataclass(frozen=True)
 class Params:
@@ -22,6 +24,15 @@ class Params:
         default=10, metadata={"help": "how many products a category's ranking holds"}
     )
 
+    equal_lines: str = field(
+        default="fold",
+        metadata={
+            "help": "what equal lines of one file of sales are, which have no ids: one line told "
+            "twice (fold), or so many lines sold (keep)",
+            "choices": EQUAL_LINES,
+        },
+    )
+
     def __post_init__(self) -> None:
         import holidays
 
@@ -33,6 +44,10 @@ class Params:
             raise ValueError(
                 "--holidays-of is a country that the library `holidays` knows, such as GB; "
                 f"got {self.holidays_of!r}"
+            )
+        if self.equal_lines not in EQUAL_LINES:
+            raise ValueError(
+                f"--equal-lines is one of {', '.join(EQUAL_LINES)}; got {self.equal_lines!r}"
             )
         if self.top_products < 1:
             raise ValueError(f"--top-products is at least 1; got {self.top_products}")

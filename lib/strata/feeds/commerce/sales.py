@@ -32,9 +32,12 @@ def commerce_order_revenue(lines: DataFrame) -> DataFrame:
         F.max("sale_date").alias("order_date"),
         F.max("status").alias("status"),
         F.max("is_counted").alias("is_counted"),
+        F.max("currency").alias("currency"),
         F.count(F.lit(1)).alias("lines"),
         F.sum("quantity").alias("units"),
         _sum_of("revenue"),
+        F.sum(F.col("copies") - 1).alias("repeated_lines"),
+        money(f"sum({cents('revenue')} * (copies - 1))").alias("repeated_revenue"),
         F.count(F.lit(1)).alias("_rows"),
     )
 
@@ -44,12 +47,12 @@ def _sum_of(amount: str) -> Column:
 
 
 def commerce_daily_product_sales(lines: DataFrame, *, shared: Shared = UNKNOWN) -> DataFrame:
-    """One row per day and product, of the orders that count."""
+    """One row per day, product and currency, of the orders that count."""
     return _daily(lines, shared, "product_id", F.col("product_id"))
 
 
 def commerce_daily_category_sales(lines: DataFrame, *, shared: Shared = UNKNOWN) -> DataFrame:
-    """One row per day and category, of the orders that count; products without one are
+    """One row per day, category and currency, of the orders that count; products without one are
     `unclassified`.
     """
     return _daily(lines, shared, "category_id", F.coalesce("category_id", F.lit(UNCLASSIFIED)))
@@ -66,6 +69,7 @@ def _daily(lines: DataFrame, shared: Shared, name: str, value: Column) -> DataFr
             "sale_date",
             F.when(counted, value).alias(name),
             F.when(~counted, NOT_COUNTED).alias("_fold"),
+            "currency",
             "order_id",
             F.col("quantity").cast("bigint").alias("units"),
             F.expr(cents("revenue")).alias("_cents"),
@@ -74,18 +78,18 @@ def _daily(lines: DataFrame, shared: Shared, name: str, value: Column) -> DataFr
 
     alone, several = map(sold, shared.split(lines))
     sums = [F.sum(part).alias(part) for part in ("units", "_cents", "_rows")]
-    merged = several.groupBy("sale_date", name, "_fold", "order_id").agg(*sums)
+    merged = several.groupBy("sale_date", name, "currency", "_fold", "order_id").agg(*sums)
     rows = (
         alone.unionByName(merged)
-        .groupBy("sale_date", name, "_fold")
+        .groupBy("sale_date", name, "currency", "_fold")
         .agg(*sums, F.count(F.lit(1)).alias("orders"))
     )
     return rows.withColumn("revenue", money("_cents")).drop("_cents")
 
 
 def commerce_trends(orders: DataFrame) -> DataFrame:
-    """One row per ISO week and one per month in which an order counts, with the change against the
-    period before.
+    """One row per currency and ISO week, and one per currency and month, in which an order counts,
+    with the change against the period before.
 
     Each order is accounted for by its month (`_rows`); its week answers for none.
     """
@@ -98,20 +102,20 @@ def commerce_trends(orders: DataFrame) -> DataFrame:
             F.lit("week").alias("period"), F.trunc("order_date", "week").alias("period_start")
         ),
     )
-    days = orders.groupBy("order_date", is_counted.alias("_is_counted")).agg(
+    days = orders.groupBy("order_date", "currency", is_counted.alias("_is_counted")).agg(
         F.sum("units").alias("units"),
         F.sum(F.expr(cents("revenue"))).alias("_cents"),
         F.count(F.lit(1)).alias("orders"),
     )
     sold = days.where("_is_counted").select(
-        F.explode(parts).alias("_part"), "units", "_cents", "orders"
+        F.explode(parts).alias("_part"), "currency", "units", "_cents", "orders"
     )
-    periods = sold.groupBy("_part.period", "_part.period_start").agg(
+    periods = sold.groupBy("_part.period", "_part.period_start", "currency").agg(
         F.sum("units").alias("units"),
         F.sum("_cents").alias("_cents"),
         F.sum("orders").alias("orders"),
     )
-    order = Window.partitionBy("period").orderBy("period_start")
+    order = Window.partitionBy("period", "currency").orderBy("period_start")
     just_before = F.when(F.col("period") == "month", F.add_months("period_start", -1)).otherwise(
         F.date_sub("period_start", 7)
     )
@@ -120,6 +124,7 @@ def commerce_trends(orders: DataFrame) -> DataFrame:
     told = compared.select(
         "period",
         "period_start",
+        "currency",
         "orders",
         "units",
         money("_cents").alias("revenue"),
@@ -136,11 +141,12 @@ def commerce_trends(orders: DataFrame) -> DataFrame:
 
 
 def commerce_top_products(days: DataFrame, products: DataFrame, params: Params) -> DataFrame:
-    """One row per category and rank: the products that brought most, ties by the product's id.
+    """One row per category, currency and rank: the products that brought most, ties by the
+    product's id.
 
     The category is the one at the top of the product's branch; the amounts are of all days.
     """
-    sold = days.groupBy("product_id").agg(
+    sold = days.groupBy("product_id", "currency").agg(
         F.sum("units").alias("units"),
         F.sum(F.expr(cents("revenue"))).alias("_cents"),
         F.count(F.lit(1)).alias("_days"),
@@ -152,7 +158,9 @@ def commerce_top_products(days: DataFrame, products: DataFrame, params: Params) 
         F.coalesce("top_category_id", unclassified).alias("category_id"),
         F.coalesce("top_category_name", unclassified).alias("category_name"),
     )
-    best_first = Window.partitionBy("category_id").orderBy(F.desc("_cents"), "product_id")
+    best_first = Window.partitionBy("category_id", "currency").orderBy(
+        F.desc("_cents"), "product_id"
+    )
     ranked = sold.join(named, on="product_id", how="left").withColumn(
         "rank", F.row_number().over(best_first)
     )
@@ -160,6 +168,7 @@ def commerce_top_products(days: DataFrame, products: DataFrame, params: Params) 
     kept = ranked.where(is_top).select(
         "category_id",
         "category_name",
+        "currency",
         "rank",
         "product_id",
         "product_name",

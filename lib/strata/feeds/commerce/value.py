@@ -12,7 +12,8 @@ FOLDS = (GUEST,)
 
 
 def commerce_customer_value(orders: DataFrame) -> DataFrame:
-    """One row per customer with an order, counted or not; orders without a customer are folded.
+    """One row per customer and currency with an order, counted or not; orders without a customer
+    are folded.
 
     Recency is counted to the newest day of an order in the table, so that it does not depend on the
     clock. A customer without a counted order has a lifetime value of 0, and no first day, last day,
@@ -20,7 +21,7 @@ def commerce_customer_value(orders: DataFrame) -> DataFrame:
     """
     newest = orders.agg(F.max("order_date").alias("_newest"))
     is_counted = F.col("is_counted")
-    grouped = orders.groupBy("customer_id").agg(
+    grouped = orders.groupBy("customer_id", "currency").agg(
         F.sum(F.when(is_counted, F.expr(cents("revenue"))).otherwise(0)).alias("_cents"),
         F.count_if(is_counted).alias("orders"),
         F.count_if(F.col("status") == "cancelled").alias("cancelled_orders"),
@@ -33,6 +34,7 @@ def commerce_customer_value(orders: DataFrame) -> DataFrame:
     average = money("(2 * _cents + if(_cents < 0, -orders, orders)) div nullif(2 * orders, 0)")
     return grouped.crossJoin(F.broadcast(newest)).select(
         "customer_id",
+        "currency",
         money("_cents").alias("lifetime_value"),
         "orders",
         "cancelled_orders",

@@ -52,8 +52,10 @@ CREATE TABLE shop.products (
     product_id text NOT NULL,
     valid_from date NOT NULL,
     product_name text,
+    names bigint,
     category_id text,
     list_price numeric(12,4),
+    currency text NOT NULL,
     created_on date,
     PRIMARY KEY (product_id)
 );
@@ -61,8 +63,10 @@ COMMENT ON TABLE shop.products IS 'The history of each product: name, category a
 COMMENT ON COLUMN shop.products.product_id IS 'Id of the product';
 COMMENT ON COLUMN shop.products.valid_from IS 'First day of the period: that of its delivery, 1900-01-01 where none is told';
 COMMENT ON COLUMN shop.products.product_name IS 'Name of the product';
+COMMENT ON COLUMN shop.products.names IS 'How many names lines of sales give it; null where a file of products lists it';
 COMMENT ON COLUMN shop.products.category_id IS 'Id of its category';
 COMMENT ON COLUMN shop.products.list_price IS 'List price of one unit [currency]';
+COMMENT ON COLUMN shop.products.currency IS 'Currency of the amounts, ISO 4217; XXX where none is told';
 COMMENT ON COLUMN shop.products.created_on IS 'Day on which it was listed first';
 
 CREATE TABLE shop.product_periods (
@@ -71,8 +75,10 @@ CREATE TABLE shop.product_periods (
     valid_to date NOT NULL,
     is_current boolean NOT NULL,
     product_name text,
+    names bigint,
     category_id text,
     list_price numeric(12,4),
+    currency text NOT NULL,
     created_on date,
     PRIMARY KEY (product_id, valid_from)
 );
@@ -82,8 +88,10 @@ COMMENT ON COLUMN shop.product_periods.valid_from IS 'First day of the period: t
 COMMENT ON COLUMN shop.product_periods.valid_to IS 'Day after its last; 9999-12-31 while it is open';
 COMMENT ON COLUMN shop.product_periods.is_current IS 'Whether it is the product''s last period';
 COMMENT ON COLUMN shop.product_periods.product_name IS 'Name of the product';
+COMMENT ON COLUMN shop.product_periods.names IS 'How many names lines of sales give it; null where a file of products lists it';
 COMMENT ON COLUMN shop.product_periods.category_id IS 'Id of its category';
 COMMENT ON COLUMN shop.product_periods.list_price IS 'List price of one unit [currency]';
+COMMENT ON COLUMN shop.product_periods.currency IS 'Currency of the amounts, ISO 4217; XXX where none is told';
 COMMENT ON COLUMN shop.product_periods.created_on IS 'Day on which it was listed first';
 
 CREATE TABLE shop.customers (
@@ -102,6 +110,7 @@ CREATE TABLE shop.orders (
     customer_id text,
     order_date date NOT NULL,
     status text NOT NULL,
+    currency text NOT NULL,
     is_counted boolean NOT NULL,
     PRIMARY KEY (order_id, order_date)
 ) PARTITION BY RANGE (order_date);
@@ -110,6 +119,7 @@ COMMENT ON COLUMN shop.orders.order_id IS 'Id of the order';
 COMMENT ON COLUMN shop.orders.customer_id IS 'Id of the customer; null for a guest';
 COMMENT ON COLUMN shop.orders.order_date IS 'Day of the order';
 COMMENT ON COLUMN shop.orders.status IS 'pending, shipped, delivered, cancelled or returned';
+COMMENT ON COLUMN shop.orders.currency IS 'Currency of the amounts, ISO 4217; XXX where none is told';
 COMMENT ON COLUMN shop.orders.is_counted IS 'Whether it counts as sold: neither cancelled nor returned';
 
 CREATE TABLE shop.order_items (
@@ -120,11 +130,13 @@ CREATE TABLE shop.order_items (
     status text,
     is_counted boolean,
     product_id text NOT NULL,
+    currency text NOT NULL,
     category_id text,
     quantity integer NOT NULL,
     unit_price numeric(12,4) NOT NULL,
     discount numeric(12,4) NOT NULL,
     revenue numeric(18,2) NOT NULL,
+    copies bigint NOT NULL,
     PRIMARY KEY (order_id, order_item_id, sale_date)
 ) PARTITION BY RANGE (sale_date);
 COMMENT ON TABLE shop.order_items IS 'Lines of orders with what each brought. Grain: one row per order and line.';
@@ -135,11 +147,13 @@ COMMENT ON COLUMN shop.order_items.customer_id IS 'Id of the customer; null for 
 COMMENT ON COLUMN shop.order_items.status IS 'Status of the order; told whenever sale_date is';
 COMMENT ON COLUMN shop.order_items.is_counted IS 'Whether the order counts as sold; told whenever sale_date is';
 COMMENT ON COLUMN shop.order_items.product_id IS 'Id of the product';
+COMMENT ON COLUMN shop.order_items.currency IS 'Currency of the amounts, ISO 4217; XXX where none is told';
 COMMENT ON COLUMN shop.order_items.category_id IS 'Id of its category';
 COMMENT ON COLUMN shop.order_items.quantity IS 'Units; negative in a credit note [units]';
 COMMENT ON COLUMN shop.order_items.unit_price IS 'Price of one unit [currency]';
 COMMENT ON COLUMN shop.order_items.discount IS 'Amount taken off the line [currency]';
 COMMENT ON COLUMN shop.order_items.revenue IS 'unit_price x quantity - discount, rounded half away from zero [currency]';
+COMMENT ON COLUMN shop.order_items.copies IS 'How many equal lines of sales it stands for; 1 for a line with an id';
 
 CREATE TABLE shop.order_revenue (
     order_id text NOT NULL,
@@ -147,9 +161,12 @@ CREATE TABLE shop.order_revenue (
     order_date date NOT NULL,
     status text NOT NULL,
     is_counted boolean NOT NULL,
+    currency text NOT NULL,
     lines bigint NOT NULL,
     units bigint NOT NULL,
     revenue numeric(18,2) NOT NULL,
+    repeated_lines bigint NOT NULL,
+    repeated_revenue numeric(18,2) NOT NULL,
     PRIMARY KEY (order_id)
 );
 COMMENT ON TABLE shop.order_revenue IS 'What each order brought. Grain: one row per order.';
@@ -158,21 +175,26 @@ COMMENT ON COLUMN shop.order_revenue.customer_id IS 'Id of the customer; null fo
 COMMENT ON COLUMN shop.order_revenue.order_date IS 'Day of the order';
 COMMENT ON COLUMN shop.order_revenue.status IS 'pending, shipped, delivered, cancelled or returned';
 COMMENT ON COLUMN shop.order_revenue.is_counted IS 'Whether it counts as sold: neither cancelled nor returned';
+COMMENT ON COLUMN shop.order_revenue.currency IS 'Currency of the amounts, ISO 4217; XXX where none is told';
 COMMENT ON COLUMN shop.order_revenue.lines IS 'Its lines';
 COMMENT ON COLUMN shop.order_revenue.units IS 'Its units [units]';
 COMMENT ON COLUMN shop.order_revenue.revenue IS 'Sum of its lines'' revenue [currency]';
+COMMENT ON COLUMN shop.order_revenue.repeated_lines IS 'Lines of sales equal to another one of the order, which were folded';
+COMMENT ON COLUMN shop.order_revenue.repeated_revenue IS 'What they would add to the revenue, had they been sold too [currency]';
 
 CREATE TABLE shop.daily_product_sales (
     sale_date date NOT NULL,
     product_id text NOT NULL,
+    currency text NOT NULL,
     units bigint NOT NULL,
     revenue numeric(18,2) NOT NULL,
     orders bigint NOT NULL,
-    PRIMARY KEY (sale_date, product_id)
+    PRIMARY KEY (sale_date, product_id, currency)
 );
-COMMENT ON TABLE shop.daily_product_sales IS 'Sales by day and product. Grain: one row per day and product with sales.';
+COMMENT ON TABLE shop.daily_product_sales IS 'Sales by day and product. Grain: one row per day, product and currency with sales.';
 COMMENT ON COLUMN shop.daily_product_sales.sale_date IS 'Day of the orders';
 COMMENT ON COLUMN shop.daily_product_sales.product_id IS 'Id of the product';
+COMMENT ON COLUMN shop.daily_product_sales.currency IS 'Currency of the amounts, ISO 4217; XXX where none is told';
 COMMENT ON COLUMN shop.daily_product_sales.units IS 'Units sold, less those taken back [units]';
 COMMENT ON COLUMN shop.daily_product_sales.revenue IS 'Sum of the lines'' revenue [currency]';
 COMMENT ON COLUMN shop.daily_product_sales.orders IS 'Orders with the product';
@@ -180,20 +202,23 @@ COMMENT ON COLUMN shop.daily_product_sales.orders IS 'Orders with the product';
 CREATE TABLE shop.daily_category_sales (
     sale_date date NOT NULL,
     category_id text NOT NULL,
+    currency text NOT NULL,
     units bigint NOT NULL,
     revenue numeric(18,2) NOT NULL,
     orders bigint NOT NULL,
-    PRIMARY KEY (sale_date, category_id)
+    PRIMARY KEY (sale_date, category_id, currency)
 );
-COMMENT ON TABLE shop.daily_category_sales IS 'Sales by day and category. Grain: one row per day and category with sales.';
+COMMENT ON TABLE shop.daily_category_sales IS 'Sales by day and category. Grain: one row per day, category and currency with sales.';
 COMMENT ON COLUMN shop.daily_category_sales.sale_date IS 'Day of the orders';
 COMMENT ON COLUMN shop.daily_category_sales.category_id IS 'Id of the category';
+COMMENT ON COLUMN shop.daily_category_sales.currency IS 'Currency of the amounts, ISO 4217; XXX where none is told';
 COMMENT ON COLUMN shop.daily_category_sales.units IS 'Units sold, less those taken back [units]';
 COMMENT ON COLUMN shop.daily_category_sales.revenue IS 'Sum of the lines'' revenue [currency]';
 COMMENT ON COLUMN shop.daily_category_sales.orders IS 'Orders with the category';
 
 CREATE TABLE shop.customer_value (
     customer_id text NOT NULL,
+    currency text NOT NULL,
     lifetime_value numeric(18,2) NOT NULL,
     orders bigint NOT NULL,
     average_order_value numeric(18,2),
@@ -202,10 +227,11 @@ CREATE TABLE shop.customer_value (
     recency_days integer,
     cancelled_orders bigint NOT NULL,
     returned_orders bigint NOT NULL,
-    PRIMARY KEY (customer_id)
+    PRIMARY KEY (customer_id, currency)
 );
-COMMENT ON TABLE shop.customer_value IS 'What each customer is worth. Grain: one row per customer with an order.';
+COMMENT ON TABLE shop.customer_value IS 'What each customer is worth. Grain: one row per customer and currency with an order.';
 COMMENT ON COLUMN shop.customer_value.customer_id IS 'Id of the customer';
+COMMENT ON COLUMN shop.customer_value.currency IS 'Currency of the amounts, ISO 4217; XXX where none is told';
 COMMENT ON COLUMN shop.customer_value.lifetime_value IS 'Revenue of all orders [currency]';
 COMMENT ON COLUMN shop.customer_value.orders IS 'Orders';
 COMMENT ON COLUMN shop.customer_value.average_order_value IS 'lifetime_value / orders, rounded half away from zero; null without an order that counts [currency]';
@@ -217,16 +243,18 @@ COMMENT ON COLUMN shop.customer_value.returned_orders IS 'Orders that were retur
 
 CREATE TABLE shop.top_products (
     category_id text NOT NULL,
+    currency text NOT NULL,
     rank integer NOT NULL,
     category_name text NOT NULL,
     product_id text NOT NULL,
     product_name text,
     units bigint NOT NULL,
     revenue numeric(18,2) NOT NULL,
-    PRIMARY KEY (category_id, rank)
+    PRIMARY KEY (category_id, currency, rank)
 );
-COMMENT ON TABLE shop.top_products IS 'What sells best in each category, by revenue of all days. Grain: one row per category and rank.';
+COMMENT ON TABLE shop.top_products IS 'What sells best in each category, by revenue of all days. Grain: one row per category, currency and rank.';
 COMMENT ON COLUMN shop.top_products.category_id IS 'Id of the category at the top of the branch';
+COMMENT ON COLUMN shop.top_products.currency IS 'Currency of the amounts, ISO 4217; XXX where none is told';
 COMMENT ON COLUMN shop.top_products.rank IS '1 brought most; ties by the product''s id';
 COMMENT ON COLUMN shop.top_products.category_name IS 'Name of the category';
 COMMENT ON COLUMN shop.top_products.product_id IS 'Id of the product';
@@ -237,15 +265,17 @@ COMMENT ON COLUMN shop.top_products.revenue IS 'Revenue [currency]';
 CREATE TABLE shop.trends (
     period text NOT NULL,
     period_start date NOT NULL,
+    currency text NOT NULL,
     orders bigint NOT NULL,
     units bigint NOT NULL,
     revenue numeric(18,2) NOT NULL,
     revenue_change numeric(18,2),
-    PRIMARY KEY (period, period_start)
+    PRIMARY KEY (period, period_start, currency)
 );
-COMMENT ON TABLE shop.trends IS 'Sales by ISO week and by month. Grain: one row per week and one per month with sales.';
+COMMENT ON TABLE shop.trends IS 'Sales by ISO week and by month. Grain: one row per currency and week, and one per currency and month, with sales.';
 COMMENT ON COLUMN shop.trends.period IS 'week or month';
 COMMENT ON COLUMN shop.trends.period_start IS 'First day of the period';
+COMMENT ON COLUMN shop.trends.currency IS 'Currency of the amounts, ISO 4217; XXX where none is told';
 COMMENT ON COLUMN shop.trends.orders IS 'Orders';
 COMMENT ON COLUMN shop.trends.units IS 'Units sold, less those taken back [units]';
 COMMENT ON COLUMN shop.trends.revenue IS 'Revenue [currency]';

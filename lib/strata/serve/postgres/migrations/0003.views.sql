@@ -1,23 +1,23 @@
 -- What many ask and few rows answer, made once a load. Refreshed concurrently: readers never wait.
 CREATE MATERIALIZED VIEW shop.monthly_category_sales AS
-SELECT date_trunc('month', s.sale_date)::date AS month_start, s.category_id,
+SELECT date_trunc('month', s.sale_date)::date AS month_start, s.category_id, s.currency,
        max(c.category_name) AS category_name,
        sum(s.units)::bigint AS units, sum(s.revenue)::numeric(18,2) AS revenue, sum(s.orders)::bigint AS orders
 FROM shop.daily_category_sales s LEFT JOIN shop.product_categories c USING (category_id)
-GROUP BY 1, 2;
-CREATE UNIQUE INDEX monthly_category_sales_key ON shop.monthly_category_sales (month_start, category_id);
-COMMENT ON MATERIALIZED VIEW shop.monthly_category_sales IS 'One row a month and category. Orders of a day count once a category.';
+GROUP BY 1, 2, 3;
+CREATE UNIQUE INDEX monthly_category_sales_key ON shop.monthly_category_sales (month_start, category_id, currency);
+COMMENT ON MATERIALIZED VIEW shop.monthly_category_sales IS 'One row a month, category and currency. Orders of a day count once a category.';
 
 CREATE MATERIALIZED VIEW shop.best_sellers AS
-SELECT coalesce(p.category_id, '') AS category_id, s.product_id,
+SELECT coalesce(p.category_id, '') AS category_id, s.product_id, s.currency,
        sum(s.units)::bigint AS units, sum(s.revenue)::numeric(18,2) AS revenue,
-       row_number() OVER (PARTITION BY coalesce(p.category_id, '')
+       row_number() OVER (PARTITION BY coalesce(p.category_id, ''), s.currency
                           ORDER BY sum(s.revenue) DESC, s.product_id COLLATE "C") AS rank
 FROM shop.daily_product_sales s JOIN shop.products p USING (product_id)
-GROUP BY p.category_id, s.product_id;
-CREATE UNIQUE INDEX best_sellers_key ON shop.best_sellers (category_id, product_id);
-CREATE INDEX best_sellers_by_rank ON shop.best_sellers (category_id, rank);
-COMMENT ON MATERIALIZED VIEW shop.best_sellers IS 'One row a product, with its rank by revenue within its own category.';
+GROUP BY p.category_id, s.product_id, s.currency;
+CREATE UNIQUE INDEX best_sellers_key ON shop.best_sellers (category_id, product_id, currency);
+CREATE INDEX best_sellers_by_rank ON shop.best_sellers (category_id, currency, rank);
+COMMENT ON MATERIALIZED VIEW shop.best_sellers IS 'One row a product and currency, with its rank by revenue within its own category.';
 
 CREATE FUNCTION strata.refresh_views() RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
