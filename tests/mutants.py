@@ -225,7 +225,7 @@ def _values_of(kind: str, rule: Expectation) -> list[Any]:
 def matches(pattern: str | None) -> list[str]:
     """Texts that a pattern without classes matches, and the same with a line's end; else
     nothing."""
-    plain = (pattern or "").removeprefix("^").removesuffix("$")
+    plain = (pattern or "").removeprefix("^").removesuffix("\\z")
     return [plain, f"{plain}\n", f" {plain}"] if plain and re.escape(plain) == plain else []
 
 
@@ -366,6 +366,8 @@ def _changes(rule: Expectation, kinds: dict[str, str], base: Row) -> Iterator[Ro
                 "\N{SNOWMAN} \n",
                 f" {base[column]}",
                 f"{base[column]}\N{SNOWMAN}",
+                # A pattern that ends in $ would let it pass.
+                f"{base[column]}\n",
             )
         )
     elif rule.type == "expect_column_values_to_not_match_regex":

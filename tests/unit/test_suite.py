@@ -5,6 +5,7 @@ the house rules.
 from __future__ import annotations
 
 import datetime as dt
+import re
 from pathlib import Path
 from typing import Any
 
@@ -261,6 +262,47 @@ def test_great_expectations_cannot_use_it(wrong: Expectation, finding: str) -> N
     assert finding in findings[0]
 
 
+# --- what the library would let pass -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("rule_type", "kwargs", "finding"),
+    [
+        ("in_set", {"value_set": ["a", None]}, "a value_set with null lets every value pass"),
+        ("match_regex", {"regex": "^[0-9]+$"}, "ends in $, which lets a last line break pass"),
+        ("match_regex", {"regex": "^(a$|b)"}, "ends in $, which lets a last line break pass"),
+        ("match_regex_list", {"regex_list": ["^a$"]}, "ends in $, which lets a last line break"),
+        ("match_regex", {"regex": r"^[0-9]+\z"}, ""),
+        ("match_regex", {"regex": r"^[0-9]+[$]"}, ""),
+        ("match_regex", {"regex": r"^5\$"}, ""),
+        ("in_set", {"value_set": ["a", ""]}, ""),
+    ],
+)
+def test_arguments_that_let_pass_what_nobody_means_are_refused(
+    rule_type: str, kwargs: dict[str, Any], finding: str
+) -> None:
+    name = {"in_set": "expect_column_values_to_be_in_set"}.get(
+        rule_type, f"expect_column_values_to_{rule_type}"
+    )
+    document = {
+        "table": "silver.toy_pairs",
+        "max_rejected_share": 0,
+        "expectations": [
+            {
+                "type": name,
+                "kwargs": {"column": "a", **kwargs},
+                "severity": "critical",
+                "description": "a must be sound",
+            }
+        ],
+    }
+    if not finding:
+        assert parse_suite("silver.toy_pairs", document, Path("x")).expectations
+        return
+    with pytest.raises(DeclarationError, match=re.escape(finding)):
+        parse_suite("silver.toy_pairs", document, Path("x"))
+
+
 # --- suite and contract --------------------------------------------------------------------------
 
 CONTRACT = Contract(
@@ -303,6 +345,23 @@ A, B = rule(column="a"), rule(column="b")
                 rule("expect_column_pair_values_to_be_equal", column_A="a", column_B="c"),
             ),
             ["expect_column_pair_values_to_be_equal names column c, which the contract lacks"],
+        ),
+        (
+            suite_of(
+                A,
+                B,
+                UNIQUE,
+                rule(
+                    "expect_column_pair_values_a_to_be_greater_than_b",
+                    column_A="a",
+                    column_B="size",
+                ),
+            ),
+            [
+                "expect_column_pair_values_a_to_be_greater_than_b compares columns that may be null "
+                "(size): say ignore_row_if: either_value_is_missing, and give what must be told a "
+                "rule of its own"
+            ],
         ),
         (
             suite_of(

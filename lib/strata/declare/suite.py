@@ -8,13 +8,14 @@ itself.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from strata.declare import resources, shapes
-from strata.declare.contract import Contract, read_yaml, split_name
+from strata.declare.contract import Contract, load_contract, read_yaml, split_name
 from strata.errors import DeclarationError
 
 SEVERITIES = ("critical", "warning")
@@ -29,6 +30,10 @@ REFUSED_ARGUMENTS = (
     "result_format",
     "severity",
 )
+
+
+# A $ that is no escaped one, at the end of the pattern or of an alternative.
+_LOOSE_END = re.compile(r"(?<!\\)(?:\\\\)*\$(?=$|\||\))")
 
 
 @dataclass(frozen=True)
@@ -97,7 +102,11 @@ def load_suite(table: str) -> Suite:
     path = suite_path(table)
     if not path.is_file():
         raise DeclarationError(f"every table has a suite; {table} has none at {path}: write it")
-    return parse_suite(table, read_yaml(path), path)
+    suite = parse_suite(table, read_yaml(path), path)
+    findings = _pairs_with_null(suite, load_contract(table))
+    if findings:
+        raise DeclarationError(f"{path}: " + "; ".join(findings), findings=findings)
+    return suite
 
 
 def parse_suite(table: str, document: dict[str, Any], path: Path) -> Suite:
@@ -114,6 +123,8 @@ def parse_suite(table: str, document: dict[str, Any], path: Path) -> Suite:
             for key in REFUSED_ARGUMENTS
             if key in rule.kwargs
         ]
+    for number, rule in enumerate(shape.expectations, 1):
+        findings += [f"expectation {number}: {finding}" for finding in _unsafe(rule.kwargs)]
     asked = [(rule.type, rule.kwargs) for rule in shape.expectations]
     findings += [
         f"expectation {number} repeats an earlier one"
@@ -132,6 +143,41 @@ def parse_suite(table: str, document: dict[str, Any], path: Path) -> Suite:
     )
 
 
+def _unsafe(kwargs: dict[str, Any]) -> list[str]:
+    """Arguments with which Great Expectations 1.24.1 on Spark lets pass what nobody means to let
+    pass.
+    """
+    findings = []
+    if None in (kwargs.get("value_set") or ()):
+        findings.append(
+            "a value_set with null lets every value pass; leave it out, for null is not judged by "
+            "a set"
+        )
+    patterns = [kwargs.get("regex"), *(kwargs.get("regex_list") or ())]
+    findings += [
+        f"the regular expression {pattern!r} ends in $, which lets a last line break pass; end it "
+        "in \\z"
+        for pattern in patterns
+        if isinstance(pattern, str) and _LOOSE_END.search(pattern)
+    ]
+    return findings
+
+
+def _pairs_with_null(suite: Suite, contract: Contract) -> list[str]:
+    """Rules of two columns that may be null, and do not say what becomes of such a row: the library
+    lets it pass.
+    """
+    optional = {field.name for field in contract.fields if not field.required}
+    return [
+        f"{e.type} compares columns that may be null ({', '.join(sorted(loose))}): say "
+        "ignore_row_if: either_value_is_missing, and give what must be told a rule of its own"
+        for e in suite.expectations
+        if "column_A" in e.kwargs and "ignore_row_if" not in e.kwargs
+        for loose in [optional & set(e.columns)]
+        if loose
+    ]
+
+
 def check_against_contract(suite: Suite, contract: Contract) -> list[str]:
     """What the suite lacks or misnames, seen from the contract; empty when they agree."""
     findings = []
@@ -141,6 +187,7 @@ def check_against_contract(suite: Suite, contract: Contract) -> list[str]:
         findings += [
             f"{expectation.type} names column {name}, which the contract lacks" for name in unknown
         ]
+    findings += _pairs_with_null(suite, contract)
     guarded = {
         e.kwargs.get("column")
         for e in suite.expectations

@@ -117,13 +117,18 @@ def _not_in_set(kwargs: Mapping[str, Any]) -> Breaks:
     return lambda row: row[column] is not None and row[column] in refused
 
 
+def _pattern(regex: str) -> re.Pattern[str]:
+    """A suite's regular expression, which is Java's: `\\z` there is `\\Z` to Python."""
+    return re.compile(regex.replace(r"\z", r"\Z"), re.ASCII)
+
+
 def _matches(kwargs: Mapping[str, Any]) -> Breaks:
-    column, find = kwargs["column"], re.compile(kwargs["regex"], re.ASCII).search
+    column, find = kwargs["column"], _pattern(kwargs["regex"]).search
     return lambda row: row[column] is not None and not find(row[column])
 
 
 def _matches_not(kwargs: Mapping[str, Any]) -> Breaks:
-    column, find = kwargs["column"], re.compile(kwargs["regex"], re.ASCII).search
+    column, find = kwargs["column"], _pattern(kwargs["regex"]).search
     return lambda row: row[column] is not None and bool(find(row[column]))
 
 
