@@ -294,7 +294,7 @@ def test_what_becomes_of_each_postcode(spark: SparkSession) -> None:
             "terminated": month,
         }
 
-    conflict = "the records of its postcode differ, and no order is stated"
+    conflict = "the records of its postcode differ, and no order is stated: put each delivery in a folder delivery=YYYY-MM-DD"
     cases: list[tuple[Row, str]] = [
         (code("plain"), f"{YORK} York False"),
         (code("ended", month="199606"), f"{YORK} York True"),

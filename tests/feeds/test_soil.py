@@ -354,6 +354,7 @@ def restricted(frame: DataFrame, chosen: DataFrame) -> DataFrame:
 # --- sites ---------------------------------------------------------------------------------------
 
 AT = {"lon": "5.5", "lat": "50.5"}
+NOT_EPSG = "the coordinate system must be one of EPSG, named by its code as EPSG:25833"
 POSITION_CASES: list[tuple[dict[str, Any], str | list[str] | None]] = [
     ({"lon": "5.91667", "lat": "50.6166666666667"}, None),
     ({"lon": " 5.1 ", "lat": "5e+01"}, None),
@@ -366,7 +367,7 @@ POSITION_CASES: list[tuple[dict[str, Any], str | list[str] | None]] = [
     ({"lon": "NaN", "lat": "50"}, ["the longitude or easting must be a plain decimal number"]),
     ({"lon": "5.1", "lat": "1d"}, ["the latitude or northing must be a plain decimal number"]),
     ({"x": "463123", "y": "5804704"}, ["x and y need an EPSG code"]),
-    ({"x": "463123", "y": "5804704", "epsg": "UTM33"}, ["x and y need an EPSG code"]),
+    ({"x": "463123", "y": "5804704", "epsg": "UTM33"}, [NOT_EPSG]),
     (
         {"x": "463123", "y": "5804704", "epsg": "99999"},
         ["the EPSG code must be of a projected or geographic system"],
@@ -381,6 +382,14 @@ POSITION_CASES: list[tuple[dict[str, Any], str | list[str] | None]] = [
     ),
     ({"x": "1e9", "y": "0", "epsg": "25833"}, ["the position must lie in its system's area"]),
     ({"x": "1e8", "y": "1e8", "epsg": "3035"}, ["the position must lie in its system's area"]),
+    ({"x": "1", "y": "2", "epsg": "ESRI:54009"}, [NOT_EPSG]),
+    ({"x": "4321000", "y": "3210000", "epsg": "EPSG:3035", "geometry_type": "Point"}, None),
+    ({"geometry_type": "none"}, ["a feature must have a geometry; this one has none"]),
+    ({"geometry_type": "empty"}, ["a geometry must not be empty"]),
+    (
+        {"geometry_type": "Polygon", "source_site_id": "P8"},
+        ["a sample must be a point, not an area or line"],
+    ),
     ({"lon": "0", "lat": "0.0"}, ["the position (0, 0) stands for a missing one"]),
     ({"source_site_id": "P9"}, ["waits for the position of its site"]),
 ]
@@ -500,7 +509,7 @@ def test_ids_of_different_sources_are_different_sites(spark: SparkSession) -> No
     }
 
 
-CONFLICT = "the records of its site tell different positions, and no order is stated"
+CONFLICT = "the records of its site tell different positions, and no order is stated: put each delivery in a folder delivery=YYYY-MM-DD"
 
 
 @pytest.mark.spark
@@ -526,7 +535,9 @@ def test_two_descriptions_of_one_site_are_a_conflict(spark: SparkSession) -> Non
         {"source_site_id": "A", **AT, "taxon_wrb": "Podzol"},
         {"source_site_id": "A", **AT, "taxon_wrb": "Gleysol"},
     )
-    reason = ["the records of its site describe it differently, and no order is stated"]
+    reason = [
+        "the records of its site describe it differently, and no order is stated: put each delivery in a folder delivery=YYYY-MM-DD"
+    ]
     assert outcomes(soil_sites(told, samples(spark))) == {1: reason, 2: reason}
 
 
@@ -736,7 +747,9 @@ def test_two_values_of_one_sample_are_a_conflict_unless_one_is_delivered_later(
         for value in ("1", "2")
     )
     deeper = one | {"lower_depth_cm": "30"}
-    conflict = ["the records of its sample tell different values, and no order is stated"]
+    conflict = [
+        "the records of its sample tell different values, and no order is stated: put each delivery in a folder delivery=YYYY-MM-DD"
+    ]
     assert outcomes(measure(spark, one, two, deeper)) == {1: conflict, 2: conflict, 3: None}
     later = two | {"_delivery_date": dt.date(2024, 1, 1)}
     assert outcomes(measure(spark, one, later, deeper)) == {
@@ -852,7 +865,9 @@ def test_boundaries_of_one_country(spark: SparkSession) -> None:
         told("276", 2, 2),
         told("276", 3),
     ]
-    conflict = ["the records of its country draw different boundaries, and no order is stated"]
+    conflict = [
+        "the records of its country draw different boundaries, and no order is stated: put each delivery in a folder delivery=YYYY-MM-DD"
+    ]
     later = "superseded by a later delivery"
     assert outcomes(soil_countries(boundaries(spark, *rows))) == {
         1: None, 2: "same boundary as another record", 3: conflict, 4: conflict, 5: later, 6: None, 7: later
@@ -1117,7 +1132,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "bronze.soil_sites": {"source": "isis"},
     "bronze.soil_samples": {"source": "isis"},
     "bronze.soil_boundaries": {"source": "natural_earth", "geometry": "{}"},
-    "silver.soil_sites": {"site_id": "a", "source": "isis", "lon_deg": 180.0, "lat_deg": -90.0, "epsg": 4326},
+    "silver.soil_sites": {"site_id": "a", "source": "isis", "lon_deg": 180.0, "lat_deg": -90.0, "epsg": 4326, "position_error_m": 1.0},
     "silver.soil_measurements": {
         "measurement_id": "m", "site_id": "a", "source": "isis", "property": "soc", "value": 100.0, "unit": "%",
         "upper_depth_cm": 0.0, "lower_depth_cm": 5000.0, "sampled_on_precision": "day",
@@ -1137,7 +1152,8 @@ GOOD: dict[str, dict[str, Any]] = {
 # One value out of bounds on each side of each rule that is not about nulls; nulls are tried for
 # every such rule.
 BREAKING: dict[str, list[dict[str, Any]]] = {
-    "silver.soil_sites": [{"lon_deg": 180.01}, {"lon_deg": -180.01}, {"lon_deg": math.nan}, {"lat_deg": 90.01}, {"lat_deg": math.nan}],
+    "silver.soil_sites": [{"lon_deg": 180.01}, {"lon_deg": -180.01}, {"lon_deg": math.nan}, {"lat_deg": 90.01}, {"lat_deg": math.nan},
+                          {"position_error_m": -0.1}, {"position_error_m": 1.01}, {"position_error_m": math.nan}],
     "silver.soil_measurements": [
         {"property": "ph"}, {"value": -0.01}, {"value": 100.01}, {"value": math.nan}, {"value": math.inf},
         {"upper_depth_cm": -0.01}, {"lower_depth_cm": 5000.01}, {"upper_depth_cm": 5.0, "lower_depth_cm": 5.0},

@@ -8,6 +8,7 @@ from typing import Any
 
 from strata.cli import output
 from strata.cli.common import print_rows
+from strata.cli.warnings import made_from, warnings_of
 from strata.declare.feed import Feed
 from strata.kit.table import Answer
 from strata.lake.versions import Warehouse, read_arrow
@@ -35,6 +36,8 @@ def print_answers(warehouse: Warehouse, feed: Feed) -> None:
         table = f" ({answer.table})" if answer.question != answer.table else ""
         print(f"\n{answer.question}{table}")
         _print_answer(answer, arrow, feed.contract(answer.table).key)
+        for line in warnings_of(latest, made_from(feed, answer.table)):
+            print(f"warning: {line}")
     shown = answers[-1].table if answers else feed.table_names[-1]
     print(
         f"\n{feed.name}: publication {latest.publication}. Next: strata show {shown} · strata "

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from typing import Any
 
 from strata.cli import common
+from strata.cli.warnings import last_attempt, tell_unpublished
+from strata.lake.versions import Warehouse
 from strata.ledger import publication as ledger
 from strata.ledger.publication import GateEntry, Publication
 
@@ -21,6 +24,7 @@ _COLUMNS = (
     "seconds",
     "folded because",
 )
+_ATTEMPT = ("feed", "attempt", "table", "result", "rows", "rule", "for example")
 _RULES = ("table", "severity", "result", "rows", "observed", "rule")
 
 
@@ -29,6 +33,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     common.add_feeds(parser)
     text = "that publication instead of the newest"
     parser.add_argument("--publication", type=common.count, metavar="N", help=text)
+    attempt = "the last attempt, published or not: why rows were rejected, and which rules warned"
+    parser.add_argument("--attempt", action="store_true", help=attempt)
     parser.add_argument("--expectations", action="store_true", help="one row an expectation")
     common.add_format(parser)
     common.add_warehouse(parser)
@@ -37,16 +43,40 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Prints one row a gate, or one row an expectation."""
     warehouse = common.settings_of(options).open_warehouse()
+    if options.attempt:
+        return print_attempts(warehouse, common.chosen_feeds(options), options.format)
     rows: list[tuple[Any, ...]] = []
     for name in common.chosen_feeds(options):
         every = ledger.read(warehouse, name)
         if not every:
+            if options.feeds:
+                tell_unpublished(warehouse, name)
             continue
         wanted = options.publication
         publication = every[-1] if wanted is None else ledger.find(every, name, wanted)
         for gate in publication.gates:
             rows += _rules(gate) if options.expectations else [_counts(publication, gate)]
     common.print_rows(_RULES if options.expectations else _COLUMNS, rows, options.format)
+    return 0
+
+
+def print_attempts(warehouse: Warehouse, names: Iterable[str], form: str) -> int:
+    """One row a reason or warning of each feed's last attempt."""
+    rows: list[tuple[Any, ...]] = []
+    for name in names:
+        attempt = last_attempt(warehouse, name)
+        if attempt is None:
+            continue
+        rows += [
+            (name, attempt.outcome, told["table"], "rejected", told["rows"], told["reason"],
+             told.get("example", ""))
+            for told in attempt.reasons
+        ]  # fmt: skip
+        rows += [
+            (name, attempt.outcome, told["table"], "warned", told["rows"], told["rule"], "")
+            for told in attempt.warnings
+        ]
+    common.print_rows(_ATTEMPT, rows, form)
     return 0
 
 

@@ -8,8 +8,10 @@ import json
 from typing import Any
 
 from strata.cli import common, output
+from strata.cli.gates import print_attempts
 from strata.cli.output import Progress
 from strata.cli.run import tell_report
+from strata.cli.warnings import last_attempt, tell_unpublished
 from strata.declare import feed as feeds
 from strata.declare.contract import split_name
 from strata.errors import UsageError
@@ -26,6 +28,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(metavar="ACTION", title="actions")
     text = "count rejected rows by table, reason and age"
     listing = actions.add_parser("list", help=text, description=f"{text.capitalize()}.")
+    attempt = "why rows of that feed's last attempt were rejected, published or not"
+    listing.add_argument("--attempt", metavar="FEED", choices=feeds.feed_names(), help=attempt)
     common.add_format(listing)
     listing.set_defaults(action=_list)
     _add_show(actions)
@@ -72,6 +76,11 @@ def _add_discard(actions: Any) -> None:
 
 def _list(options: argparse.Namespace) -> int:
     warehouse = common.settings_of(options).open_warehouse()
+    if options.attempt:
+        return print_attempts(warehouse, (options.attempt,), options.format)
+    for name in feeds.feed_names():
+        if last_attempt(warehouse, name) and not ledger.read(warehouse, name):
+            tell_unpublished(warehouse, name)
     rows = [(w.table, w.rows, w.discarded, w.since, w.reason) for w in rejected.waiting(warehouse)]
     columns = ("table", "rows", "discarded", "since (UTC)", "reason")
     common.print_rows(columns, rows, options.format)

@@ -14,6 +14,7 @@ from strata.cli.answers import print_answers
 from strata.cli.output import Progress
 from strata.cli.params import add_params, params_of
 from strata.cli.settings import Settings
+from strata.cli.warnings import warnings_of
 from strata.declare import feed as feeds
 from strata.declare import protection
 from strata.declare.contract import LAYERS
@@ -226,9 +227,14 @@ def _tell_files(plan: Plan, say: Progress) -> None:
     looked, name = plan.looked, plan.feed.name
     for entry in looked.folded:
         say(f"{name}: {entry.source}/{entry.path}: {entry.detail}; folded")
+    details: dict[tuple[str, str], list[str]] = {}
     for entry in looked.entries:
         if entry.status == "taken" and entry.detail:
-            say(f"{name}: {entry.source}/{entry.path}: {entry.detail}")
+            details.setdefault((entry.source, entry.detail), []).append(entry.path)
+    # What many files say alike is said once.
+    for (source, detail), paths in details.items():
+        more = f" and {len(paths) - 1:,} more files" if len(paths) > 1 else ""
+        say(f"{name}: {source}/{paths[0]}{more}: {detail}")
     for item in looked.ignored:
         say(f"{name}: {item.path}: ignored, {item.reason}")
     for entry in looked.rejected:
@@ -246,6 +252,9 @@ def tell_report(report: Report, warehouse: Warehouse, say: Progress) -> None:
         f"{report.seconds:.0f} s; "
         f"tables are in {warehouse.root}"
     )
+    told = warnings_of(report.publication)
+    for line in told:
+        say(f"{report.feed}: warning: {line}")
 
 
 def _print_plan(plan: Plan) -> None:

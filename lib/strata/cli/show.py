@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 
 from strata.cli import common
 from strata.cli.answers import print_table
+from strata.cli.warnings import made_from, warnings_of
 from strata.declare import feed as feeds
-from strata.declare.contract import load_contract
+from strata.declare.contract import LAYERS, load_contract
 from strata.errors import UsageError
 from strata.lake.versions import Warehouse
 from strata.ledger import publication as ledger
@@ -31,7 +33,19 @@ def run(options: argparse.Namespace) -> int:
         return _list(warehouse, options.format)
     arrow = query.read_table(warehouse, options.table)
     print_table(arrow, _key(options.table), options.format, options.limit)
+    _tell_warnings(warehouse, options.table)
     return 0
+
+
+def _tell_warnings(warehouse: Warehouse, table: str) -> None:
+    """On standard error, the rules that warned on the way to a table of a feed."""
+    layer, _, rest = table.partition(".")
+    owner = rest.partition("_")[0]
+    if layer not in LAYERS or owner not in feeds.feed_names():
+        return
+    latest = ledger.newest(ledger.read(warehouse, owner))
+    for line in warnings_of(latest, made_from(feeds.load_feed(owner), table)) if latest else ():
+        print(f"warning: {line}", file=sys.stderr)
 
 
 def _key(table: str) -> Sequence[str]:

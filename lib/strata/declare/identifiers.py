@@ -26,6 +26,10 @@ _FULL = re.compile(f"({_OUTWARD})({_INWARD})")
 _PSEUDO = re.compile("(ZZ99)([0-9][A-Z]{2})")
 _OUTWARD_ONLY = re.compile(f"({_OUTWARD})")
 _AREA = re.compile("[A-Z]+")
+# British Forces Post Office: a box number, which many still write in place of the postcode BF1.
+_FORCES = re.compile(r"(BFPO)(?:C/O)?([0-9]{1,4})")
+# The overseas territories with a postcode of Royal Mail's; each has one.
+_OVERSEAS = re.compile("(ASCN|BBND|BIQQ|FIQQ|PCRN|SIQQ|STHL|TDCU|TKCA)(1ZZ)")
 
 # Postcode areas outside Great Britain: a lookup of Great Britain does not hold them.
 TERRITORIES = {
@@ -33,6 +37,13 @@ TERRITORIES = {
     "GY": "channel_islands",
     "JE": "channel_islands",
     "IM": "isle_of_man",
+    "BF": "forces_post",
+    "BFPO": "forces_post",
+    "GX": "overseas_territory",
+    **dict.fromkeys(
+        ("ASCN", "BBND", "BIQQ", "FIQQ", "PCRN", "SIQQ", "STHL", "TDCU", "TKCA"),
+        "overseas_territory",
+    ),
 }
 
 
@@ -81,10 +92,13 @@ def postcode(text: str) -> Postcode | None:
     | `cf11 6nb`| CF11    | 6NB    |
     | `CV37  9PW` | CV37  | 9PW    |
     | `EH20  `  | EH20    | None   |
+    | `bfpo 57` | BFPO    | 57     |
+    | `FIQQ 1ZZ` | FIQQ   | 1ZZ    |
     | `N/A`     | None            |
     """
     plain = canonical(text).replace(" ", "").upper()
-    if match := _FULL.fullmatch(plain) or _PSEUDO.fullmatch(plain):
-        return Postcode(match[1], match[2])
+    for form in (_FULL, _PSEUDO, _FORCES, _OVERSEAS):
+        if match := form.fullmatch(plain):
+            return Postcode(match[1], match[2])
     match = _OUTWARD_ONLY.fullmatch(plain)
     return Postcode(match[1], None) if match else None

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from strata.declare.near import near_names, perhaps
 from strata.declare.protection import Protection
 from strata.errors import BadFile, DeclarationError
 
@@ -13,7 +14,7 @@ DELIVERY = "delivery"
 
 NO_HEADER = "none"
 
-READER = 1
+READER = 2
 """Part of every bronze table's fingerprint: raise it when a mend changes what is read from the same
 bytes.
 """
@@ -57,6 +58,8 @@ class Layout:
     constants: Mapping[str, str] = field(default_factory=dict)  # bronze column -> its fixed text
     order: str | None = None  # a bronze column, or `delivery`; None: records have no order
     made: tuple[Protection, ...] = ()  # personal columns that the reader makes of other fields
+    crs: str | None = None  # the bronze column that takes the coordinate system a file names
+    one_of: tuple[str, ...] = ()  # columns of which a file must have one: else it says nothing
 
     @property
     def delimiter(self) -> str:
@@ -84,6 +87,7 @@ class Layout:
         return (
             *(name for name in self.columns if name not in dropped),
             *(rule.column for rule in self.made),
+            *((self.crs,) if self.crs else ()),
         )
 
     @property
@@ -109,6 +113,11 @@ class Layout:
     def required(self) -> frozenset[str]:
         """The fields by which it is known."""
         return frozenset(f.name for f in self.fields if f.required)
+
+    @property
+    def tells(self) -> frozenset[str]:
+        """The fields of which a file must have one; empty where any file of the layout will do."""
+        return frozenset(f.name for f in self.fields if f.column in self.one_of)
 
     @property
     def named(self) -> frozenset[str]:
@@ -144,10 +153,7 @@ def _only(best: Sequence[Layout], what: str) -> Layout:
 
 
 def _no_layout(found: frozenset[str], layouts: Sequence[Layout]) -> BadFile:
-    nearest = min(
-        layouts,
-        key=lambda layout: (-len(layout.required & found), len(layout.required), layout.name),
-    )
+    nearest = min(layouts, key=lambda layout: _distance(layout, found))
     missing = sorted(nearest.required - found)
     # Where people are told of, a "header" may be somebody's record: then only its length is told.
     told = (
@@ -157,10 +163,18 @@ def _no_layout(found: frozenset[str], layouts: Sequence[Layout]) -> BadFile:
     )
     return BadFile(
         f"its fields must be those of a known layout; the nearest, {nearest.name}, also needs "
-        f"{_listed(missing)}; found {told}",
+        f"{_listed(missing)}; found {told}{perhaps(missing, found - nearest.named)}",
         nearest=nearest.name,
         missing=missing,
     )
+
+
+def _distance(layout: Layout, found: frozenset[str]) -> tuple[float, int, str]:
+    """The nearest layout has most of its required fields in the file; what is nearly one counts
+    half.
+    """
+    alike = near_names(layout.required - found, found - layout.named)
+    return -len(layout.required & found) - len(alike) / 2, len(layout.required), layout.name
 
 
 def match_record(values: Sequence[str], layouts: Sequence[Layout]) -> Layout:

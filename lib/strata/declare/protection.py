@@ -50,7 +50,11 @@ FORGOTTEN = "_forgotten"
 RECORD = "record"
 """The purpose of pseudonyms of whole records that do not parse."""
 _SHORTEST_KEY = 32
-_ISO_DATE = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:[T ].*)?", re.DOTALL)
+# A date, with or without a time of day; anything else behind it makes it no date.
+_ISO_DATE = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})"
+    r"(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]+)?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?"
+)
 
 
 @dataclass(frozen=True)
@@ -338,8 +342,9 @@ def _date(text: str) -> str | None:
 
 
 def _year(text: str) -> str | None:
+    """The year of a date; UNREADABLE for what is no date, None where nothing is told."""
     found = _date(text)
-    return None if found in (None, UNREADABLE) else found[:4]
+    return found if found in (None, UNREADABLE) else found[:4]
 
 
 def _listed(text: str, values: tuple[str, ...]) -> str | None:

@@ -173,6 +173,9 @@ class SourceOptions(_Strict):
     records: Text | None = None
     constants: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*\z")], Text] = {}
     order: Text | None = None
+    crs: Text | None = None
+    one_of: list[Text] = []
+    years: list[int] = []
 
 
 class SourceContract(_Document):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from strata.declare import protection as protect
@@ -30,9 +31,10 @@ def load_layouts(feed: str, folder: Path | None = None) -> tuple[Layout, ...]:
     )
     findings: list[str] = []
     layouts = [
-        _parse_file(path, findings)
+        layout
         for path in paths
         if path.name.startswith(f"{feed}_") and _names_feed(path, feed, findings)
+        for layout in _parse_file(path, findings)
     ]
     if findings:
         raise DeclarationError(
@@ -40,7 +42,7 @@ def load_layouts(feed: str, folder: Path | None = None) -> tuple[Layout, ...]:
         )
     return tuple(
         sorted(
-            (layout for layout in layouts if layout),
+            layouts,
             key=lambda layout: (layout.source, layout.name),
         )
     )
@@ -53,18 +55,38 @@ def _names_feed(path: Path, feed: str, findings: list[str]) -> bool:
     return bool(match and match["feed"] == feed)
 
 
-def _parse_file(path: Path, findings: list[str]) -> Layout | None:
-    """The layout, or None with at least one finding added."""
+def _parse_file(path: Path, findings: list[str]) -> tuple[Layout, ...]:
+    """The layout, or one for each of its years; none with at least one finding added."""
     own: list[str] = []
     try:
         document = read_yaml(path)
     except DeclarationError as error:
         findings.append(str(error))
-        return None
+        return ()
     shape = shapes.read_shape(shapes.SourceContract, document, own)
     layout = _layout(path.name, shape, own) if shape else None
     findings += [f"{path.name}: {finding}" for finding in own]
-    return None if own else layout
+    if own or not layout or not shape:
+        return ()
+    return _by_year(layout, shape.customProperties.years)
+
+
+def _by_year(layout: Layout, years: Sequence[int]) -> tuple[Layout, ...]:
+    """A publisher who names a field by the year of its release (`LAD25CD`) gives one layout a year:
+    `{yy}` in a name stands for it.
+    """
+    if not years:
+        return (layout,)
+    return tuple(
+        replace(
+            layout,
+            name=f"{layout.name}_{year:02}",
+            fields=tuple(
+                replace(f, name=f.name.replace("{yy}", f"{year:02}")) for f in layout.fields
+            ),
+        )
+        for year in range(min(years), max(years) + 1)
+    )
 
 
 def _layout(file: str, shape: shapes.SourceContract, findings: list[str]) -> Layout:
@@ -83,6 +105,13 @@ def _layout(file: str, shape: shapes.SourceContract, findings: list[str]) -> Lay
         if column in columns
     ]
     known = columns | custom.constants.keys()
+    if custom.crs in known:
+        findings.append(f"crs is a column that the file's system fills; {custom.crs} is a field")
+    findings += [
+        f"one_of names columns of the layout; {column} is none"
+        for column in custom.one_of
+        if column not in columns
+    ]
     if custom.order is not None and custom.order != DELIVERY and custom.order not in known:
         findings.append(
             f"order must be {DELIVERY} or a column of the layout; found {custom.order!r}"
@@ -98,6 +127,8 @@ def _layout(file: str, shape: shapes.SourceContract, findings: list[str]) -> Lay
         constants=dict(custom.constants),
         order=custom.order,
         made=made,
+        crs=custom.crs,
+        one_of=tuple(custom.one_of),
     )
 
 

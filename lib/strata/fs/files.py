@@ -122,13 +122,18 @@ def _walk(folder: str, root: str, files: list[RawFile], ignored: list[Ignored]) 
     with os.scandir(folder) as entries:
         for entry in entries:
             path = os.path.relpath(entry.path, root)
-            reason = why_ignored(path) or _why_not_followed(entry, root)
+            reason = why_ignored(path) or _why_document(path) or _why_not_followed(entry, root)
             if reason:
                 ignored.append(Ignored(_printable(path), reason))
             elif entry.is_dir(follow_symlinks=False):
                 _walk(entry.path, root, files, ignored)
             else:
                 files.append(RawFile(path, entry.path, entry.stat().st_size))
+
+
+# What publishers unpack beside their data: guides, licences, lists of codes.
+_DOCUMENTATION = frozenset({"doc", "docs", "documents", "documentation", "user guide"})
+_DOCUMENTS = frozenset({".pdf", ".doc", ".docx", ".rtf", ".md", ".html", ".htm", ".odt"})
 
 
 def why_ignored(path: str) -> str | None:
@@ -140,6 +145,18 @@ def why_ignored(path: str) -> str | None:
         path.encode()
     except UnicodeEncodeError:
         return "its name is not UTF-8"
+    return None
+
+
+def _why_document(path: str) -> str | None:
+    """The reason of what is plainly a document. Members of archives are told apart by what they
+    hold.
+    """
+    for part in PurePosixPath(path).parts:
+        if part.casefold() in _DOCUMENTATION:
+            return f"a folder named {part} holds documentation"
+    if PurePosixPath(path).suffix.casefold() in _DOCUMENTS:
+        return "its name says that it is a document, not data"
     return None
 
 
@@ -169,7 +186,7 @@ def _list_s3(raw: str, root: str) -> tuple[list[RawFile], list[Ignored]]:
     scheme = cast("re.Match[str]", _S3.match(root)).group()
     for info in found:
         name = info.path[len(path) :].lstrip("/")
-        reason = why_ignored(name)
+        reason = why_ignored(name) or _why_document(name)
         if reason:
             ignored.append(Ignored(name, reason))
         else:

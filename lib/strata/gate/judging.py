@@ -14,7 +14,7 @@ from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING, Any
 
-from strata.declare.suite import Expectation
+from strata.declare.suite import NOT_NULL, Expectation
 from strata.errors import ConservationError
 from strata.kit import keys
 from strata.kit.table import Rows
@@ -111,18 +111,27 @@ def _breaks(rules: list[Rule]) -> list[str]:
 
 
 def _all_reasons(rules: list[Rule]) -> Column:
-    """The transform's own reasons, then the descriptions of the critical rules broken, each
-    once."""
+    """The transform's own reasons, then the descriptions of the critical rules broken, each once.
+
+    A reason is the cause: where the transform has found one, that a value is null follows from it
+    (what could not be read is null), and rules of values that must be told stay silent.
+    """
     from pyspark.sql import functions as F
 
     from strata.kit.columns import add_reasons
 
     broken = [
-        F.when(F.expr(breaks), F.lit(rule.expectation.description))
+        F.when(_is_cause(rule, F.expr(breaks)), F.lit(rule.expectation.description))
         for rule, breaks in zip(rules, _breaks(rules), strict=True)
         if rule.expectation.severity == "critical"
     ]
     return add_reasons(*broken)
+
+
+def _is_cause(rule: Rule, breaks: Column) -> Column:
+    from pyspark.sql import functions as F
+
+    return breaks & F.expr("size(_reasons) = 0") if rule.expectation.type == NOT_NULL else breaks
 
 
 def _no_reasons() -> Column:

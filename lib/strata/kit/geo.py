@@ -123,20 +123,50 @@ def _is_near(found: Column, given: Column) -> Column:
     return F.abs(found - given) <= F.lit(1e-6) * (F.abs(given) + 10)
 
 
+MEASURED_M: dict[int, float] = {
+    4167: 0.0, 4258: 0.0, 4269: 0.0, 4283: 0.0, 4326: 0.0, 7844: 0.0,
+    3857: 0.0, 5070: 0.0, 7801: 0.0, 3301: 0.0, 3763: 0.0, 3794: 0.0,
+    3978: 0.0, 3812: 0.0, 2154: 0.0, 2157: 0.0, 3765: 0.0, 6707: 0.0,
+    25829: 0.0, 32635: 0.0, 32632: 0.0, 32634: 0.0, 32630: 0.0, 32631: 0.0,
+    32628: 0.0, 32633: 0.0, 3046: 0.0, 3045: 0.0, 32629: 0.0, 25834: 0.0,
+    25833: 0.0, 25831: 0.0, 25830: 0.0, 25832: 0.0, 25835: 0.0, 25828: 0.0,
+    3059: 0.0001, 3346: 0.0001, 2180: 0.0001, 2193: 0.0005, 3035: 0.0007, 3067: 0.0025,
+    29902: 0.0043, 27700: 0.0044, 31370: 0.0045, 2100: 0.0045, 27572: 0.0047, 2169: 0.0052,
+    28992: 0.0077, 3006: 0.0088, 2056: 0.0448, 21781: 0.0448, 31256: 1.3544, 31287: 1.8575,
+    31468: 2.4391, 31467: 2.69, 3844: 3.526, 23032: 3.7801, 23031: 6.7668, 5514: 14.4632,
+    3004: 68.5938, 3003: 82.5405, 23030: 99.7166, 4230: 197.0375, 4267: 222.3114,
+}  # fmt: skip
+"""The furthest that positions of a system lie from where PROJ puts them, in metres, as measured by
+`bench/crs.py` with Sedona 1.8.0 and PROJ 9 without grids of datum shifts: where the two choose
+another datum shift, it is metres. docs/SOIL_SYSTEMS.md has the names."""
+
+
+def measured_error_m(code: Column) -> Column:
+    """How far a position in the system of this EPSG code may lie from PROJ's, in metres; null for a
+    system that was not measured.
+    """
+    pairs = [F.lit(part) for pair in MEASURED_M.items() for part in pair]
+    return F.try_element_at(F.create_map(*pairs), code)
+
+
 # --- boundaries ----------------------------------------------------------------------------------
 
 _GEOJSON = "struct<type:string,coordinates:string>"
 _NOWHERE = '{"type":"MultiPolygon","coordinates":[]}'
 
 
-def add_polygon_wkb(frame: DataFrame, geojson: str, name: str) -> DataFrame:
+def add_polygon_wkb(
+    frame: DataFrame, geojson: str, name: str, systems: tuple[str, str] | None = None
+) -> DataFrame:
     """Adds `name`, the WKB of a GeoJSON Polygon or MultiPolygon, made valid; null where it is
     neither, or has no area.
 
     Same grain. Every ring must have four positions or more, the last as the first, all of finite
     numbers: on other text Sedona stops the job, so it never sees any. What is invalid only in its
     shape (a bow tie, rings that overlap) is repaired by JTS' GeometryFixer; lines and points that
-    the repair leaves are dropped.
+    the repair leaves are dropped. `systems` names two columns: the EPSG code of the coordinates,
+    which are then transformed to WGS 84, and what `add_geographic_system` gives for it; null where
+    that is null.
     """
     # Not null: Sedona's reader raises a NullPointerException on that too.
     sound = F.when(_is_sound(F.col("_polygons")), F.col(geojson)).otherwise(F.lit(_NOWHERE))
@@ -148,8 +178,23 @@ def add_polygon_wkb(frame: DataFrame, geojson: str, name: str) -> DataFrame:
         "_polygons", _polygons(F.col("_parsed"))
     )
     shaped = parsed.withColumn("_valid", valid)
+    if systems:
+        shaped = shaped.withColumn("_valid", _in_wgs84(F.col("_valid"), *systems))
     wkb = F.when(_call("ST_Area", F.col("_valid")) > 0, _call("ST_AsBinary", F.col("_valid")))
     return shaped.withColumn(name, wkb).drop("_parsed", "_polygons", "_valid")
+
+
+def _in_wgs84(shape: Column, code: str, geographic: str) -> Column:
+    """The shape in WGS 84; as it is where its system is geographic and EPSG shifts it by nothing.
+
+    Vertices are transformed, edges stay straight: between vertices 50 km apart, a boundary moves by
+    tens of metres.
+    """
+    given = F.concat(F.lit("EPSG:"), F.col(code).cast("string"))
+    target = F.concat(F.lit("EPSG:"), F.col(geographic).cast("string"))
+    is_geographic = F.col(code) == F.col(geographic)
+    moved = F.when(F.col(geographic).isNotNull(), _call("ST_Transform", shape, given, target))
+    return F.when(is_geographic, shape).otherwise(moved)
 
 
 def _polygons(parsed: Column) -> Column:

@@ -33,6 +33,12 @@ class Attempt:
     message: str = ""
     params: dict[str, Any] = field(default_factory=dict)
     counts: dict[str, Any] = field(default_factory=dict)
+    reasons: list[dict[str, Any]] = field(default_factory=list)
+    """Why rows were rejected: `table`, `reason`, `rows`, and of the table whose gate said no one
+    `example` each.
+    """
+    warnings: list[dict[str, Any]] = field(default_factory=list)
+    """The rules that warned: `table`, `rule`, `rows`."""
 
 
 def note(warehouse: Warehouse, attempt: Attempt) -> None:

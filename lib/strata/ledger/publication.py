@@ -118,6 +118,23 @@ class GateEntry:
     overridden_by: str | None = None
     expectations: tuple[dict[str, Any], ...] = ()
 
+    @property
+    def told_reasons(self) -> list[dict[str, Any]]:
+        """Why rows were rejected: `table`, `reason`, `rows`."""
+        return [
+            {"table": self.table, "reason": reason, "rows": rows}
+            for reason, rows in self.reasons.items()
+        ]
+
+    @property
+    def told_warnings(self) -> list[dict[str, Any]]:
+        """The rules that warned: `table`, `rule`, and how many rows break it, where it counts."""
+        return [
+            {"table": self.table, "rule": rule["description"], "rows": rule["unexpected"]}
+            for rule in self.expectations
+            if rule["severity"] == "warning" and not rule["success"]
+        ]
+
 
 @dataclass(frozen=True)
 class Decision:

@@ -21,10 +21,14 @@ from strata.declare.layout import Layout
 from strata.errors import BadFile, UsageError
 from strata.fs import files
 from strata.fs.files import Ignored, RawFile
+from strata.raw.fit import check_fit
 from strata.raw.formats import archive, csv, flatgeobuf, json_records, kinds, opening
 from strata.raw.formats.archive import Archives, Damaged, Member
 from strata.raw.formats.chunks import CHUNK_BYTES, Chunk, Scan
 from strata.raw.formats.opening import Hashing, Opener
+
+WGS84 = "EPSG:4326"
+"""The coordinate system of positions where a file names none."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,7 @@ class Look:
     is_gzip: bool = False
     blank_lines: int = 0
     notes: tuple[str, ...] = ()
+    crs: str = ""  # the coordinate system of its positions, where the layout asks for it
     member: Member | None = None  # where it lies in the archive at `uri`
     stored_bytes: int = 0  # of the file at `uri`: the archive's, for a member
     dropped_fields: int = 0  # of a personal source: in the header, but not named by the layout
@@ -106,6 +111,7 @@ def _look_at(opener: Opener, layouts: Sequence[Layout], stored_bytes: int) -> Lo
     scan, hashing = _scan(opener, layouts)
     if hashing.size != file.size:
         raise BadFile(f"the file changed while it was read; it had {file.size} bytes")
+    check_fit(scan.header, scan.layout)
     extra = tuple(name for name in scan.header if name not in scan.layout.named)
     return Look(
         path=file.path,
@@ -124,10 +130,21 @@ def _look_at(opener: Opener, layouts: Sequence[Layout], stored_bytes: int) -> Lo
         delivery_date=delivered,
         is_gzip=opener.is_gzip,
         blank_lines=scan.blank_lines,
-        notes=scan.notes,
+        notes=(*scan.notes, *_crs_note(scan)),
+        crs=(scan.crs or WGS84) if scan.layout.crs else "",
         dropped_fields=len(extra) if scan.layout.personal else 0,
         member=opener.member,
         stored_bytes=stored_bytes,
+    )
+
+
+def _crs_note(scan: Scan) -> tuple[str, ...]:
+    if not scan.layout.crs:
+        return ()
+    return (
+        (f"its positions are in {scan.crs}",)
+        if scan.crs
+        else ("it names no coordinate system: longitude and latitude of WGS 84 are taken",)
     )
 
 

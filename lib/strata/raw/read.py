@@ -206,7 +206,7 @@ def read_part(
                 f"{look.path}: records follow each other; {number} does not", path=look.path
             )
         number += batch.num_rows
-        yield _add_file_columns(guard(batch, where) if guard else batch, look, schema)
+        yield _add_file_columns(guard(batch, where) if guard else batch, part, schema)
     read = number - chunk.first_record
     if read != chunk.records:
         raise ConservationError(
@@ -247,13 +247,15 @@ def _blocks(look: Look, start: int, end: int, archives: Archives) -> Iterator[by
     return files.range_blocks(look.uri, start, end, look.is_gzip, BLOCK_BYTES)
 
 
-def _add_file_columns(batch: pa.RecordBatch, look: Look, schema: pa.Schema) -> pa.RecordBatch:
+def _add_file_columns(batch: pa.RecordBatch, part: Part, schema: pa.Schema) -> pa.RecordBatch:
     """The batch with what its file adds, in the order of the schema; a column it lacks is null."""
+    look, system = part.look, part.layout.crs
     of_file: Mapping[str, object] = {
         "_file_sha256": look.sha256,
         "_source_file": f"{look.source}/{look.path}",
         "_layout": look.layout,
         "_delivery_date": look.delivery_date,
+        **({system: look.crs} if system else {}),
     }
     rows = batch.num_rows
     arrays = [

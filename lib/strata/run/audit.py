@@ -20,6 +20,7 @@ from strata.lake.store import conform
 from strata.ledger import publication as ledger
 from strata.ledger.publication import GateEntry, TableState
 from strata.run.plan import Step
+from strata.run.refusal import refusal, worded
 from strata.run.rows import Candidate
 from strata.run.state import Built, Change, Context, State
 from strata.run.write import Rejected, Target, Written
@@ -50,7 +51,7 @@ def audit(context: Context, state: State, done: Candidacy) -> Built:
     target, candidate, written = done.target, done.candidate, done.written
     rows, identity = _totals(target, candidate, written)
     verdict = _verdict(context, state, done, rows)
-    overridden_by = _override(context, verdict)
+    overridden_by = _override(context, state, verdict, done.rejected)
     entry = _gate_entry(done, verdict, overridden_by)
     table_state = replace(
         done.rejected.state,
@@ -155,18 +156,22 @@ def _discarded(context: Context, held: TableState) -> int:
     return sum(tuple(row.values()) in chosen for row in ids.to_pylist())
 
 
-def _override(context: Context, verdict: Verdict) -> str | None:
+def _override(context: Context, state: State, verdict: Verdict, rejected: Rejected) -> str | None:
     """By whom and why a failed gate is passed over; None where it passed."""
     if verdict.passed:
         return None
     reason = dict(context.options.overrides).get(verdict.table)
     if reason is None:
+        version = rejected.commit.version if rejected.commit else None
+        told = refusal(context, state, verdict.table, version, rejected.reasons)
         raise GateFailed(
             f"the gate of {verdict.table} says no, and nothing is published: "
-            + "; ".join(verdict.failures),
+            + "; ".join(verdict.failures)
+            + worded(told, context.plan.feed.name),
             table=verdict.table,
             failures=verdict.failures,
             verdict=verdict,
+            reasons=told,
         )
     return f"{getpass.getuser()}: {reason}"
 

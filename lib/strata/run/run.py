@@ -86,6 +86,8 @@ def run_feed(
                 attempt.counts = {
                     g.table: [g.rows_in, g.accepted, g.quarantined, g.folded] for g in state.gates
                 }
+                attempt.reasons = [told for g in state.gates for told in g.told_reasons]
+                attempt.warnings = [told for g in state.gates for told in g.told_warnings]
         look_cache.save(warehouse, feed.name, plan.looked.remembered)
     return report
 
@@ -108,6 +110,7 @@ def _noted(warehouse: Warehouse, attempt: Attempt) -> Iterator[None]:
     except StrataError as error:
         attempt.outcome = "gate failed" if isinstance(error, GateFailed) else "failed"
         attempt.message = str(error)
+        attempt.reasons += error.facts.get("reasons", ())
         raise
     except BaseException as error:
         attempt.outcome, attempt.message = "failed", type(error).__name__

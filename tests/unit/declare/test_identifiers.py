@@ -50,7 +50,8 @@ def test_a_canonical_form_is_its_own(text: str) -> None:
     [
         ("M1 1AE", "M1 1AE"), ("B338TH", "B33 8TH"), ("cr2  6xh", "CR2 6XH"), ("DN55 1PT", "DN55 1PT"), ("W1A 1HQ", "W1A 1HQ"),
         ("EC1A1BB", "EC1A 1BB"), (" e1w 1YR ", "E1W 1YR"), ("GIR0AA", "GIR 0AA"), ("CV13LY", "CV1 3LY"), ("BT48 6DQ", "BT48 6DQ"),
-        ("zz993vz", "ZZ99 3VZ"),
+        ("zz993vz", "ZZ99 3VZ"), ("bfpo 57", "BFPO 57"), ("BFPO c/o 105", "BFPO 105"), ("fiqq1zz", "FIQQ 1ZZ"), ("TDCU 1ZZ", "TDCU 1ZZ"),
+        ("BF1 2AY", "BF1 2AY"), ("GX11 1AA", "GX11 1AA"),
     ],
 )  # fmt: skip
 def test_a_full_postcode_has_the_official_form(text: str, standard: str) -> None:
@@ -80,6 +81,9 @@ def test_an_outward_code_alone_is_known_as_such(text: str) -> None:
         "EH13 9D",
         "EH13 9DJJ",
         "W1I 1AA",
+        "BFPO",
+        "BFPO 12345",
+        "FIQQ 2ZZ",
     ],
 )
 def test_what_has_not_the_form_is_none(text: str) -> None:
@@ -93,6 +97,10 @@ def test_what_has_not_the_form_is_none(text: str) -> None:
         ("JE2", "channel_islands"),
         ("GY1 1AA", "channel_islands"),
         ("IM1 1AG", "isle_of_man"),
+        ("BFPO 57", "forces_post"),
+        ("BF1 2AY", "forces_post"),
+        ("FIQQ 1ZZ", "overseas_territory"),
+        ("GX11 1AA", "overseas_territory"),
         ("B1 1AA", None),
     ],
 )

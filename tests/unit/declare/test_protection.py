@@ -90,7 +90,7 @@ def test_what_leaves_the_reader_is_protected_as_the_contract_says(tmp_path: Path
     found = {name: table.column(name).to_pylist() for name in COLUMNS}
 
     assert found["email"] == [expected("email", "ann@example.org")] * 2 + [None, None]
-    assert found["born"] == ["1970", "1970", None, None]
+    assert found["born"] == ["1970", "1970", "unreadable", None]
     assert found["postcode"] == [expected("postcode", "EH13 9DJ"), None, None, None]
     assert found["form"] == ["full", "outward", "malformed", None]
     assert found["territory"] == [None, "northern_ireland", None, None]

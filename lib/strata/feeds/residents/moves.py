@@ -9,6 +9,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from strata.feeds.residents.params import Params
+from strata.feeds.residents.succession import is_same_area
 from strata.feeds.residents.suppression import hide_totals
 
 NO_MOVE = "no move from one authority to another"
@@ -28,7 +29,9 @@ def residents_moves(people: DataFrame, *, params: Params) -> DataFrame:
     periods that begin with no such move.
 
     A move is a period in one authority that follows, without a gap, on one in another. A person who
-    moves twice in one direction makes two moves, and is one of `people`. Small numbers are hidden.
+    moves twice in one direction makes two moves, and is one of `people`. Where one of the two
+    became the other, as Allerdale became a part of Cumberland, nobody need have moved. Small
+    numbers are hidden.
     """
     person = Window.partitionBy("person_token").orderBy("valid_from")
     earlier = {
@@ -37,7 +40,8 @@ def residents_moves(people: DataFrame, *, params: Params) -> DataFrame:
     paired = people.withColumns(earlier).withColumns(
         {f"to_{name}": F.col(name) for name in ("authority_code", "authority_name")}
     )
-    is_move = F.coalesce(F.col("from_authority_code") != F.col("to_authority_code"), F.lit(False))
+    before, after = F.col("from_authority_code"), F.col("to_authority_code")
+    is_move = F.coalesce((before != after) & ~is_same_area(before, after), F.lit(False))
     flagged = paired.select(
         *[F.when(is_move, F.col(name)).alias(name) for name in _PAIR],
         F.when(~is_move, NO_MOVE).alias("_fold"),

@@ -42,7 +42,6 @@ MISSING, MALFORMED, OUTWARD, UNKNOWN = (
     "postcode_unknown",
 )
 TERMINATED, NO_AUTHORITY = "postcode_terminated", "postcode_without_authority"
-TERRITORIES = ("northern_ireland", "channel_islands", "isle_of_man")
 
 _TOLD = (
     "is_resident",

@@ -8,7 +8,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from strata.kit.columns import blank_to_null, flag, reasons
-from strata.kit.history import SUPERSEDED, LatestOf, add_key, keep_latest
+from strata.kit.history import PUT_IN_ORDER, SUPERSEDED, LatestOf, add_key, keep_latest
 
 SAME_POSTCODE = "same postcode as another record"
 FOLDS = (SAME_POSTCODE, SUPERSEDED)
@@ -16,7 +16,7 @@ FOLDS = (SAME_POSTCODE, SUPERSEDED)
 _POSTCODE = LatestOf(
     ("_key",),
     ("authority_code", "is_terminated"),
-    "the records of its postcode differ, and no order is stated",
+    f"the records of its postcode differ, and no order is stated: {PUT_IN_ORDER}",
     SAME_POSTCODE,
 )
 _CODE = r"^[A-Z][0-9]{8}\z"

@@ -6,9 +6,10 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from strata.feeds.soil.iso3166 import ALPHA_2, USER_ASSIGNED
+from strata.feeds.soil.sites import parse_epsg
 from strata.kit import geo
 from strata.kit.columns import blank_to_null, flag, reasons
-from strata.kit.history import SUPERSEDED, LatestOf, add_key, keep_latest
+from strata.kit.history import PUT_IN_ORDER, SUPERSEDED, LatestOf, add_key, keep_latest
 
 SAME_BOUNDARY = "same boundary as another record"
 FOLDS = (SAME_BOUNDARY, SUPERSEDED)
@@ -24,7 +25,7 @@ _CONTENT = ("country_id", "country_code", "country_name", "source", "boundary_wk
 _COUNTRY = LatestOf(
     ("_key",),
     _CONTENT,
-    "the records of its country draw different boundaries, and no order is stated",
+    f"the records of its country draw different boundaries, and no order is stated: {PUT_IN_ORDER}",
     SAME_BOUNDARY,
 )
 _BOX = ("min_lon_deg", "min_lat_deg", "max_lon_deg", "max_lat_deg")
@@ -47,7 +48,9 @@ def soil_countries(boundaries: DataFrame) -> DataFrame:
             "boundary_srid": F.lit(geo.WGS84),
         }
     )
-    shaped = geo.add_polygon_wkb(named, "geometry", "boundary_wkb")
+    told = named.withColumn("_system", parse_epsg(F.coalesce("epsg", F.lit("4326"))))
+    known = geo.add_geographic_system(told, "_system", "_geographic")
+    shaped = geo.add_polygon_wkb(known, "geometry", "boundary_wkb", ("_system", "_geographic"))
     typed = shaped.withColumns({"country_id": _country_id(), **geo.box(F.col("boundary_wkb"))})
     flagged = typed.withColumns(
         {"_reasons": _boundary_reasons(), "_order": F.col("_delivery_date")}
@@ -57,21 +60,31 @@ def soil_countries(boundaries: DataFrame) -> DataFrame:
     )
 
 
-def _numeric_code() -> Column:
+def _numeric_code(name: str) -> Column:
     """Three digits, from `56`, `056` or `56.0`; null where the source says that there is none."""
-    told = blank_to_null(F.col("iso_n3"))
-    digits = F.lpad(F.regexp_extract(told, r"^([0-9]{1,3})(?:\.0)?$", 1), 3, "0")
+    told = blank_to_null(F.col(name))
+    digits = F.lpad(F.regexp_extract(told, r"^([0-9]{1,3})(?:\.0)?\z", 1), 3, "0")
     return F.when(
         told.isNotNull() & ~told.isin(*_NO_CODE),
-        F.when(told.rlike(r"^[0-9]{1,3}(\.0)?$"), digits).otherwise(told),
+        F.when(told.rlike(r"^[0-9]{1,3}(\.0)?\z"), digits).otherwise(told),
     )
 
 
 def _country_code() -> Column:
-    """ISO 3166-1 alpha-2 by the numeric code; by name only for a territory that tells none."""
-    by_code = F.element_at(_lookup(ALPHA_2), _numeric_code())
-    by_name = F.when(_numeric_code().isNull(), F.element_at(_lookup(USER_ASSIGNED), F.col("name")))
-    return F.coalesce(by_code, by_name)
+    """ISO 3166-1 alpha-2 by the numeric code; else by Natural Earth's own codes for countries whose
+    territory it draws differently (Norway, France); by name only for a territory that has none.
+    """
+    codes = _lookup(ALPHA_2)
+    alpha = F.upper(blank_to_null(F.col("iso_a2_eh")))
+    own = F.when(alpha.isin(*ALPHA_2.values()), alpha)
+    has_none = _numeric_code("iso_n3").isNull() & _numeric_code("iso_n3_eh").isNull()
+    by_name = F.when(has_none, F.element_at(_lookup(USER_ASSIGNED), F.col("name")))
+    return F.coalesce(
+        F.element_at(codes, _numeric_code("iso_n3")),
+        F.element_at(codes, _numeric_code("iso_n3_eh")),
+        own,
+        by_name,
+    )
 
 
 def _lookup(texts: dict[str, str]) -> Column:
@@ -83,9 +96,17 @@ def _country_id() -> Column:
 
 
 def _boundary_reasons() -> Column:
-    is_unknown = _numeric_code().isNotNull() & F.col("country_code").isNull()
-    is_shapeless = F.col("geometry").isNotNull() & F.col("boundary_wkb").isNull()
+    is_unknown = _numeric_code("iso_n3").isNotNull() & F.col("country_code").isNull()
+    is_shapeless = (
+        F.col("geometry").isNotNull()
+        & F.col("boundary_wkb").isNull()
+        & F.col("_geographic").isNotNull()
+    )
     return reasons(
+        flag(
+            F.col("_geographic").isNull(),
+            "the file's coordinate system must be a projected or geographic one of EPSG",
+        ),
         flag(is_unknown, "iso_n3 must be a numeric code of ISO 3166-1"),
         flag(
             is_shapeless,

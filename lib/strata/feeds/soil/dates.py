@@ -7,7 +7,8 @@ from pyspark.sql import functions as F
 
 from strata.kit.columns import blank_to_null, parse_bigint
 
-_DATE = r"^([0-9]{4})(?:-([0-9]{2}|[?]{2})(?:-([0-9]{2}|[?]{2}))?)?(?:[T ].*)?$"
+_TIME = r"(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[.][0-9]+)?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?"
+_DATE = rf"^([0-9]{{4}})(?:-([0-9]{{2}}|[?]{{2}})(?:-([0-9]{{2}}|[?]{{2}}))?)?{_TIME}\z"
 
 
 def add_date(frame: DataFrame, told: Column, name: str, precision: str) -> DataFrame:
@@ -19,6 +20,7 @@ def add_date(frame: DataFrame, told: Column, name: str, precision: str) -> DataF
     | `1985-06-??` | `1985-06`    | month                                               |
     | `1985-??-??` | `1985`       | year                                                |
     | `2023-02-29` | `2023-02-29` | unread: kept as it is, for it is no date            |
+    | `1985 or so` | `1985 or so` | unread: a text behind it makes it no date           |
     | null, blank  | null         | null                                                |
     """
     parts = {

@@ -18,7 +18,7 @@ from strata.kit.columns import (
     parse_double,
     reasons,
 )
-from strata.kit.history import SUPERSEDED, LatestOf, keep_latest
+from strata.kit.history import PUT_IN_ORDER, SUPERSEDED, LatestOf, keep_latest
 
 NOT_MEASURED = "no soil property measured"
 REPEATED = "same measurement as another record"
@@ -30,6 +30,7 @@ SOC, CLAY = "soc", "clay"
 _UNIT = {SOC: ("%", 1.0), CLAY: ("1", 100.0)}
 # What a value in a told unit is divided by to be in percent by mass.
 _PER_PERCENT = {"%": 1.0, "g/kg": 10.0}
+_RANGE = r"^ *([0-9.]+) *- *([0-9.]+) *(?:cm)? *\z"
 _JSON = "struct<value:string,method:string,quality:string,uncertainty:string,_bad:string>"
 
 _CONTENT = (
@@ -51,7 +52,7 @@ _CONTENT = (
 _SAMPLE = LatestOf(
     ("_sample",),
     ("measurement_id",),
-    "the records of its sample tell different values, and no order is stated",
+    f"the records of its sample tell different values, and no order is stated: {PUT_IN_ORDER}",
     REPEATED,
 )
 _COLUMNS = (
@@ -89,7 +90,10 @@ def soil_measurements(samples: DataFrame, sites: DataFrame) -> DataFrame:
 def _add_depths(records: DataFrame) -> DataFrame:
     """Types the depths; `_reasons` starts again: what is wrong with a position is told of the
     site."""
-    told = {name: _told(F.col(name)) for name in ("upper_depth_cm", "lower_depth_cm")}
+    told = {
+        name: F.coalesce(_told(F.col(name)), _of_range(place))
+        for place, name in enumerate(("upper_depth_cm", "lower_depth_cm"), 1)
+    }
     texts = records.withColumns({f"_{name}": text for name, text in told.items()})
     typed = texts.withColumns(
         {name: parse_double(F.col(f"_{name}"), exponent=True) for name in told}
@@ -106,8 +110,17 @@ def _add_depths(records: DataFrame) -> DataFrame:
                 "both depths must be told, or neither; only one is",
             ),
             flag(is_bad, "depths must be plain decimal numbers"),
+            flag(
+                _told(F.col("depth_range")).isNotNull() & ~F.col("depth_range").rlike(_RANGE),
+                "a depth must be a range in centimetres, as 0-20 cm",
+            ),
         ),
     )
+
+
+def _of_range(place: int) -> Column:
+    """The top (1) or bottom (2) of a layer that is told as `0-20 cm`."""
+    return F.nullif(F.regexp_extract("depth_range", _RANGE, place), F.lit(""))
 
 
 def _told(text: Column) -> Column:

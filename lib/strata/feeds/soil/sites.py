@@ -8,16 +8,17 @@ from pyspark.sql import functions as F
 from strata.feeds.soil.dates import add_date, parse_year_of_day
 from strata.kit import geo
 from strata.kit.columns import add_reasons, blank_to_null, flag, parse_bigint, parse_double, reasons
-from strata.kit.history import SUPERSEDED, add_key, add_latest, differ
+from strata.kit.history import PUT_IN_ORDER, SUPERSEDED, add_key, add_latest, differ
 
 SAME_SITE = "same site as another record"
 FOLDS = (SAME_SITE, SUPERSEDED)
 
-_POSITION = ("source", "source_site_id", "lon", "lat", "x", "y", "epsg")
+_POSITION = ("source", "source_site_id", "lon", "lat", "x", "y", "epsg", "geometry_type")
 _DESCRIPTION = ("sampled_on", "sampled_on_precision", "taxon_wrb", "taxon_usda")
 _PROVENANCE = ("_file_sha256", "_record_number", "_delivery_date")
 _COLUMNS = (
-    "site_id", "source", "source_site_id", "lon_deg", "lat_deg", "epsg", *_DESCRIPTION,
+    "site_id", "source", "source_site_id", "lon_deg", "lat_deg", "epsg", "position_error_m",
+    *_DESCRIPTION,
     "_file_sha256", "_record_number", "_reasons", "_fold",
 )  # fmt: skip
 
@@ -128,6 +129,7 @@ def _add_position(records: DataFrame) -> DataFrame:
             }
         )
         .withColumn("has_position", _is_usable())
+        .withColumn("is_placed", F.col("is_placed") | (F.size("_reasons") > 0))
         .drop("_lon", "_lat", "_x", "_y", "_epsg", "_first", "_second", "_geographic", "_wgs84")
     )
 
@@ -135,7 +137,7 @@ def _add_position(records: DataFrame) -> DataFrame:
 def parse_epsg(text: Column) -> Column:
     """The EPSG code as an int, from `25833`, `EPSG:25833`, or `25833.0` as programs write a column
     of numbers with gaps; null for anything else."""
-    return parse_bigint(F.regexp_extract(text, r"^(?:EPSG:)?([0-9]{4,6})(?:\.0)?$", 1)).cast("int")
+    return parse_bigint(F.regexp_extract(text, r"^(?:EPSG:)?([0-9]{4,6})(?:\.0)?\z", 1)).cast("int")
 
 
 def _lon_deg(lon: Column) -> Column:
@@ -151,6 +153,7 @@ def _position_reasons() -> Column:
     is_told = x.isNotNull() & y.isNotNull()
     code, is_known = F.col("epsg_code"), F.col("_geographic").isNotNull()
     return reasons(
+        _geometry_reason(),
         flag(first.isNull() != second.isNull(), "both coordinates must be told; only one is"),
         flag(
             first.isNotNull() & x.isNull(),
@@ -160,7 +163,11 @@ def _position_reasons() -> Column:
             second.isNotNull() & y.isNull(),
             "the latitude or northing must be a plain decimal number",
         ),
-        flag(is_told & code.isNull(), "x and y need an EPSG code"),
+        flag(is_told & code.isNull() & F.col("_epsg").isNull(), "x and y need an EPSG code"),
+        flag(
+            is_told & code.isNull() & F.col("_epsg").isNotNull(),
+            "the coordinate system must be one of EPSG, named by its code as EPSG:25833",
+        ),
         flag(
             is_told & code.isNotNull() & ~is_known,
             "the EPSG code must be of a projected or geographic system",
@@ -173,6 +180,16 @@ def _position_reasons() -> Column:
             (F.col("lon_deg") == 0) & (F.col("lat_deg") == 0),
             "the position (0, 0) stands for a missing one",
         ),
+    )
+
+
+def _geometry_reason() -> Column:
+    """Why a geometry is no place: a point is one, and a multipoint of one point."""
+    kind = F.col("geometry_type")
+    return (
+        F.when(kind == "none", "a feature must have a geometry; this one has none")
+        .when(kind == "empty", "a geometry must not be empty")
+        .when(kind.isNotNull() & (kind != "Point"), "a sample must be a point, not an area or line")
     )
 
 
@@ -189,6 +206,7 @@ def _fold_by_site(records: DataFrame) -> DataFrame:
     keyed = add_key(records, "site_id").withColumns(
         {
             "epsg": F.col("epsg_code"),
+            "position_error_m": geo.measured_error_m(F.col("epsg_code")),
             "source_site_id": blank_to_null(F.col("source_site_id")),
         }
     )
@@ -221,11 +239,13 @@ def _site_reasons() -> Column:
     return add_reasons(
         flag(
             F.col("_positions_differ"),
-            "the records of its site tell different positions, and no order is stated",
+            "the records of its site tell different positions, and no order is stated: "
+            + PUT_IN_ORDER,
         ),
         flag(
             F.col("_descriptions_differ"),
-            "the records of its site describe it differently, and no order is stated",
+            "the records of its site describe it differently, and no order is stated: "
+            + PUT_IN_ORDER,
         ),
         flag(waits, "waits for the position of its site"),
     )

@@ -53,6 +53,7 @@ class Scan:
     parser: str  # how the chunks are to be read, so that what was counted is what is read
     blank_lines: int = 0
     notes: tuple[str, ...] = ()
+    crs: str = ""  # the coordinate system that the file names, as `EPSG:3035`; empty: none
 
 
 @dataclass

@@ -5,8 +5,9 @@ repository): eight magic bytes; the header, a FlatBuffer behind its own size; th
 Hilbert R-tree of 40 bytes a node; then each feature, a FlatBuffer behind its own size.
 
 Values become text: numbers by their shortest round-trip form, so that a double is the same double
-again; binary as Base64. `geometry.x` and `geometry.y` are the coordinates of a point, `geometry`
-any geometry as compact GeoJSON without its third dimension.
+again; binary as Base64. `geometry.x` and `geometry.y` are the coordinates of a point, or of a
+multipoint of one; `geometry` is any geometry as compact GeoJSON without its third dimension, and
+`geometry.type` says what it is: `Point`, `Polygon`, …, `empty`, `none`, `other`.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from flatbuffers.table import Table
 
 from strata.declare.layout import Layout, match_layout
 from strata.errors import BadFile
+from strata.raw.formats import crs
 from strata.raw.formats.chunks import (
     MAX_COLUMNS,
     MAX_RECORD_BYTES,
@@ -40,7 +42,7 @@ from strata.raw.formats.chunks import (
 
 MAGIC = b"fgb\x03fgb"
 PARSER = "flatgeobuf"
-GEOMETRY = ("geometry", "geometry.x", "geometry.y")
+GEOMETRY = ("geometry", "geometry.x", "geometry.y", "geometry.type")
 
 _MAGIC_BYTES = 8  # the eighth is the patch version
 _NODE_BYTES = 40
@@ -83,6 +85,7 @@ class _Header:
     features: int  # 0: not known
     geometry_type: int  # 0: each feature tells its own
     index_bytes: int
+    crs: str  # as `EPSG:3035`; what names no code stands as it is told; empty: none is named
 
 
 # --- the bytes as they come in ----------------------------------------------------------------
@@ -225,8 +228,25 @@ def _parse_header(buffer: _Buffer) -> _Header:
     node_size = buffer.number(9, types.Uint16Flags, 16)
     columns = tuple(_Column(c.text(0), c.number(1, types.Uint8Flags)) for c in buffer.tables(7))
     return _Header(
-        columns, features, buffer.number(2, types.Uint8Flags), _index_bytes(features, node_size)
+        columns,
+        features,
+        buffer.number(2, types.Uint8Flags),
+        _index_bytes(features, node_size),
+        _parse_crs(buffer.table(10)),
     )
+
+
+def _parse_crs(told: _Buffer | None) -> str:
+    """The coordinate system that a header names: its organisation and code, else its definition."""
+    if told is None:
+        return ""
+    organisation, code = told.text(0) or "EPSG", told.number(1, types.Int32Flags)
+    wkt = told.text(4)
+    if code:
+        return crs.normal(f"{organisation}:{code}")
+    if told.text(5):
+        return crs.normal(f"{organisation}:{told.text(5)}")
+    return crs.of_wkt(wkt) if wkt else crs.normal(told.text(2))
 
 
 def _index_bytes(features: int, node_size: int) -> int:
@@ -278,7 +298,7 @@ def scan(
         )
     # The geometry is there in every file; a layout that does not name it does not want it.
     shown = tuple(name for name in names if name not in GEOMETRY or name in layout.named)
-    return Scan(layout, shown, planner.records, planner.finish(), PARSER)
+    return Scan(layout, shown, planner.records, planner.finish(), PARSER, crs=header.crs)
 
 
 # --- reading ----------------------------------------------------------------------------------
@@ -323,7 +343,7 @@ def _parse_feature(feature: _Buffer, header: _Header) -> dict[str, str | None]:
         raise _Damaged("a feature with columns of its own is not supported")
     values = dict(_properties(feature.array(1, "u1").tobytes(), header.columns))
     geometry = feature.table(0)
-    return values | (_geometry_values(geometry, header) if geometry else {})
+    return values | (_geometry_values(geometry, header) if geometry else {"geometry.type": "none"})
 
 
 def _properties(data: bytes, columns: Sequence[_Column]) -> Iterator[tuple[str, str | None]]:
@@ -364,11 +384,14 @@ def _number_text(value: float, type_: int) -> str | None:
 def _geometry_values(geometry: _Buffer, header: _Header) -> dict[str, str | None]:
     shape = _geojson(geometry, header.geometry_type)
     if not shape:
-        return {}
+        return {"geometry.type": "other"}
     values: dict[str, str | None] = {"geometry": json.dumps(shape, separators=(",", ":"))}
-    if shape["type"] == "Point" and shape["coordinates"]:
-        values["geometry.x"], values["geometry.y"] = map(repr, shape["coordinates"])
-    return values
+    kind, places = shape["type"], shape["coordinates"]
+    if kind == "MultiPoint" and len(places) == 1:
+        kind, places = "Point", places[0]
+    if kind == "Point" and places:
+        values["geometry.x"], values["geometry.y"] = map(repr, places)
+    return values | {"geometry.type": kind if places else "empty"}
 
 
 def _geojson(geometry: _Buffer, type_: int) -> dict[str, Any] | None:

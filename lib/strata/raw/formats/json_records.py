@@ -20,6 +20,7 @@ more than 200 levels, is counted and comes back whole in `_raw_record`.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,7 +29,7 @@ import pyarrow as pa
 
 from strata.declare.layout import Layout, match_layout
 from strata.errors import BadFile
-from strata.raw.formats import json_rows
+from strata.raw.formats import crs, json_rows
 from strata.raw.formats.chunks import MAX_COLUMNS, Chunk, Planner, Scan
 from strata.raw.formats.json_rows import MEMBER_NAME, member_record, prefixes
 from strata.raw.formats.json_text import Endless, Malformed, Record, Text
@@ -73,7 +74,9 @@ def scan(
         if planner.records
         else min(layouts, key=lambda layout: layout.name)
     )
-    return Scan(layout, header, planner.records, planner.finish(), parser, 0, seen.notes())
+    return Scan(
+        layout, header, planner.records, planner.finish(), parser, 0, seen.notes(), seen.crs
+    )
 
 
 def _scan_text(text: Text, planner: Planner, seen: _Seen, path: str) -> str:
@@ -166,7 +169,9 @@ def _scan_member(text: Text, planner: Planner, seen: _Seen, path: Sequence[str])
             found = _scan_member(text, planner, seen, path[1:])
         else:
             text.next()
-            text.record()
+            member = text.record()
+            if key == "crs":
+                seen.crs = crs.of_geojson(json.loads(member.text))
         if text.next() == "}":
             text.take("}")
             return found
@@ -223,6 +228,7 @@ class _Seen:
     fields: dict[str, None] = field(default_factory=dict)
     sound: int = 0  # records that parse
     constants: int = 0  # records with NaN or Infinity
+    crs: str = ""  # the coordinate system that the document names
 
     def __post_init__(self) -> None:
         self._inner = prefixes(self.layouts)

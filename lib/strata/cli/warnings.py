@@ -1,0 +1,59 @@
+"""Warnings as people read them: at the end of a run, with the answers, and of the last attempt."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+from strata.declare.feed import Feed
+from strata.lake.versions import Warehouse
+from strata.ledger import attempts
+from strata.ledger.attempts import Attempt
+from strata.ledger.publication import Publication
+
+
+def warnings_of(publication: Publication, tables: Iterable[str] | None = None) -> list[str]:
+    """One sentence a rule that warned, by table, with how many rows break it; of these tables, or
+    of all.
+    """
+    chosen = None if tables is None else set(tables)
+    return [
+        f"{told['table']}: {sentence(told)}"
+        for gate in publication.gates
+        if chosen is None or gate.table in chosen
+        for told in gate.told_warnings
+    ]
+
+
+def sentence(told: dict[str, Any]) -> str:
+    """`2 rows: a core should be on one flight at one instant`."""
+    if told["rows"] is None:
+        return str(told["rule"])
+    return f"{told['rows']:,} row{'' if told['rows'] == 1 else 's'}: {told['rule']}"
+
+
+def made_from(feed: Feed, table: str) -> set[str]:
+    """The table, and every table of the feed that it is computed from."""
+    found = {table}
+    for known in reversed(feed.tables):
+        if known.name in found:
+            found |= set(known.inputs)
+    return found
+
+
+def last_attempt(warehouse: Warehouse, feed: str) -> Attempt | None:
+    """The newest run of the feed that was noted, published or not."""
+    every = attempts.read(warehouse, feed)
+    return every[-1] if every else None
+
+
+def tell_unpublished(warehouse: Warehouse, feed: str) -> None:
+    """Says that nothing of the feed is published yet, and how its last attempt ended: an empty
+    table would look as if all were well.
+    """
+    attempt = last_attempt(warehouse, feed)
+    how = "no run has been noted"
+    if attempt is not None:
+        how = f"its last attempt ended: {attempt.outcome}; add --attempt to look at it"
+    print(f"{feed}: nothing is published yet; {how}", file=sys.stderr)
