@@ -85,7 +85,8 @@ def test_every_table_has_a_contract_and_a_suite_and_none_is_orphaned() -> None:
 
 def test_every_source_contract_belongs_to_a_source_of_its_feed() -> None:
     named = {
-        (feed.name, layout.source, layout.name)
+        # A contract with `years` gives a layout a year.
+        (feed.name, layout.source, re.sub(r"_by_year_[0-9]{2}$", "_by_year", layout.name))
         for feed in feeds.all_feeds()
         for layout in feed.layouts
     }
