@@ -184,21 +184,32 @@ def test_the_feed_is_at_most_twenty_statements() -> None:
     assert len(statements) <= 20
 
 
+@pytest.fixture
+def own_feed(project: Path, spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """This process with the feed beside the library's, as a new one would find it."""
+    monkeypatch.setenv("STRATA_PROJECT", str(project))
+    monkeypatch.setattr(feeds, "__path__", [*feeds.__path__, str(project / "feeds")])
+    forget_declarations()
+    yield
+    forget_declarations()
+
+
 def test_validate_accepts_it(project: Path) -> None:
     ended = strata(project, "validate")
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.startswith("all declarations hold: ")
 
 
-def test_validate_accepts_it_no_more_without_its_job(project: Path) -> None:
+def test_validate_accepts_it_no_more_without_its_job(
+    own_feed: None, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     job = project / "jobs" / "weather.py"
     job.rename(job.with_suffix(".away"))
     try:
-        ended = strata(project, "validate")
+        assert main(["validate"]) == 2
     finally:
         job.with_suffix(".away").rename(job)
-    assert ended.returncode == 2
-    assert "jobs/weather.py is missing" in ended.stderr
+    assert "jobs/weather.py is missing" in capsys.readouterr().err
 
 
 def in_a_process(project: Path, capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -212,21 +223,12 @@ def in_this_process(project: Path, capsys: pytest.CaptureFixture[str], *argument
     return capsys.readouterr().out
 
 
-@pytest.fixture
-def own_feed(project: Path, spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """This process with the feed beside the library's, as a new one would find it."""
-    monkeypatch.setenv("STRATA_PROJECT", str(project))
-    monkeypatch.setattr(feeds, "__path__", [*feeds.__path__, str(project / "feeds")])
-    forget_declarations()
-    yield
-    forget_declarations()
-
-
 @pytest.mark.spark
 @pytest.mark.parametrize(
     "command", [in_this_process, pytest.param(in_a_process, marks=pytest.mark.nightly)]
 )
 def test_it_runs_from_raw_files_to_published_gold(
+    spark: SparkSession,
     own_feed: None,
     project: Path,
     tmp_path: Path,

@@ -48,6 +48,7 @@ def test_without_any_one_safeguard_an_invariant_breaks(safeguard: str) -> None:
         explore(replace(rules, **{safeguard: False}))
 
 
+@pytest.mark.nightly
 @pytest.mark.skipif(
     not (shutil.which("spin") and shutil.which("cc")),
     reason="spin and a C compiler are not installed",
