@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pyproj
+import s2sphere
 import shapely
 from scipy import stats
 from shapely.geometry import shape
@@ -205,10 +206,7 @@ def country_stats(
     site_country: dict[str, str | None], layers: list[Layer], asked: int, seed: int, depth: str
 ) -> dict[str, dict[str, float | int | None]]:
     """The figures of each country that has a site, by its name."""
-    by_site: dict[tuple[str, str], list[Layer]] = defaultdict(list)
-    for layer in layers:
-        by_site[layer.site_id, layer.property].append(layer)
-    value = partial(_value, by_site, depth)
+    value = values_by_site(layers, depth)
     countries = sorted({name for name in site_country.values() if name is not None})
     return {
         name: _figures(
@@ -216,6 +214,14 @@ def country_stats(
         )
         for name in countries
     }
+
+
+def values_by_site(layers: list[Layer], depth: str):  # type: ignore[no-untyped-def]
+    """A function of a site and a property to its value, or None."""
+    by_site: dict[tuple[str, str], list[Layer]] = defaultdict(list)
+    for layer in layers:
+        by_site[layer.site_id, layer.property].append(layer)
+    return partial(_value, by_site, depth)
 
 
 def _value(
@@ -248,3 +254,73 @@ def _figures(sites: list[str], asked: int, seed: int, value) -> dict[str, float 
         "n_clay": len(clay),
         "clay_mean_fraction": float(sum(clay) / len(clay)) if clay else None,
     }
+
+
+# --- clusters ------------------------------------------------------------------------------------
+
+
+def curve_place(lon: float, lat: float) -> int:
+    """The S2 cell of level 30, unsigned, by another library."""
+    return int(s2sphere.CellId.from_lat_lng(s2sphere.LatLng.from_degrees(lat, lon)).id())
+
+
+class Clusters(NamedTuple):
+    """What a draw of clusters must give for one country."""
+
+    n_clusters: int
+    sites: list[list[str]]
+    probabilities: set[Fraction]
+
+
+def draw_clusters(
+    row: list[str], asked: int, wanted: int, exact: bool, seed: int, country_code: str
+) -> Clusters:
+    """`row` holds the available sites in the order of the curve."""
+    n = len(row)
+    many = max(
+        range(min(n, wanted), n + 1),
+        key=lambda k: (-abs(Fraction(n, k) - Fraction(asked, wanted)), k),
+    )
+    windows = [(j * n // many, (j + 1) * n // many) for j in range(many)]
+    if exact:
+        windows = [grow_or_trim(n, asked, *window) for window in windows]
+    lots: list[int] = []
+    turn = 0
+    while len(lots) < min(wanted, many):
+        text = f"{seed}|{country_code}|{turn}"
+        lot_ = int(hashlib.sha256(text.encode()).hexdigest(), 16) % many
+        lots += [lot_] if lot_ not in lots else []
+        turn += 1
+    held = [sum(first <= place < end for first, end in windows) for place in range(n)]
+    return Clusters(
+        many,
+        [row[slice(*windows[j])] for j in lots],
+        {Fraction(h * min(wanted, many), many) for h in held},
+    )
+
+
+def grow_or_trim(n: int, asked: int, first: int, end: int) -> tuple[int, int]:
+    """Step by step: the end, then the beginning, and so on; whichever side has room."""
+    at_end = True
+    while end - first != min(asked, n):
+        step = 1 if end - first < asked else -1
+        if step > 0 and (end == n or (first > 0 and not at_end)):
+            first -= 1
+        elif step > 0 or at_end:
+            end += step
+        else:
+            first += 1
+        at_end = not at_end
+    return first, end
+
+
+def cluster_limits(
+    values: list[list[Fraction]], n_clusters: int, mean: Fraction
+) -> tuple[float, float]:
+    """Ratio to size, by the textbook's letters: f = c / k, m the mean size."""
+    c = len(values)
+    m = Fraction(sum(map(len, values)), c)
+    between = sum((len(own) * (sum(own) / len(own) - mean)) ** 2 for own in values) / (c - 1)
+    error = math.sqrt((1 - Fraction(c, n_clusters)) / (c * m * m) * between)
+    half = float(stats.t.ppf(0.975, c - 1)) * error
+    return float(mean) - half, float(mean) + half

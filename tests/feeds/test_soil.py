@@ -156,7 +156,7 @@ def shipped(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Sh
     raw = {name: keep(name, frame) for name, frame in read_bronze(spark, SAMPLES).items()}
     flagged: dict[str, DataFrame] = {}
     tables = dict(raw)
-    for table in soil.TABLES[:4]:
+    for table in soil.TABLES[:5]:
         made = table.transform(*[tables[name] for name in table.inputs])
         flagged[table.name] = keep(f"flagged.{table.name}", made)
         tables[table.name] = keep(table.name, accepted(flagged[table.name], table.name))
@@ -265,11 +265,67 @@ def test_statistics_are_those_of_the_independent_program(
     } == {("random", asked, seed, "site", depth)}
 
 
+STATS_INPUTS = next(t.inputs for t in soil.TABLES if t.name == "gold.soil_country_stats")
+
+
 def stats_of(shipped: Shipped, params: Params) -> DataFrame:
-    tables = shipped.tables
-    return soil_country_stats(
-        tables["silver.soil_site_countries"], tables["silver.soil_measurements"], params=params
-    )
+    return soil_country_stats(*(shipped.tables[name] for name in STATS_INPUTS), params=params)
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize(
+    ("method", "asked", "clusters", "depth"),
+    [
+        ("cluster", 10, 1, "all"),
+        ("cluster", 30, 3, "all"),
+        ("cluster_exact", 10, 1, "all"),
+        ("cluster_exact", 7, 1, "0-30"),
+    ],
+)
+def test_clusters_are_those_of_the_independent_program(
+    shipped: Shipped, facts: dict[str, Any], method: str, asked: int, clusters: int, depth: str
+) -> None:
+    params = Params(asked, method=method, clusters=clusters, depth=depth)
+    rows = [row for row in stats_of(shipped, params).collect() if row["n_available"]]
+    assert len(rows) > 15
+    value = oracle.values_by_site(facts["layers"], depth)
+    for row in rows:
+        of_country = [s for s, f in facts["found"].items() if f.country == row["country_name"]]
+        available = sorted(
+            (site for site in of_country if value(site, "soc") is not None),
+            key=lambda site: (oracle.curve_place(*facts["sites"][site]), site),
+        )
+        drawn = oracle.draw_clusters(
+            available, asked, clusters, method == "cluster_exact", 7, row["country_code"]
+        )
+        soc = [[value(site, "soc") for site in cluster] for cluster in drawn.sites]
+        flat = [v for own in soc for v in own]
+        mean = sum(flat) / len(flat)
+        found = (
+            row["n_available"],
+            row["n_clusters"],
+            row["n_drawn"],
+            row["inclusion_probability_least"],
+            row["inclusion_probability_greatest"],
+            row["soc_mean_pct"],
+        )
+        assert found == (
+            len(available),
+            drawn.n_clusters,
+            len(flat),
+            pytest.approx(float(min(drawn.probabilities)), rel=1e-12),
+            pytest.approx(float(max(drawn.probabilities)), rel=1e-12),
+            pytest.approx(float(mean), rel=1e-12),
+        ), row
+        limits = row["soc_ci95_lower_pct"], row["soc_ci95_upper_pct"]
+        if row["soc_ci95_rule"] == "between_clusters":
+            expected = oracle.cluster_limits(soc, drawn.n_clusters, mean)
+            assert limits == pytest.approx(expected, rel=1e-9), row
+        elif row["soc_ci95_rule"] == "all_drawn":
+            assert len(flat) == len(available)
+        else:
+            assert limits == (None, None)
+            assert len(drawn.sites) == 1
 
 
 @pytest.mark.spark
@@ -302,7 +358,7 @@ def test_nothing_depends_on_partitions_order_or_repeats(
 
     raw = {name: shuffled(frame) for name, frame in shipped.bronze.items()}
     tables = dict(raw)
-    for table in soil.TABLES[:4]:
+    for table in soil.TABLES[:5]:
         tables[table.name] = (
             accepted(table.transform(*[tables[name] for name in table.inputs]), table.name)
             .repartition(3)
@@ -311,15 +367,13 @@ def test_nothing_depends_on_partitions_order_or_repeats(
         assert business(tables[table.name], table.name) == business(
             shipped.tables[table.name], table.name
         ), table.name
-    for params in (Params(), Params(samples=10, depth="0-30")):
-        found = soil_country_stats(
-            tables["silver.soil_site_countries"], tables["silver.soil_measurements"], params=params
-        )
+    for params in (Params(), Params(10, depth="0-30"), Params(10, method="cluster", clusters=3)):
+        found = soil_country_stats(*(tables[name] for name in STATS_INPUTS), params=params)
         # Equal to the last bit: repr tells doubles apart that print alike.
         assert business(found, "gold.soil_country_stats") == business(
             stats_of(shipped, params), "gold.soil_country_stats"
         )
-    for table in soil.TABLES[:4]:
+    for table in soil.TABLES[:5]:
         tables[table.name].unpersist()
 
 
@@ -989,8 +1043,14 @@ def test_without_any_country_every_site_has_a_row(spark: SparkSession, shipped: 
 # --- statistics ----------------------------------------------------------------------------------
 
 
+def alone(*values: float) -> list[tuple[int | None, float]]:
+    """Values of sites that were drawn one by one."""
+    return [(None, value) for value in values]
+
+
 def test_figures_of_a_sample() -> None:
-    mean, variance, lower, upper, clay = summarise([1.0, 2.0, 3.0], [0.1, 0.3], 10)
+    mean, variance, lower, upper, clay, rule = summarise(alone(1.0, 2.0, 3.0), [0.1, 0.3], 10)
+    assert rule == "student_t"
     assert (mean, variance, clay) == (2.0, 1.0, 0.2)
     # Student's t has a closed form for two degrees of freedom: (2p - 1) / sqrt(2 p (1 - p)).
     half = 0.95 / math.sqrt(2 * 0.975 * 0.025) * math.sqrt(1 / 3 * 0.7)
@@ -1001,12 +1061,23 @@ def test_figures_of_a_sample() -> None:
 
 
 def test_figures_of_no_site_and_of_one() -> None:
-    assert summarise([], [], 0) == (None, None, None, None, None)
-    assert summarise([2.5], [0.5], 1) == (2.5, None, None, None, 0.5)
+    assert summarise([], [], 0) == (None, None, None, None, None, "none_too_few")
+    assert summarise(alone(2.5), [0.5], 1) == (2.5, None, None, None, 0.5, "none_too_few")
+
+
+def test_one_cluster_has_no_limits_and_two_have() -> None:
+    one = [(4, 1.0), (4, 3.0)]
+    assert summarise(one, [], 10, 5) == (2.0, 2.0, None, None, None, "none_one_cluster")
+    mean, _, lower, upper, _, rule = summarise([*one, (2, 5.0), (2, 7.0)], [], 10, 5)
+    assert (mean, rule) == (4.0, "between_clusters")
+    # Means 2 and 6, sizes 2: the variance of the mean is (1 - 2/5) / 2 * 8; t of one degree is
+    # tan(0.475 pi).
+    half = math.tan(0.475 * math.pi) * math.sqrt(0.6 / 2 * 8)
+    assert (lower, upper) == (pytest.approx(4 - half), pytest.approx(4 + half))
 
 
 def test_limits_close_on_the_mean_when_all_sites_are_drawn() -> None:
-    assert summarise([1.0, 4.0], [], 2) == (2.5, 4.5, 2.5, 2.5, None)
+    assert summarise(alone(1.0, 4.0), [], 2) == (2.5, 4.5, 2.5, 2.5, None, "all_drawn")
 
 
 def test_figures_do_not_depend_on_the_order_of_the_sites() -> None:
@@ -1015,15 +1086,22 @@ def test_figures_do_not_depend_on_the_order_of_the_sites() -> None:
     ]
     backwards, shuffled = values[::-1], random.Random(2).sample(values, 500)
     assert (
-        summarise(values, values, 900)
-        == summarise(backwards, backwards, 900)
-        == summarise(shuffled, shuffled, 900)
+        summarise(alone(*values), values, 900)
+        == summarise(alone(*backwards), backwards, 900)
+        == summarise(alone(*shuffled), shuffled, 900)
     )
 
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("samples", 0), ("samples", -3), ("method", "best"), ("depth", "0-20"), ("seed", 2**63)],
+    [
+        ("samples", 0),
+        ("samples", -3),
+        ("method", "best"),
+        ("depth", "0-20"),
+        ("seed", 2**63),
+        ("clusters", 2),
+    ],
 )
 def test_parameters_out_of_bounds_are_refused(field: str, value: Any) -> None:
     with pytest.raises(ValueError, match=f"^{field} must "):
@@ -1038,6 +1116,11 @@ def site_countries(
     return spark.createDataFrame(
         rows, "site_id string, country_id string, country_code string, country_name string"
     )
+
+
+def no_ranks(spark: SparkSession) -> DataFrame:
+    """Single sites are drawn without any ranks."""
+    return spark.createDataFrame([], "site_id string, curve_rank bigint")
 
 
 def layers(
@@ -1063,6 +1146,7 @@ def test_sites_without_a_country_code_are_folded_and_counted(spark: SparkSession
     rows = soil_country_stats(
         where,
         layers(spark, ("a", "soc", 0.0, 10.0, 1.0), ("b", "soc", 0.0, 10.0, 9.0)),
+        no_ranks(spark),
         params=Params(),
     ).collect()
     assert {(r["country_code"], r["_fold"], r["_rows"], r["n_drawn"]) for r in rows} == {
@@ -1094,7 +1178,7 @@ def test_the_value_of_a_site(spark: SparkSession, depth: str) -> None:
         spark,
         *[(name, "soc", *layer) for name, (found, _, _) in PROFILES.items() for layer in found],
     )
-    rows = soil_country_stats(where, told, params=Params(depth=depth)).collect()
+    rows = soil_country_stats(where, told, no_ranks(spark), params=Params(depth=depth)).collect()
     assert {r["country_code"]: r["soc_mean_pct"] for r in rows} == {
         name: approximately(everything if depth == "all" else top)
         for name, (_, everything, top) in PROFILES.items()
@@ -1113,7 +1197,8 @@ def test_a_sample_is_exact_and_part_of_a_larger_one(spark: SparkSession) -> None
     told = layers(spark, *[(site, "soc", 0.0, 10.0, float(2**n)) for n, site in enumerate(sites)])
 
     def drawn(asked: int, seed: int) -> set[int]:
-        [row] = soil_country_stats(where, told, params=Params(samples=asked, seed=seed)).collect()
+        params = Params(samples=asked, seed=seed)
+        [row] = soil_country_stats(where, told, no_ranks(spark), params=params).collect()
         assert row["n_drawn"] == min(asked, 12)
         total = round(row["soc_mean_pct"] * row["n_drawn"])
         return {n for n in range(12) if total >> n & 1}
@@ -1142,8 +1227,10 @@ GOOD: dict[str, dict[str, Any]] = {
         "min_lon_deg": -180.0, "max_lon_deg": 180.0, "min_lat_deg": -90.0, "max_lat_deg": 90.0,
     },
     "silver.soil_site_countries": {"site_id": "a", "rule": "coast", "coast_distance_m": 5000.0},
+    "silver.soil_curve_ranks": {"site_id": "a", "country_code": "BE", "s2_cell": -1, "curve_rank": 1},
     "gold.soil_country_stats": {
-        "country_code": "BE", "country_name": "Belgium", "method": "random", "n_asked": 30, "seed": 7, "sampling_unit": "site",
+        "country_code": "BE", "country_name": "Belgium", "method": "random", "n_asked": 30, "n_clusters_asked": 1, "seed": 7, "sampling_unit": "site",
+        "n_clusters": None, "inclusion_probability_least": 1.0, "inclusion_probability_greatest": 1.0, "soc_ci95_rule": "all_drawn",
         "depth_rule": "all", "n_available": 3, "n_drawn": 3, "n_clay": 3, "soc_mean_pct": 2.0, "soc_variance_pct2": 1.0,
         "soc_ci95_lower_pct": 2.0, "soc_ci95_upper_pct": 2.0, "clay_mean_fraction": 1.0,
     },
@@ -1160,9 +1247,12 @@ BREAKING: dict[str, list[dict[str, Any]]] = {
         {"sampled_on_precision": "unread"},
     ],
     "silver.soil_countries": [{"min_lon_deg": -180.01}, {"max_lon_deg": 180.01}, {"min_lat_deg": -90.01}, {"max_lat_deg": math.nan}],
+    "silver.soil_curve_ranks": [{"curve_rank": 0}],
     "silver.soil_site_countries": [{"rule": "sea"}, {"coast_distance_m": 5000.01}, {"coast_distance_m": -1.0}],
     "gold.soil_country_stats": [
-        {"method": "best"}, {"sampling_unit": "row"}, {"depth_rule": "0-20"}, {"n_drawn": 31, "n_available": 31},
+        {"method": "best"}, {"sampling_unit": "row"}, {"depth_rule": "0-20"},
+        {"n_clusters_asked": 0}, {"n_clusters": 0}, {"soc_ci95_rule": "guess"}, {"inclusion_probability_greatest": 1.1},
+        {"inclusion_probability_least": -0.1}, {"inclusion_probability_greatest": 0.9},
         {"n_available": 2}, {"n_clay": 4}, {"soc_mean_pct": math.nan, "soc_ci95_lower_pct": None, "soc_ci95_upper_pct": None},
         {"soc_variance_pct2": -1.0}, {"soc_ci95_lower_pct": 2.1}, {"soc_ci95_lower_pct": -10001.0}, {"soc_ci95_upper_pct": 1.9},
         {"soc_ci95_upper_pct": 10001.0}, {"clay_mean_fraction": 1.01}, {"clay_mean_fraction": -0.01},

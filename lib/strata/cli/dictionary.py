@@ -50,7 +50,9 @@ def render() -> str:
         for table in feed.table_names:
             parts += _table(feed, table)
         parts.append(f"## Files of `{feed.name}`")
-        for layout in feed.layouts:
+        # Of a layout with one form a year the newest stands for all.
+        newest = {(own.source, own.contract or own.name): own for own in feed.layouts}
+        for layout in newest.values():
             parts += _layout(layout)
     return "\n\n".join(parts) + "\n"
 
@@ -138,8 +140,9 @@ def _rejects(expectation: Expectation) -> bool:
 
 
 def _layout(layout: Layout) -> Iterator[str]:
+    name = layout.contract or layout.name
     document = read_yaml(
-        resources.find("schemas", f"source/{layout.feed}_{layout.source}.{layout.name}.yaml")
+        resources.find("schemas", f"source/{layout.feed}_{layout.source}.{name}.yaml")
     )
     described = document["description"]
     yield f"### `{layout.source}`, layout `{layout.name}`"

@@ -58,6 +58,7 @@ class Layout:
     constants: Mapping[str, str] = field(default_factory=dict)  # bronze column -> its fixed text
     order: str | None = None  # a bronze column, or `delivery`; None: records have no order
     made: tuple[Protection, ...] = ()  # personal columns that the reader makes of other fields
+    contract: str = ""  # the contract that it is one year of: `nspl_by_year`; else empty
     crs: str | None = None  # the bronze column that takes the coordinate system a file names
     one_of: tuple[str, ...] = ()  # columns of which a file must have one: else it says nothing
 

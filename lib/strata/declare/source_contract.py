@@ -81,6 +81,7 @@ def _by_year(layout: Layout, years: Sequence[int]) -> tuple[Layout, ...]:
         replace(
             layout,
             name=f"{layout.name}_{year:02}",
+            contract=layout.name,
             fields=tuple(
                 replace(f, name=f.name.replace("{yy}", f"{year:02}")) for f in layout.fields
             ),

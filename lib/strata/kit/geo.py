@@ -149,6 +149,30 @@ def measured_error_m(code: Column) -> Column:
     return F.try_element_at(F.create_map(*pairs), code)
 
 
+# --- a curve through all positions ---------------------------------------------------------------
+
+_S2_LEAF = 30
+
+
+def s2_cell(lon: Column, lat: Column) -> Column:
+    """The smallest S2 cell (under 1 cm²) that holds a position, as a signed 64-bit number.
+
+    Cells in the order of their numbers, taken as unsigned, follow a Hilbert curve over each of six
+    faces of the globe (S2 Geometry, "S2 cell hierarchy"): neighbours on the curve are neighbours on
+    the ground.
+    """
+    return F.element_at(
+        _call("ST_S2CellIDs", _call("ST_Point", lon, lat), F.lit(_S2_LEAF)), F.lit(1)
+    )
+
+
+def along_curve(cell: str) -> tuple[Column, Column]:
+    """An ordering by S2 cells along their curve: numbers above 2⁶³ are negative here, and come
+    last.
+    """
+    return F.col(cell) < 0, F.col(cell)
+
+
 # --- boundaries ----------------------------------------------------------------------------------
 
 _GEOJSON = "struct<type:string,coordinates:string>"

@@ -8,7 +8,7 @@ site one country; gold draws a sample of each country's sites and sums it up.
 
 from __future__ import annotations
 
-from strata.feeds.soil import countries, measurements, sites, stats
+from strata.feeds.soil import countries, curve, measurements, sites, stats
 from strata.feeds.soil.stats import Params
 from strata.kit.table import Answer, Rows, Source, Table
 
@@ -56,11 +56,22 @@ TABLES = (
         group=("site_id",),
     ),
     Table(
+        "silver.soil_curve_ranks",
+        inputs=("silver.soil_site_countries", "silver.soil_sites"),
+        transform=curve.soil_curve_ranks,
+        # A new site moves the ranks of all that follow it in its country.
+        folds=curve.FOLDS,
+    ),
+    Table(
         "gold.soil_country_stats",
-        inputs=("silver.soil_site_countries", "silver.soil_measurements"),
+        inputs=(
+            "silver.soil_site_countries",
+            "silver.soil_measurements",
+            "silver.soil_curve_ranks",
+        ),
         transform=stats.soil_country_stats,
         rows=Rows.AGGREGATE,
-        params=("samples", "seed", "method", "depth"),
+        params=("samples", "seed", "method", "depth", "clusters"),
         slices=True,
         folds=stats.FOLDS,
     ),

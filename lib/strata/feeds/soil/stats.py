@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import partial
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from strata.feeds.soil import draw
+from strata.feeds.soil.curve import FOLDS, why_uncounted
+from strata.feeds.soil.draw import METHODS, RANDOM
 from strata.feeds.soil.measurements import CLAY, SOC
 
-NO_COUNTRY = "in no country"
-NO_CODE = "in a territory without a country code"
-FOLDS = (NO_COUNTRY, NO_CODE)
+__all__ = ["FOLDS", "Params", "soil_country_stats"]
 
-METHODS = ("random",)
 # Depth rules, and the interval in centimetres of which each takes the layers; None takes all of
 # them.
 DEPTHS: dict[str, tuple[float, float] | None] = {"all": None, "0-30": (0.0, 30.0)}
@@ -32,6 +33,10 @@ class Params:
     depth: str = field(
         default="all", metadata={"help": "which depths count, in cm", "choices": tuple(DEPTHS)}
     )
+    clusters: int = field(
+        default=1,
+        metadata={"help": "clusters to draw in each country, which share the sites; for cluster"},
+    )
 
     def __post_init__(self) -> None:
         if not 1 <= self.samples <= 2**31 - 1:
@@ -42,10 +47,20 @@ class Params:
             raise ValueError(f"method must be one of {', '.join(METHODS)}; got {self.method!r}")
         if self.depth not in DEPTHS:
             raise ValueError(f"depth must be one of {', '.join(DEPTHS)}; got {self.depth!r}")
+        most = min(self.samples, 1000) if self.method == draw.CLUSTER else 1
+        if not 1 <= self.clusters <= most:
+            raise ValueError(
+                f"clusters must be in [1, {most}] for method {self.method} and samples "
+                f"{self.samples}; got {self.clusters}"
+            )
 
 
 def soil_country_stats(
-    site_countries: DataFrame, measurements: DataFrame, *, params: Params
+    site_countries: DataFrame,
+    measurements: DataFrame,
+    curve_ranks: DataFrame,
+    *,
+    params: Params,
 ) -> DataFrame:
     """One row per country that has a site; and one row, folded, per reason why sites have no
     country code.
@@ -55,23 +70,19 @@ def soil_country_stats(
     sums (`math.fsum`).
     """
     sites = site_countries.join(_site_values(measurements, params.depth), on="site_id", how="left")
-    drawn = _add_draw(sites, params)
-    grouped = drawn.groupBy("country_code", _fold().alias("_fold")).agg(
+    drawn = _add_draw(sites, curve_ranks, params)
+    is_drawn = F.col("is_drawn")
+    grouped = drawn.groupBy("country_code", why_uncounted().alias("_fold")).agg(
         F.min("country_name").alias("country_name"),
         F.count(F.col(SOC)).alias("n_available"),
-        F.count(F.when(F.col("is_drawn"), 1)).alias("n_drawn"),
-        F.count(F.when(F.col("is_drawn"), F.col(CLAY))).alias("n_clay"),
-        F.collect_list(F.when(F.col("is_drawn"), F.col(SOC))).alias("_soc"),
-        F.collect_list(F.when(F.col("is_drawn"), F.col(CLAY))).alias("_clay"),
+        F.count(F.when(is_drawn, 1)).alias("n_drawn"),
+        F.count(F.when(is_drawn, F.col(CLAY))).alias("n_clay"),
+        F.collect_list(F.when(is_drawn, F.struct("_cluster", SOC))).alias("_soc"),
+        F.collect_list(F.when(is_drawn, F.col(CLAY))).alias("_clay"),
         F.count(F.lit(1)).alias("_rows"),
+        *(F.max(name).alias(name) for name in ("_n_clusters", "_least", "_greatest")),
     )
     return _with_figures(grouped, params)
-
-
-def _fold() -> Column:
-    return F.when(F.col("country_id").isNull(), NO_COUNTRY).when(
-        F.col("country_code").isNull(), NO_CODE
-    )
 
 
 # --- the value of a site -------------------------------------------------------------------------
@@ -131,43 +142,113 @@ def _weighted_mean(layers: Column) -> Column:
 # --- the sample ----------------------------------------------------------------------------------
 
 
-def _add_draw(sites: DataFrame, params: Params) -> DataFrame:
-    """Adds `is_drawn`: the first `samples` available sites of each country by SHA-256 of
-    `seed|site_id`.
+def _add_draw(sites: DataFrame, curve_ranks: DataFrame, params: Params) -> DataFrame:
+    """Adds `is_drawn`, `_cluster` (null for single sites), and for every site of a country
+    `_n_clusters`, `_least` and `_greatest` (probability to be drawn), null where none is available.
+    """
+    is_available = F.col(SOC).isNotNull() & F.col("country_code").isNotNull()
+    known = sites.withColumn("_is_available", is_available)
+    if params.method == RANDOM:
+        return _add_random_draw(known, params)
+    return _add_cluster_draw(known, curve_ranks, params)
+
+
+def _add_random_draw(sites: DataFrame, params: Params) -> DataFrame:
+    """The first `samples` available sites of each country by SHA-256 of `seed|site_id`.
 
     Exactly so many, or all that there are; a smaller sample of the same seed is part of a larger
     one.
     """
     lot = F.sha2(F.concat(F.lit(f"{params.seed}|"), F.col("site_id")), 256)
-    is_available = F.col(SOC).isNotNull() & F.col("country_code").isNotNull()
-    order = Window.partitionBy("country_code", is_available).orderBy(lot, "site_id")
-    return sites.withColumn(
-        "is_drawn", is_available & (F.row_number().over(order) <= params.samples)
+    mine = Window.partitionBy("country_code", "_is_available")
+    place = F.row_number().over(mine.orderBy(lot, "site_id"))
+    share = F.least(F.lit(float(params.samples)) / F.count(F.lit(1)).over(mine), F.lit(1.0))
+    probability = F.when(F.col("_is_available"), share)
+    return sites.withColumns(
+        {
+            "is_drawn": F.col("_is_available") & (place <= params.samples),
+            "_cluster": F.lit(None).cast("bigint"),
+            "_n_clusters": F.lit(None).cast("bigint"),
+            "_least": probability,
+            "_greatest": probability,
+        }
     )
+
+
+_CUT = (
+    "n_clusters bigint, least double, greatest double, "
+    "drawn array<struct<cluster: bigint, first: bigint, end: bigint>>"
+)
+
+
+def _add_cluster_draw(sites: DataFrame, curve_ranks: DataFrame, params: Params) -> DataFrame:
+    """The available sites of each country in the order of the curve, cut into clusters of which one
+    or more are drawn; the rules stand in `draw`.
+    """
+    ranked = sites.join(curve_ranks.select("site_id", "curve_rank"), on="site_id", how="left")
+    row = Window.partitionBy("country_code", "_is_available").orderBy("curve_rank", "site_id")
+    placed = ranked.withColumn("_place", F.row_number().over(row) - 1)
+    exact = params.method == draw.CLUSTER_EXACT
+    # A UDF: a lot is a whole number of 256 bits. It sees one row a country.
+    cut = F.udf(partial(_cut, params.samples, params.clusters, exact, params.seed), _CUT)
+    cuts = (
+        sites.where("_is_available")
+        .groupBy("country_code")
+        .agg(F.count(F.lit(1)).alias("_n"))
+        .select("country_code", cut("country_code", "_n").alias("_cut"))
+    )
+    joined = placed.join(F.broadcast(cuts), on="country_code", how="left")
+    place = F.col("_place")
+    holders = F.filter("_cut.drawn", lambda one: (one["first"] <= place) & (place < one["end"]))
+    cluster = F.when(F.col("_is_available"), F.try_element_at(holders, F.lit(1))["cluster"])
+    return joined.withColumns(
+        {
+            "_cluster": cluster,
+            "is_drawn": F.col("_is_available") & cluster.isNotNull(),
+            "_n_clusters": F.col("_cut.n_clusters"),
+            "_least": F.col("_cut.least"),
+            "_greatest": F.col("_cut.greatest"),
+        }
+    )
+
+
+def _cut(asked: int, clusters: int, exact: bool, seed: int, country_code: str, n: int) -> draw.Cut:
+    return draw.cut(n, asked, clusters, exact, f"{seed}|{country_code}")
 
 
 # --- figures -------------------------------------------------------------------------------------
 
-_FIGURES = "mean double, variance double, lower double, upper double, clay double"
+_FIGURES = "mean double, variance double, lower double, upper double, clay double, rule string"
+
+ALL_DRAWN = "all_drawn"
+STUDENT_T = "student_t"
+BETWEEN_CLUSTERS = "between_clusters"
+ONE_CLUSTER = "none_one_cluster"
+TOO_FEW = "none_too_few"
 
 
 def _with_figures(grouped: DataFrame, params: Params) -> DataFrame:
     # A UDF: Spark has no quantile of Student's t and no exact sum. It sees one row a country.
-    figures = F.udf(summarise, _FIGURES)("_soc", "_clay", "n_available")
+    figures = F.udf(summarise, _FIGURES)("_soc", "_clay", "n_available", "_n_clusters")
     return grouped.withColumn("_figures", figures).select(
         "country_code",
         "country_name",
         F.lit(params.method).alias("method"),
         F.lit(params.samples).cast("int").alias("n_asked"),
+        F.lit(params.clusters).cast("int").alias("n_clusters_asked"),
         F.lit(params.seed).cast("bigint").alias("seed"),
         F.lit("site").alias("sampling_unit"),
         F.lit(params.depth).alias("depth_rule"),
         "n_available",
+        F.col("_n_clusters").alias("n_clusters"),
         "n_drawn",
+        F.col("_least").alias("inclusion_probability_least"),
+        F.col("_greatest").alias("inclusion_probability_greatest"),
         F.col("_figures.mean").alias("soc_mean_pct"),
         F.col("_figures.variance").alias("soc_variance_pct2"),
         F.col("_figures.lower").alias("soc_ci95_lower_pct"),
         F.col("_figures.upper").alias("soc_ci95_upper_pct"),
+        F.col("_figures.rule").alias("soc_ci95_rule"),
         "n_clay",
         F.col("_figures.clay").alias("clay_mean_fraction"),
         "_rows",
@@ -175,20 +256,66 @@ def _with_figures(grouped: DataFrame, params: Params) -> DataFrame:
     )
 
 
-def summarise(soc: list[float], clay: list[float], available: int) -> tuple[float | None, ...]:
-    """Mean, variance, lower and upper 95 % limit of `soc`, and the mean of `clay`; None where not
-    defined.
+def summarise(
+    soc: list[tuple[int | None, float]],
+    clay: list[float],
+    available: int,
+    n_clusters: int | None = None,
+) -> tuple[float | str | None, ...]:
+    """Mean, variance, lower and upper 95 % limit of organic carbon, mean of clay, and the rule that
+    gave the limits; None where not defined.
 
-    Simple random sampling without replacement (Cochran, Sampling Techniques, 3rd ed., 1977,
-    sections 2.3-2.8): the mean's standard error is s / sqrt(n) * sqrt(1 - n / N), its limits are
-    that times Student's t of n - 1 degrees of freedom. The sums are exact, so the order of the
-    values does not matter.
+    `soc` holds (cluster, value), the cluster None where single sites were drawn. The sums are
+    exact, so the order of the values does not matter.
     """
-    mean, variance = _mean(soc), _variance(soc)
-    if mean is None or variance is None:
-        return mean, None, None, None, _mean(clay)
-    half = _t975(len(soc) - 1) * math.sqrt(variance / len(soc) * (1 - len(soc) / available))
-    return mean, variance, mean - half, mean + half, _mean(clay)
+    values = [value for _, value in soc]
+    mean, variance = _mean(values), _variance(values)
+    rule, half = TOO_FEW, None
+    if mean is not None and variance is not None:
+        rule, half = _half_width(soc, mean, variance, available, n_clusters)
+    if mean is None or half is None:
+        return mean, variance, None, None, _mean(clay), rule
+    return mean, variance, mean - half, mean + half, _mean(clay), rule
+
+
+def _half_width(
+    soc: list[tuple[int | None, float]],
+    mean: float,
+    variance: float,
+    available: int,
+    n_clusters: int | None,
+) -> tuple[str, float | None]:
+    """The rule of the limits, and their distance from the mean; None where there is no rule."""
+    if len(soc) == available:
+        return ALL_DRAWN, 0.0
+    if n_clusters is None:
+        return STUDENT_T, _half_of_sites(len(soc), variance, available)
+    clusters: dict[int | None, list[float]] = {}
+    for number, value in soc:
+        clusters.setdefault(number, []).append(value)
+    if len(clusters) < 2:
+        return ONE_CLUSTER, None
+    return BETWEEN_CLUSTERS, _half_of_clusters(list(clusters.values()), mean, n_clusters)
+
+
+def _half_of_sites(n: int, variance: float, available: int) -> float:
+    """Simple random sampling without replacement (Cochran, Sampling Techniques, 3rd ed., 1977,
+    sections 2.3-2.8): the mean's standard error is s / sqrt(n) * sqrt(1 - n / N), its limits are
+    that times Student's t of n - 1 degrees of freedom.
+    """
+    return _t975(n - 1) * math.sqrt(variance / n * (1 - n / available))
+
+
+def _half_of_clusters(clusters: list[list[float]], mean: float, n_clusters: int) -> float:
+    """Single-stage cluster sampling, ratio to size (Cochran 1977, chapter 9A): the variance of the
+    mean is (1 - c / k) / (c m²) * sum((m_i (y_i - y))²) / (c - 1), of c drawn clusters of k, with
+    sizes m_i, means y_i, and mean size m; Student's t of c - 1 degrees of freedom.
+    """
+    count = len(clusters)
+    size = sum(map(len, clusters)) / count
+    squares = math.fsum((math.fsum(own) - len(own) * mean) ** 2 for own in clusters)
+    error = (1 - count / n_clusters) / (count * size**2) * squares / (count - 1)
+    return _t975(count - 1) * math.sqrt(error)
 
 
 def _mean(values: list[float]) -> float | None:
