@@ -41,6 +41,7 @@ COMMANDS = {
     "serve": "keep a door open on loopback: postgres",
     "light": "judge GPS events without Spark, as the serverless path does",
     "report": "write one HTML page of what is published, and how well",
+    "why": "show the rows and files behind a figure, or where a raw record went",
     "runs": "list attempts, failed ones too",
     "gates": "list what every gate of the newest publication counted",
     "publications": "list publications: what readers saw, and when",

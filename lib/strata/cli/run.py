@@ -130,13 +130,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _write_report(job: _Job) -> None:
-    """Says where the page lies. A page that cannot be written never fails a run."""
+    """Says where the page lies. What cannot be written never fails a run."""
     from strata.cli.report import default_path
-    from strata.serve import report
+    from strata.serve import metrics, report
 
+    path = default_path(job.settings)
     try:
-        path = report.write_report(job.warehouse, default_path(job.settings))
-        job.say(f"report: {path}")
+        job.say(f"report: {report.write_report(job.warehouse, path)}")
+        metrics.write(job.warehouse, path.with_name(metrics.FILE_NAME))
     except StrataError as error:
         job.say(f"no report was written: {error}")
 

@@ -75,7 +75,7 @@ def quality_of(published: Published, feed: Feed, now: datetime | None = None) ->
         age_hours=age / 3600,
         files=len(taken),
         records=sum(entry.records for entry in taken),
-        gates=_gates(line),
+        gates=latest_gates(line),
         reasons=_reasons(published, newest),
         trend=tuple(_trend(line)),
         runs=_runs(published, feed.name),
@@ -83,7 +83,7 @@ def quality_of(published: Published, feed: Feed, now: datetime | None = None) ->
     )
 
 
-def _gates(line: tuple[Publication, ...]) -> tuple[Gate, ...]:
+def latest_gates(line: tuple[Publication, ...]) -> tuple[Gate, ...]:
     """The last gate that each table of the newest publication passed."""
     found: dict[str, Gate] = {}
     for publication in line:
@@ -144,13 +144,19 @@ def _trend(line: tuple[Publication, ...]) -> list[tuple[int, datetime | None, in
 def _runs(published: Published, feed: str) -> tuple[tuple[str, str, float, str], ...]:
     found = []
     for attempt in attempts.read(published.warehouse, feed):
-        try:
-            started = datetime.fromisoformat(attempt.started_at)
-            seconds = (datetime.fromisoformat(attempt.ended_at) - started).total_seconds()
-        except ValueError:  # A run that was killed, or whose note is damaged.
-            continue
-        found.append((attempt.started_at[:19], attempt.outcome, seconds, attempt.message))
+        seconds = run_seconds(attempt)
+        if seconds is not None:
+            found.append((attempt.started_at[:19], attempt.outcome, seconds, attempt.message))
     return tuple(reversed(found[-50:]))
+
+
+def run_seconds(attempt: attempts.Attempt) -> float | None:
+    """How long a run took; None where it was killed, or its note is damaged."""
+    try:
+        started = datetime.fromisoformat(attempt.started_at)
+        return (datetime.fromisoformat(attempt.ended_at) - started).total_seconds()
+    except ValueError:
+        return None
 
 
 def _lineage(feed: Feed) -> list[tuple[str, str]]:
