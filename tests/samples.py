@@ -34,7 +34,11 @@ ELSEWHERE = {
     "PYTHONHASHSEED": "7",
 }
 JVM_ELSEWHERE = "-Duser.language=tr -Duser.country=TR -Duser.timezone=America/St_Johns"
-_SETTINGS = "--conf spark.sql.shuffle.partitions=7 pyspark-shell"
+_SETTINGS = "--conf spark.sql.shuffle.partitions=7"
+# As in `tests.conftest`: a worker that waits for further tasks tells no coverage.
+_MEASURED = (
+    "--conf spark.python.worker.reuse=false" if "COVERAGE_PROCESS_CONFIG" in os.environ else ""
+)
 SOIL = ("--samples", "10")
 _OPS = ("publications", "runs", "looks")
 
@@ -92,7 +96,7 @@ def _run(feeds: list[str], warehouse: Path) -> subprocess.CompletedProcess[str]:
         "STRATA_PSEUDONYM_KEY": KEY,
         "STRATA_PSEUDONYM_KEY_ID": KEY_ID,
         "SPARK_SUBMIT_OPTS": f"{os.environ['SPARK_SUBMIT_OPTS']} {JVM_ELSEWHERE}",
-        "PYSPARK_SUBMIT_ARGS": _SETTINGS,
+        "PYSPARK_SUBMIT_ARGS": f"{_SETTINGS} {_MEASURED} pyspark-shell",
     }
     places = ["--raw", "samples", "--warehouse", str(warehouse), "--master", "local[3]"]
     return subprocess.run(
