@@ -3,7 +3,7 @@ PYTHON ?= python3
 # The environment's own Spark and packages are used, whatever else this machine has.
 unexport SPARK_HOME SPARK_CONF_DIR PYTHONPATH
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
-.PHONY: run check test nightly images sbom lock bench torture model s3 dictionary clean
+.PHONY: run check test nightly images cluster sbom lock bench torture model s3 dictionary clean
 
 # The people of the samples are made up: without a key of one's own, one is made for this run and kept nowhere.
 run: .venv/.ready
@@ -47,6 +47,10 @@ s3: .venv/.ready
 # Every package and jar with its licence, as CycloneDX; fails where a licence is not allowed.
 sbom: .venv/.ready
 	@.venv/bin/python infra/local/sbom.py dist/strata.cdx.json
+
+# A standalone master, two workers and an S3 server on loopback, until Ctrl-C; prints what to set.
+cluster: s3
+	@.venv/bin/python infra/local/cluster.py
 
 # Builds the images by docker or podman, tries them in a RUN step, and prints sizes and layers.
 images:

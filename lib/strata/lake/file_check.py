@@ -106,13 +106,14 @@ def _add_group(found: Scan, footer: Any, group: pa.Table) -> None:
 
 
 def _summary(values: pa.ChunkedArray) -> Column:
-    kind = values.type
+    kind, nulls = values.type, values.null_count
     if pa.types.is_nested(kind) or pa.types.is_null(kind):
-        return Column(nulls=values.null_count)
+        return Column(nulls=nulls)
     if pa.types.is_floating(kind):
+        # NaN has no place between bounds. The filter drops nulls too, so they are counted before.
         values = values.filter(compute.invert(compute.is_nan(values)))
     bounds = compute.min_max(values).as_py()
-    return Column(bounds["min"], bounds["max"], values.null_count)
+    return Column(bounds["min"], bounds["max"], nulls)
 
 
 def _wrong(stated: Any, column: Column) -> list[str]:

@@ -1,0 +1,225 @@
+"""A real cluster on loopback: a standalone Spark master, workers, and an S3 server.
+
+    python infra/local/cluster.py                              # until Ctrl-C; prints what to set
+    python infra/local/cluster.py -- sh -c 'strata run launches --master "$STRATA_MASTER"'
+    python infra/local/cluster.py --archive environment.tar.gz # executors run EMR's archive
+
+The workers start executors in processes of their own, with their own Python: what a cluster does
+that one JVM does not. The S3 server is versitygw where it is on the PATH (objects are files, and
+stay), else moto's (in memory). Every port is on 127.0.0.1. Exit code: the command's own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import secrets
+import shlex
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.request import urlopen
+
+LIB = Path(__file__).resolve().parents[2] / "lib"
+HOST = "127.0.0.1"
+STARTS_WITHIN_S = 120
+BUCKETS = ("strata-raw", "strata-warehouse")
+
+
+@dataclass
+class Cluster:
+    """What runs, and how to reach it."""
+
+    master: str
+    processes: dict[str, subprocess.Popen[bytes]]
+    environment: dict[str, str] = field(default_factory=dict)
+    """What a command in it needs: master, S3 server, keys of that server alone."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Starts a cluster; runs a command in it, or waits to be stopped."""
+    parser = argparse.ArgumentParser(description="Run a Spark cluster and an S3 server here.")
+    parser.add_argument("--workers", type=int, default=2, help="workers of one core (default: 2)")
+    parser.add_argument("--memory", default="2g", help="memory of each worker (default: 2g)")
+    parser.add_argument("--archive", type=Path, help="environment archive for the executors")
+    parser.add_argument("--folder", type=Path, help="logs and objects (default: a temporary one)")
+    parser.add_argument("command", nargs="*", help="a command to run in it, after --")
+    options = parser.parse_args(arguments)
+    with ExitStack() as stack:
+        folder = options.folder or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        try:
+            cluster = stack.enter_context(start(folder, options.workers, options.memory))
+        except TimeoutError as error:
+            print(f"cluster: {error}", file=sys.stderr)
+            return 1
+        given = cluster.environment | archive_settings(options.archive)
+        if options.command:
+            return subprocess.run(options.command, env=os.environ | given, check=False).returncode
+        for name, value in given.items():
+            print(f"export {name}={shlex.quote(value)}")
+        print('# strata run launches --master "$STRATA_MASTER"; Ctrl-C here ends the cluster')
+        sys.stdout.flush()
+        try:
+            while all(process.poll() is None for process in cluster.processes.values()):
+                time.sleep(1)
+        except KeyboardInterrupt:
+            return 0
+        return 1
+
+
+@contextmanager
+def start(folder: Path, workers: int = 2, memory: str = "2g") -> Iterator[Cluster]:
+    """A cluster whose processes end with the block, however it ends."""
+    folder.mkdir(parents=True, exist_ok=True)
+    port, page = free_port(), free_port()
+    cluster = Cluster(f"spark://{HOST}:{port}", {})
+    try:
+        _start_s3(cluster, folder)
+        master = ["--host", HOST, "--port", str(port), "--webui-port", str(page)]
+        _spark(cluster, folder, "master", [f"{_DEPLOY}.master.Master", *master])
+        for number in range(1, workers + 1):
+            add_worker(cluster, folder, f"worker-{number}", memory)
+        _wait(lambda: _alive(page) == workers, f"{workers} workers that register")
+        cluster.environment |= _spark_environment(cluster.master)
+        yield cluster
+    finally:
+        for process in reversed(cluster.processes.values()):
+            process.terminate()
+        for process in cluster.processes.values():
+            process.wait(timeout=30)
+
+
+_DEPLOY = "org.apache.spark.deploy"
+
+
+def add_worker(cluster: Cluster, folder: Path, name: str, memory: str) -> None:
+    """One worker of one core, as a process of its own."""
+    options = ["--host", HOST, "--cores", "1", "--memory", memory, "--webui-port", "0"]
+    options += ["--work-dir", str(folder / name)]
+    _spark(cluster, folder, name, [f"{_DEPLOY}.worker.Worker", *options, cluster.master])
+
+
+def archive_settings(archive: Path | None) -> dict[str, str]:
+    """Gives the executors the archive that EMR uses, in place of this environment's Python."""
+    if archive is None:
+        return {}
+    options = ["--conf", f"spark.archives={archive.resolve()}#environment", "pyspark-shell"]
+    return {
+        # spark-submit's options, for a session that Python starts.
+        "PYSPARK_SUBMIT_ARGS": shlex.join(options),
+        # The driver tells the executors which Python to start.
+        "PYSPARK_PYTHON": "./environment/bin/python",
+    }
+
+
+def free_port() -> int:
+    """A port of loopback that nobody has."""
+    with socket.socket() as one:
+        one.bind((HOST, 0))
+        return int(one.getsockname()[1])
+
+
+def _spark_environment(master: str) -> dict[str, str]:
+    return {
+        "STRATA_MASTER": master,
+        # Driver and executors call each other on loopback.
+        "SPARK_LOCAL_IP": HOST,
+    }
+
+
+def _spark(cluster: Cluster, folder: Path, name: str, arguments: Sequence[str]) -> None:
+    import pyspark
+
+    home = Path(pyspark.__file__).parent
+    # Executors take their environment from the worker that starts them.
+    path = os.pathsep.join(filter(None, [str(LIB), os.environ.get("PYTHONPATH", "")]))
+    own = {"SPARK_LOCAL_IP": HOST, "SPARK_HOME": str(home), "PYTHONPATH": path}
+    own |= {"PYSPARK_PYTHON": sys.executable, "SPARK_DAEMON_MEMORY": "512m"}
+    command = [str(home / "bin" / "spark-class"), *arguments]
+    _begin(cluster, folder, name, command, cluster.environment | own)
+
+
+def _start_s3(cluster: Cluster, folder: Path) -> None:
+    """An S3 server with two buckets, and keys made for it alone."""
+    port, key, secret = free_port(), secrets.token_hex(8), secrets.token_hex(16)
+    gateway = shutil.which("versitygw")
+    if gateway:
+        objects = folder / "s3"
+        for bucket in BUCKETS:
+            (objects / bucket).mkdir(parents=True, exist_ok=True)
+        address = ["--port", f"{HOST}:{port}", "--region", "us-east-1"]
+        command = [gateway, *address, "posix", str(objects)]
+        own = {"ROOT_ACCESS_KEY": key, "ROOT_SECRET_KEY": secret}
+    else:
+        command = [str(Path(sys.executable).with_name("moto_server")), "-H", HOST, "-p", str(port)]
+        own = {}
+    _begin(cluster, folder, "s3", command, own)
+    cluster.environment |= {
+        "AWS_ENDPOINT_URL": f"http://{HOST}:{port}",
+        "AWS_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": key,
+        "AWS_SECRET_ACCESS_KEY": secret,
+        "STRATA_RAW": f"s3://{BUCKETS[0]}",
+        "STRATA_WAREHOUSE": f"s3://{BUCKETS[1]}",
+    }
+    _wait(lambda: _listens(port), "an S3 server that answers")
+    if not gateway:
+        _make_buckets(cluster.environment)
+
+
+def _make_buckets(environment: Mapping[str, str]) -> None:
+    import boto3
+
+    s3 = boto3.client(
+        "s3",
+        endpoint_url=environment["AWS_ENDPOINT_URL"],
+        region_name=environment["AWS_REGION"],
+        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+    )
+    for bucket in BUCKETS:
+        s3.create_bucket(Bucket=bucket)
+
+
+def _begin(
+    cluster: Cluster, folder: Path, name: str, command: Sequence[str], own: Mapping[str, str]
+) -> None:
+    with open(folder / f"{name}.log", "ab") as log:
+        environment = {**os.environ, **own}
+        cluster.processes[name] = subprocess.Popen(
+            command, env=environment, stdout=log, stderr=subprocess.STDOUT
+        )
+
+
+def _alive(page: int) -> int:
+    try:
+        with urlopen(f"http://{HOST}:{page}/json/", timeout=5) as answer:
+            return int(json.load(answer)["aliveworkers"])
+    except OSError:
+        return 0
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as one:
+        one.settimeout(1)
+        return one.connect_ex((HOST, port)) == 0
+
+
+def _wait(is_done: Callable[[], bool], what: str) -> None:
+    ends = time.monotonic() + STARTS_WITHIN_S
+    while not is_done():
+        if time.monotonic() > ends:
+            raise TimeoutError(f"a cluster needs {what}; after {STARTS_WITHIN_S} s there is none")
+        time.sleep(0.3)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,105 @@
+"""Real Airflow, in its own environment, runs a feed's DAG to publication, and fails as it should."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from strata.declare.feed import feed_names
+
+pytestmark = pytest.mark.nightly
+PROJECT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(PROJECT / "infra" / "local"), str(PROJECT / "infra" / "airflow")]
+environments = importlib.import_module("environments")
+deploy = importlib.import_module("deploy")
+SPARK = {"conn_type": "spark", "host": "local[1]"}
+
+
+@pytest.fixture(scope="module")
+def airflow(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[Path, Path, dict[str, str]]:
+    """The `bin` of its environment, a home with the DAGs deployed, and what its processes are told."""
+    binaries = environments.install("airflow") / "bin"
+    home = tmp_path_factory.mktemp("airflow")
+    assert deploy.main([str(home / "dags")], {}) == 0
+    kept = {
+        k: v for k, v in os.environ.items() if k != "PYTHONPATH" and not k.startswith("STRATA_")
+    }
+    told = kept | {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(home / "dags"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW_CONN_STRATA_SPARK": json.dumps(SPARK),
+        "STRATA_RAW": str(home / "raw"),
+        "STRATA_WAREHOUSE": str(home / "warehouse"),
+        "STRATA_JOBS": str(PROJECT / "jobs"),
+        # spark-submit and the jobs' Python are those of Strata's environment.
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}",
+        "PYTHONPATH": str(PROJECT / "lib"),
+    }
+    run(binaries / "airflow", "db", "migrate", told=told)
+    return binaries, home, told
+
+
+def run(*command: str | Path, told: dict[str, str], code: int = 0) -> str:
+    said = subprocess.run(command, env=told, capture_output=True, text=True, check=False)
+    text = said.stdout + said.stderr
+    assert (said.returncode == 0) == (code == 0), text[-4000:]
+    return text
+
+
+def publications(told: dict[str, str]) -> list[dict[str, object]]:
+    strata = Path(sys.executable).with_name("strata")
+    asked = ["publications", "launches", "--format", "json"]
+    return list(
+        json.loads(
+            subprocess.run([strata, *asked], env=told, capture_output=True, check=True).stdout
+        )
+    )
+
+
+def test_every_dag_is_read_without_an_error(airflow: tuple[Path, Path, dict[str, str]]) -> None:
+    binaries, home, told = airflow
+    code = (
+        "from airflow.dag_processing.dagbag import DagBag; import json; "
+        f"bag = DagBag({str(home / 'dags')!r}); assert not bag.import_errors, bag.import_errors; "
+        "print('FOUND', json.dumps(sorted(bag.dags)))"
+    )
+    said = run(binaries / "python", "-c", code, told=told)
+    found = json.loads(said.split("FOUND ")[1].splitlines()[0])
+    # The toy feed of the tests is not among them: Airflow's processes are not told of it.
+    assert set(found) >= {f"strata_{name}" for name in feed_names() if name != "toy"}
+    assert {"strata_all", "strata_maintain"} <= set(found)
+
+
+def test_a_feed_runs_to_publication_and_a_bad_file_turns_it_red(
+    airflow: tuple[Path, Path, dict[str, str]],
+) -> None:
+    binaries, home, told = airflow
+    raw = home / "raw" / "launches" / "launches"
+    shutil.copytree(PROJECT / "samples" / "launches" / "launches", raw)
+    run(binaries / "airflow", "dags", "test", "strata_launches", told=told)
+    assert len(publications(told)) == 1
+
+    # A file that cannot be read safely: what is sound stands, the run is red and says which and why.
+    (raw / "torn.json").write_text('[{"id": "1", "name": "cut off')
+    said = run(binaries / "airflow", "dags", "test", "strata_launches", told=told, code=1)
+    assert "launches/torn.json" in said
+    assert "exit code 5" in said
+    assert len(publications(told)) == 1
+
+    # A gate's no is not tried again: five retries of five minutes would outlast any patience.
+    # `--layer` is wrong usage here, which ends with exit code 2 and is judged alike.
+    (raw / "torn.json").unlink()
+    wrong = json.dumps({"force": True, "arguments": ["--layer", "platinum"]})
+    said = run(
+        binaries / "airflow", "dags", "test", "strata_launches", "--conf", wrong, told=told, code=1
+    )
+    assert "exit code 2" in said
