@@ -219,7 +219,7 @@ def report(engine: Engine, images: Sequence[Image]) -> str:
         lines += [
             f"  {size:>10}  {made[:110]}"
             for size, _, made in (line.partition("\t") for line in shown)
-            if size != "0B"
+            if size.replace(" ", "") != "0B"
         ]
     return "\n".join(lines)
 

@@ -39,7 +39,7 @@ def test_checkov_finds_nothing_and_every_skip_is_argued(root: Path) -> None:
     asked = ["--skip-download", "--framework", "terraform", "--output", "json", "--quiet"]
     found = json.loads(run(checkov, "--directory", root, *asked, cwd=root))
     assert found["summary"]["failed"] == 0
-    assert found["summary"]["passed"] > 100
+    assert found["summary"]["passed"] > 50
     skips = [
         line
         for path in root.rglob("*.tf")

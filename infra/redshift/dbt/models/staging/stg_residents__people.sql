@@ -1,0 +1,10 @@
+-- One row per person and stretch of time; `place` is the authority, or why there is none.
+select
+    person_token,
+    valid_from,
+    valid_to,
+    is_resident,
+    sex,
+    birth_year,
+    coalesce(authority_code, unplaced) as place
+from {{ source('published', 'residents_people') }}

@@ -1,0 +1,14 @@
+output "copy_role_arn" {
+  description = "Role that COPY names."
+  value       = module.copy_role.arn
+}
+
+output "security_group_id" {
+  description = "Group of Redshift, for clients' rules."
+  value       = aws_security_group.this.id
+}
+
+output "endpoint" {
+  description = "Where dbt connects: STRATA_REDSHIFT_HOST."
+  value       = var.kind == "serverless" ? aws_redshiftserverless_workgroup.this[0].endpoint[0].address : aws_redshift_cluster.this[0].dns_name
+}
