@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from bench import commerce, gate
+from bench import commerce, gate, sql
 
-BENCHMARKS = ("commerce", "gate")
+BENCHMARKS = ("commerce", "gate", "sql")
 
 
 def main() -> None:
@@ -17,9 +17,12 @@ def main() -> None:
         "--scale", type=float, default=1.0, help="of commerce: 1 is 20 million order lines"
     )
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--warehouse", default="warehouse", help="of sql: the samples, published")
     arguments = parser.parse_args()
     if arguments.name in (None, "gate"):
         gate.main(arguments.rows, arguments.rounds)
+    if arguments.name in (None, "sql"):
+        sql.main(arguments.warehouse, arguments.rounds)
     if arguments.name in (None, "commerce"):
         commerce.main(arguments.scale, arguments.rounds)
 

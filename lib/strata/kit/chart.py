@@ -39,7 +39,8 @@ class Chart:
     query: str
     """One read-only query of published tables. Its rows are the chart's, and the table's.
 
-    A map's first column is the area's boundary as WKB, and its second the area's name.
+    A map's first column is the area's boundary as WKB, and its second the area's name; a map of
+    points alone has neither.
     """
 
     mark: Mark

@@ -7,7 +7,8 @@ from strata.kit.chart import Chart, Mark
 # One slice a country and method: the largest sample, then the smallest seed.
 _ONE_SLICE = """
 qualify row_number() over (
-  partition by country_code, method order by n_asked desc, seed, sampling_unit, depth_rule
+  partition by country_code, method
+  order by n_asked desc, n_clusters_asked, seed, sampling_unit, depth_rule
 ) = 1"""
 
 CHARTS = (

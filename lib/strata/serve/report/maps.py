@@ -22,6 +22,8 @@ Rows = list[dict[str, Any]]
 
 def figure(chart: Chart, rows: Rows, points: Rows) -> dict[str, Any]:
     """Areas shaded in five steps of the value `x`, each named on hover; points as rings."""
+    # A map of points alone has no boundaries among its rows.
+    rows = [row for row in rows if isinstance(_boundary(row), bytes)]
     window = _window(points, rows)
     shapes = [_shape(row, window) for row in rows]
     steps = _steps([row[chart.x] for row in rows])
