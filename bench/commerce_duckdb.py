@@ -68,6 +68,7 @@ TABLES = {
             and regexp_full_match(i.quantity, '{_WHOLE}') and cast(i.quantity as bigint) between 1 and 100000
             and regexp_full_match(i.unit_price, '{_MONEY}') and left(i.unit_price, 1) <> '-'
             and (i.discount is null or (regexp_full_match(i.discount, '{_MONEY}') and cast(i.discount as decimal(12, 4)) >= 0))
+            and cast(coalesce(i.discount, '0') as decimal(12, 4)) <= cast(i.unit_price as decimal(12, 4)) * cast(i.quantity as int)
         )
         select * exclude (delivery), round(unit_price * quantity - discount, 2)::decimal(18, 2) as revenue from sound
         {{latest}}""",

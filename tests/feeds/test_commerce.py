@@ -9,12 +9,14 @@ from random import Random
 from typing import Any
 
 import pytest
+from chispa import assert_df_equality
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from strata.declare.contract import load_contract, struct_type
 from strata.feeds.commerce.amounts import revenue_of
 from strata.feeds.commerce.calendar import commerce_dates
 from strata.feeds.commerce.catalogue import commerce_categories, commerce_products
+from strata.feeds.commerce.customers import commerce_customers
 from strata.feeds.commerce.orders import commerce_order_lines, commerce_orders
 from strata.feeds.commerce.params import Params
 from strata.feeds.commerce.sales import (
@@ -350,6 +352,21 @@ def test_rows_are_split_by_whether_another_row_has_their_key(
     assert (alone.collect(), sorted(row["n"] for row in several.collect())) == (
         [],
         [1, 2, 3, 4, 5, 6],
+    )
+
+
+def test_shared_keys_that_are_handed_in_change_no_table(spark: SparkSession) -> None:
+    told = [("1", "DE"), ("1", "DE"), ("2", "FR"), ("3", "ES"), ("3", "IT"), (None, "GB")]
+    raw = bronze(spark, "customers", *[{"customer_id": c, "country": land} for c, land in told])
+    sales = bronze(spark, "sales", {"customer": "9.0", "country": "GB"})
+    known = find_shared(raw, ("customer_id",), len(told))
+    assert known != UNKNOWN
+    assert_df_equality(
+        commerce_customers(raw, sales),
+        commerce_customers(raw, sales, shared=known),
+        ignore_row_order=True,
+        ignore_column_order=True,
+        ignore_nullable=True,
     )
 
 

@@ -234,6 +234,49 @@ def test_each_core_of_a_flight_has_a_row_and_a_rule(spark: SparkSession) -> None
     assert told["too low", 1]["_reasons"] == ["a core's flight must be at least 1"]
 
 
+def delivered(day: int, *names: str, whole: bool = False) -> list[dict[str, Any]]:
+    """A delivery of these flights, each saying the same every day."""
+    folder = f"launches/{'whole/' if whole else ''}delivery=2024-01-0{day}/x.json"
+    dated = {"_delivery_date": dt.date(2024, 1, day), "_source_file": folder}
+    return [flight(name, _file_sha256=folder, **dated) for name in names]
+
+
+# What is delivered, and the flights that stand.
+DELIVERIES: dict[str, tuple[list[list[dict[str, Any]]], set[str]]] = {
+    "partial ones end nothing": ([delivered(1, "a", "b"), delivered(2, "a")], {"a", "b"}),
+    "a whole one ends what it lacks": (
+        [delivered(1, "a", "b"), delivered(2, "a", whole=True)],
+        {"a"},
+    ),
+    "undated records are older": (
+        [[flight("u")], delivered(2, "a", whole=True)],
+        {"a"},
+    ),
+    "what comes again stands again": (
+        [delivered(1, "a", "b"), delivered(2, "a", whole=True), delivered(3, "b")],
+        {"a", "b"},
+    ),
+    "a late one revives nothing": (
+        [delivered(3, "a", whole=True), delivered(1, "a", "b"), delivered(2, "b")],
+        {"a"},
+    ),
+    "the newest whole one decides": (
+        [delivered(2, "a", whole=True), delivered(3, "a", "b", whole=True), delivered(1, "c")],
+        {"a", "b"},
+    ),
+}
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize("case", DELIVERIES)
+def test_a_whole_delivery_takes_back_what_it_lacks(spark: SparkSession, case: str) -> None:
+    deliveries, standing = DELIVERIES[case]
+    records = [record for delivery in deliveries for record in delivery]
+    found = launches_flights(bronze(spark, *records)).where("_fold is null").collect()
+    assert {row["flight_id"] for row in found} == standing
+    assert len(found) == len(standing)
+
+
 # --- reuse ---------------------------------------------------------------------------------------
 
 

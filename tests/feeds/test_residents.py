@@ -448,6 +448,28 @@ def test_moves_are_counted_from_one_authority_straight_to_another(spark: SparkSe
     assert sum(row["_rows"] for row in found) == 16
 
 
+def test_who_stays_while_an_authority_becomes_another_has_not_moved(spark: SparkSession) -> None:
+    periods = [
+        # Allerdale became a part of Cumberland; Taunton Deane, twice over, of Somerset.
+        ("stays", "E07000026", "E06000063"), ("stays too", "E07000190", "E06000066"),
+        ("recoded", "S12000015", "S12000047"), ("back", "E06000063", "E07000028"),
+        # These are two places: of one time, or of others.
+        ("moves", "E07000026", "E07000028"), ("moves far", "E07000026", "E06000066"),
+    ]  # fmt: skip
+    columns = "person_token string, authority_code string, authority_name string, valid_from date"
+    rows = [
+        (person, code, code, day)
+        for person, *codes in periods
+        for code, day in zip(codes, (JANUARY, MARCH), strict=True)
+    ]
+    found = residents_moves(
+        spark.createDataFrame(rows, columns), params=Params(suppress_below=2)
+    ).collect()
+    moves = {(r["from_authority_code"], r["to_authority_code"]) for r in found if not r["_fold"]}
+    assert moves == {("E07000026", "E07000028"), ("E07000026", "E06000066")}
+    assert sum(row["_rows"] for row in found) == len(rows)
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [("as_of", "2024-02-30"), ("as_of", "today"), ("as_of", "20240101"), ("suppress_below", 1)],

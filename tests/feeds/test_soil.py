@@ -896,6 +896,43 @@ def test_country_codes(spark: SparkSession) -> None:
     }
 
 
+@pytest.mark.spark
+def test_a_country_whose_code_stands_in_another_field_has_it(spark: SparkSession) -> None:
+    rows = [
+        {"name": "Norway", "iso_n3": "-99", "iso_n3_eh": "578", "iso_a2_eh": "NO"},
+        {"name": "France", "iso_n3": "250", "iso_n3_eh": "250"},
+        {"name": "Portugal", "iso_n3": "-99", "iso_n3_eh": "-99", "iso_a2_eh": "PT"},
+        {"name": "Somaliland", "iso_n3": "-99", "iso_n3_eh": "-99", "iso_a2_eh": "-99"},
+    ]
+    shaped = [{**row, "geometry": square(n, 1)} for n, row in enumerate(rows)]
+    found = soil_countries(boundaries(spark, *shaped)).collect()
+    assert {row["country_name"]: row["country_code"] for row in found} == {
+        "Norway": "NO", "France": "FR", "Portugal": "PT", "Somaliland": None,
+    }  # fmt: skip
+    assert [row["_reasons"] for row in found] == [[]] * 4
+
+
+@pytest.mark.spark
+def test_a_boundary_is_transformed_from_the_system_that_its_file_names(
+    spark: SparkSession,
+) -> None:
+    to_laea = oracle.pyproj.Transformer.from_crs(4326, 3035, always_xy=True).transform
+    corners = [(5.0, 49.0), (7.0, 49.0), (7.0, 51.0), (5.0, 51.0), (5.0, 49.0)]
+    geometry = json.dumps(
+        {"type": "Polygon", "coordinates": [[list(to_laea(*place)) for place in corners]]}
+    )
+    rows = [
+        {"name": "A", "iso_n3": "056", "epsg": "EPSG:3035", "geometry": geometry},
+        {"name": "B", "iso_n3": "442", "epsg": "ESRI:54009", "geometry": geometry},
+    ]
+    found = {row["country_name"]: row for row in soil_countries(boundaries(spark, *rows)).collect()}
+    shape = oracle.shapely.from_wkb(bytes(found["A"]["boundary_wkb"]))
+    assert shape.bounds == pytest.approx((5.0, 49.0, 7.0, 51.0), abs=1e-7)
+    assert found["B"]["_reasons"] == [
+        "the file's coordinate system must be a projected or geographic one of EPSG"
+    ]
+
+
 def test_the_table_of_codes_is_that_of_a_maintained_package() -> None:
     iso3166 = pytest.importorskip("iso3166")
     assert {c.numeric: c.alpha2 for c in iso3166.countries if c.alpha2 != "XK"} == ALPHA_2

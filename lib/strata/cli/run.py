@@ -234,7 +234,8 @@ def _tell_files(plan: Plan, say: Progress) -> None:
             details.setdefault((entry.source, entry.detail), []).append(entry.path)
     # What many files say alike is said once.
     for (source, detail), paths in details.items():
-        more = f" and {len(paths) - 1:,} more files" if len(paths) > 1 else ""
+        others = len(paths) - 1
+        more = f" and {others:,} more file{'' if others == 1 else 's'}" if others else ""
         say(f"{name}: {source}/{paths[0]}{more}: {detail}")
     for item in looked.ignored:
         say(f"{name}: {item.path}: ignored, {item.reason}")

@@ -188,10 +188,12 @@ def match_record(values: Sequence[str], layouts: Sequence[Layout]) -> Layout:
     fits = [layout for layout in layouts if not broken[layout.name]]
     if not fits:
         told = "; ".join(f"{name}: {why}" for name, why in broken.items())
+        # Only a file with as many columns may be one of them with a header above it.
+        alike = any(len(values) == len(layout.fields) for layout in layouts)
+        hint = "; take a header row away, or mend that record" if alike else ""
         raise BadFile(
             "a file without a header is known by its first record, and this one fits no "
-            f"layout: {told}; "
-            "take a header row away, or mend that record",
+            f"layout: {told}{hint}",
             nearest=layouts[0].name,
         )
     most = max(sum(f.pattern is not None for f in layout.fields) for layout in fits)

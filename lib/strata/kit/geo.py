@@ -246,7 +246,8 @@ def _is_sound_ring(ring: Column) -> Column:
 
 
 def _is_sound_position(position: Column) -> Column:
-    limit = F.lit(1e6)
+    # Half way round the Earth is 2e7 m, and the largest false easting, that of EPSG:4647, 3.25e7.
+    limit = F.lit(6e7)
     # NaN is greater than any number in Spark, so the limit refuses it too.
     return (F.size(position) >= 2) & (F.abs(position[0]) < limit) & (F.abs(position[1]) < limit)
 

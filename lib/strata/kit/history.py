@@ -21,6 +21,11 @@ REPEATED = "same as another record"
 PUT_IN_ORDER = "put each delivery in a folder delivery=YYYY-MM-DD"
 """What a user can do where records contradict each other and nothing orders them."""
 
+ENDED = "a later whole delivery lacks it"
+"""The fold of what its source has taken back."""
+WHOLE = r"(^|/)whole/"
+"""A folder by which a source says that its delivery is whole: what it lacks is no more."""
+
 OPEN_END = "9999-12-31"
 """`valid_to` of what holds until something later is told."""
 
@@ -108,6 +113,36 @@ def keep_latest(records: DataFrame, of: LatestOf, sound: Column | None = None) -
             ),
         }
     ).drop("_is_sound", "_is_latest", "_differs", "_first")
+
+
+def end_missing(records: DataFrame, key: str, of: str) -> DataFrame:
+    """Folds, as `ENDED`, what stands and is in no record of the newest whole delivery, nor of a
+    later one. Same grain.
+
+    A delivery is whole where a folder named `whole` says so; `of` names the column by which whole
+    deliveries are told apart. A partial delivery ends nothing; what comes again after a whole one
+    stands again; a late, older delivery revives nothing. Needs every record of the source.
+
+    | delivered        | has   | gives               |
+    | ---------------- | ----- | ------------------- |
+    | 2024-01-01       | A, B  | B: folded, it ended |
+    | whole 2024-01-02 | A     | A stands            |
+    """
+    is_whole = F.col("_source_file").rlike(WHOLE)
+    delivered = F.col("_delivery_date")
+    newest = records.groupBy(F.col(of).alias("_of")).agg(
+        F.max(F.when(is_whole, delivered)).alias("_whole")
+    )
+    known = records.join(F.broadcast(newest), F.col(of).eqNullSafe(F.col("_of")), how="left")
+    last = F.max(delivered).over(Window.partitionBy(key, of))
+    # Never delivered with a date: before every dated delivery.
+    is_gone = F.col("_whole").isNotNull() & F.coalesce(last < F.col("_whole"), F.lit(True))
+    stands = is_sound() & F.col("_fold").isNull()
+    return (
+        known.withColumn("_is_gone", is_gone)
+        .withColumn("_fold", F.when(stands & F.col("_is_gone"), ENDED).otherwise(F.col("_fold")))
+        .drop("_of", "_whole", "_is_gone")
+    )
 
 
 def resolve(

@@ -22,8 +22,7 @@ TABLES = (
         "silver.launches_flights",
         inputs=("bronze.launches_launches",),
         transform=flights.launches_flights,
-        group=("flight_id",),
-        add_group=flights.add_flight_id,
+        # Always whole: a whole delivery ends flights that it does not name. They are hundreds.
         folds=flights.FOLDS,
     ),
     Table(

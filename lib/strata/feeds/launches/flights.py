@@ -6,11 +6,19 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from strata.kit.columns import blank_to_null, flag, parse_bigint, reasons
-from strata.kit.history import SUPERSEDED, LatestOf, add_key, conflict_of, keep_latest
+from strata.kit.history import (
+    ENDED,
+    SUPERSEDED,
+    LatestOf,
+    add_key,
+    conflict_of,
+    end_missing,
+    keep_latest,
+)
 from strata.kit.values import parse_boolean, parse_instant
 
 SAME_FLIGHT = "same flight as another record"
-FOLDS = (SAME_FLIGHT, SUPERSEDED)
+FOLDS = (SAME_FLIGHT, SUPERSEDED, ENDED)
 
 V3 = "spacex_v3"
 """The source whose flights have a number and no id."""
@@ -45,11 +53,12 @@ def launches_flights(launches: DataFrame) -> DataFrame:
 
     A later delivery of a flight supersedes an earlier one. Of records that say the same the least
     by file and record number stands for the flight; where they differ and no order is stated, all
-    of them are rejected.
+    of them are rejected. A flight that the newest whole delivery lacks has been taken back.
     """
     flagged = add_key(_typed(add_flight_id(launches)), "flight_id")
     ordered = flagged.withColumn("_order", F.col("_delivery_date"))
-    return keep_latest(ordered, _FLIGHT, sound=_is_sound()).select(
+    latest = keep_latest(ordered, _FLIGHT, sound=_is_sound())
+    return end_missing(latest, "_key", "source").select(
         *_CONTENT, "_file_sha256", "_record_number", "_reasons", "_fold"
     )
 

@@ -1,0 +1,54 @@
+"""A gate that says no tells why: by which rules, how many rows, one value and record, and what to
+do; and the attempt can be looked at, though nothing was published.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+from strata.cli import main
+from strata.errors import GateFailed
+from strata.ledger import attempts
+
+from tests.engine.shop import Shop
+
+pytestmark = pytest.mark.spark
+
+
+def test_a_refusal_can_be_read_and_looked_at(
+    spark: SparkSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop = Shop(spark, tmp_path)
+    shop.shops("a.csv", "s1,One")
+    euros = [f"a{n},s1,2024-01-01,{n}.50 EUR" for n in range(20)]
+    shop.sales("a.csv", "b1,s1,2024-01-01,2.50", *euros, "c1,s9,2024-01-01,1")
+
+    with pytest.raises(GateFailed) as refusal:
+        shop.run()
+
+    told = str(refusal.value)
+    assert "21 of 22 were (95.5%)" in told
+    assert "\n  20 x amount is not a decimal number" in told
+    assert "amount '0.50 EUR' in sales/a.csv, record 2" in told
+    assert "\n  1 x its shop is not known yet" in told
+    assert "\nNext: strata gates toy --attempt" in told
+    assert "--override silver.toy_sales=REASON" in told
+    # The cause alone: that the amount is null follows from it.
+    assert "a sale must have an amount" not in told
+
+    [attempt] = attempts.read(shop.warehouse, "toy")
+    assert (attempt.outcome, [item["rows"] for item in attempt.reasons]) == ("gate failed", [20, 1])
+
+    where = ["--warehouse", shop.warehouse.root]
+    assert main(["gates", "toy", *where]) == 0
+    assert (
+        "nothing is published yet; its last attempt ended: gate failed" in capsys.readouterr().err
+    )
+    assert main(["gates", "toy", "--attempt", *where]) == 0
+    shown = capsys.readouterr().out
+    assert "amount is not a decimal number" in shown
+    assert "0.50 EUR" in shown
+    assert main(["quarantine", "list", *where]) == 0
+    assert "toy: nothing is published yet" in capsys.readouterr().err
