@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from bench import commerce, gate, sql
+from bench import commerce, commits, gate, sql
 
-BENCHMARKS = ("commerce", "gate", "sql")
+BENCHMARKS = ("commerce", "commits", "gate", "sql")
 
 
 def main() -> None:
@@ -23,6 +23,8 @@ def main() -> None:
         gate.main(arguments.rows, arguments.rounds)
     if arguments.name in (None, "sql"):
         sql.main(arguments.warehouse, arguments.rounds)
+    if arguments.name in (None, "commits"):
+        commits.main()
     if arguments.name in (None, "commerce"):
         commerce.main(arguments.scale, arguments.rounds)
 

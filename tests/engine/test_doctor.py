@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 from strata.cli import main
 from strata.errors import Damaged, StrataError
@@ -54,9 +55,7 @@ def published(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> 
     shop.run()
     shop.sales("b.csv", "b1,s1,2024-01-04,1", "b2,s1,2024-01-05,2", "worse,row")
     shop.run()
-    jvm: Any = spark._jvm
-    log = jvm.org.apache.spark.sql.delta.DeltaLog
-    log.forTable(spark._jsparkSession, shop.warehouse.path(SHOPS)).checkpoint()
+    DeltaTable(shop.warehouse.path(SHOPS)).create_checkpoint()
     return Path(shop.warehouse.root)
 
 

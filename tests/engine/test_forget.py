@@ -146,7 +146,7 @@ def story(spark: SparkSession, feed: Feed, tmp_path_factory: pytest.TempPathFact
     before = holding(people, identify(feed, ANN))
     stopped: dict[str, tuple[int, int]] = {}
     for place in ("publication.before", "vacuum.before"):
-        images.crash(spark, people.warehouse, f"point:{place}", lambda _: people.forget(ANN))
+        images.crash(people.warehouse, f"point:{place}", lambda: people.forget(ANN))
         stopped[place] = (
             people.published().publication,
             len(erasure.pending(people.warehouse, "people")),
@@ -211,7 +211,7 @@ def test_the_ledger_tells_that_it_happened_and_not_whom(story: Story) -> None:
 
 def test_nobody_rolls_back_to_where_the_person_still_was(story: Story) -> None:
     with pytest.raises(UsageError, match="publication 1 of people has ended"):
-        rollback(story.people.spark, story.people.warehouse, "people", 1)
+        rollback(story.people.warehouse, "people", 1)
 
 
 def test_raw_files_that_still_hold_the_person_are_told(story: Story) -> None:

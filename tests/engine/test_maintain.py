@@ -185,7 +185,7 @@ def test_with_one_kept_the_older_ones_end_and_nobody_rolls_back_to_them(
     assert done.freed.files > 0
     assert {t: story.shop.table(t) for t in TABLES} == story.rows
     with pytest.raises(UsageError, match="publication 1 of toy has ended"):
-        rollback(spark, story.shop.warehouse, "toy", 1)
+        rollback(story.shop.warehouse, "toy", 1)
     again = maintain(spark, story.shop.warehouse, "toy", 1, 0, print)
     assert (again.publication, again.freed.files) == (None, 0)
     assert doctor.examine(story.shop.warehouse, ["toy"]).findings == []

@@ -64,7 +64,7 @@ def start(*command: str, **more: str) -> subprocess.Popen[str]:
 def test_while_one_process_holds_a_feed_another_is_told_who_does(
     spark: SparkSession, raw: Path, tmp_path: Path
 ) -> None:
-    with lease.hold(spark, Warehouse(str(tmp_path / "warehouse")), "toy", "the-first"):
+    with lease.hold(Warehouse(str(tmp_path / "warehouse")), "toy", "the-first"):
         second = start(
             str(BIN / "strata"),
             "run",

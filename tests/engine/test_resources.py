@@ -218,7 +218,7 @@ FAULTS: dict[str, tuple[Callable[[Shop, Path], Any], str, str]] = {
     ),
     "file-size limit": (
         lambda shop, _: file_size_limit(shop.spark, 1500),
-        "bronze.toy_sales",
+        SALES,
         "leave to write a file of this size",
     ),
 }

@@ -11,6 +11,7 @@ from pyspark.sql import SparkSession
 from strata.declare.contract import load_contract
 from strata.errors import GateFailed, LeaseHeld
 from strata.lake import versions
+from strata.lake.log import TableLog
 from strata.ledger import attempts, lease
 from strata.ledger import publication as ledger
 from strata.run.bronze import UNPARSED
@@ -273,9 +274,9 @@ def test_a_rule_of_bronze_takes_out_records_that_were_written_already(
     assert state is not None
     held = {
         f"{folder}/{name}"
-        for name, _ in versions._snapshot(shop.warehouse, state.table, state.version)[1]
+        for name in TableLog(shop.warehouse, state.table).snapshot(state.version).files
     }
-    assert {str(path) for path in folder.glob("*.parquet")} == held, (
+    assert {str(path) for path in folder.rglob("part-*.parquet")} == held, (
         "what was written first is gone"
     )
 
@@ -300,7 +301,7 @@ def test_rollback_shows_the_older_set_and_what_it_took_back_is_new_again(
     open_shop.run()
     after = {table: open_shop.table(table) for table in TABLES}
 
-    rollback(spark, open_shop.warehouse, "toy", 1)
+    rollback(open_shop.warehouse, "toy", 1)
 
     assert open_shop.published().restores == 1
     assert {table: open_shop.table(table) for table in TABLES} == before
@@ -326,7 +327,6 @@ def test_a_layer_limit_leaves_the_rest_for_the_next_run(shop: Shop) -> None:
 def test_discarded_rows_stay_accounted_for(open_shop: Shop, spark: SparkSession) -> None:
     (sha256, record), *_ = open_shop.rejected("silver.toy_sales")
     record_decisions(
-        spark,
         open_shop.warehouse,
         "toy",
         (ledger.Decision("discard", "silver.toy_sales", sha256, record, "me", "known"),),
@@ -342,7 +342,7 @@ def test_discarded_rows_stay_accounted_for(open_shop: Shop, spark: SparkSession)
 def test_two_runs_at_once_one_works_and_the_other_names_the_holder(
     shop: Shop, spark: SparkSession
 ) -> None:
-    with lease.hold(spark, shop.warehouse, "toy", "the-first"), pytest.raises(LeaseHeld) as refused:
+    with lease.hold(shop.warehouse, "toy", "the-first"), pytest.raises(LeaseHeld) as refused:
         shop.run()
     assert refused.value.holder["run_id"] == "the-first"
     assert shop.publications() == 0

@@ -9,18 +9,15 @@ kill costs a new JVM and its first run. `test_images.py` compares images with wh
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 
-from pyspark.sql import SparkSession
 from strata import failpoint
 from strata.lake.versions import Warehouse
 
-from tests.faults.logstore import Faults, FaultWarehouse
+from tests.faults import door
 
 PREFIX = "image:"
 
@@ -29,53 +26,30 @@ class NeverReached(AssertionError):
     """The work ended before it came to the place: it proves nothing, for or against."""
 
 
-@dataclass
-class Imaging(failpoint.Failpoint):
-    """A failpoint that copies a folder, and ends the run."""
-
-    root: Path = Path()
-    image: Path = Path()
-
-    def _fire(self) -> None:
-        shutil.copytree(self.root, self.image)
-        raise failpoint.Crash(self.point)
-
-
 def crash(
-    spark: SparkSession,
     warehouse: Warehouse,
     place: str,
-    work: Callable[[Warehouse], object],
+    work: Callable[[], object],
     resting: AbstractContextManager[object] = nullcontext(),  # noqa: B008
     replay: str = "",
 ) -> None:
     """Does `work` until `place`, a kill's name, and leaves the warehouse's folder as a kill would
     there.
 
-    Whoever reads meanwhile rests for the moment in which the folder is exchanged. Needs
-    `logstore.install`. NeverReached where the place is not.
+    Whoever reads meanwhile rests for the moment in which the folder is exchanged. NeverReached
+    where the place is not.
     """
     root = Path(warehouse.root)
     image = root.with_name(f"{root.name}-image")
-    faults = Faults(spark)
-    kind, _, where = place.removeprefix(PREFIX).partition(":")
-    if kind == "point":
-        wanted = failpoint.parse(where)
-        failpoint.armed = Imaging(
-            wanted.point, wanted.subject, wanted.hit, "image", root=root, image=image
-        )
-    else:
-        match = re.fullmatch(r"kill-(before|torn|after)@([^#]+)#(\d+)", where)
-        assert match, f"no image is taken at {place}"
-        faults.arm(f"image-{match[1]}", match[2], int(match[3]), root=str(root), image=str(image))
+    kill = place.removeprefix(PREFIX)
+    failpoint.armed = door.kill(kill, str(root), end="image", image=str(image))
     told: BaseException | None = None
     try:
-        work(FaultWarehouse(warehouse.root))
+        work()
     except (failpoint.Crash, Exception) as error:
         told = error
     finally:
         failpoint.armed = None
-        faults.disarm()
     if not image.is_dir() and told is None:
         raise NeverReached(f"{place} was never reached: {replay}")
     assert image.is_dir(), f"{place} was never reached; the work told {told!r}; {replay}"

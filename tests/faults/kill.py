@@ -3,9 +3,8 @@
 A kill is told as a line, which also replays it:
 
 - `point:commit.after@gold.toy_days#1`: at a named point of the engine (see `strata.failpoint`);
-- `log:kill-torn@silver/toy_sales#1`: inside Delta's commit, in the JVM: before, after, or half-way
-  through
-  writing the nth log entry of a table;
+- `log:torn@silver.toy_sales#1`: at the nth commit of a table: before, after, with half of its log
+  entry written, or staged and not yet in its place (see `tests.faults.door`);
 - `file:gold/toy_days/*.parquet`: as soon as a new file of that pattern appears;
 - `image:` before one of the first two: the run goes on from what a kill would have left there
   (`tests.faults.images`).
@@ -15,7 +14,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -33,6 +31,7 @@ from typing import Any
 from pyspark.sql import SparkSession
 from strata import failpoint
 from strata.declare.feed import load_feed
+from strata.lake import commit
 from strata.lake.versions import Warehouse
 from strata.ledger import publication as ledger
 from strata.run.options import Options
@@ -44,8 +43,8 @@ from tests.faults import images
 from tests.faults.cases import CASES, Case
 from tests.faults.oracle import Content, Reader, assert_conserved, published
 
-CHECKPOINTS = "spark.databricks.delta.properties.defaults.checkpointInterval"
-"""Every second commit writes a checkpoint, so that kills find some."""
+MANY_CHECKPOINTS = {"delta.checkpointInterval": "2"}
+"""Tables made so have some for kills to find."""
 SCENARIOS = ("first", "next", "full")
 """The first run; a run with a second delivery on what a first one published; and with `--full`
 besides.
@@ -82,7 +81,8 @@ class Stage:
         self.case.deliver(self.raw["first"], first)
         self.case.deliver(self.raw["next"], [*first, *second])
         feed, log = self.case.feed, self.root / "points.log"
-        spark.conf.set(CHECKPOINTS, "2")
+        usual = dict(commit.PROPERTIES)
+        commit.PROPERTIES.update(MANY_CHECKPOINTS)
         try:
             for scenario in scenarios:
                 number = 1 if scenario == "first" else 2
@@ -101,7 +101,7 @@ class Stage:
                 assert_conserved(warehouse, feed)
         finally:
             failpoint.armed = None
-            spark.conf.unset(CHECKPOINTS)
+            commit.PROPERTIES.update(usual)
         return self
 
     def start(self, scenario: str, folder: Path) -> Warehouse:
@@ -117,16 +117,12 @@ class Stage:
         for point in self.points[scenario]:
             seen[point] = seen.get(point, 0) + 1
             told.append(f"point:{point}#{seen[point]}")
-        written = list(
-            dict.fromkeys(
-                p.split("@")[1].replace(".", "/", 1)
-                for p in self.points[scenario]
-                if p.startswith("commit.before")
-            )
-        )
-        for table in (*written, f"ops/publications/{self.case.feed}"):
-            told += [f"log:kill-{how}@{table}#1" for how in ("before", "after", "torn")]
-            told += [f"file:{table}/*.parquet"]
+        points = [p for p in self.points[scenario] if p.startswith("commit.before")]
+        names = list(dict.fromkeys(point.split("@")[1] for point in points))
+        for table in (*names, f"ops.publications/{self.case.feed}"):
+            told += [f"log:{how}@{table}#1" for how in ("before", "after", "torn", "staged")]
+            told += [f"file:{table.replace('.', '/', 1)}/**/*.parquet"]
+        written = [name.replace(".", "/", 1) for name in names]
         done, first = self.root / f"undisturbed-{scenario}", self.root / "undisturbed-first"
         for table in written:
             pattern = f"{table}/_delta_log/*.checkpoint.parquet"
@@ -140,8 +136,10 @@ class Stage:
         """The tables that a run had committed when it came to the kill."""
         if kill.startswith("point:"):
             here = kill.removeprefix("point:").rsplit("#", 1)[0]
+        elif kill.startswith("log:"):
+            here = f"commit.before@{kill.split('@')[1].split('#')[0]}"
         else:
-            layer, noun = re.split(r"[@:]", kill)[-1].split("#")[0].split("/")[:2]
+            layer, noun = kill.removeprefix("file:").split("/")[:2]
             here = f"commit.before@{layer}.{noun}"
         points = self.points[scenario]
         before = points[: points.index(here)] if here in points else points
@@ -152,7 +150,6 @@ class Stage:
 class Child:
     """A process with a Spark of its own, which leads its process group; made, it is ready."""
 
-    classes: Path
     scratch: Path
     environment: dict[str, str] = field(default_factory=dict)
     java: str = ""
@@ -173,9 +170,6 @@ class Child:
         settings = SETTINGS | {
             "spark.driver.memory": "1g",
             "spark.local.dir": str(self.scratch),
-            "spark.driver.extraClassPath": str(self.classes),
-            "spark.delta.logStore.file.impl": "strata.faults.FaultLogStore",
-            CHECKPOINTS: "2",
             **self.settings,
         }
         self.process = subprocess.Popen(
@@ -192,14 +186,8 @@ class Child:
         raise AssertionError(f"the child did not start: {self.process.communicate()[1][-2000:]}")
 
     def tell(self, argv: list[str], kill: str = "", log: Path | None = None) -> None:
-        kind, _, where = kill.partition(":")
-        fault = ""
-        if kind == "log":
-            mode, _, place = where.partition("@")
-            table, _, nth = place.partition("#")
-            fault = f"{mode} {nth or 1} 500 .*/{table}/_delta_log/\\d+\\.json"
-        point = where if kind == "point" else ""
-        line = json.dumps({"argv": argv, "failpoint": point, "fault": fault, "log": str(log or "")})
+        kill = "" if kill.startswith("file:") else kill
+        line = json.dumps({"argv": argv, "kill": kill, "log": str(log or "")})
         assert self.process.stdin is not None
         self.process.stdin.write(line + "\n")
         self.process.stdin.flush()
@@ -268,20 +256,19 @@ def kill_and_rerun(
     fired.
 
     An AssertionError where what is published is at any time not what an undisturbed run publishes.
-    A kill after the publication ends the chain: there is nothing left to run. Needs
-    `logstore.install` for images.
+    A kill after the publication ends the chain: there is nothing left to run.
     """
     feed, raw = stage.case.feed, stage.raw[scenario]
     warehouse = stage.start(scenario, folder)
     final = 1 if scenario == "first" else 2
     argv = ["run", feed, "--raw", str(raw), "--quiet", *(["--full"] if scenario == "full" else [])]
-    again = partial(run_here, spark, feed, raw, full=scenario == "full")
+    again = partial(run_here, spark, feed, raw, warehouse, full=scenario == "full")
     fired = 0
     with Reader(warehouse, feed, stage.expected) as reader:
         for number, kill in enumerate(kills):
             told = f"kill {number + 1}; {replay_line(feed, scenario, kills)}"
             if kill.startswith(images.PREFIX):
-                images.crash(spark, warehouse, kill, again, reader.resting, told)
+                images.crash(warehouse, kill, again, reader.resting, told)
             else:
                 kill_once(argv, kill, child(), warehouse, told)
             fired += 1
@@ -331,7 +318,7 @@ LAST = (
     "publication.confirmed",
     "attempt.",
     "lease.released",
-    "kill-after@ops/",
+    "after@ops.",
     "file:ops/",
 )
 """Kills behind the publication: nothing is left to do after them."""

@@ -4,14 +4,17 @@ side by side.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +22,12 @@ import boto3
 import pytest
 import urllib3
 from moto.server import DomainDispatcherApplication, create_backend_app
-from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
-from strata.errors import LeaseHeld
-from strata.lake.versions import Warehouse
+from strata.errors import CommitUnknown, LeaseHeld
+from strata.lake import commit
+from strata.lake.commit import Shape
+from strata.lake.data_file import DataFile
+from strata.lake.versions import Warehouse, read_commit
 from strata.ledger import lease
 from strata.ledger import publication as ledger
 from strata.ledger.publication import Publication
@@ -30,133 +35,145 @@ from werkzeug.serving import make_server
 
 from tests.faults.kill import CASES, Child, run_here
 from tests.faults.oracle import assert_conserved
+from tests.faults.races import race
 
-pytestmark = pytest.mark.spark
-
-
-def race(threads: int, work: Callable[[int], None]) -> None:
-    """Lets that many threads go at once; raises what any of them raised."""
-    start, failed = threading.Barrier(threads), []
-
-    def go(number: int) -> None:
-        try:
-            start.wait()
-            work(number)
-        except BaseException as error:
-            failed.append(error)
-
-    every = [threading.Thread(target=go, args=(number,)) for number in range(threads)]
-    for thread in every:
-        thread.start()
-    for thread in every:
-        thread.join()
-    if failed:
-        raise failed[0]
+LOCKS = """
+import fcntl, sys
+with open(sys.argv[1], "r+") as file:
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        sys.exit(3)
+"""
+"""Another process takes the lock, if it can: this one would be granted it twice."""
 
 
 def is_free(path: Path) -> bool:
-    """Whether another process than the JVM, this one, could lock the file now."""
-    with path.open("r+") as file:
+    """Whether another process could lock the file now."""
+    code = subprocess.run([sys.executable, "-c", LOCKS, str(path)], check=False).returncode
+    assert code in (0, 3)
+    return code == 0
+
+
+def hold_often(root: str, marks: str, turns: int) -> Counter[str]:
+    """Takes the lease that often; whoever holds it makes a file that nobody else may have made."""
+    met = Counter[str]()
+    for turn in range(turns):
         try:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
+            with lease.hold(Warehouse(root), "bank", f"run-{os.getpid()}-{turn}"):
+                os.close(os.open(marks, os.O_CREAT | os.O_EXCL))
+                met["held"] += 1
+                os.unlink(marks)
+        except LeaseHeld:
+            met["refused"] += 1
+        except FileExistsError:
+            met["two at once"] += 1
+    return met
 
 
-def test_in_thousands_of_races_for_a_lease_one_run_holds_it_at_a_time(
-    spark: SparkSession, tmp_path: Path
-) -> None:
-    """Three threads of one JVM, and one that locks the file as another process would."""
-    warehouse, path = Warehouse(str(tmp_path)), tmp_path / "ops" / "leases" / "bank.lock"
-    with lease.hold(spark, warehouse, "bank", "first"):
-        pass
-    inside, met = [0], Counter[str]()
-    guard = threading.Lock()
-
-    def hold_it(who: str) -> None:
-        with guard:
-            inside[0] += 1
-            met["two at once"] += inside[0] > 1
-        met[who] += 1
-        with guard:
-            inside[0] -= 1
-
-    def work(number: int) -> None:
-        for turn in range(500):
-            if number == 0:
-                with path.open("r+") as file, suppress(BlockingIOError):
-                    fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    hold_it("another process")
-                time.sleep(0.001)
-            else:
-                with (
-                    suppress(LeaseHeld),
-                    lease.hold(spark, warehouse, "bank", f"run-{number}-{turn}"),
-                ):
-                    hold_it("this JVM")
-
-    race(4, work)
-    assert met["two at once"] == 0
-    assert met["this JVM"] > 100
-    assert met["another process"] > 0
+def test_in_thousands_of_races_for_a_lease_one_run_holds_it_at_a_time(tmp_path: Path) -> None:
+    """Threads of one process beside two other processes."""
+    arguments = (str(tmp_path), str(tmp_path / "held"))
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        elsewhere = [pool.submit(hold_often, *arguments, 1500) for _ in range(2)]
+        here: list[Counter[str]] = []
+        race(3, lambda _: here.append(hold_often(*arguments, 1500)))
+        there = [future.result() for future in elsewhere]
+    for met in (sum(here, Counter[str]()), sum(there, Counter[str]())):
+        assert met["two at once"] == 0
+        assert met["held"] > 100
+        assert met["refused"] > 0
 
 
-def test_a_refused_run_does_not_free_the_lease_of_the_run_that_holds_it(
-    spark: SparkSession, tmp_path: Path
-) -> None:
+def test_a_refused_run_does_not_free_the_lease_of_the_run_that_holds_it(tmp_path: Path) -> None:
     """POSIX: whoever closes a file frees all locks of its process on it, also those that another
-    channel took.
+    descriptor took.
     """
     warehouse, path = Warehouse(str(tmp_path)), tmp_path / "ops" / "leases" / "bank.lock"
-    with lease.hold(spark, warehouse, "bank", "first"):
+    with lease.hold(warehouse, "bank", "first"):
         for _ in range(3):
             with (
                 pytest.raises(LeaseHeld, match="bank is held by run first"),
-                lease.hold(spark, warehouse, "bank", "second"),
+                lease.hold(warehouse, "bank", "second"),
             ):
                 pass
             assert not is_free(path)
     assert is_free(path)
 
 
-def test_in_a_thousand_races_for_a_log_entry_one_writer_wins_each(
-    spark: SparkSession, tmp_path: Path
-) -> None:
-    """The log store of local disks, without any lease: what a publication's compare-and-set rests
-    on within one JVM.
-    """
-    jvm: Any = spark._jvm
-    conf = spark.sparkContext._jsc.hadoopConfiguration()  # type: ignore[union-attr]
-    store = jvm.io.delta.storage.LocalLogStore(conf)  # Delta holds one for each table's log.
-    won: list[tuple[int, int]] = []
+HOLDS = """
+import subprocess, sys, time
+from strata.lake.versions import Warehouse
+from strata.ledger import lease
+with lease.hold(Warehouse(sys.argv[1]), "bank", "killed"):
+    child = subprocess.Popen(["sleep", "60"])
+    print(child.pid, flush=True)
+    time.sleep(60)
+"""
+"""A run, and a child of it that outlives it, as Spark's JVM may."""
+
+
+def test_a_killed_run_leaves_its_lease_free_though_its_jvm_lives_on(tmp_path: Path) -> None:
+    warehouse, path = Warehouse(str(tmp_path)), tmp_path / "ops" / "leases" / "bank.lock"
+    run = subprocess.Popen(
+        [sys.executable, "-c", HOLDS, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    )
+    assert run.stdout is not None
+    survivor = int(run.stdout.readline())
+    try:
+        assert not is_free(path)
+        with pytest.raises(LeaseHeld, match=f"process {run.pid} on"):
+            lease.hold(warehouse, "bank", "next").__enter__()
+        run.kill()
+        run.wait()
+        os.kill(survivor, 0)
+        with lease.hold(warehouse, "bank", "next"):
+            assert not is_free(path)
+    finally:
+        os.kill(survivor, signal.SIGKILL)
+
+
+# --- commits -------------------------------------------------------------------------------------
+
+SHAPE = Shape(
+    '{"type":"struct","fields":[{"name":"id","type":"long","nullable":true,"metadata":{}}]}'
+)
+
+
+def test_in_races_for_a_version_one_commit_wins_each(tmp_path: Path) -> None:
+    """Blind appends without any lease: what a publication's compare-and-set rests on."""
+    warehouse, table = Warehouse(str(tmp_path)), "ops.race"
+    commit.create(warehouse, table, SHAPE, "first")
+    won: list[tuple[int, str]] = []
 
     def work(number: int) -> None:
-        for version in range(250):
-            lines = jvm.java.util.ArrayList()
-            lines.add(f"writer {number}")
-            try:
-                store.write(
-                    jvm.org.apache.hadoop.fs.Path(f"file:{tmp_path}/{version:020d}.json"),
-                    lines.iterator(),
-                    False,
-                    conf,
-                )
-            except Py4JJavaError as error:
-                if "FileAlreadyExistsException" not in str(error):
-                    raise
-            else:
-                won.append((version, number))
+        for version in range(60):
+            mark = f"writer {number}, {version}"
+            file = DataFile(f"{number}-{version}.parquet", 1, 1, 1, {"numRecords": 1})
+            with suppress(CommitUnknown):
+                commit.append(warehouse, table, version, [file], mark)
+                won.append((version + 1, mark))
 
     race(4, work)
-    assert Counter(version for version, _ in won) == Counter(range(250))
-    assert {(v, (tmp_path / f"{v:020d}.json").read_text()) for v in range(250)} == {
-        (v, f"writer {n}\n") for v, n in won
-    }
+    assert Counter(version for version, _ in won) == Counter(range(1, 61))
+    assert {(v, read_commit(warehouse, table, v).run_id) for v in range(1, 61)} == set(won)
+
+
+def test_in_races_to_create_a_table_one_wins(tmp_path: Path) -> None:
+    for turn in range(20):
+        warehouse, won = Warehouse(str(tmp_path / f"{turn}")), []
+
+        def work(number: int, warehouse: Warehouse = warehouse, won: list[str] = won) -> None:
+            with suppress(CommitUnknown):
+                commit.create(warehouse, "ops.race", SHAPE, f"writer {number}")
+                won.append(f"writer {number}")
+
+        race(4, work)
+        assert [read_commit(warehouse, "ops.race", 0).run_id] == won
 
 
 def test_of_runs_that_publish_one_number_at_once_one_wins_and_none_is_lost(
-    spark: SparkSession, tmp_path: Path
+    tmp_path: Path,
 ) -> None:
     """As if the lease had failed: the ledger's compare-and-set alone."""
     warehouse = Warehouse(str(tmp_path))
@@ -166,9 +183,7 @@ def test_of_runs_that_publish_one_number_at_once_one_wins_and_none_is_lost(
         for publication in range(1, 9):
             run_id = f"run-{number}-{publication}"
             with suppress(LeaseHeld):
-                ledger.publish(
-                    spark, warehouse, Publication("bank", publication, publication - 1, run_id)
-                )
+                ledger.publish(warehouse, Publication("bank", publication, publication - 1, run_id))
                 won.append((publication, run_id))
 
     race(3, work)
@@ -246,13 +261,14 @@ def test_in_races_for_a_free_s3_lease_one_run_wins_each(client: Any) -> None:
 # --- processes -----------------------------------------------------------------------------------
 
 
+@pytest.mark.spark
 def test_a_paused_holder_keeps_its_feed_and_another_feed_runs_beside_it(
-    spark: SparkSession, fault_classes: Path, tmp_path: Path
+    spark: SparkSession, tmp_path: Path
 ) -> None:
     warehouse, raw, log = Warehouse(str(tmp_path / "warehouse")), tmp_path / "raw", tmp_path / "log"
     for feed in ("toy", "launches"):
         CASES[feed].deliver(raw, CASES[feed].files())
-    holder = Child(fault_classes, tmp_path / "holder")
+    holder = Child(tmp_path / "holder")
     try:
         holder.tell(
             ["run", "toy", "--raw", str(raw), "--warehouse", warehouse.root, "--quiet"],

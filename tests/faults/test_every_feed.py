@@ -20,7 +20,6 @@ from strata.errors import GateFailed
 from strata.lake.versions import Warehouse
 
 from tests.faults.kill import CASES, Child, Stage, chains, kill_and_rerun, run_here
-from tests.faults.logstore import Faults
 from tests.faults.oracle import answers_of, assert_conserved, published
 
 pytestmark = [pytest.mark.spark, pytest.mark.nightly]
@@ -44,9 +43,7 @@ def stage(
 
 
 @pytest.fixture(scope="module")
-def elsewhere(
-    stage: Stage, fault_classes: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[list[Child]]:
+def elsewhere(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Child]]:
     """A process in another zone, locale, hash seed and number of partitions, until a test takes it
     away.
     """
@@ -58,7 +55,6 @@ def elsewhere(
     environment = {**ELSEWHERE, "LANG": ELSEWHERE["LC_ALL"]}
     left = [
         Child(
-            fault_classes,
             tmp_path_factory.mktemp("elsewhere"),
             environment,
             JVM_ELSEWHERE,
@@ -83,15 +79,13 @@ def test_neither_time_zone_nor_locale_nor_hash_seed_nor_partitions_nor_increment
 
 def test_killed_anywhere_and_run_again_the_tables_are_those_of_an_undisturbed_run(
     spark: SparkSession,
-    faults: Faults,
-    fault_classes: Path,
     stage: Stage,
     elsewhere: list[Child],
     tmp_path: Path,
 ) -> None:
     def child() -> Child:
         """The process from elsewhere, which has warmed up already; then new ones."""
-        return elsewhere.pop() if elsewhere else Child(fault_classes, tmp_path / "children")
+        return elsewhere.pop() if elsewhere else Child(tmp_path / "children")
 
     kills = KILLS.get(stage.case.feed, 3)
     fired = sum(

@@ -16,18 +16,17 @@ from strata.lake.versions import Warehouse
 from tests.faults import images
 from tests.faults.cases import CASES
 from tests.faults.kill import Child, kill_once, run_here
-from tests.faults.logstore import Faults
 
 pytestmark = pytest.mark.spark
 
-_BY_CHANCE = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}|\d{8}T\d{6}Z-[0-9a-f]{6}")
-"""The uuid of a data file; the id of a run."""
+_BY_CHANCE = re.compile(
+    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}|\d{8}T\d{6}Z-[0-9a-f]{6}(-[0-9a-f]{8})?"
+)
+"""The uuid of a data file; the id of a run, and of a write of its."""
 
 
 def tree(warehouse: Warehouse) -> Counter[str]:
-    """How many files of each name, without the checksums that one of the two file systems keeps
-    beside each file.
-    """
+    """How many files of each name, without Hadoop's checksums beside them."""
     root = Path(warehouse.root)
     files = [
         path
@@ -38,13 +37,13 @@ def tree(warehouse: Warehouse) -> Counter[str]:
 
 
 def test_an_image_has_the_files_that_a_kill_at_its_place_leaves(
-    spark: SparkSession, faults: Faults, fault_classes: Path, tmp_path: Path
+    spark: SparkSession, tmp_path: Path
 ) -> None:
-    place, raw = "log:kill-torn@gold/toy_days#1", tmp_path / "raw"
+    place, raw = "log:torn@gold.toy_days#1", tmp_path / "raw"
     CASES["toy"].deliver(raw, CASES["toy"].files())
     killed, imaged = Warehouse(str(tmp_path / "killed")), Warehouse(str(tmp_path / "imaged"))
     argv = ["run", "toy", "--raw", str(raw), "--quiet"]
-    kill_once(argv, place, Child(fault_classes, tmp_path / "child"), killed, place)
-    images.crash(spark, imaged, place, partial(run_here, spark, "toy", raw))
+    kill_once(argv, place, Child(tmp_path / "child"), killed, place)
+    images.crash(imaged, place, partial(run_here, spark, "toy", raw, imaged))
     assert tree(imaged) == tree(killed)
     assert tree(imaged)["silver/toy_sales/_delta_log/00000000000000000001.json"] == 1

@@ -18,14 +18,13 @@ from strata.upkeep.maintain import Maintained, maintain
 from tests.faults import images
 from tests.faults.cases import CASES
 from tests.faults.kill import run_here
-from tests.faults.logstore import Faults
 from tests.faults.oracle import Reader, assert_conserved, published
 
 pytestmark = pytest.mark.spark
 
 
 def test_a_maintenance_killed_twice_shows_the_same_rows_throughout_and_then_ends(
-    spark: SparkSession, faults: Faults, tmp_path: Path
+    spark: SparkSession, tmp_path: Path
 ) -> None:
     case, raw, warehouse = CASES["toy"], tmp_path / "raw", Warehouse(str(tmp_path / "warehouse"))
     for delivery in case.halves():
@@ -33,16 +32,19 @@ def test_a_maintenance_killed_twice_shows_the_same_rows_throughout_and_then_ends
         run_here(spark, "toy", raw, warehouse)
     rows = published(warehouse, "toy")
 
-    def upkeep(where: Warehouse) -> Maintained:
-        return maintain(spark, where, "toy", 10, 30, lambda _: None)
+    def upkeep() -> Maintained:
+        return maintain(spark, warehouse, "toy", 10, 30, lambda _: None)
 
     with Reader(warehouse, "toy", {2: rows, 3: rows}) as reader:
         # The second finds what the first compacted and never published, takes it back, and dies
         # when it removes that.
-        for kill in ("log:kill-after@silver/toy_sales#1", "point:vacuum.before@silver.toy_sales"):
-            images.crash(spark, warehouse, kill, upkeep, reader.resting)
+        for kill in (
+            "point:optimize.after@silver.toy_sales",
+            "point:vacuum.before@silver.toy_sales",
+        ):
+            images.crash(warehouse, kill, upkeep, reader.resting)
             assert published(warehouse, "toy") == rows
-        done = upkeep(warehouse)
+        done = upkeep()
     reader.assert_never_wrong()
     assert done.freed.files > 0
     assert [p.kind for p in ledger.read(warehouse, "toy")] == ["run", "run", "maintenance"]

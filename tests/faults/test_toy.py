@@ -18,7 +18,6 @@ from strata.lake.versions import Warehouse
 
 from tests.faults.cases import CASES
 from tests.faults.kill import Child, Stage, chains, kill_and_rerun, run_here
-from tests.faults.logstore import Faults
 from tests.faults.oracle import answers_of, assert_conserved
 
 pytestmark = pytest.mark.spark
@@ -34,7 +33,7 @@ def stage(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Stag
 
 
 def test_killed_anywhere_and_run_again_the_tables_are_those_of_an_undisturbed_run(
-    spark: SparkSession, faults: Faults, stage: Stage, tmp_path: Path
+    spark: SparkSession, stage: Stage, tmp_path: Path
 ) -> None:
     """By crash images; `test_images.py` compares one with what SIGKILL leaves."""
 

@@ -19,7 +19,6 @@ from pathlib import Path
 from strata.spark import session
 
 from tests.conftest import SETTINGS
-from tests.faults import logstore
 from tests.faults.images import NeverReached
 from tests.faults.kill import CASES, SCENARIOS, Child, Stage, chains, kill_and_rerun, replay_line
 
@@ -53,10 +52,7 @@ def main() -> int:
     spark = session.build(
         settings=SETTINGS | {"spark.local.dir": str(root)}, log_file=str(root / "spark.log")
     )
-    (root / "classes").mkdir()
-    logstore.compile_classes(spark, root / "classes")
-    logstore.install(spark, root / "classes")
-    child = partial(Child, root / "classes", root / "children")
+    child = partial(Child, root / "children")
     feeds = arguments.feed or list(CASES)
     failed = done = idle = 0
     started = time.monotonic()

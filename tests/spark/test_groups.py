@@ -9,16 +9,17 @@ import itertools
 import json
 import random
 from collections import Counter
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
+from strata import failpoint
 from strata.declare.contract import Contract, Field, struct_type
 from strata.errors import CommitUnknown, ConservationError, StrataError
 from strata.kit.groups import Groups, groups_of
-from strata.lake import commit as transaction
 from strata.lake import data_file, versions
 from strata.lake import store as storage
 from strata.lake.log import TableLog
@@ -191,10 +192,7 @@ def test_a_table_that_only_delta_can_read_is_exchanged_alike(
     )
     table = Table(spark, tmp_path, replace(SALES, fields=fields, order_by=()))
 
-    def of_few_files(warehouse: Warehouse, name: str, version: int, most: int | None = 0) -> Any:
-        return versions.plain_files(warehouse, name, version, most=most)
-
-    monkeypatch.setattr(storage, "plain_files", of_few_files)
+    monkeypatch.setattr(storage, "MOST_PLAIN_FILES", 0)
     table.append(row(1, "a", 1), row(2, "a", 2))
     table.append(row(3, "ä/?%", 3), row(3, "b", 4))
     held = table.files()
@@ -291,24 +289,32 @@ def written(table: Table, *rows: Row) -> data_file.DataFile:
     )
 
 
+@dataclass
+class Meanwhile(failpoint.Failpoint):
+    """Something that happens once while a run is at this point."""
+
+    work: Callable[[], object] = lambda: None
+
+    def _fire(self) -> None:
+        self.work()
+
+
 @pytest.mark.parametrize("way", sorted(WRITES))
-@pytest.mark.parametrize("moment", ["_begin", "_commit"])
+@pytest.mark.parametrize("moment", ["commit.before", "log.before"])
 def test_no_commit_stands_on_a_version_that_its_run_has_not_read(
     table: Table, monkeypatch: pytest.MonkeyPatch, way: str, moment: str
 ) -> None:
-    """Another program adds a row before the transaction begins, or before it commits: both its row
-    and what stood are left.
+    """Another program adds a row before the table is opened for the commit, or right before the
+    commit is sent: both its row and what stood are left.
     """
     table.append(row(1, "a", 1))
-    ours = getattr(transaction, moment)
-
-    def others_first(*arguments: Any) -> Any:
-        table.append(row(2, "b", 9))
-        return ours(*arguments)
-
-    monkeypatch.setattr(transaction, moment, others_first)
+    write = WRITES[way]
+    meanwhile = Meanwhile(
+        moment, SALES.table, 1, "crash", work=lambda: table.append(row(2, "b", 9))
+    )
+    monkeypatch.setattr(failpoint, "armed", meanwhile)
     with pytest.raises(CommitUnknown, match=r"silver\.shop_sales went from version 1 to 2"):
-        WRITES[way](table)
+        write(table)
 
     assert versions.latest_version(table.warehouse, SALES.table) == table.version == 2
     assert table.rows() == Counter([row(1, "a", 1), row(2, "b", 9)])

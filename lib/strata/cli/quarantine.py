@@ -188,8 +188,7 @@ def _discard(options: argparse.Namespace) -> int:
     decisions = rejected.decide_discard(
         warehouse, publication, which, getpass.getuser(), options.why
     )
-    spark = common.start_spark(settings)
-    published = record_decisions(spark, warehouse, publication.feed, tuple(decisions))
+    published = record_decisions(warehouse, publication.feed, tuple(decisions))
     print(
         f"{options.table}: {len(decisions)} discarded; they stay in the quarantine and in "
         f"its counts (publication {published.publication})"

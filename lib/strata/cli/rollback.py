@@ -24,8 +24,7 @@ def run(options: argparse.Namespace) -> int:
     settings = common.settings_of(options)
     warehouse, feed = settings.open_warehouse(), feeds.load_feed(options.feed)
     ledger.find(ledger.read(warehouse, feed.name), feed.name, options.publication)
-    spark = common.start_spark(settings)
-    published = rollback(spark, warehouse, feed.name, options.publication)
+    published = rollback(warehouse, feed.name, options.publication)
     print(
         f"{feed.name}: publication {published.publication} shows the tables of publication "
         f"{options.publication} again"

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field, fields
-from pathlib import Path
 from typing import Any
 
 from strata.declare import resources
 from strata.declare.contract import read_yaml
 from strata.errors import DeclarationError, UsageError
+from strata.fs import location
 from strata.lake.versions import Warehouse
 
 PROFILES = ("local", "emr", "databricks")
@@ -34,8 +34,7 @@ class Settings:
 
     def open_warehouse(self) -> Warehouse:
         """The warehouse, its folder made absolute."""
-        root = self.warehouse.rstrip("/")
-        return Warehouse(root if "://" in root else str(Path(root).expanduser().resolve()))
+        return Warehouse(location.absolute(self.warehouse))
 
 
 def load(profile: str | None = None, **given: Any) -> Settings:

@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from strata.declare import resources, shapes
+from strata.declare.delta_schema import schema_json
 from strata.errors import DeclarationError, UsageError
 
 LAYERS = ("bronze", "silver", "gold")
@@ -261,33 +262,9 @@ def _check_fields(fields: tuple[Field, ...], layer: str, findings: list[str]) ->
 
 def struct_type(fields: tuple[Field, ...], enforce_required: bool = True) -> Any:
     """The Spark StructType of `fields`, with descriptions as column comments."""
-    from pyspark.sql.types import StructField, StructType
+    from pyspark.sql.types import StructType
 
-    return StructType(
-        [
-            StructField(
-                field.name,
-                _spark_type(field.type),
-                nullable=not (enforce_required and field.required),
-                metadata={"comment": _comment(field)},
-            )
-            for field in fields
-        ]
-    )
-
-
-@cache
-def _spark_type(text: str) -> Any:
-    """Kept, for the JVM parses it: of a small run's calls to the JVM, one in sixteen asked for a
-    type that was known.
-    """
-    from pyspark.sql.types import _parse_datatype_string
-
-    return _parse_datatype_string(text)
-
-
-def _comment(field: Field) -> str:
-    return f"{field.description} [{field.unit}]" if field.unit else field.description
+    return StructType.fromJson(schema_json(fields, enforce_required))
 
 
 REASONS = Field("_reasons", "array<string>", "Every rule that the row breaks", is_provenance=True)

@@ -17,14 +17,13 @@ from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO, cast
-from urllib.parse import urlsplit
 
 from pyarrow import fs
 
 from strata.errors import BadFile, UsageError
+from strata.fs import location
 from strata.fs import trouble as resource_trouble
 
-_S3 = re.compile(r"s3[an]?://", re.IGNORECASE)
 _DELIVERY = re.compile(r"delivery=(.*)", re.DOTALL)
 _ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
@@ -65,7 +64,7 @@ def list_raw(raw: str, feed: str = "", source: str = "") -> tuple[list[RawFile],
     """
     raw = raw.rstrip("/") or "/"
     root = "/".join(part for part in (raw, feed, source) if part)
-    files, ignored = (_list_s3 if _S3.match(raw) else _list_local)(raw, root)
+    files, ignored = (_list_local if is_local(raw) else _list_objects)(raw, root)
     return sorted(files), sorted(ignored)
 
 
@@ -76,7 +75,8 @@ def list_place(place: str) -> tuple[list[RawFile], list[Ignored]]:
     A `delivery=` folder in the place's own path stays a part of the paths: it is what orders
     deliveries.
     """
-    store, path = _store(place)
+    here = location.parse(place)
+    store, path = here.arrow(), here.in_store
     parts = PurePosixPath(path).parts
     deliveries = [number for number, part in enumerate(parts) if _DELIVERY.fullmatch(part)]
     kept = "/".join(parts[deliveries[0] :]) if deliveries else ""
@@ -85,10 +85,7 @@ def list_place(place: str) -> tuple[list[RawFile], list[Ignored]]:
     except OSError as error:
         raise UsageError(f"{place} cannot be reached: {_first_line(error)}", path=place) from error
     if info.type == fs.FileType.File:
-        scheme = _S3.match(place)
-        return [
-            RawFile(kept or info.base_name, (scheme.group() if scheme else "") + path, info.size)
-        ], []
+        return [RawFile(kept or info.base_name, here.uri_of(path), info.size)], []
     if info.type != fs.FileType.Directory:
         raise UsageError(
             f"a file or folder must lie where --from says; nothing lies at {place}", path=place
@@ -101,9 +98,9 @@ def list_place(place: str) -> tuple[list[RawFile], list[Ignored]]:
 
 
 def is_folder(uri: str) -> bool:
-    """Whether a folder lies there; on S3 every prefix may be one."""
+    """Whether a folder lies there; in an object store every prefix may be one."""
     store, path = _store(uri)
-    return bool(_S3.match(uri)) or store.get_file_info(path).type == fs.FileType.Directory
+    return not is_local(uri) or store.get_file_info(path).type == fs.FileType.Directory
 
 
 def _list_local(raw: str, root: str) -> tuple[list[RawFile], list[Ignored]]:
@@ -175,22 +172,22 @@ def _why_not_followed(entry: os.DirEntry[str], root: str) -> str | None:
     return None if stat.S_ISREG(mode) or stat.S_ISDIR(mode) else "it is not a regular file"
 
 
-def _list_s3(raw: str, root: str) -> tuple[list[RawFile], list[Ignored]]:
-    store, path = _store(root)
+def _list_objects(raw: str, root: str) -> tuple[list[RawFile], list[Ignored]]:
+    here = location.parse(root)
+    store, path = here.arrow(), here.in_store
     selector = fs.FileSelector(path, recursive=True, allow_not_found=True)
     found = [info for info in _infos(store, selector, root) if info.type == fs.FileType.File]
     if not found:
-        _check_s3_root(store, raw)
+        _check_root(store, raw)
     files: list[RawFile] = []
     ignored: list[Ignored] = []
-    scheme = cast("re.Match[str]", _S3.match(root)).group()
     for info in found:
         name = info.path[len(path) :].lstrip("/")
         reason = why_ignored(name) or _why_document(name)
         if reason:
             ignored.append(Ignored(name, reason))
         else:
-            files.append(RawFile(name, scheme + info.path, info.size))
+            files.append(RawFile(name, here.uri_of(info.path), info.size))
     return files, ignored
 
 
@@ -203,7 +200,7 @@ def _infos(store: fs.FileSystem, selector: fs.FileSelector, root: str) -> list[f
         ) from error
 
 
-def _check_s3_root(store: fs.FileSystem, raw: str) -> None:
+def _check_root(store: fs.FileSystem, raw: str) -> None:
     """Tells an empty source from a raw folder that is not there at all."""
     path = _store(raw)[1]
     selector = fs.FileSelector(path, recursive=False, allow_not_found=True)
@@ -367,13 +364,16 @@ def write_bytes(uri: str, content: bytes) -> None:
 
 def is_local(uri: str) -> bool:
     """Whether it is on a disk of this machine."""
-    return not _S3.match(uri)
+    """Whether it lies on a disk of this machine."""
+    return location.parse(uri).is_local
 
 
 def open_output(uri: str) -> Any:
-    """A new file's stream, to be closed; its folder must be there. OSError if it cannot be
-    written."""
+    """A new file's stream, to be closed; its folder is made where there is need. OSError if it
+    cannot be written."""
     store, path = _store(uri)
+    if isinstance(store, fs.LocalFileSystem):
+        os.makedirs(os.path.dirname(path), exist_ok=True)
     return store.open_output_stream(path)
 
 
@@ -381,22 +381,6 @@ def move(uri: str, target: str) -> None:
     """Gives a file another name beside it."""
     store, path = _store(uri)
     store.move(path, _store(target)[1])
-
-
-def move_folder(uri: str, target: str) -> None:
-    """Gives a folder another name beside it, if it is there; on S3, whose folders are names only,
-    each of its files.
-    """
-    store, path = _store(uri)
-    if store.get_file_info(path).type != fs.FileType.Directory:
-        return
-    if isinstance(store, fs.LocalFileSystem):
-        store.move(path, _store(target)[1])
-        return
-    for info in store.get_file_info(fs.FileSelector(path, recursive=True)):
-        if info.type == fs.FileType.File:
-            store.move(info.path, f"{_store(target)[1]}/{info.path.removeprefix(path).lstrip('/')}")
-    store.delete_dir(path)
 
 
 def read_bytes(uri: str) -> bytes:
@@ -420,57 +404,10 @@ def put_file(local: str, uri: str) -> None:
     os.unlink(local)
 
 
-def object_store_options(uri: str) -> dict[str, str]:
-    """What delta-rs must be told to reach the same store as `open_input`; nothing on local
-    disks."""
-    endpoint = _endpoint()
-    if not _S3.match(uri) or not endpoint:
-        return {}
-    return {
-        "aws_endpoint_url": endpoint,
-        "aws_region": _region() or "us-east-1",
-        "aws_allow_http": str(endpoint.startswith("http://")).lower(),
-    }
-
-
-# --- stores -----------------------------------------------------------------------------------
-
-
-def filesystem(uri: str) -> tuple[fs.FileSystem, str]:
-    """The file system of an address and the path in it, for libraries that take both."""
-    return _store(uri)
-
-
 def _store(uri: str) -> tuple[fs.FileSystem, str]:
-    """The file system and the path in it. Splits by hand: a URI parser would decode `%20`."""
-    scheme = _S3.match(uri)
-    if scheme:
-        return _s3(), uri[scheme.end() :].rstrip("/")
-    return fs.LocalFileSystem(), _local_path(uri)
+    here = location.parse(uri)
+    return here.arrow(), here.in_store
 
 
 def _local_path(uri: str) -> str:
-    return os.path.abspath(uri[len("file://") :] if uri.startswith("file://") else uri)
-
-
-def _s3() -> fs.S3FileSystem:
-    """S3, or the S3-compatible server that the AWS SDKs' own variables name."""
-    endpoint = _endpoint()
-    if not endpoint:
-        return fs.S3FileSystem(region=_region())
-    parts = urlsplit(endpoint)
-    return fs.S3FileSystem(
-        endpoint_override=parts.netloc + parts.path.rstrip("/"),
-        scheme=parts.scheme,
-        # Such servers take any region, but the SDK refuses to sign without one.
-        region=_region() or "us-east-1",
-    )
-
-
-def _endpoint() -> str | None:
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-    return f"https://{endpoint}" if endpoint and "://" not in endpoint else endpoint
-
-
-def _region() -> str | None:
-    return os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    return location.parse(uri).path

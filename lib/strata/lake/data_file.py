@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -31,16 +31,12 @@ class DataFile:
     `nullCount`.
     """
 
-    def action(self) -> dict[str, Any]:
-        """As Delta's log names it."""
-        add = {
-            "path": self.name,
-            "partitionValues": {},
-            "size": self.bytes,
-            "modificationTime": self.changed_ms,
-            "dataChange": True,
-        }
-        return {"add": {**add, "stats": json.dumps(self.stats)}}
+    partition: dict[str, str | None] = field(default_factory=dict)
+    """The value of each partition column, as the log writes it."""
+
+    @property
+    def stats_json(self) -> str:
+        return json.dumps(self.stats)
 
 
 def new_name() -> str:

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from strata.errors import BadFile, Damaged
-from strata.fs import files
+from strata.fs import location
 from strata.lake.log import Snapshot
-from strata.lake.versions import Warehouse
+from strata.lake.warehouse import Warehouse
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -106,9 +106,11 @@ def data_set(table: str, schema: pa.Schema, held: Sequence[DataFile]) -> ds.Data
     )
     fragments = []
     for file in held:
-        store, path = files.filesystem(file.uri)
+        here = location.parse(file.uri)
         expression = _partition(schema, file.partition)
-        fragments.append(form.make_fragment(path, store, partition_expression=expression))
+        fragments.append(
+            form.make_fragment(here.in_store, here.arrow(), partition_expression=expression)
+        )
     with readable(table):
         return ds.FileSystemDataset(fragments, schema, form)
 

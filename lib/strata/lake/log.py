@@ -9,29 +9,21 @@ checkpoint.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field
-from decimal import Decimal
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
+from typing import Any
 
-from strata.errors import Damaged
+from strata.errors import BadFile, Damaged, TornCommit
 from strata.fs import files
-from strata.lake.versions import Warehouse
+from strata.lake.snapshot import Commit, Snapshot, check_path, is_complete, replay, statistics
+from strata.lake.warehouse import Warehouse
 
-if TYPE_CHECKING:
-    from pyspark.sql.types import StructType
+__all__ = ["CHECKPOINT", "COMMIT", "Commit", "Snapshot", "TableLog", "check_path", "statistics"]
 
 COMMIT = re.compile(r"(\d{20})\.json")
 CHECKPOINT = re.compile(r"(\d{20})\.checkpoint(?:\.\d{10}\.(\d{10}))?\.parquet")
-NEWEST_READER = 3
-"""Delta's newest reader protocol that this library's readers know (table features)."""
-_NOT_READ = ("deletionVectors", "columnMapping")
-"""Features under which Arrow, reading file by file, would give other rows than Delta."""
 _NEEDED = {
     "add": {"path", "partitionValues", "size", "modificationTime", "dataChange"},
     "remove": {"path", "dataChange"},
@@ -39,73 +31,18 @@ _NEEDED = {
 """What Delta's protocol requires of an action."""
 
 
-@dataclass(frozen=True)
-class Snapshot:
-    """What the log says of one version."""
-
-    version: int
-    protocol: dict[str, Any]
-    metadata: dict[str, Any]
-    adds: dict[str, dict[str, Any]]
-    """Each data file's `add` action, by its path as the log has it."""
-
-    @property
-    def schema(self) -> StructType:
-        from pyspark.sql.types import StructType
-
-        return StructType.fromJson(json.loads(self.metadata["schemaString"]))
-
-    @property
-    def digest(self) -> str:
-        """Covers all that decides which rows a reader gets: schema, files, sizes, partition values,
-        statistics.
-        """
-        metadata = {
-            key: self.metadata.get(key) for key in ("id", "schemaString", "partitionColumns")
-        }
-        adds = [
-            [
-                path,
-                add.get("size"),
-                sorted((add.get("partitionValues") or {}).items()),
-                statistics(add),
-                add.get("deletionVector"),
-            ]
-            for path, add in sorted(self.adds.items())
-        ]
-        text = json.dumps(
-            [_protocol_facts(self.protocol), metadata, adds], sort_keys=True, default=str
-        )
-        return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _protocol_facts(protocol: dict[str, Any]) -> list[Any]:
-    return [
-        protocol.get("minReaderVersion"),
-        protocol.get("minWriterVersion"),
-        sorted(protocol.get("readerFeatures") or ()),
-    ]
-
-
-def statistics(add: dict[str, Any]) -> dict[str, Any]:
-    """The file's statistics, numbers exact; empty where there are none."""
-    text = add.get("stats")
-    try:
-        parsed = json.loads(text, parse_float=Decimal) if text else {}
-    except ValueError:
-        raise Damaged(
-            f"the statistics of {add.get('path')} are no JSON", file=add.get("path")
-        ) from None
-    return parsed if isinstance(parsed, dict) else {}
-
-
 @dataclass
 class TableLog:
-    """One table's log, listed once; commits are read as they are needed, and kept."""
+    """One table's log, listed once; commits are read as they are needed, and kept.
+
+    Whoever commits tells it (`take`), so that one log serves a whole run. It never sees what others
+    commit meanwhile; the commit that stands on what it says does.
+    """
 
     warehouse: Warehouse
     table: str
     read: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    snapshots: dict[int, Snapshot] = field(default_factory=dict)
 
     @property
     def folder(self) -> str:
@@ -131,12 +68,44 @@ class TableLog:
                 parts[int(m[1])] = int(m[2] or 1)
         return {version: names for version, names in found.items() if len(names) == parts[version]}
 
+    @property
+    def latest(self) -> int | None:
+        """The newest version; None where there is no table yet."""
+        return self.commits[-1] if self.commits else None
+
+    def take(self, version: int) -> Commit:
+        """A commit that has been made since the log was listed."""
+        name = f"{version:020d}.json"
+        self.sizes[name] = len(files.read_bytes(f"{self.folder}/{name}"))
+        self.__dict__.pop("commits", None)
+        return self.commit(version)
+
+    def commit(self, version: int) -> Commit:
+        """What a commit tells of itself; TornCommit where it is empty or cut off."""
+        actions = self.actions(version)
+        info = next(action["commitInfo"] for action in actions if "commitInfo" in action)
+        rows = (info.get("operationMetrics") or {}).get("numOutputRows")
+        return Commit(
+            version,
+            info.get("userMetadata"),
+            None if rows is None else int(rows),
+            info.get("operation", ""),
+        )
+
+    def is_whole(self, version: int) -> bool:
+        """Whether the commit's file is there and can be believed."""
+        try:
+            self.actions(version)
+        except (TornCommit, BadFile):
+            return False
+        return True
+
     def actions(self, version: int) -> list[dict[str, Any]]:
-        """The actions of one commit; Damaged where it is empty or torn."""
+        """The actions of one commit; TornCommit where it is empty or torn."""
         name = f"{version:020d}.json"
         if name not in self.read:
             if not self.sizes.get(name):
-                raise self._damaged(name, "is empty: Delta would read it as a commit of nothing")
+                raise self._torn(name, "is empty: Delta would read it as a commit of nothing")
             self.read[name] = self._parse(name)
         return self.read[name]
 
@@ -147,11 +116,13 @@ class TableLog:
                 json.loads(line) for line in content.decode("utf-8").splitlines() if line.strip()
             ]
         except ValueError:
-            raise self._damaged(name, "is torn: not each of its lines is JSON") from None
+            raise self._torn(name, "is torn: not each of its lines is JSON") from None
         if not all(isinstance(action, dict) and len(action) == 1 for action in actions):
-            raise self._damaged(name, "is torn: not each of its lines is one action")
+            raise self._torn(name, "is torn: not each of its lines is one action")
         if not any("commitInfo" in action for action in actions):
-            raise self._damaged(name, "is torn: it does not tell who wrote it")
+            raise self._torn(name, "is torn: it does not tell who wrote it")
+        if not is_complete(int(name[:20]), actions):
+            raise self._torn(name, "is torn: it is cut off between two actions")
         for kind, needed in _NEEDED.items():
             if any(kind in action and not needed <= set(action[kind]) for action in actions):
                 raise self._damaged(
@@ -196,98 +167,43 @@ f"{self.table} was published, and the log "
                 f"{newest}: the table's history {kind}; restore {self.folder} from a backup",
                 table=self.table, version=version, kind="history",
             )  # fmt: skip
-        start = max((number for number in self.checkpoints if number <= version), default=None)
-        actions = [] if start is None else list(self.checkpoint(start))
-        for number in range(0 if start is None else start + 1, version + 1):
+        if version in self.commits:
+            self.actions(
+                version
+            )  # Its own commit must be whole, though a checkpoint stands for it.
+        if version not in self.snapshots:
+            self.snapshots[version] = self._replayed(version)
+        return self.snapshots[version]
+
+    def _replayed(self, version: int) -> Snapshot:
+        """From the newest version that is known, or a checkpoint, or the beginning."""
+        start = max((number for number in self.checkpoints if number <= version), default=-1)
+        known = max((number for number in self.snapshots if number < version), default=-1)
+        before = self.snapshots[known] if known > start else None
+        actions = [] if before or start < 0 else list(self.checkpoint(start))
+        for number in range(max(start, known if before else -1) + 1, version + 1):
             if number not in self.commits:
                 raise Damaged(
-                    f"the commits of a table follow each other; {self.table} has none of "
-f"version {number}: "
-                    f"restore {self.folder}/{number:020d}.json from a backup",
-                    table=self.table, version=number, kind="gap",
-                )  # fmt: skip
+                    f"the commits of a table follow each other; {self.table} has none of version "
+                    f"{number}: restore {self.folder}/{number:020d}.json from a backup",
+                    table=self.table,
+                    version=number,
+                    kind="gap",
+                )
             actions += self.actions(number)
-        return self._replay(version, actions)
+        return replay(self.table, version, actions, before)
 
-    def _replay(self, version: int, actions: Iterable[dict[str, Any]]) -> Snapshot:
-        protocol: dict[str, Any] = {}
-        metadata: dict[str, Any] = {}
-        adds: dict[str, dict[str, Any]] = {}
-        for action in actions:
-            ((kind, value),) = action.items()
-            if kind == "protocol":
-                protocol = value
-            elif kind == "metaData":
-                metadata = value
-            elif kind == "add":
-                adds[value["path"]] = {
-                    **value,
-                    "partitionValues": dict(value.get("partitionValues") or {}),
-                }
-            elif kind == "remove":
-                adds.pop(value["path"], None)
-        if not protocol or not metadata:
-            raise Damaged(
-                f"a log tells its table's protocol and schema; that of {self.table} does not: "
-                "restore it",
-                table=self.table,
-            )
-        self._check_protocol(protocol)
-        self._check_schema(metadata)
-        for path in adds:
-            check_path(self.table, path)
-        return Snapshot(version, protocol, metadata, adds)
-
-    def _check_schema(self, metadata: dict[str, Any]) -> None:
-        try:
-            whole = all(
-                {"name", "type"} <= set(field)
-                for field in json.loads(metadata["schemaString"])["fields"]
-            )
-        except (ValueError, KeyError, TypeError):
-            whole = False
-        if not whole:
-            raise Damaged(
-                f"a log tells its table's schema; what that of {self.table} tells is none: "
-                "restore it",
-                table=self.table,
-            )
-
-    def _check_protocol(self, protocol: dict[str, Any]) -> None:
-        needed, features = (
-            protocol.get("minReaderVersion"),
-            set(protocol.get("readerFeatures") or ()),
-        )
-        if not isinstance(needed, int) or needed > NEWEST_READER or features & set(_NOT_READ):
-            raise Damaged(
-                f"a table is read by Delta's reader protocol {NEWEST_READER} at most, without "
-f"{' and '.join(_NOT_READ)}; {self.table} asks "
-                f"for reader {needed} {sorted(features) or ''}: a newer program has written "
-"it; use that program, or restore the table",
-                table=self.table, kind="protocol",
-            )  # fmt: skip
+    def _torn(self, name: str, what: str) -> TornCommit:
+        return TornCommit(self._sentence(name, what), table=self.table, file=name, kind="log")
 
     def _damaged(self, name: str, what: str) -> Damaged:
-        return Damaged(
-            f"the log of {self.table} must be whole; {self.folder}/{name} {what}: `strata "
-"doctor` tells what to do",
-            table=self.table, file=name, kind="log",
-        )  # fmt: skip
+        return Damaged(self._sentence(name, what), table=self.table, file=name, kind="log")
 
-
-def check_path(table: str, path: str) -> None:
-    """A data file lies below its table: no scheme, no absolute path, no `..`."""
-    plain = unquote(path)
-    if (
-        plain.startswith(("/", "\\"))
-        or re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", plain)
-        or ".." in plain.split("/")
-    ):
-        raise Damaged(
-            f"a table's files lie in its own folder; the log of {table} names {plain!r}: "
-"somebody has changed it; restore it from a backup",
-            table=table, file=plain, kind="path",
-        )  # fmt: skip
+    def _sentence(self, name: str, what: str) -> str:
+        return (
+            f"the log of {self.table} must be whole; {self.folder}/{name} {what}: `strata doctor` "
+            "tells what to do"
+        )
 
 
 def _first(error: Exception) -> str:

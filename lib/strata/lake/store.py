@@ -1,5 +1,5 @@
-"""Where Spark meets the warehouse's tables, and the only module that knows Delta's API: candidates,
-restore, reading a version.
+"""Where Spark meets the warehouse's tables: candidates, restore, reading a version. Spark reads and
+writes files; `commit` names them.
 
 A physical table is a path, `<warehouse>/<layer>/<feed>_<noun>`. Version 0 is the empty table made
 from its contract; every later version is some run's candidate, and bears that run's id as its
@@ -8,10 +8,12 @@ commit's user metadata. Which version readers see is the ledger's business, not 
 
 from __future__ import annotations
 
+import json
+import secrets
 import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import reduce
 from operator import xor
 from typing import TYPE_CHECKING, Any
@@ -19,22 +21,15 @@ from urllib.parse import unquote
 
 from strata import failpoint
 from strata.declare.contract import Contract, Field, struct_type
+from strata.declare.delta_schema import schema_json
 from strata.errors import CommitUnknown, StrataError
 from strata.fs import files
 from strata.kit import keys
-from strata.lake import commit as transaction
+from strata.lake import commit, footers
+from strata.lake.commit import Shape
 from strata.lake.log import Snapshot, TableLog, statistics
-from strata.lake.versions import (
-    Commit,
-    Warehouse,
-    assert_whole,
-    columns_of_statistics,
-    is_restore_of,
-    is_whole,
-    latest_version,
-    plain_files,
-    read_commit,
-)
+from strata.lake.snapshot import Commit
+from strata.lake.warehouse import Warehouse
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
@@ -44,45 +39,47 @@ if TYPE_CHECKING:
     from strata.lake.data_file import DataFile
 
 _DELTA = "spark.databricks.delta"
+MOST_PLAIN_FILES = 200
+"""Files that are named to Spark; of more, Delta leaves out by their statistics those that a query
+needs not.
+"""
 _ROWS_A_TASK = 1_000_000
 """Of the rows that an increment brings: a file for each task would leave many small ones, day by
 day.
 """
 
-# Published versions stay readable this long after newer ones: a rollback needs their files.
-RETENTION = {
-    "delta.logRetentionDuration": "interval 90 days",
-    "delta.deletedFileRetentionDuration": "interval 90 days",
-}
 
-
-def set_torn_aside(
-    spark: SparkSession, warehouse: Warehouse, table: str, published: int | None
-) -> None:
+def set_torn_aside(warehouse: Warehouse, table: str, published: int | None) -> None:
     """Takes torn commits at the end of the log out of it, if no publication names them: they never
     were commits.
 
     Delta cannot write after a torn one, and would count an empty one. The file is kept under
     another name; the data files that it may have named stay where they are.
     """
-    latest = latest_version(warehouse, table)
+    log = TableLog(warehouse, table)
     while (
-        latest is not None
-        and (published is None or latest > published)
-        and not is_whole(warehouse, table, latest)
+        log.latest is not None
+        and (published is None or log.latest > published)
+        and not log.is_whole(log.latest)
     ):
-        log = f"{warehouse.path(table)}/_delta_log"
-        name = f"{latest:020d}"
-        for path, aside in (
-            (f"{name}.json", f"{name}.json"),
-            (f".{name}.json.crc", f"{name}.json.crc"),
-            (f"{name}.crc", f"{name}.crc"),
-        ):
-            # Hadoop's checksum and Delta's would not fit the commit that takes this one's place.
-            if files.exists(f"{log}/{path}"):
-                files.move(f"{log}/{path}", f"{log}/_torn_{time.time_ns()}_{aside}")
-        transaction.forget_cached(spark, warehouse.spark_path(table))
-        latest = latest_version(warehouse, table)
+        _set_aside(log.folder, log.latest)
+        log = TableLog(warehouse, table)
+
+
+def _set_aside(log: str, version: int) -> None:
+    """The entry itself goes last: who is killed on the way finds it torn, and does all again.
+
+    A checkpoint of that version would stand for the entry; the hint of the last checkpoint may
+    name it; Hadoop's and Delta's checksums would not fit the commit that takes its place.
+    """
+    name = f"{version:020d}"
+    beside = [
+        found
+        for found in files.list_names(log)
+        if found.lstrip(".").startswith(f"{name}.") or found == "_last_checkpoint"
+    ]
+    for found in sorted(beside, key=lambda found: found == f"{name}.json"):
+        files.move(f"{log}/{found}", f"{log}/_torn_{time.time_ns()}_{found.lstrip('.')}")
 
 
 @dataclass(frozen=True)
@@ -105,18 +102,25 @@ class Store:
     spark: SparkSession
     warehouse: Warehouse
     run_id: str
+    logs: dict[str, TableLog] = field(default_factory=dict, repr=False)
+    """Each table's log, listed once a run, and told of the run's own commits. What others commit
+    meanwhile makes the next commit fail.
+    """
+
+    def log(self, table: str) -> TableLog:
+        if table not in self.logs:
+            self.logs[table] = TableLog(self.warehouse, table)
+        return self.logs[table]
 
     def read(self, table: str, version: int) -> DataFrame:
         """A version's rows. A table of few files is read without Delta, which plans several jobs of
         its own to list them.
         """
-        assert_whole(self.warehouse, table, version)
-        path = self.warehouse.spark_path(table)
-        plain = plain_files(self.warehouse, table, version)
-        if plain is None:
+        snapshot = self.log(table).snapshot(version)
+        if not snapshot.is_plain or len(snapshot.adds) > MOST_PLAIN_FILES:
+            path = self.warehouse.spark_path(table)
             return self.spark.read.format("delta").option("versionAsOf", version).load(path)
-        schema, names = plain
-        return self._read_parquet(table, names, schema)
+        return self._read_parquet(table, snapshot.files, snapshot.schema)
 
     def _read_parquet(self, table: str, names: Sequence[str], schema: StructType) -> DataFrame:
         folder = self.warehouse.spark_path(table)
@@ -136,34 +140,55 @@ class Store:
         Creates the empty table where there is none; takes back what an earlier run left
         unpublished. Returns the version on which the candidate stands.
         """
-        set_torn_aside(self.spark, self.warehouse, contract.table, published)
-        latest = latest_version(self.warehouse, contract.table)
-        if latest is None:
-            self._set_dead_creation_aside(contract.table)
-            self._create(contract)
-            return 0
+        table = contract.table
+        set_torn_aside(self.warehouse, table, published)
+        self.logs.pop(table, None)
+        log = self.log(table)
+        if log.latest is None:
+            return self._create(contract)
         if published is not None:
-            assert_whole(self.warehouse, contract.table, published)
+            log.snapshot(published)  # Damaged where it is not whole.
         wanted = published or 0
-        if latest == wanted or is_restore_of(self.warehouse, contract.table, latest, wanted):
-            return latest
-        self._restore(contract.table, wanted)
-        return self._latest(contract.table)
+        if log.latest == wanted or log.commit(log.latest).restores(wanted):
+            return log.latest
+        return self._restore(table, wanted)
 
     def append(self, contract: Contract, frame: DataFrame) -> Commit:
-        return self._write(contract, frame, "append")
+        before = self._snapshot(contract.table)
+        if not _has_columns_of(before, contract):
+            if before.adds:
+                raise StrataError(
+                    f"rows are added to a table that has its contract's columns; {contract.table} "
+                    "has others: run with --full"
+                )
+            return self.overwrite(contract, frame)
+        return self.append_files(contract, self._write_files(contract, frame))
 
     def overwrite(self, contract: Contract, frame: DataFrame) -> Commit:
         before = self._snapshot(contract.table)
-        if not _has_columns_of(before.schema, contract):
-            return self._write(contract, frame, "overwrite")
-        self._exchange(contract, before, before.adds.values(), frame)
+        if _has_columns_of(before, contract):
+            added = self._write_files(contract, frame)
+            if not before.adds and not added:
+                return Commit(before.version, self.run_id, 0, "NONE")
+            self.exchange_files(contract, before, before.adds.values(), added)
+        else:
+            added = self._write_files(contract, frame)
+            with self._sent("commit", contract.table):
+                commit.overwrite(
+                    self.warehouse,
+                    contract.table,
+                    before.version,
+                    shape_of(contract),
+                    len(before.adds),
+                    added,
+                    self.run_id,
+                )
         return self._confirm(contract.table, before.version)
 
     def can_add_files(self, contract: Contract) -> bool:
         """Whether the table as it stands takes files that are made by its contract."""
-        exists = latest_version(self.warehouse, contract.table) is not None
-        return not exists or _has_columns_of(self._snapshot(contract.table).schema, contract)
+        exists = self.log(contract.table).latest is not None
+        return not exists or _has_columns_of(self._snapshot(contract.table), contract)
 
     def read_files(self, contract: Contract, added: Sequence[DataFile]) -> DataFrame:
         """The rows of files that lie in the table's folder, whether a commit names them or not."""
@@ -178,10 +203,8 @@ class Store:
         before = self._latest(contract.table)
         if not added:
             return Commit(before, self.run_id, 0, "NONE")
-        with self._sent("commit", contract.table, before):
-            transaction.add_files(
-                self.spark, self.warehouse.spark_path(contract.table), before, added, self.run_id
-            )
+        with self._sent("commit", contract.table):
+            commit.append(self.warehouse, contract.table, before, added, self.run_id)
         return self._confirm(contract.table, before)
 
     def replace_groups(
@@ -194,7 +217,7 @@ class Store:
         its own. A MERGE reads and joins every column of every file, twice.
         """
         table, before = contract.table, self._snapshot(contract.table)
-        if not _has_columns_of(before.schema, contract):
+        if not _has_columns_of(before, contract):
             raise StrataError(
                 f"groups are replaced in a table that has its contract's columns; {table} has "
                 "others: run with --full"
@@ -215,47 +238,59 @@ class Store:
         new = frame.coalesce(1 + rows // _ROWS_A_TASK)
         if hit:
             new = (
-                touched.rows_without(self._rows_in(contract, old, before.version, list(hit)))
+                touched.rows_without(self._rows_in(contract, old, before, removed))
                 .select(*contract.columns)
                 .unionByName(new)
             )
-        self._exchange(contract, before, removed, new)
+        added = self._write_files(contract, new)
+        self.exchange_files(contract, before, removed, added)
         gone, identity = (
             sum(count for count, _ in hit.values()),
             reduce(xor, (ids for _, ids in hit.values()), 0),
         )
+        if not removed and not added:
+            return Exchange(Commit(before.version, self.run_id, 0, "NONE"), gone, identity, 0)
         return Exchange(self._confirm(table, before.version), gone, identity, sum(counts) - gone)
 
-    def _exchange(
+    def exchange_files(
         self,
         contract: Contract,
         before: Snapshot,
         removed: Collection[dict[str, Any]],
-        frame: DataFrame,
+        added: Sequence[DataFile],
     ) -> None:
-        """Puts the rows of `frame` in the place of these files, in one commit."""
-        path = self.warehouse.spark_path(contract.table)
-        with self._sent("commit", contract.table, before.version):
-            transaction.exchange_files(
-                self.spark, path, before.version, removed, _in_order(frame, contract), self.run_id
+        """Puts files that lie in the table's folder in the place of others, in one commit."""
+        with self._sent("commit", contract.table):
+            commit.exchange(
+                self.warehouse, contract.table, before.version, removed, added, self.run_id
             )
 
+    def _write_files(self, contract: Contract, frame: DataFrame) -> list[DataFile]:
+        """Writes the rows as plain Parquet into a folder of this write's own, below the table's.
+
+        There they stay: a file is not moved in an object store. What a killed or repeated task
+        leaves elsewhere is in no list, and goes with the next vacuum.
+        """
+        under = f"{self.run_id}-{secrets.token_hex(4)}"
+        writer = _in_order(frame, contract).write.option(
+            "mapreduce.fileoutputcommitter.marksuccessfuljobs", "false"
+        )
+        if contract.partition_columns:
+            writer = writer.partitionBy(*contract.partition_columns)
+        writer.parquet(f"{self.warehouse.spark_path(contract.table)}/{under}")
+        folder = self.warehouse.path(contract.table)
+        return footers.written(folder, contract, under, columns_with_statistics(contract))
+
     def _rows_in(
-        self, contract: Contract, old: DataFrame, version: int, names: list[str]
+        self, contract: Contract, old: DataFrame, before: Snapshot, adds: list[dict[str, Any]]
     ) -> DataFrame:
         """The rows in these files of a version. Delta itself would read every file, to drop the
         rows of the others.
         """
-        plain = (
-            None
-            if contract.partition_columns
-            else plain_files(self.warehouse, contract.table, version, most=None)
-        )
-        return (
-            old.where(_file_name().isin(names))
-            if plain is None
-            else self._read_parquet(contract.table, names, plain[0])
-        )
+        names = [unquote(add["path"]) for add in adds]
+        if before.is_plain:
+            return self._read_parquet(contract.table, names, before.schema)
+        return old.where(_file_name().isin([name.rpartition("/")[2] for name in names]))
 
     def _files_with(self, old: DataFrame, touched: Groups) -> dict[str, tuple[int, int]]:
         """Each file that holds rows of the touched groups, with how many, and the order-free hash
@@ -286,17 +321,17 @@ class Store:
             "spark.sql.files.maxRecordsPerFile": "0",
         }
         failpoint.reach("optimize.before", table)
+        # A table made before its contract had an order lacks the statistics that Delta asks for.
+        counted = self._snapshot(table).columns_with_statistics
+        has_order = contract.order_by and set(contract.order_by) <= counted
+        order = ", ".join(f"`{name}`" for name in contract.order_by)
+        path = self.warehouse.spark_path(table).replace("`", "``")
         with self._settings(settings):
-            optimize = self._delta(table).optimize()
-            # A table made before its contract had an order lacks the statistics that Delta asks
-            # for.
-            if contract.order_by and set(contract.order_by) <= columns_of_statistics(
-                self.warehouse, table
-            ):
-                optimize.executeZOrderBy(*contract.order_by)
-            else:
-                optimize.executeCompaction()
+            self.spark.sql(
+                f"OPTIMIZE delta.`{path}`" + (f" ZORDER BY ({order})" if has_order else "")
+            ).collect()
         failpoint.reach("optimize.after", table)
+        del self.logs[table]  # Spark has committed.
         return self._latest(table)
 
     def content(self, table: str, version: int) -> tuple[int, Any]:
@@ -315,84 +350,27 @@ class Store:
         ).collect()[0]
         return row[0], row[1]
 
-    def _set_dead_creation_aside(self, table: str) -> None:
-        """A creation that died leaves a folder without a commit; Delta takes any folder with
-        something in it for a table.
-        """
-        layer, noun = table.split(".", 1)
-        files.move_folder(
-            self.warehouse.path(table),
-            f"{self.warehouse.root}/{layer}/_torn_{time.time_ns()}_{noun}",
-        )
-        transaction.forget_cached(self.spark, self.warehouse.spark_path(table))
-
-    def _create(self, contract: Contract) -> None:
-        from delta.tables import DeltaTable
-
-        builder = DeltaTable.create(self.spark).location(self.warehouse.spark_path(contract.table))
-        builder = builder.addColumns(struct_type(contract.fields)).comment(contract.purpose)
-        if contract.partition_columns:
-            builder = builder.partitionedBy(*contract.partition_columns)
-        for key, value in {**RETENTION, **_statistics(contract)}.items():
-            builder = builder.property(key, value)
-        with self._sent("create", contract.table, None):
-            builder.execute()
-
-    def _write(self, contract: Contract, frame: DataFrame, mode: str) -> Commit:
-        before = self._latest(contract.table)
-        writer = (
-            _in_order(frame, contract)
-            .write.format("delta")
-            .mode(mode)
-            .option("userMetadata", self.run_id)
-        )
-        held = [(f.name, f.dataType) for f in self.read(contract.table, before).schema]
-        if held != [(f.name, f.dataType) for f in frame.schema]:
-            # The contract's columns have changed. Only then: with it, Delta forgets NOT NULL and
-            # comments.
-            writer = writer.option("mergeSchema" if mode == "append" else "overwriteSchema", "true")
-        with self._sent("commit", contract.table, before):
-            writer.save(self.warehouse.spark_path(contract.table))
-        return self._confirm(contract.table, before)
+    def _create(self, contract: Contract) -> int:
+        with self._sent("create", contract.table):
+            commit.create(self.warehouse, contract.table, shape_of(contract), self.run_id)
+        return self._confirm(contract.table, -1).version
 
     @contextmanager
-    def _sent(self, what: str, table: str, before: int | None) -> Iterator[None]:
-        """Sends one commit: an error that leaves a new version behind is an outcome unknown, and
-        nothing is cleaned up.
-
-        The response may be lost, or the commit torn; the next run finds out, and restores or takes
-        it aside.
-        """
+    def _sent(self, what: str, table: str) -> Iterator[None]:
         failpoint.reach(f"{what}.before", table)
-        try:
-            yield
-        except Exception as error:
-            after = latest_version(self.warehouse, table)
-            if after == before:
-                raise
-            raise CommitUnknown(
-                f"the outcome of a commit must be known; {table} went from version {before} "
-                f"to {after} while its writer was told "
-                f"{' '.join(str(error).split())[:200]}: nothing was published and nothing "
-                "cleaned up, run again"
-            ) from error
+        yield
         failpoint.reach(f"{what}.after", table)
 
     def _confirm(self, table: str, before: int) -> Commit:
-        """Reads the commit back: exactly one new version, and ours."""
-        after = self._latest(table)
-        if after == before:
-            # What changes nothing may leave no commit: the candidate is what stood before.
-            return Commit(before, self.run_id, 0, "NONE")
-        commit = read_commit(self.warehouse, table, after)
-        if after != before + 1 or commit.run_id != self.run_id:
+        """Reads the commit back: the next version, and ours."""
+        found = self.log(table).take(before + 1)
+        if found.run_id != self.run_id:
             raise CommitUnknown(
-                f"a candidate is one commit of this run; {table} went from version {before} "
-                f"to {after}, "
-                f"last written by {commit.run_id}: another program writes this table; stop it "
-                "and run again"
+                f"a candidate is one commit of this run; version {found.version} of {table} was "
+                f"written by {found.run_id}: another program writes this table; stop it and run "
+                "again"
             )
-        return commit
+        return found
 
     @contextmanager
     def _settings(self, settings: dict[str, str]) -> Iterator[None]:
@@ -409,29 +387,22 @@ class Store:
                 else:
                     self.spark.conf.set(key, was)
 
-    def _restore(self, table: str, version: int) -> None:
-        with self._settings(
-            {f"{_DELTA}.commitInfo.userMetadata": f"restore {version} {self.run_id}"}
-        ):
-            delta = self._delta(table)
-            with self._sent("restore", table, self._latest(table)):
-                delta.restoreToVersion(version)
+    def _restore(self, table: str, version: int) -> int:
+        latest = self._latest(table)
+        with self._sent("restore", table):
+            commit.restore(self.warehouse, table, latest, version, self.run_id)
+        return self.log(table).take(latest + 1).version
 
     def _snapshot(self, table: str) -> Snapshot:
-        return TableLog(self.warehouse, table).snapshot(self._latest(table))
+        return self.log(table).snapshot(self._latest(table))
 
     def _latest(self, table: str) -> int:
-        latest = latest_version(self.warehouse, table)
+        latest = self.log(table).latest
         if latest is None:
             raise StrataError(
                 f"table {table} has vanished from {self.warehouse.path(table)} during the run"
             )
         return latest
-
-    def _delta(self, table: str) -> Any:
-        from delta.tables import DeltaTable
-
-        return DeltaTable.forPath(self.spark, self.warehouse.spark_path(table))
 
 
 def columns_with_statistics(contract: Contract) -> list[str]:
@@ -447,6 +418,16 @@ def columns_with_statistics(contract: Contract) -> list[str]:
         for f in contract.fields
         if (f.is_key or f.type in ("date", "timestamp") or f.name in named) and _has_order(f)
     ]
+
+
+def shape_of(contract: Contract) -> Shape:
+    """What a contract's table is created as."""
+    return Shape(
+        json.dumps(schema_json(contract.fields)),
+        contract.purpose,
+        contract.partition_columns,
+        _statistics(contract),
+    )
 
 
 def _statistics(contract: Contract) -> dict[str, str]:
@@ -468,10 +449,11 @@ def _has_order(field: Field) -> bool:
     )
 
 
-def _has_columns_of(schema: StructType, contract: Contract) -> bool:
+def _has_columns_of(snapshot: Snapshot, contract: Contract) -> bool:
     """Whether it has the contract's columns in their order, with their types."""
-    expected = struct_type(contract.fields, enforce_required=False)
-    return [(f.name, f.dataType) for f in schema] == [(f.name, f.dataType) for f in expected]
+    held = json.loads(snapshot.metadata["schemaString"])["fields"]
+    wanted = schema_json(contract.fields)["fields"]
+    return [(f["name"], f["type"]) for f in held] == [(f["name"], f["type"]) for f in wanted]
 
 
 def _in_order(frame: DataFrame, contract: Contract) -> DataFrame:

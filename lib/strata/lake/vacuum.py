@@ -16,7 +16,7 @@ from strata import failpoint
 from strata.errors import CommitUnknown
 from strata.fs import files
 from strata.lake.log import TableLog
-from strata.lake.versions import Warehouse
+from strata.lake.warehouse import Warehouse
 
 
 @dataclass(frozen=True)

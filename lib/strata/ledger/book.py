@@ -5,14 +5,10 @@ after another commit.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from strata.lake.versions import Warehouse
 from strata.ledger import publication as ledger
 from strata.ledger.publication import Publication, TableState
-
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
 
 
 @dataclass
@@ -47,11 +43,11 @@ class Book:
         latest = self.newest(ledger.owner_of(table))
         return latest.state(table) if latest else None
 
-    def publish(self, spark: SparkSession, publication: Publication) -> Publication:
+    def publish(self, publication: Publication) -> Publication:
         """Publishes, reads back, and remembers what stands then."""
         feed = publication.feed
         before = self.every(feed)
-        stands = ledger.publish(spark, self.warehouse, publication)
+        stands = ledger.publish(self.warehouse, publication)
         # Each commit of the ledger is one publication, and version 0 the first.
         self._read[feed] = (stands.publication - 1, (*before, stands))
         return stands

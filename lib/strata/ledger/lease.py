@@ -1,13 +1,15 @@
 """The lease: one run of a feed at a time.
 
-On a file system the JVM holds a lock of the operating system's, because the JVM writes the tables
-and may outlive a killed Python by half a second; the kernel frees it with the process, so a lease
-never needs clearing by hand. On S3 a small object is put on condition (`If-None-Match`), renewed by
-its holder, and taken over, again on condition, once it has run out.
+On a file system the process that commits holds a lock of the operating system's; the kernel frees
+it with the process, so a lease never needs clearing by hand. Spark's JVM may outlive that process
+by half a second: it may go on to write files that no commit names, and it commits nothing but an
+OPTIMIZE, which changes no row. On S3 a small object is put on condition (`If-None-Match`), renewed
+by its holder, and taken over, again on condition, once it has run out.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import socket
@@ -18,15 +20,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from typing import Any, TextIO
 
 from strata import failpoint
 from strata.errors import CommitUnknown, LeaseHeld
+from strata.fs import location
 from strata.lake.versions import Warehouse
-
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
 
 S3_LEASE_SECONDS = 60
 """An S3 lease whose holder died is free after this long; the holder renews at a third of it."""
@@ -43,7 +42,7 @@ class Lease:
 
 
 @contextmanager
-def hold(spark: SparkSession, warehouse: Warehouse, feed: str, run_id: str) -> Iterator[Lease]:
+def hold(warehouse: Warehouse, feed: str, run_id: str) -> Iterator[Lease]:
     """Holds the feed's lease, or raises LeaseHeld, naming the holder, without waiting."""
     holder = {
         "run_id": run_id,
@@ -51,38 +50,49 @@ def hold(spark: SparkSession, warehouse: Warehouse, feed: str, run_id: str) -> I
         "pid": os.getpid(),
         "since": datetime.now(timezone.utc).isoformat(timespec="seconds"),
     }
-    local = "://" not in warehouse.root
-    with (_hold_file if local else _hold_s3)(spark, warehouse, feed, holder) as lease:
+    local = location.parse(warehouse.root).is_local
+    with (_hold_file if local else _hold_s3)(warehouse, feed, holder) as lease:
         failpoint.reach("lease.taken", feed)
         yield lease
     failpoint.reach("lease.released", feed)
 
 
+_held_here: dict[str, str] = {}
+"""The lock files that this process holds, each with its holder as the file has it."""
+_one_asks = threading.Lock()
+
+
 @contextmanager
-def _hold_file(
-    spark: SparkSession, warehouse: Warehouse, feed: str, holder: dict[str, Any]
-) -> Iterator[Lease]:
-    path = Path(warehouse.root) / "ops" / "leases" / f"{feed}.lock"
+def _hold_file(warehouse: Warehouse, feed: str, holder: dict[str, Any]) -> Iterator[Lease]:
+    """A POSIX record lock, as releases whose JVM held it took it: the two exclude each other.
+
+    Closing any descriptor of a file frees all locks that its process has on it. So a second run in
+    one process is refused before it opens the file.
+    """
+    path = (Path(location.parse(warehouse.root).path) / "ops" / "leases" / f"{feed}.lock").resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
-    jvm: Any = spark._jvm
-    # Closing any channel of a file frees all locks that its process has on it (POSIX), so a second
-    # run in one JVM must be refused before it opens the file: its close would free the first run's
-    # lock.
-    runs_here, name = jvm.java.lang.System.getProperties(), f"strata.lease.{path.resolve()}"
-    if runs_here.putIfAbsent(name, holder["run_id"]) is not None:
-        raise _held(feed, path.read_text(encoding="utf-8", errors="replace"))
+    text, name = json.dumps(holder), str(path)
+    with _one_asks:
+        if name in _held_here:
+            raise _held(feed, _held_here[name])
+        _held_here[name] = text
     try:
-        file = jvm.java.io.RandomAccessFile(str(path.resolve()), "rw")
-        try:
-            if file.getChannel().tryLock() is None:
-                raise _held(feed, path.read_text(encoding="utf-8", errors="replace"))
-            file.setLength(0)
-            file.writeBytes(json.dumps(holder))
+        with open(path, "a+", encoding="utf-8", errors="replace") as file:
+            _lock(file, feed)
+            file.truncate(0)
+            file.write(text)
+            file.flush()
             yield Lease(feed)
-        finally:
-            file.close()  # Closing the channel frees the lock.
     finally:
-        runs_here.remove(name)
+        del _held_here[name]
+
+
+def _lock(file: TextIO, feed: str) -> None:
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        file.seek(0)
+        raise _held(feed, file.read()) from None
 
 
 def _held(feed: str, text: str) -> LeaseHeld:
@@ -176,14 +186,11 @@ class S3Lease(Lease):
 
 
 @contextmanager
-def _hold_s3(
-    _: SparkSession, warehouse: Warehouse, feed: str, holder: dict[str, Any]
-) -> Iterator[Lease]:
+def _hold_s3(warehouse: Warehouse, feed: str, holder: dict[str, Any]) -> Iterator[Lease]:
     import boto3
 
-    address = urlsplit(warehouse.root)
-    key = f"{address.path.strip('/')}/ops/leases/{feed}.json".lstrip("/")
-    lease = S3Lease(feed, boto3.client("s3"), address.netloc, key, holder)
+    place = location.parse(f"{warehouse.root}/ops/leases/{feed}.json")
+    lease = S3Lease(feed, boto3.client("s3"), place.bucket, place.path, holder)
     lease.take()
     thread = threading.Thread(target=lease.renew, daemon=True)
     thread.start()

@@ -14,45 +14,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from strata import failpoint
 from strata.declare.contract import split_name
 from strata.errors import CommitUnknown, Damaged, LeaseHeld, StrataError, TornCommit, UsageError
 from strata.fs import trouble as resource_trouble
-from strata.lake import commit as transaction
-from strata.lake import data_file
 from strata.lake.store import set_torn_aside
-from strata.lake.versions import Warehouse, is_whole, latest_version, plain_files, read_arrow
-from strata.ledger import attempts
+from strata.lake.versions import Warehouse, is_whole, latest_version, read_arrow
+from strata.ledger import attempts, row
+from strata.ledger.row import table_path
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from pyspark.sql import SparkSession
-    from pyspark.sql.types import StructType
 
-SCHEMA = """
-feed string, publication bigint, builds_on bigint, restores bigint, run_id string, published_at
-  timestamp,
-strata_version string, params string, kind string, ends bigint, erasures array<string>,
-tables array<struct<table: string, version: bigint, rows: bigint, identity: bigint,
-  quarantine_version: bigint,
-  rejected: bigint, fingerprint: string, slices: array<string>, built_from: map<string,bigint>,
-  manifest: string, quarantine_manifest: string>>,
-files array<struct<source: string, layout: string, table: string, path: string, sha256: string,
-  bytes: bigint,
-  records: bigint, status: string, detail: string, delivery_date: date>>,
-gates array<struct<table: string, mode: string, why: string, rows_in: bigint, accepted: bigint,
-  quarantined: bigint,
-  folded: bigint, folds: map<string,bigint>, reasons: map<string,bigint>, rows_written: bigint,
-  total_rows: bigint,
-  total_rejected: bigint, seconds: double, overridden_by: string,
-  expectations: array<struct<type: string, columns: array<string>, description: string, severity:
-  string,
-    success: boolean, unexpected: bigint, observed: string>>>>,
-decisions array<struct<decision: string, table: string, file_sha256: string, record_number:
-  bigint, by: string, why: string>>
-"""
 LISTS = ("tables", "files", "gates", "decisions", "erasures")
 
 
@@ -181,10 +156,6 @@ class Publication:
 
 NOTHING = 0
 """The number that a feed's first publication builds on."""
-
-
-def table_path(feed: str) -> str:
-    return f"ops.publications/{feed}"
 
 
 def read(warehouse: Warehouse, feed: str) -> tuple[Publication, ...]:
@@ -337,88 +308,25 @@ def decisions(line: Iterable[Publication]) -> tuple[Decision, ...]:
     return tuple(decision for publication in line for decision in publication.decisions)
 
 
-def publish(spark: SparkSession, warehouse: Warehouse, publication: Publication) -> Publication:
+def publish(warehouse: Warehouse, publication: Publication) -> Publication:
     """Appends the row, and reads it back: it stands exactly once, or this raises.
 
-    Two blind appends would both succeed. By Arrow, a commit stands on that of the publication
-    before, so that the second fails; by Spark, the transaction id (the number within the feed)
-    refuses it in silence, so that only reading back tells who won.
+    The commit stands on that of the publication before, or not at all: of two that are sent at
+    once, the second fails.
     """
-    # With its zone: Spark would take a time without one as the machine's own.
     stamped = replace(publication, published_at=datetime.now(timezone.utc))
-    table = table_path(publication.feed)
     before = version_of(warehouse, publication.feed)
-    set_torn_aside(spark, warehouse, table, before)
+    set_torn_aside(warehouse, table_path(publication.feed), before)
     failpoint.reach("publication.before", publication.feed)
     try:
-        if before is not None and _has_columns(warehouse, table, before):
-            _append(spark, warehouse, stamped)
-        else:
-            _append_by_spark(spark, warehouse, stamped)
-    except Exception as error:  # whatever Delta or the store says, the log tells the outcome
+        row.commit(warehouse, stamped.feed, stamped.publication, stamped.run_id, _to_row(stamped))
+    except Exception as error:  # whatever the store says, the log tells the outcome
         _confirm(warehouse, stamped, error)
     else:
         failpoint.reach("publication.after", publication.feed)
         _confirm(warehouse, stamped, None)
     failpoint.reach("publication.confirmed", publication.feed)
     return stamped
-
-
-def _has_columns(warehouse: Warehouse, table: str, version: int) -> bool:
-    plain = plain_files(warehouse, table, version, most=None)
-    # In any order: columns that were added later stand last.
-    return plain is not None and sorted(map(repr, plain[0])) == sorted(map(repr, _struct_type()))
-
-
-def _struct_type() -> StructType:
-    from pyspark.sql.types import StructType
-
-    return cast(StructType, StructType.fromDDL(SCHEMA))
-
-
-def _append(spark: SparkSession, warehouse: Warehouse, publication: Publication) -> None:
-    """One row by Arrow, named by Delta's own commit: a tenth of the time of a Spark job, and of
-    Delta's reading before one.
-    """
-    import pyarrow as pa
-    from pyspark.sql.pandas.types import to_arrow_schema
-
-    table = table_path(publication.feed)
-    row = pa.Table.from_pylist([_to_row(publication)], to_arrow_schema(_struct_type()))
-    file = data_file.write_table(warehouse.path(table), row)
-    # Each commit is one publication, and version 0 the first.
-    built_on = publication.publication - 2
-    transaction.add_files(
-        spark,
-        warehouse.spark_path(table),
-        built_on,
-        [file],
-        publication.run_id,
-        _transaction_id(publication),
-    )
-
-
-def _append_by_spark(spark: SparkSession, warehouse: Warehouse, publication: Publication) -> None:
-    """Makes the ledger with its first publication, and gives one that an older release began the
-    newest columns.
-    """
-    name, number = _transaction_id(publication)
-    writer = (
-        spark.createDataFrame([_to_row(publication)], SCHEMA)
-        .coalesce(1)
-        .write.format("delta")
-        .mode("append")
-    )
-    writer = (
-        writer.option("txnAppId", name)
-        .option("txnVersion", number)
-        .option("userMetadata", publication.run_id)
-    )
-    writer.option("mergeSchema", "true").save(warehouse.spark_path(table_path(publication.feed)))
-
-
-def _transaction_id(publication: Publication) -> tuple[str, int]:
-    return f"strata/publications/{publication.feed}", publication.publication
 
 
 def _confirm(warehouse: Warehouse, publication: Publication, error: Exception | None) -> None:

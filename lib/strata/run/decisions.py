@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from strata import __version__
 from strata.errors import StrataError, UsageError
@@ -17,11 +16,8 @@ from strata.ledger.attempts import Attempt
 from strata.ledger.publication import Publication
 from strata.run.run import new_run_id, now
 
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
 
-
-def rollback(spark: SparkSession, warehouse: Warehouse, feed: str, number: int) -> Publication:
+def rollback(warehouse: Warehouse, feed: str, number: int) -> Publication:
     """Publishes the tables of an older publication again; nothing is copied or deleted."""
 
     def old_set(every: tuple[Publication, ...]) -> Publication:
@@ -53,11 +49,11 @@ def rollback(spark: SparkSession, warehouse: Warehouse, feed: str, number: int) 
             tables=old.tables,
         )
 
-    return _publish_alone(spark, warehouse, feed, old_set)
+    return _publish_alone(warehouse, feed, old_set)
 
 
 def record_decisions(
-    spark: SparkSession, warehouse: Warehouse, feed: str, decisions: tuple[ledger.Decision, ...]
+    warehouse: Warehouse, feed: str, decisions: tuple[ledger.Decision, ...]
 ) -> Publication:
     """Publishes people's decisions on quarantined rows; the tables stay as they are."""
 
@@ -74,17 +70,16 @@ def record_decisions(
             decisions=decisions,
         )
 
-    return _publish_alone(spark, warehouse, feed, with_decisions)
+    return _publish_alone(warehouse, feed, with_decisions)
 
 
 def _publish_alone(
-    spark: SparkSession,
     warehouse: Warehouse,
     feed: str,
     make: Callable[[tuple[Publication, ...]], Publication],
 ) -> Publication:
     run_id = new_run_id()
-    with lease.hold(spark, warehouse, feed, run_id) as held:
+    with lease.hold(warehouse, feed, run_id) as held:
         every = ledger.read(warehouse, feed)
         base = every[-1].publication if every else ledger.NOTHING
         made = replace(
@@ -96,7 +91,7 @@ def _publish_alone(
         )
         held.assert_held()
         started = now()
-        published = ledger.publish(spark, warehouse, made)
+        published = ledger.publish(warehouse, made)
         attempts.note(
             warehouse, Attempt(run_id, feed, started, now(), "published", published.publication)
         )

@@ -63,7 +63,7 @@ def run_feed(
     started = time.monotonic()
     run_id = new_run_id()
     feed = plan.feed
-    with lease.hold(spark, warehouse, feed.name, run_id) as held:
+    with lease.hold(warehouse, feed.name, run_id) as held:
         # The plan was made before the lease was held: the ledger may have moved since.
         plan = make_plan(feed, plan.params, plan.book, options, _again(plan, options))
         report = Report(feed.name, run_id, plan)
@@ -99,7 +99,7 @@ def _write_audit_publish(context: Context, state: State, held: Lease) -> Publica
         state.add(build(context, state, step))
     assert_untouched(context, state)
     held.assert_held()
-    return context.book.publish(context.spark, make_publication(context, state))
+    return context.book.publish(make_publication(context, state))
 
 
 @contextmanager
@@ -122,12 +122,12 @@ def _noted(warehouse: Warehouse, attempt: Attempt) -> Iterator[None]:
 
 def _set_torn_aside(context: Context) -> None:
     """Before any table is read: Delta cannot read a version below a torn commit either."""
-    spark, warehouse, base = context.spark, context.store.warehouse, context.plan.base
+    warehouse, base = context.store.warehouse, context.plan.base
     for table in base.tables if base else ():
-        storage.set_torn_aside(spark, warehouse, table.table, table.version)
+        storage.set_torn_aside(warehouse, table.table, table.version)
         if table.quarantine_version is not None:
             storage.set_torn_aside(
-                spark, warehouse, quarantine_name(table.table), table.quarantine_version
+                warehouse, quarantine_name(table.table), table.quarantine_version
             )
 
 

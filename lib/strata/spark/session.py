@@ -17,36 +17,12 @@ from typing import TYPE_CHECKING
 
 from strata.declare import resources
 from strata.errors import UsageError
+from strata.fs import location
 from strata.fs import trouble as resource_trouble
+from strata.spark.settings import IN_SESSION, REQUIRED, lacking
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
-
-# What every run needs, wherever it runs; a session without these would give other answers.
-REQUIRED = {
-    "spark.sql.extensions": ",".join(
-        (
-            "io.delta.sql.DeltaSparkSessionExtension",
-            "org.apache.sedona.sql.SedonaSqlExtensions",
-        )
-    ),
-    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
-    # Timestamps mean the same on every machine.
-    "spark.sql.session.timeZone": "UTC",
-    # A flipped bit in a Parquet page raises instead of giving a wrong sum.
-    "spark.hadoop.parquet.page.verify-checksum.enabled": "true",
-    # Timestamps that every reader takes as UTC; Spark's default, INT96, has no zone and no
-    # statistics.
-    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
-    # A bad cast is an error, never a silent NULL.
-    "spark.sql.ansi.enabled": "true",
-    # A damaged or vanished file must stop a read.
-    "spark.sql.files.ignoreCorruptFiles": "false",
-    "spark.sql.files.ignoreMissingFiles": "false",
-    # Sedona's geometries and indexes are serialised by Kryo.
-    "spark.serializer": "org.apache.spark.serializer.KryoSerializer",
-    "spark.kryo.registrator": "org.apache.sedona.core.serde.SedonaKryoRegistrator",
-}
 
 # What makes one machine quick and quiet; a cluster's own settings replace these.
 LOCAL = {
@@ -90,10 +66,9 @@ def build(
     from pyspark.errors import PySparkException
     from pyspark.sql import SparkSession
 
-    if "DATABRICKS_RUNTIME_VERSION" in os.environ:
-        # The runtime has made the session, with its own Delta; conf/spark/databricks.conf is its
-        # cluster's.
-        return SparkSession.builder.getOrCreate()
+    if "DATABRICKS_RUNTIME_VERSION" in os.environ or "SPARK_REMOTE" in os.environ:
+        # The runtime, or a server of Spark Connect, has its session, with settings of its own.
+        return _complete(SparkSession.builder.getOrCreate())
     # Python workers must be this very interpreter, or they miss the packages that are installed
     # here.
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
@@ -124,10 +99,36 @@ def build(
             f"Spark needs Java 17 to 22 to start, and did not start ({type(error).__name__}); "
             f"{hint}"
         ) from None
+    # Where a session stood already, as in a notebook, it has kept its own settings.
+    _complete(spark)
     spark.sparkContext.setLogLevel("ERROR")
     # pyspark logs every query error as a JSON line with the JVM's whole trace, besides raising it.
     logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL + 1)
     return spark
+
+
+def _complete(spark: SparkSession) -> SparkSession:
+    """Sets what a running session takes; UsageError where it lacks what it does not take."""
+    for key in IN_SESSION:
+        spark.conf.set(key, REQUIRED[key])
+    missing = lacking(lambda key: _setting(spark, key), "DATABRICKS_RUNTIME_VERSION" in os.environ)
+    if missing:
+        raise UsageError(
+            "a session that lacks Strata's settings would give other answers; this one lacks "
+            + "; ".join(missing)
+            + ": set them where the cluster or server is configured, see conf/spark",
+            missing=missing,
+        )
+    return spark
+
+
+def _setting(spark: SparkSession, key: str) -> str | None:
+    from pyspark.errors import PySparkException
+
+    try:
+        return spark.conf.get(key, None)
+    except PySparkException:  # Serverless compute refuses to tell of some.
+        return None
 
 
 def _end_of(log_file: str | None) -> str:
@@ -188,7 +189,7 @@ def _s3_settings() -> dict[str, str]:
         "spark.delta.logStore.s3a.impl": "io.delta.storage.S3SingleDriverLogStore",
         "spark.delta.logStore.s3.impl": "io.delta.storage.S3SingleDriverLogStore",
     }
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    endpoint = location.s3_endpoint()
     if endpoint:
         settings |= {
             "spark.hadoop.fs.s3a.endpoint": endpoint,

@@ -140,7 +140,7 @@ def forget(
             replace(options, erase=Erase(begun.id, person.tokens)),
             say,
         )
-    with lease.hold(spark, warehouse, feed.name, new_run_id()):
+    with lease.hold(warehouse, feed.name, new_run_id()):
         every = ledger.read(warehouse, feed.name)
         if every:
             restore_all(Store(spark, warehouse, begun.id), feed, every[-1])

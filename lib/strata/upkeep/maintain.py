@@ -70,7 +70,7 @@ def maintain(
             f"{keep} --days {days}"
         )
     run_id, feed = new_run_id(), feeds.load_feed(name)
-    with lease.hold(spark, warehouse, name, run_id) as held:
+    with lease.hold(warehouse, name, run_id) as held:
         every = ledger.read(warehouse, name)
         if not every:
             return Maintained(name)
@@ -98,7 +98,7 @@ def maintain(
             done.ended = max(done.ended, _ends((*every, made), keep, days))
             held.assert_held()
             failpoint.reach("expire.before", name)
-            every = (*every, ledger.publish(spark, warehouse, replace(made, ends=done.ended)))
+            every = (*every, ledger.publish(warehouse, replace(made, ends=done.ended)))
             done.publication = every[-1].publication
         done.freed = vacuum_all(warehouse, feed, every)
     return done

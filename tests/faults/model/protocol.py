@@ -29,16 +29,16 @@ class Rules:
     """The holder asks for its lease once more before it publishes."""
     restore: bool = True
     """A table is brought to its published version before it is written."""
-    confirm: bool = True
-    """A candidate is exactly the next version after the one it was built on."""
+    built_on: bool = True
+    """A commit stands on the version that its run has read, or not at all: of candidates and of
+    publications alike.
+    """
     audited: bool = True
     """A publication names the versions that were audited, not the latest; and they still stand
     last.
     """
     one_row: bool = True
     """One row publishes every table."""
-    transaction: bool = True
-    """The log refuses a second publication of one number."""
     put_if_absent: bool = True
     """A log entry is never overwritten by another."""
     read_back: bool = True
@@ -247,14 +247,14 @@ def _open(state: State, place: int, process: Process, rules: Rules) -> Iterator[
 
 
 def _write(state: State, place: int, process: Process, rules: Rules) -> Iterator[State]:
-    """An append lands on whatever stands last; only reading back tells on what."""
+    """A blind append would land on whatever stands last."""
     table = len(process.versions)
+    if rules.built_on and len(state.tables[table]) - 1 != process.before:
+        yield _end(state, place, process)
+        return
     log = (*state.tables[table], (process.run, (*state.tables[table][-1][1], *process.new)))
     version = len(log) - 1
     written = _with_log(state, table, log)
-    if rules.confirm and version != process.before + 1:
-        yield _end(written, place, process)
-        return
     versions = (*process.versions, version)
     yield _put(
         written,
@@ -285,8 +285,8 @@ def _fence(state: State, place: int, process: Process, rules: Rules) -> Iterator
 
 
 def _send(state: State, place: int, process: Process, rules: Rules) -> Iterator[State]:
-    """Delta looks at the log's end, and skips a transaction that stands there already."""
-    if rules.transaction and any(row.number == process.base + 1 for row in state.ledger):
+    """The table is opened for the commit: does it stand where the run has read it?"""
+    if rules.built_on and len(state.ledger) != process.base:
         yield _put(state, place, process._replace(at="read back"))
     else:
         yield _put(state, place, process._replace(at="commit", slot=len(state.ledger)))
@@ -294,7 +294,9 @@ def _send(state: State, place: int, process: Process, rules: Rules) -> Iterator[
 
 def _commit(state: State, place: int, process: Process, rules: Rules) -> Iterator[State]:
     if rules.put_if_absent and process.slot < len(state.ledger):
-        yield _put(state, place, process._replace(at="send"))  # Delta looks again.
+        # Refused by the store. A blind append would look again, and try the next entry.
+        after = "read back" if rules.built_on else "send"
+        yield _put(state, place, process._replace(at=after))
         return
     if not rules.lease_may_pass and state.holder != process.run:
         state = state._replace(stale=True)

@@ -74,14 +74,14 @@ again:
             before = latest[t]
         }
         MAY_DIE;
-        d_step {
+        atomic {
+#ifndef NO_BUILT_ON
+            if :: latest[t] != before -> goto release :: else fi;
+#endif
             latest[t]++;
             CONTENT(t, latest[t]) = CONTENT(t, latest[t] - 1) + 1;
             version[t] = latest[t]
         }
-#ifndef NO_CONFIRM
-        if :: version[t] != before + 1 -> goto release :: else fi;
-#endif
         t++
     :: else -> break
     od;
@@ -97,19 +97,19 @@ again:
     MAY_DIE;
 send:
     atomic {
-#ifndef NO_TRANSACTION
-        e = 0;
-        do
-        :: e < ledger_length -> if :: number[e] == base + 1 -> goto read_back :: else fi; e++
-        :: else -> break
-        od;
+#ifndef NO_BUILT_ON
+        if :: ledger_length != base -> goto read_back :: else fi;
 #endif
         slot = ledger_length
     }
     MAY_DIE;
     atomic {
 #ifndef NO_PUT_IF_ABSENT
+#ifndef NO_BUILT_ON
+        if :: slot < ledger_length -> goto read_back :: else fi;
+#else
         if :: slot < ledger_length -> goto send :: else fi;
+#endif
 #endif
 #ifndef PASSING
         stale = stale || holder != me;

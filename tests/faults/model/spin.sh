@@ -24,6 +24,5 @@ check "where a lease may pass" holds -DPASSING
 check "without a lease" fails -DNO_LEASE
 check "without a fence" fails -DPASSING -DNO_FENCE
 check "without restoring" fails -DNO_RESTORE
-check "without confirming a candidate" fails -DPASSING -DNO_CONFIRM
-check "without a transaction id" fails -DPASSING -DNO_TRANSACTION
+check "where commits are blind" fails -DPASSING -DNO_BUILT_ON
 check "without put-if-absent" fails -DPASSING -DNO_PUT_IF_ABSENT

@@ -22,10 +22,9 @@ NEEDED = {
     "lease": (ON_DISK, "a stale holder publishes"),
     "fence": (ON_S3, "a stale holder publishes"),
     "restore": (ON_DISK, "readers see table 0 with files"),
-    "confirm": (ON_S3, "readers see table 0 with files"),
+    "built_on": (ON_S3, "readers see table 0 with files"),
     "audited": (ON_S3, "readers see table 0 with files"),
     "one_row": (ON_DISK, "readers see table 1 with files"),
-    "transaction": (ON_S3, "two publications have one number"),
     "put_if_absent": (ON_S3, "a publication is lost of which its run was told"),
     "read_back": (ON_S3, "a publication is lost of which its run was told"),
     "taken_when_published": (ON_DISK, "a re-run must converge"),
@@ -37,7 +36,7 @@ def test_on_a_disk_every_invariant_holds_in_every_state() -> None:
 
 
 def test_where_a_lease_may_pass_while_its_holder_sleeps_they_hold_too() -> None:
-    """S3, were its log entries put on condition. As it is, see `put_if_absent`."""
+    """S3, whose log entries are put on condition."""
     assert explore(ON_S3) > 50_000
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from strata.errors import BadFile, UsageError
-from strata.fs import files
+from strata.fs import files, location
 from strata.fs.files import Ignored, RawFile
 from strata.raw.look import look
 
@@ -207,4 +207,4 @@ def test_small_files_on_s3(s3: str) -> None:
     files.write_bytes("s3a://lake/wh/ops/a.json", b"{}")
     assert files.list_names("s3a://lake/wh/ops") == ["a.json"]
     assert files.list_names("s3a://lake/wh/none") == []
-    assert files.object_store_options("s3://lake/wh")["aws_endpoint_url"] == s3
+    assert location.parse("s3://lake/wh").delta_options()["aws_endpoint_url"] == s3

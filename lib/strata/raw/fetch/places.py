@@ -19,7 +19,7 @@ from strata.fs.files import Ignored, RawFile
 from strata.raw.fetch.download import STATES, Download, Say
 
 _WEB = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
-_IN_PLACE = re.compile(r"(s3[an]?|file)://", re.IGNORECASE)
+_IN_PLACE = re.compile(r"(s3[an]?|gs|abfss|dbfs|file)://", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

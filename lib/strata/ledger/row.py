@@ -1,0 +1,159 @@
+"""A publication's row in the ledger's table: its columns, and the commit that is a compare-and-set.
+
+Each commit of `ops/publications/<feed>` is one publication, and version 0 the first. So the number
+of a publication tells on which version its commit stands, and a second writer of that number is
+refused by the store itself.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pyarrow as pa
+
+from strata.lake import commit as door
+from strata.lake import data_file
+from strata.lake.log import TableLog
+from strata.lake.versions import Warehouse, read_arrow
+
+_BIGINTS = pa.map_(pa.string(), pa.int64())
+_TABLE = pa.struct(
+    {
+        "table": pa.string(),
+        "version": pa.int64(),
+        "rows": pa.int64(),
+        "identity": pa.int64(),
+        "quarantine_version": pa.int64(),
+        "rejected": pa.int64(),
+        "fingerprint": pa.string(),
+        "slices": pa.list_(pa.string()),
+        "built_from": _BIGINTS,
+        "manifest": pa.string(),
+        "quarantine_manifest": pa.string(),
+    }
+)
+_FILE = pa.struct(
+    {
+        "source": pa.string(),
+        "layout": pa.string(),
+        "table": pa.string(),
+        "path": pa.string(),
+        "sha256": pa.string(),
+        "bytes": pa.int64(),
+        "records": pa.int64(),
+        "status": pa.string(),
+        "detail": pa.string(),
+        "delivery_date": pa.date32(),
+    }
+)
+_EXPECTATION = pa.struct(
+    {
+        "type": pa.string(),
+        "columns": pa.list_(pa.string()),
+        "description": pa.string(),
+        "severity": pa.string(),
+        "success": pa.bool_(),
+        "unexpected": pa.int64(),
+        "observed": pa.string(),
+    }
+)
+_GATE = pa.struct(
+    {
+        "table": pa.string(),
+        "mode": pa.string(),
+        "why": pa.string(),
+        "rows_in": pa.int64(),
+        "accepted": pa.int64(),
+        "quarantined": pa.int64(),
+        "folded": pa.int64(),
+        "folds": _BIGINTS,
+        "reasons": _BIGINTS,
+        "rows_written": pa.int64(),
+        "total_rows": pa.int64(),
+        "total_rejected": pa.int64(),
+        "seconds": pa.float64(),
+        "overridden_by": pa.string(),
+        "expectations": pa.list_(_EXPECTATION),
+    }
+)
+_DECISION = pa.struct(
+    {
+        "decision": pa.string(),
+        "table": pa.string(),
+        "file_sha256": pa.string(),
+        "record_number": pa.int64(),
+        "by": pa.string(),
+        "why": pa.string(),
+    }
+)
+COLUMNS = pa.schema(
+    {
+        "feed": pa.string(),
+        "publication": pa.int64(),
+        "builds_on": pa.int64(),
+        "restores": pa.int64(),
+        "run_id": pa.string(),
+        "published_at": pa.timestamp("us", "UTC"),
+        "strata_version": pa.string(),
+        "params": pa.string(),
+        "kind": pa.string(),
+        "ends": pa.int64(),
+        "erasures": pa.list_(pa.string()),
+        "tables": pa.list_(_TABLE),
+        "files": pa.list_(_FILE),
+        "gates": pa.list_(_GATE),
+        "decisions": pa.list_(_DECISION),
+    }
+)
+"""The newest columns. A ledger that an older release began gets them with its next row."""
+
+
+def table_path(feed: str) -> str:
+    return f"ops.publications/{feed}"
+
+
+def commit(
+    warehouse: Warehouse, feed: str, publication: int, run_id: str, row: dict[str, Any]
+) -> None:
+    """Commits the row as publication number `publication`; refused where that number is taken."""
+    table = table_path(feed)
+    built_on = publication - 2  # Each commit is one publication, and version 0 the first.
+    new = pa.Table.from_pylist([row], COLUMNS)
+    if built_on < 0:
+        file = data_file.write_table(warehouse.path(table), new)
+        door.begin(warehouse, table, door.shape_of(COLUMNS), [file], run_id)
+    elif _has_columns(warehouse, table, built_on):
+        file = data_file.write_table(warehouse.path(table), new)
+        door.append(warehouse, table, built_on, [file], run_id)
+    else:
+        _rewrite(warehouse, table, built_on, new, run_id)
+
+
+def _rewrite(warehouse: Warehouse, table: str, built_on: int, new: pa.Table, run_id: str) -> None:
+    """All rows anew with the newest columns, and the new one with them, in one commit."""
+    held = read_arrow(warehouse, table, built_on).to_pylist()
+    whole = pa.concat_tables([pa.Table.from_pylist(held, COLUMNS), new])
+    gone = len(TableLog(warehouse, table).snapshot(built_on).adds)
+    file = data_file.write_table(warehouse.path(table), whole)
+    door.overwrite(warehouse, table, built_on, door.shape_of(COLUMNS), gone, [file], run_id)
+
+
+def _has_columns(warehouse: Warehouse, table: str, version: int) -> bool:
+    held = json.loads(TableLog(warehouse, table).snapshot(version).metadata["schemaString"])
+    wanted = json.loads(door.shape_of(COLUMNS).schema)
+    # In any order: columns that were added later stand last.
+    return _facts(held) == _facts(wanted)
+
+
+def _facts(column: Any) -> Any:
+    """Names and types alone, whoever wrote them."""
+    if isinstance(column, list):
+        return sorted(map(_facts, column), key=str)
+    if isinstance(column, dict):
+        return {
+            key: _facts(value)
+            for key, value in column.items()
+            if key not in ("metadata", "nullable", "containsNull", "valueContainsNull")
+        }
+    return column

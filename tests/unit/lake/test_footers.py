@@ -1,0 +1,96 @@
+"""What a commit says of a file, from its footer; and the doctor's reading of the same file."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import math
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+from strata.declare.contract import Contract, Field
+from strata.errors import StrataError
+from strata.lake import file_check, footers
+
+UTC = dt.timezone.utc
+TABLE = pa.table(
+    {
+        "id": pa.array([3, 1, 2], pa.int64()),
+        "word": ["b" * 40, "a" * 31 + "z" * 3, None],
+        "day": [dt.date(2024, 1, 2), None, dt.date(1600, 2, 29)],
+        "at": pa.array(
+            [dt.datetime(2024, 1, 1, 0, 0, 0, 1, UTC), dt.datetime(1969, 12, 31, 23, 59, 59, 999999, UTC), None],
+            pa.timestamp("us", "UTC"),
+        ),
+        "ratio": [1.5, math.nan, None],
+        "money": [Decimal("1.10"), None, Decimal("-2.00")],
+        "flag": [True, False, None],
+        "names": [["x"], [], None],
+    }
+)  # fmt: skip
+NAMES = TABLE.column_names
+
+
+def contract(*required: str) -> Contract:
+    fields = tuple(Field(name, "string", name, required=name in required) for name in NAMES)
+    return Contract("silver.toy_kinds", "Kinds.", "one row per id", fields)
+
+
+def stored(folder: Path, table: pa.Table = TABLE, rows_a_group: int = 1) -> Path:
+    (folder / "a-job").mkdir()
+    parquet.write_table(table, folder / "a-job" / "part-0.parquet", row_group_size=rows_a_group)
+    return folder / "a-job" / "part-0.parquet"
+
+
+def test_statistics_bound_every_row_group_and_count_nulls(tmp_path: Path) -> None:
+    stored(tmp_path)
+    (file,) = footers.written(str(tmp_path), contract("id"), "a-job", NAMES)
+    assert (file.name, file.rows) == ("a-job/part-0.parquet", 3)
+    assert json.loads(file.stats_json) == {
+        "numRecords": 3,
+        "minValues": {
+            "id": 1, "word": "a" * 31 + "z", "day": "1600-02-29", "at": "1969-12-31T23:59:59.999Z",
+        },
+        "maxValues": {
+            "id": 3, "word": "b" * 32 + "\U0010ffff", "day": "2024-01-02",
+            "at": "2024-01-01T00:00:00.001Z",
+        },
+        "nullCount": {"id": 0, "word": 1, "day": 1, "at": 1, "ratio": 1, "money": 1, "flag": 1},
+    }  # fmt: skip
+
+
+def test_what_is_not_asked_for_is_not_told(tmp_path: Path) -> None:
+    """A personal column's bounds would stay in the log."""
+    stored(tmp_path)
+    (file,) = footers.written(str(tmp_path), contract(), "a-job", ["id"])
+    assert "word" not in file.stats_json
+
+
+@pytest.mark.parametrize("name", ["word", "names"])
+def test_a_null_in_a_required_column_is_refused(tmp_path: Path, name: str) -> None:
+    stored(tmp_path)
+    with pytest.raises(StrataError, match=rf"toy_kinds\.{name} does") as refused:
+        footers.written(str(tmp_path), contract("id", name), "a-job", NAMES)
+    assert refused.value.column == name
+
+
+def test_a_list_without_a_null_is_proven_by_its_values(tmp_path: Path) -> None:
+    """An empty list counts as a null in the footer, which counts what lies in lists."""
+    stored(tmp_path, TABLE.slice(0, 2))
+    assert len(footers.written(str(tmp_path), contract("names"), "a-job", [])) == 1
+
+
+def test_files_without_rows_are_removed_and_notes_are_no_files(tmp_path: Path) -> None:
+    empty = stored(tmp_path, TABLE.slice(0, 0))
+    (empty.parent / "_temporary").mkdir()
+    parquet.write_table(TABLE, empty.parent / "_temporary" / "part-1.parquet")
+    assert footers.written(str(tmp_path), contract("id"), "a-job", NAMES) == []
+    assert not empty.exists()
+
+
+def test_the_doctor_finds_a_sound_file_sound(tmp_path: Path) -> None:
+    """NULL beside fractions is no damage, nor is NaN."""
+    assert file_check.scan(str(stored(tmp_path, rows_a_group=2))).problems == []
