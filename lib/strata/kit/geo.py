@@ -166,6 +166,14 @@ def s2_cell(lon: Column, lat: Column) -> Column:
     )
 
 
+def h3_cell(lon: Column, lat: Column, resolution: int) -> Column:
+    """The H3 cell of this resolution (0 to 15) that holds a position, as a 64-bit number; null
+    where either is null.
+    """
+    cells = _call("ST_H3CellIDs", _call("ST_Point", lon, lat), F.lit(resolution), F.lit(False))
+    return F.when(lon.isNotNull() & lat.isNotNull(), F.element_at(cells, F.lit(1)))
+
+
 def along_curve(cell: str) -> tuple[Column, Column]:
     """An ordering by S2 cells along their curve: numbers above 2⁶³ are negative here, and come
     last.

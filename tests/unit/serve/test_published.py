@@ -109,7 +109,7 @@ def test_an_older_set_is_named_by_number_or_time(
     [
         ("yesterday", "a time such as"), ("toy=1,toy=2", "each feed once"), ("nowhere=1", "each feed once"),
         ("toy=9", "toy has 1, 2, not 9"), ("toy=1", "publication 1 of toy has ended"),
-        ("2026-02-28", "nothing was published"), ("9", "nothing was published"),
+        ("2026-02-28", "nothing is published"), ("9", "nothing is published"),
     ],
 )  # fmt: skip
 def test_a_set_that_is_not_there_is_refused(warehouse: Warehouse, at: str, told: str) -> None:

@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 from strata.feeds.fleet.geodesy import geodesic
 from strata.feeds.fleet.params import OF_VEHICLE, UTC, Params
 from strata.feeds.fleet.values import INSTANT_SQL, instant_of_fix, kmh_of_speed, parse_number
+from strata.kit import geo
 from strata.kit.columns import reasons
 from strata.kit.history import (
     REPEATED,
@@ -202,7 +203,7 @@ def _add_places(fixes: DataFrame, params: Params) -> DataFrame:
             "previous_m": metres,
             "bearing_deg": F.col("_step.bearing_deg"),
             "is_jump": is_jump(metres, F.col("previous_s"), F.col("max_speed_kmh")),
-            "h3_cell": _h3_cell(params),
+            "h3_cell": geo.h3_cell(F.col("_lon"), F.col("_lat"), params.cell_resolution),
             "day_date": F.when(stands, _day(params)),
         }
     )
@@ -211,12 +212,6 @@ def _add_places(fixes: DataFrame, params: Params) -> DataFrame:
 def is_jump(metres: Column, seconds: Column, max_speed_kmh: Column) -> Column:
     """Whether no vehicle can have made the step; null where there is no step."""
     return metres > F.lit(JUMP_NOISE_M) + seconds * max_speed_kmh * F.lit(JUMP_FACTOR / 3.6)
-
-
-def _h3_cell(params: Params) -> Column:
-    point = F.call_function("ST_Point", F.col("_lon"), F.col("_lat"))
-    cells = F.call_function("ST_H3CellIDs", point, F.lit(params.cell_resolution), F.lit(False))
-    return F.when(F.col("_lon").isNotNull(), cells[0])
 
 
 def _day(params: Params) -> Column:
