@@ -71,9 +71,10 @@ def publish(
     files: tuple[FileEntry, ...] = (),
     gates: tuple[GateEntry, ...] = (),
     ends: int = 0,
+    feed: str = FEED,
 ) -> Publication:
     """Writes the tables and publishes them in one ledger row, as a run of the toy feed does."""
-    every = ledger.read(warehouse, FEED)
+    every = ledger.read(warehouse, feed)
     before = ledger.newest(every)
     states = {state.table: state for state in before.tables} if before else {}
     for table, rows in tables.items():
@@ -88,7 +89,7 @@ def publish(
         states[table] = seal.seal(warehouse, state, states.get(table))
     number = len(every) + 1
     publication = Publication(
-        FEED, number, number - 1, f"run-{number}", published_at=START + timedelta(days=number - 1),
+        feed, number, number - 1, f"run-{number}", published_at=START + timedelta(days=number - 1),
         tables=tuple(states.values()), files=files, gates=gates, ends=ends,
     )  # fmt: skip
     write_ledger(warehouse, publication)

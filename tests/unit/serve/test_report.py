@@ -143,6 +143,17 @@ def test_nothing_published_is_a_sentence(tmp_path: Path) -> None:
         write_report(Warehouse(str(tmp_path)), tmp_path / "r.html")
 
 
+def test_a_chart_that_does_not_fit_an_older_table_leaves_the_others(tmp_path: Path) -> None:
+    """The table was published before one of the columns was."""
+    older = pa.table({"launch_year": [2020], "core_flights": [3]})
+    made = Warehouse(str(tmp_path))
+    small.publish(made, {"gold.launches_landing_years": older}, feed="launches")
+    text = page.render(Published(made))
+    assert "Landings by year" in text
+    assert "This chart could not be drawn: the query cannot be answered" in text
+    assert "quality-launches" in Page(text).ids
+
+
 # --- figures --------------------------------------------------------------------------------------
 
 

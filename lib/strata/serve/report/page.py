@@ -34,6 +34,8 @@ class Section:
 
     name: str
     drawn: tuple[Drawn, ...]
+    missing: tuple[tuple[str, str], ...]
+    """(title, why) of charts that could not be drawn of what is published."""
     quality: Quality
     figures: dict[str, dict[str, Any]]
     """Figures of the quality part, by name."""
@@ -84,8 +86,18 @@ def _section(session: duck.Session, feed: Feed, now: datetime) -> Section | None
     found = quality.quality_of(session.published, feed, now)
     if found is None:
         return None
-    drawn = [charts.draw(session, chart) for chart in charts.charts_of(feed.name)]
-    return Section(feed.name, tuple(item for item in drawn if item), found, states.figures(found))
+    drawn: list[Drawn] = []
+    missing: list[tuple[str, str]] = []
+    for chart in charts.charts_of(feed.name):
+        try:
+            made = charts.draw(session, chart)
+        except UsageError as error:
+            # A table published by an older release may lack a column; the others have theirs.
+            missing.append((chart.title, str(error)))
+            continue
+        if made is not None:
+            drawn.append(made)
+    return Section(feed.name, tuple(drawn), tuple(missing), found, states.figures(found))
 
 
 def _embedded(sections: Sequence[Section]) -> str:
