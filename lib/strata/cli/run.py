@@ -184,6 +184,7 @@ def _with_places(
 
 def _run_all(plans: list[Plan], job: _Job) -> list[int]:
     """Runs one feed after the other; one feed's failure does not stop the next."""
+    from strata.run.build import needs_library
     from strata.run.run import run_feed
 
     codes: list[int] = []
@@ -196,7 +197,7 @@ def _run_all(plans: list[Plan], job: _Job) -> list[int]:
     if not able:
         return codes
     job.say("starting Spark")
-    spark = common.start_spark(job.settings, job.arguments.master)
+    spark = common.start_spark(job.settings, job.arguments.master, any(map(needs_library, able)))
     for plan in able:
         with _failure_told(plan, codes):
             report = run_feed(spark, job.warehouse, plan, job.options_of(plan.feed), job.say)

@@ -12,8 +12,10 @@ import hashlib
 import inspect
 import json
 import re
+import sys
 import textwrap
 from collections.abc import Callable, Iterator
+from functools import cache
 from types import CodeType, ModuleType
 from typing import Any
 
@@ -85,19 +87,58 @@ def _unwrap(thing: Any) -> Any:
     return thing
 
 
+@cache
 def _syntax(function: Any) -> str:
+    """Its syntax tree as text, without docstrings."""
+    node = _node(function)
+    if node is not None:
+        return ast.dump(ast.Module(body=[node], type_ignores=[]))
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
     except (OSError, TypeError, SyntaxError):
         code = getattr(function, "__code__", None)
         return repr((code.co_code, code.co_consts)) if code else repr(function)
+    return ast.dump(_without_docstrings(tree))
+
+
+def _node(function: Any) -> Any:
+    """Where its module's tree defines it; None where that cannot be told for sure.
+
+    A module is parsed once: to cut each function's text out of it takes ten times as long.
+    """
+    scope: list[ast.stmt] = _tree(getattr(function, "__module__", None) or "")
+    found: list[Any] = []
+    for name in getattr(function, "__qualname__", "").split("."):
+        found = [
+            node
+            for node in scope
+            if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and node.name == name
+        ]
+        if len(found) != 1:
+            return None
+        scope = found[0].body
+    return found[0]
+
+
+@cache
+def _tree(module: str) -> list[ast.stmt]:
+    """The statements of a module of this library; none of any other."""
+    if not module.startswith("strata."):
+        return []
+    try:
+        return _without_docstrings(ast.parse(inspect.getsource(sys.modules[module]))).body
+    except (KeyError, OSError, TypeError, SyntaxError):
+        return []
+
+
+def _without_docstrings(tree: ast.Module) -> ast.Module:
     for node in ast.walk(tree):
         if (
             isinstance(node, (ast.FunctionDef, ast.ClassDef))
             and ast.get_docstring(node, clean=False) is not None
         ):
             node.body = node.body[1:] or [ast.Pass()]
-    return ast.dump(tree)
+    return tree
 
 
 def _reached(code: CodeType, scope: dict[str, Any]) -> Iterator[tuple[str, Any]]:

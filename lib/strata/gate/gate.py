@@ -1,27 +1,23 @@
 """The gate: the rules of a table's rows from its suite, and the verdict on the whole table.
 
-The only module that imports Great Expectations. A row expectation's failing condition is taken from
-the library's own Spark metric as a Column, so that `judging` splits the rows in the executors, in
-the pass that writes the table, by what the library would count. Table expectations run on the
-written candidate.
+The only module that imports Great Expectations, and only for a suite that needs it. A row
+expectation's failing condition is a Column: of the commonest types `conditions` makes it, of any
+other it is taken from the library's own Spark metric. So `judging` splits the rows in the
+executors, in the pass that writes the table, by what the library would count. Table expectations
+run on the written candidate.
 """
 
 from __future__ import annotations
 
-import math
 import os
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from decimal import Decimal
-from functools import reduce
-from operator import and_, or_
+import threading
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from strata.declare.contract import Contract
 from strata.declare.suite import Expectation, Suite
 from strata.errors import DeclarationError, GateFailed
+from strata.gate import conditions, queries
 from strata.gate.judging import Rule, Tally
 from strata.kit.keys import shared_hashes
 
@@ -38,9 +34,9 @@ _NOT_ROW_LOCAL = (
     "expect_column_value_z_scores_to_be_less_than",
     "expect_column_values_to_not_be_outliers",
 )
-_QUERY = "unexpected_rows_query"
 _RAISES = ("expect_column_values_to_match_json_schema",)
-_EXACT_DIGITS = 15
+_ONE_AT_A_TIME = threading.Lock()
+"""Great Expectations keeps its context, and the batch's name, once for the whole process."""
 _MOST_BROADCAST = 1_000_000
 """Written rows whose keys are sent to every task, 8 bytes each."""
 
@@ -57,14 +53,17 @@ def is_row_expectation(expectation: Expectation) -> bool:
     """Whether the expectation judges each row alone (uniqueness does not, and stops the run
     instead).
     """
+    if expectation.is_uniqueness or queries.is_query(expectation):
+        return False
+    if conditions.is_known(expectation):
+        return True
+    library()
     from great_expectations.expectations.expectation import (
         ColumnMapExpectation,
         ColumnPairMapExpectation,
         MulticolumnMapExpectation,
     )
 
-    if expectation.is_uniqueness:
-        return False
     return issubclass(
         _implementation(expectation),
         (ColumnMapExpectation, ColumnPairMapExpectation, MulticolumnMapExpectation),
@@ -139,6 +138,23 @@ def _build(expectation: Expectation) -> Any:
 
 def row_rules(frame: DataFrame, suite: Suite) -> list[Rule]:
     """The suite's row expectations as Columns over `frame`'s columns; no row is read."""
+    wanted = [e for e in suite.expectations if is_row_expectation(e)]
+    asked = [e for e in wanted if not conditions.is_known(e)]
+    told = {id(rule.expectation): rule for rule in _library_rules(frame, suite, asked)}
+    return [told[id(e)] if id(e) in told else Rule(e, conditions.failing(e, frame)) for e in wanted]
+
+
+def _library_rules(frame: DataFrame, suite: Suite, expectations: list[Expectation]) -> list[Rule]:
+    """The rules of which Great Expectations makes the condition."""
+    if not expectations:
+        return []
+    with _ONE_AT_A_TIME:
+        return _conditions_of_library(frame, suite, expectations)
+
+
+def _conditions_of_library(
+    frame: DataFrame, suite: Suite, expectations: list[Expectation]
+) -> list[Rule]:
     library()
     from great_expectations.execution_engine import SparkDFExecutionEngine
     from great_expectations.validator.metrics_calculator import MetricsCalculator
@@ -157,7 +173,6 @@ def row_rules(frame: DataFrame, suite: Suite) -> list[Rule]:
                 )
             return {metric.metric_configuration.id: 0 for metric in metric_fn_bundle}
 
-    expectations = [e for e in suite.expectations if is_row_expectation(e)]
     engine = Conditions(persist=False)
     engine.load_batch_data("candidate", frame)
     asked = [_condition_metric(e, frame) for e in expectations]
@@ -189,7 +204,7 @@ def _condition_metric(expectation: Expectation, frame: DataFrame) -> Any:
     kwargs = get_metric_kwargs(name, configuration=built.configuration)
     domain = {**kwargs["metric_domain_kwargs"], "batch_id": "candidate"}
     return MetricConfiguration(
-        name, domain, _with_decimal_bounds(expectation, kwargs["metric_value_kwargs"], frame)
+        name, domain, conditions.exact_bounds(expectation, kwargs["metric_value_kwargs"], frame)
     )
 
 
@@ -199,52 +214,7 @@ def _failing_condition(expectation: Expectation, metric: Any, condition: Column)
     # A condition that is NULL is no failure for the library's own count.
     fails = F.coalesce(condition, F.lit(False))
     when = metric.metric_domain_kwargs.get("ignore_row_if")
-    return fails & ~_is_ignored(expectation, when) if when else fails
-
-
-def _with_decimal_bounds(
-    expectation: Expectation, asked: dict[str, Any], frame: DataFrame
-) -> dict[str, Any]:
-    """The bounds of a short decimal column as decimals, which Spark compares several times faster
-    than as doubles.
-
-    The answer is the same: a double tells any two decimals of at most 15 digits apart, in their
-    order (IEEE 754).
-    """
-    from pyspark.sql.types import DecimalType
-
-    kind = frame.schema[expectation.columns[0]].dataType if len(expectation.columns) == 1 else None
-    if not isinstance(kind, DecimalType) or kind.precision > _EXACT_DIGITS:
-        return asked
-
-    def exact(bound: Any) -> Any:
-        is_short = (
-            isinstance(bound, (int, float))
-            and math.isfinite(bound)
-            and len(repr(bound)) <= _EXACT_DIGITS
-        )
-        # A sum has the finer scale of the two: with at least the column's own, Spark need not widen
-        # each value.
-        return Decimal(repr(bound)) + Decimal(0).scaleb(-kind.scale) if is_short else bound
-
-    return {
-        key: exact(value) if key in ("min_value", "max_value") else value
-        for key, value in asked.items()
-    }
-
-
-def _is_ignored(expectation: Expectation, when: str | None) -> Column:
-    """Whether the library leaves the row out for its missing values: it filters such rows before it
-    counts.
-    """
-    from pyspark.sql import functions as F
-
-    missing = [F.col(name).isNull() for name in expectation.columns]
-    if when in ("both_values_are_missing", "all_values_are_missing"):
-        return reduce(and_, missing)
-    if when in ("either_value_is_missing", "any_value_is_missing"):
-        return reduce(or_, missing)
-    return F.lit(False)
+    return fails & ~conditions.is_ignored(expectation, when) if when else fails
 
 
 # --- table expectations --------------------------------------------------------------------------
@@ -297,7 +267,21 @@ def audit(
         _unique(candidate, rows, e, exchanged) for e in suite.expectations if e.is_uniqueness
     ]
     rest = [e for e in suite.expectations if not e.is_uniqueness and not is_row_expectation(e)]
-    return outcomes + (_validate(candidate, rest, contract, views) if rest else [])
+    asked = [e for e in rest if queries.is_query(e)]
+    found = queries.count_found(asked, candidate, views) if asked else []
+    told = {id(e): Outcome(e, n == 0, None, str(n)) for e, n in zip(asked, found, strict=True)}
+    others = [e for e in rest if not queries.is_query(e)]
+    with _ONE_AT_A_TIME:
+        told |= {id(o.expectation): o for o in _validate(candidate, others, contract)}
+    return outcomes + [told[id(e)] for e in rest]
+
+
+def needs_library(suite: Suite) -> bool:
+    """Whether some rule of the suite is Great Expectations' to answer."""
+    return any(
+        not (e.is_uniqueness or queries.is_query(e) or conditions.is_known(e))
+        for e in suite.expectations
+    )
 
 
 def _unique(
@@ -312,9 +296,8 @@ def _unique(
     keys = tuple(map(F.col, expectation.columns))
     if exchanged is not None and exchanged.rows <= min(_MOST_BROADCAST, rows // 4):
         candidate = _with_keys_of(candidate, keys, expectation, exchanged)
-    known = candidate.select(*keys).where(
-        ~_is_ignored(expectation, expectation.kwargs.get("ignore_row_if", "all_values_are_missing"))
-    )
+    when = expectation.kwargs.get("ignore_row_if", "all_values_are_missing")
+    known = candidate.select(*keys).where(~conditions.is_ignored(expectation, when))
     # Equal keys have equal hashes; only where hashes agree are the keys asked.
     if shared_hashes(known, keys, rows, most=1).num_rows == 0:
         return Outcome(expectation, True, 0)
@@ -346,8 +329,9 @@ def _validate(
     candidate: DataFrame,
     expectations: list[Expectation],
     contract: Contract,
-    views: dict[str, DataFrame],
 ) -> list[Outcome]:
+    if not expectations:
+        return []
     gx = library()
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
@@ -374,46 +358,9 @@ def _validate(
     answers: dict[int, Any] = {}
     for is_open in (True, False):
         part = [e for e in expectations if personal.isdisjoint(e.columns) is is_open]
-        for e in part:
-            if _QUERY in e.kwargs:
-                with _found_by(e, candidate, views) as rows:
-                    answers[id(e)] = ask(
-                        rows,
-                        [replace(e, kwargs={**e.kwargs, _QUERY: "SELECT * FROM {batch}"})],
-                        is_open,
-                    )[0]
-        rest = [e for e in part if _QUERY not in e.kwargs]
-        if rest:
-            answers |= zip(map(id, rest), ask(candidate, rest, is_open), strict=True)
+        if part:
+            answers |= zip(map(id, part), ask(candidate, part, is_open), strict=True)
     return [_outcome(e, answers[id(e)]) for e in expectations]
-
-
-@contextmanager
-def _found_by(
-    expectation: Expectation, candidate: DataFrame, views: dict[str, DataFrame]
-) -> Iterator[DataFrame]:
-    """The rows that an expectation's query finds, kept meanwhile: Great Expectations asks for them,
-    and again how many there are.
-
-    `{batch}` in the query is the candidate, `{silver.other_table}` another table of `views`.
-    """
-    from pyspark.errors import PySparkException
-
-    query = expectation.kwargs[_QUERY]
-    for name, frame in {"batch": candidate, **views}.items():
-        if "{" + name + "}" in query:
-            view = "strata_" + name.replace(".", "_")
-            frame.createOrReplaceTempView(view)
-            query = query.replace("{" + name + "}", view)
-    try:
-        # What is left of braces is doubled, as the library wants them.
-        rows = candidate.sparkSession.sql(query.format()).persist()
-    except (PySparkException, LookupError, ValueError) as error:
-        raise _cannot_answer(expectation, error) from None
-    try:
-        yield rows
-    finally:
-        rows.unpersist()
 
 
 def _in_order(result: Any, built: list[Any]) -> list[Any]:
@@ -443,19 +390,12 @@ def _outcome(expectation: Expectation, answer: Any) -> Outcome:
     failures = [raised] if "raised_exception" in raised else list(raised.values())
     messages = [f.get("exception_message") for f in failures if f.get("raised_exception")]
     if messages:
-        raise _cannot_answer(expectation, messages[0])
+        raise queries.cannot_answer(expectation, messages[0])
     result = answer.result or {}
     observed = result.get("observed_value")
     # `unexpected` stays None: it marks the rules that reject rows, and these stop the run.
     return Outcome(
         expectation, bool(answer.success), None, None if observed is None else str(observed)
-    )
-
-
-def _cannot_answer(expectation: Expectation, why: object) -> GateFailed:
-    text = " ".join(str(why).split())[:300]
-    return GateFailed(
-        f"an expectation must be able to answer; {expectation.type} could not: {text}"
     )
 
 
@@ -472,7 +412,6 @@ class Verdict:
     failures: tuple[str, ...]
     total_rows: int
     total_rejected: int
-    seconds: float
 
     @property
     def passed(self) -> bool:
@@ -486,7 +425,6 @@ def verdict(
     outcomes: list[Outcome],
     total_rows: int,
     total_rejected: int,
-    started: float,
 ) -> Verdict:
     """Adds up what stops the run: critical table expectations, an empty candidate, too many
     rejects.
@@ -516,5 +454,4 @@ def verdict(
         tuple(failures),
         total_rows,
         total_rejected,
-        time.monotonic() - started,
     )

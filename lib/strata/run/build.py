@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 
-from strata.gate import judging
+from strata.gate import gate, judging
 from strata.run.audit import Candidacy, audit
 from strata.run.bronze import bronze_rows
 from strata.run.inputs import read_inputs
-from strata.run.plan import Step
+from strata.run.plan import Plan, Step
 from strata.run.rows import Candidate, table_rows
 from strata.run.state import Built, Context, State
 from strata.run.write import Target, write_accepted, write_rejected
@@ -25,6 +25,11 @@ def build(context: Context, state: State, step: Step) -> Built:
     rejected = write_rejected(context, target, candidate, written)
     done = Candidacy(step, target, candidate, written, rejected, started)
     return audit(context, state, done)
+
+
+def needs_library(plan: Plan) -> bool:
+    """Whether some table's gate needs Great Expectations itself, whose import takes seconds."""
+    return any(gate.needs_library(plan.feed.suite(step.table)) for step in plan.steps)
 
 
 def _rows(context: Context, state: State, step: Step) -> Candidate:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 EQUAL_LINES = ("fold", "keep")
+_DEFAULT_COUNTRY = "GB"
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,7 @@ class Params:
         default=1, metadata={"help": "month in which the fiscal year starts, 1 to 12"}
     )
     holidays_of: str = field(
-        default="GB",
+        default=_DEFAULT_COUNTRY,
         metadata={
             "help": "country whose public holidays the dates table tells, as ISO 3166 alpha-2"
         },
@@ -34,13 +35,11 @@ class Params:
     )
 
     def __post_init__(self) -> None:
-        import holidays
-
         if not 1 <= self.fiscal_year_starts <= 12:
             raise ValueError(
                 f"--fiscal-year-starts is a month from 1 to 12; got {self.fiscal_year_starts}"
             )
-        if self.holidays_of not in holidays.list_supported_countries():
+        if not _has_holidays(self.holidays_of):
             raise ValueError(
                 "--holidays-of is a country that the library `holidays` knows, such as GB; "
                 f"got {self.holidays_of!r}"
@@ -51,3 +50,12 @@ class Params:
             )
         if self.top_products < 1:
             raise ValueError(f"--top-products is at least 1; got {self.top_products}")
+
+
+def _has_holidays(country: str) -> bool:
+    """Whether the library `holidays` knows the country; asked, it imports every country's rules."""
+    if country == _DEFAULT_COUNTRY:
+        return True
+    import holidays
+
+    return country in holidays.list_supported_countries()

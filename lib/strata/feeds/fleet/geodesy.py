@@ -6,12 +6,16 @@ and poles too. C. F. F. Karney, Algorithms for geodesics, J. Geodesy 87 (2013).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 from pyspark.sql.types import DoubleType, StructField, StructType
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _LINE = StructType([StructField(name, DoubleType()) for name in ("distance_m", "bearing_deg")])
 
@@ -20,6 +24,7 @@ def lines(lon: pd.Series, lat: pd.Series, to_lon: pd.Series, to_lat: pd.Series) 
     """Length and first bearing of the geodesic from each position to the other; null where a
     position is. A line without length has no bearing."""
     import numpy as np
+    import pandas as pd
     from pyproj import Geod
 
     ends = [np.asarray(part, dtype="float64") for part in (lon, lat, to_lon, to_lat)]
@@ -32,12 +37,26 @@ def lines(lon: pd.Series, lat: pd.Series, to_lon: pd.Series, to_lat: pd.Series) 
     return pd.DataFrame({"distance_m": metres, "bearing_deg": bearing})
 
 
-@F.pandas_udf(_LINE)  # type: ignore[call-overload]
-def _lines(parts: Iterator[tuple[pd.Series, ...]]) -> Iterator[pd.DataFrame]:
-    for lon, lat, to_lon, to_lat in parts:
-        yield lines(lon, lat, to_lon, to_lat)
+@cache
+def _lines() -> Callable[..., Column]:
+    """`lines` as a function of columns. It is made when a plan needs it, for it needs pandas, whose
+    import takes longer than all else of a command that finds nothing to do.
+    """
+    import pandas as pd
+
+    def each(parts: Any) -> Any:
+        for lon, lat, to_lon, to_lat in parts:
+            yield lines(lon, lat, to_lon, to_lat)
+
+    # Spark tells the kind of the function by these.
+    each.__annotations__ = {
+        "parts": Iterator[tuple[pd.Series, ...]],
+        "return": Iterator[pd.DataFrame],
+    }
+    made: Callable[..., Column] = F.pandas_udf(each, _LINE)  # type: ignore[call-overload]
+    return made
 
 
 def geodesic(lon: str, lat: str, to_lon: str, to_lat: str) -> Column:
     """`struct<distance_m, bearing_deg>` from one position to another; columns in degrees."""
-    return _lines(lon, lat, to_lon, to_lat)
+    return _lines()(lon, lat, to_lon, to_lat)
