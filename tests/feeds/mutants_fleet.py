@@ -91,6 +91,9 @@ WHOLE = {
     (_DEPOTS, _ADD_UP): Whole([{**_DEPOT, "fixes": 2}], _HELD),
     (_CELLS, "a cell must have one row an hour"): Whole([_CELL, _CELL], {_FIXES: [_FIX, _FIX]}),
     (_CELLS, "the cells' fixes must add up to the fixes"): Whole([{**_CELL, "fixes": 2}], _HELD),
+    (_TRIPS, "a vehicle must have one trip from an instant"): Whole(
+        [{**_TRIP, "distance_km": 2.0}, {**_TRIP, "distance_km": 2.0}], _DAYS_HELD
+    ),
     (_TRIPS, "the vehicles' days must hold at least what their trips drove"): Whole(
         [{**_TRIP, "distance_km": 5.01}], _DAYS_HELD
     ),

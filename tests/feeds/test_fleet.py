@@ -17,9 +17,11 @@ from strata.feeds.fleet.params import Params
 from strata.feeds.fleet.trips import SINGLE, STOOD, fleet_trips
 from strata.feeds.fleet.vehicles import UNCHANGED, fleet_vehicles
 from strata.gate import gate, judging
-from strata.kit.history import REPEATED, SUPERSEDED
+from strata.kit.history import REPEATED, SUPERSEDED, conflict_of
 from strata.kit.shared import UNKNOWN
 from strata.kit.table import Rows
+from strata.light import run as light
+from strata.run.bronze import UNPARSED
 
 from tests.frames import local_frame
 from tests.unit.light.test_verdicts import verdicts
@@ -81,6 +83,15 @@ def test_the_gate_gives_every_record_the_verdict_that_the_shared_file_tells(
         if found[n] != line["reasons"]
     ]
     assert (len(found), differ) == (len(told), [])
+
+
+def test_the_path_without_spark_says_it_in_the_same_words() -> None:
+    assert (
+        conflict_of("vehicle and instant"),
+        REPEATED,
+        SUPERSEDED,
+        UNPARSED,
+    ) == (light.CONFLICT, light.REPEATED, light.SUPERSEDED, light.UNPARSED)
 
 
 # --- which record stands -------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from strata.declare.contract import load_contract, quarantine_name
 from strata.declare.feed import load_feed
 from strata.lake.versions import Warehouse, read_arrow
 from strata.ledger.publication import Publication
+from strata.light import run as light
 from strata.run.options import Options
 from strata.run.plan import make_plan
 from strata.run.run import Report, run_feed
@@ -178,6 +179,38 @@ def test_planted_faults_are_found_to_the_last(samples: tuple[Lake, Publication])
         if sentence:
             assert counts[sentence] == 2 + first.count(text), text
     assert counts["its vehicle must be know"] == 4 + first.count("GHOST_1") + first.count("\n,")
+
+
+def test_the_path_without_spark_accepts_and_rejects_the_same_for_the_same_reasons(
+    samples: tuple[Lake, Publication], tmp_path: Path
+) -> None:
+    lake, published = samples
+    report = light.run([str(lake.raw / "events")], [str(lake.raw / "vehicles")], tmp_path)
+    state = published.state("silver.fleet_fixes")
+    assert state is not None
+    assert state.quarantine_version is not None
+    quarantine = quarantine_name("silver.fleet_fixes")
+    columns = ["_file_sha256", "_record_number", "_reasons"]
+    rejected = read_arrow(lake.warehouse, quarantine, state.quarantine_version, columns)
+    lines = (tmp_path / "rejected.jsonl").read_text().splitlines()
+    told = {(r["sha256"], r["record_number"]): r["reasons"] for r in map(json.loads, lines)}
+    assert told == {tuple(row.values())[:2]: row["_reasons"] for row in rejected.to_pylist()}
+
+    with (tmp_path / "accepted.csv").open(newline="") as file:
+        accepted = {
+            (r["vehicle_id"], r["fixed_at"]): (float(r["distance_from_depot_m"]), int(r["records"]))
+            for r in csv.DictReader(file)
+        }
+    fixes = {
+        (r["vehicle_id"], r["fixed_at"].isoformat().replace("+00:00", "Z")): (
+            r["distance_from_depot_m"],
+            r["records"],
+        )
+        for r in lake.rows(published, "silver.fleet_fixes")
+    }
+    # The same routine gives the same distances, to the last digit.
+    assert accepted == fixes
+    assert report.folded == report.records - report.accepted - report.rejected
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import importlib.abc
+import sys
 from pathlib import Path
 from typing import Any
 
 from strata.cli.output import FORMATS, render
+
+
+class NoPandas(importlib.abc.MetaPathFinder):
+    """Says that there is no pandas: Arrow loads it wherever it is installed, for nothing here, and
+    it takes more memory than the whole path."""
+
+    def find_spec(self, name: str, path: Any, target: Any = None) -> None:
+        if name == "pandas":
+            raise ModuleNotFoundError("this path goes without pandas", name=name)
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -25,6 +36,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run_events(options: argparse.Namespace) -> int:
     """Judges the events and prints the counts."""
+    sys.meta_path.insert(0, NoPandas())
     from strata.light.run import run
 
     counts = run(options.events, options.vehicles, Path(options.out)).counts()

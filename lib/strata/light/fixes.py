@@ -13,6 +13,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from strata.declare.suite import load_suite
@@ -35,7 +36,7 @@ _KMH_OF = {"km/h": 1.0, "m/s": 3.6, "mph": 1.609344}
 _UTC = dt.timezone.utc
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Vehicle:
     """What is known of one vehicle now."""
 
@@ -126,6 +127,8 @@ def parse_number(text: str | None) -> float | None:
     return float(text) + 0.0 if text and _NUMBER.fullmatch(text) else None
 
 
+# Vehicles report at the same instants: of a file by time most texts have just been read.
+@lru_cache(maxsize=1 << 14)
 def parse_instant(text: str) -> dt.datetime | None:
     """The instant of ISO 8601 text with an offset, in UTC; None for anything else."""
     found = _INSTANT.fullmatch(text)

@@ -7,7 +7,6 @@ greater than every number, as it is to Spark.
 
 from __future__ import annotations
 
-import datetime as dt
 import math
 import operator
 import re
@@ -42,7 +41,7 @@ class RowRules:
 
     def broken_by(self, row: Row) -> tuple[str, ...]:
         """The sentences of the rules that a row breaks; empty for a sound one."""
-        return tuple(sentence for sentence, breaks in self.rules if breaks(row))
+        return tuple([sentence for sentence, breaks in self.rules if breaks(row)])
 
 
 def row_rules(suite: Suite, columns: Collection[str]) -> RowRules:
@@ -93,15 +92,16 @@ def _not_null(kwargs: Mapping[str, Any]) -> Breaks:
 
 def _between(kwargs: Mapping[str, Any]) -> Breaks:
     column, low, high = kwargs["column"], kwargs.get("min_value"), kwargs.get("max_value")
-    over = _above if kwargs.get("strict_min") else _at_least
-    under = _above if kwargs.get("strict_max") else _at_least
+    # Every comparison with NaN is false: so it keeps a least value and breaks a greatest one.
+    under = operator.le if kwargs.get("strict_min") else operator.lt
+    within = operator.lt if kwargs.get("strict_max") else operator.le
 
     def breaks(row: Row) -> bool:
         value = row[column]
         if value is None:
             return False
-        return (low is not None and not over(value, low)) or (
-            high is not None and not under(high, value)
+        return (low is not None and under(value, low)) or (
+            high is not None and not within(value, high)
         )
 
     return breaks
@@ -136,13 +136,20 @@ def _greater(kwargs: Mapping[str, Any]) -> Breaks:
     one, other = kwargs["column_A"], kwargs["column_B"]
     if kwargs.get("ignore_row_if") != _EITHER:
         raise DeclarationError(f"a rule of two columns says ignore_row_if: {_EITHER}; add it")
-    holds = _at_least if kwargs.get("or_equal") else _above
+    holds = operator.ge if kwargs.get("or_equal") else operator.gt
 
     def breaks(row: Row) -> bool:
         a, b = row[one], row[other]
-        return a is not None and b is not None and not holds(a, b)
+        if a is None or b is None or holds(a, b):
+            return False
+        # NaN equals itself, and is greater than all else.
+        return not (_is_nan(a) and holds(1, 1 if _is_nan(b) else 0))
 
     return breaks
+
+
+def _is_nan(value: Any) -> bool:
+    return isinstance(value, float) and math.isnan(value)
 
 
 _Make = Callable[[Mapping[str, Any]], Breaks]
@@ -158,23 +165,3 @@ _TYPES: dict[str, tuple[_Make, frozenset[str]]] = {
     _MATCHES_NOT: (_matches_not, _REGEX),
     _GREATER: (_greater, _PAIR),
 }
-
-
-# --- Spark's order -------------------------------------------------------------------------------
-
-
-def _above(value: Any, other: Any) -> bool:
-    return _ordered(operator.gt, value, other)
-
-
-def _at_least(value: Any, other: Any) -> bool:
-    return _ordered(operator.ge, value, other)
-
-
-def _ordered(holds: Callable[[Any, Any], bool], value: Any, other: Any) -> bool:
-    """Two values by Spark's order, in which NaN equals itself and is greater than all else."""
-    if isinstance(value, (dt.date, str)):
-        return holds(value, other)
-    if math.isnan(value) or math.isnan(other):
-        return holds(math.isnan(value), math.isnan(other))
-    return holds(value, other)

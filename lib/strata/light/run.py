@@ -71,7 +71,7 @@ class Report:
         }
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Record:
     """A sound record, and where it stands."""
 
@@ -193,8 +193,9 @@ def _judge_all(
             writer.report.records += batch.num_rows
             single = []
             for record in _sound(batch, source, judge, known, writer):
-                if hash(record.key) in twice:
-                    kept.setdefault(record.key, []).append(record)
+                key = record.key
+                if hash(key) in twice:
+                    kept.setdefault(key, []).append(record)
                 else:
                     single.append(record)
             if single:

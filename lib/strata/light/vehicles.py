@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import datetime as dt
 import zoneinfo
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from strata.declare.suite import load_suite
@@ -17,63 +17,37 @@ TABLE = "silver.fleet_vehicles"
 FIELDS = ("vehicle_id", "max_speed", "service_region", "depot_lat", "depot_lon", "time_zone")
 _COLUMNS = ("vehicle_id", "max_speed_kmh", "depot_lat_deg", "depot_lon_deg")
 
-State = tuple[Any, ...]
+State = tuple[float, float, float, str | None, str | None]
+_Days = dict[dt.date, State | None]
 
 
 def read_vehicles(found: Sequence[Source]) -> dict[str, Vehicle]:
     """The current state of each vehicle: that of its latest delivery whose sound records agree."""
-    rules, zones = row_rules(load_suite(TABLE), _COLUMNS), zoneinfo.available_timezones()
-    told: dict[str, tuple[dt.date, State | None]] = {}
-    earlier: dict[str, list[tuple[dt.date, State | None]]] = {}
+    told: dict[str, _Days] = {}
     for source in found:
         day = source.delivered_on or dt.date.min
-        for batch in source.batches(FIELDS):
-            for record in batch.to_pylist():
-                row = _typed(record)
-                zone = (record["time_zone"] or "").strip(" ") or None
-                if record["_raw_record"] is not None or rules.broken_by(row):
-                    continue
-                if zone is None or zone in zones:
-                    _note(told, earlier, row, day, zone, record["service_region"])
-    return {
-        vehicle: Vehicle(*state[:3])
-        for vehicle, newest in told.items()
-        if (state := _agreed([newest, *earlier.get(vehicle, ())])) is not None
-    }
+        for vehicle, state in _states(source):
+            days = told.setdefault(vehicle, {})
+            # Records of one day that differ leave it without a state.
+            days[day] = state if days.get(day, state) == state else None
+    current = {vehicle: _newest(days) for vehicle, days in told.items()}
+    return {vehicle: Vehicle(*state[:3]) for vehicle, state in current.items() if state}
 
 
-def _typed(record: Mapping[str, str | None]) -> dict[str, Any]:
-    return {
-        "vehicle_id": record["vehicle_id"] or None,
-        "max_speed_kmh": parse_number(record["max_speed"]),
-        "depot_lat_deg": parse_number(record["depot_lat"]),
-        "depot_lon_deg": parse_number(record["depot_lon"]),
-    }
+def _states(source: Source) -> Iterator[tuple[str, State]]:
+    """What each sound record says of its vehicle."""
+    rules, zones = row_rules(load_suite(TABLE), _COLUMNS), zoneinfo.available_timezones()
+    for batch in source.batches(FIELDS):
+        columns = [batch.column(name).to_pylist() for name in (*FIELDS, "_raw_record")]
+        for vehicle, speed, region, lat, lon, zone, raw in zip(*columns, strict=True):
+            values = (vehicle or None, parse_number(speed), parse_number(lat), parse_number(lon))
+            row: dict[str, Any] = dict(zip(_COLUMNS, values, strict=True))
+            named = (zone or "").strip(" ") or None
+            if raw is None and not rules.broken_by(row) and (named is None or named in zones):
+                yield vehicle, (*values[1:], region, named)  # type: ignore[misc]
 
 
-def _note(
-    told: dict[str, tuple[dt.date, State | None]],
-    earlier: dict[str, list[tuple[dt.date, State | None]]],
-    row: Mapping[str, Any],
-    day: dt.date,
-    *rest: str | None,
-) -> None:
-    """Adds a sound record; a day whose records differ has no state."""
-    vehicle = row["vehicle_id"]
-    state = (row["max_speed_kmh"], row["depot_lat_deg"], row["depot_lon_deg"], *rest)
-    if vehicle not in told:
-        told[vehicle] = day, state
-        return
-    days = [told[vehicle], *earlier.get(vehicle, ())]
-    same = [held for held in days if held[0] == day]
-    if same:
-        days[days.index(same[0])] = day, same[0][1] if same[0][1] == state else None
-    else:
-        days.append((day, state))
-    told[vehicle], *earlier[vehicle] = days
-
-
-def _agreed(days: Sequence[tuple[dt.date, State | None]]) -> State | None:
+def _newest(days: _Days) -> State | None:
     """The state of the newest day that has one."""
-    states = [(day, state) for day, state in days if state is not None]
-    return max(states, key=lambda held: held[0])[1] if states else None
+    agreed = {day: state for day, state in days.items() if state is not None}
+    return agreed[max(agreed)] if agreed else None
