@@ -17,7 +17,7 @@ from pyspark.sql import SparkSession
 from strata import feeds
 from strata.cli import main
 
-from tests.conftest import forget_declarations
+from tests.conftest import TOY, forget_declarations
 
 MODULE = '''\
 """Weather: readings of stations, and each day's mean temperature."""
@@ -188,7 +188,8 @@ def test_the_feed_is_at_most_twenty_statements() -> None:
 def own_feed(project: Path, spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """This process with the feed beside the library's, as a new one would find it."""
     monkeypatch.setenv("STRATA_PROJECT", str(project))
-    monkeypatch.setattr(feeds, "__path__", [*feeds.__path__, str(project / "feeds")])
+    library = [path for path in feeds.__path__ if path != str(TOY / "feeds")]
+    monkeypatch.setattr(feeds, "__path__", [*library, str(project / "feeds")])
     forget_declarations()
     yield
     forget_declarations()

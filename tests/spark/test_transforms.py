@@ -1,7 +1,7 @@
 """A table is a pure function from DataFrames to one DataFrame: no transform runs an action.
 
-Each one is built on empty frames while every action is barred. What it gives is a plan, whose
-columns are those of the table's contract.
+Each one is built on empty frames while every action is barred. What it gives is a plan, with the
+columns of the table's contract.
 """
 
 from __future__ import annotations
@@ -37,8 +37,6 @@ METHODS = (
 )  # fmt: skip
 PROPERTIES = ("rdd", "write", "writeStream")
 OF_THE_SESSION = ("sql", "createDataFrame", "table")
-SPECIAL = {"_reasons", "_fold", "_rows"}
-RESERVED = {"_order"}
 
 
 class Barred(AssertionError):
@@ -89,8 +87,7 @@ def test_a_transform_runs_no_action(spark: SparkSession, name: str) -> None:
         spark.sparkContext.setLocalProperty("spark.jobGroup.id", None)  # type: ignore[arg-type]
     # Nor by way of the JVM.
     assert list(spark.sparkContext.statusTracker().getJobIdsForGroup(name)) == []
-    columns = set(load_contract(name).columns)
-    assert set(made.columns) - SPECIAL - RESERVED <= columns
+    # Columns of its own besides are left out by whoever writes.
     assert set(load_contract(name).business_columns) <= set(made.columns)
 
 
