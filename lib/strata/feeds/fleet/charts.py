@@ -16,7 +16,7 @@ from gold.fleet_cells group by h3_cell order by sum(fixes) desc, h3_cell limit 2
         points="""
 select round(avg(lon_deg), 4) as lon, round(avg(lat_deg), 4) as lat, count(*) as fixes
 from silver.fleet_fixes where h3_cell is not null group by h3_cell order by h3_cell""",
-        note="One ring a cell; its area grows with the number of fixes.",
+        note="One ring a cell, by longitude and latitude; its area grows with the fixes.",
     ),
     Chart(
         "How far each vehicle drove",
@@ -33,10 +33,10 @@ order by sum(distance_km) desc, vehicle_id limit 15""",
     Chart(
         "Hours moving and idle by day",
         """
-select day_date as "Day", round(sum(moving_s) / 3600, 2) as "Moving, hours",
+select cast(day_date as varchar) as "Day", round(sum(moving_s) / 3600, 2) as "Moving, hours",
   round(sum(idle_s) / 3600, 2) as "Idle, hours", count(*) as "Vehicles"
 from gold.fleet_vehicle_days group by day_date order by day_date""",
-        Mark.LINES,
+        Mark.COLUMNS,
         "Day",
         ("Moving, hours", "Idle, hours"),
     ),

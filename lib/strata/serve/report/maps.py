@@ -33,7 +33,10 @@ def figure(chart: Chart, rows: Rows, points: Rows) -> dict[str, Any]:
             data.append(_area(chart, row, xs, ys, steps))
     data += _legend(chart, steps) + _dots(points)
     middle = math.radians((window[1] + window[3]) / 2)
-    hidden = {"showgrid": False, "zeroline": False, "showticklabels": False, "automargin": False}
+    hidden: dict[str, Any] = {"zeroline": False}
+    if rows:
+        # Outlines say where it is; without them degrees do.
+        hidden |= {"showgrid": False, "showticklabels": False, "automargin": False}
     return {
         "data": data,
         "layout": layout(
