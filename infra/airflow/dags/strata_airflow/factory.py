@@ -82,13 +82,15 @@ def _dag(dag_id: str, schedule: Any, settings: Settings, publishes: list[str]) -
 
 
 def _deadline(dag_id: str, settings: Settings) -> Any:
-    """An alert for a run that is late; Airflow 3.0 has none yet."""
+    """An alert for a run that is late, where one is asked for; Airflow 3.0 has none yet."""
+    hours = settings.late_hours
+    if hours is None:
+        return None
     try:
         from airflow.sdk.definitions.callback import AsyncCallback
         from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
     except ImportError:
         return None
-    hours = settings.late_hours
     return DeadlineAlert(
         reference=DeadlineReference.DAGRUN_QUEUED_AT,
         interval=timedelta(hours=hours),
