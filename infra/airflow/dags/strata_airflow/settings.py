@@ -48,7 +48,7 @@ class Settings:
     late_hours: float | None
     """A run that is not done so long after it was queued is told of; None for no such alert.
 
-    `airflow dags test` of 3.3.2 fails on any DAG with one (findings/): none is the default.
+    `airflow dags test` of 3.3.2 fails on any DAG with one, so none is the default.
     """
 
 
