@@ -3,7 +3,7 @@ PYTHON ?= python3
 # The environment's own Spark and packages are used, whatever else this machine has.
 unexport SPARK_HOME SPARK_CONF_DIR PYTHONPATH
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
-.PHONY: run check test nightly images cluster sbom lock bench torture model s3 dictionary clean
+.PHONY: run demo check test nightly images cluster sbom lock bench torture model s3 dictionary clean
 
 # The people of the samples are made up: without a key of one's own, one is made for this run and kept nowhere.
 run: .venv/.ready
@@ -11,6 +11,11 @@ run: .venv/.ready
 		echo "STRATA_PSEUDONYM_KEY is not set: the samples' made-up people get a random key, for this run only" >&2; \
 		export STRATA_PSEUDONYM_KEY_ID=sample STRATA_PSEUDONYM_KEY="$$(.venv/bin/python -c 'import secrets; print(secrets.token_urlsafe(48))')"; \
 	fi; .venv/bin/strata run --raw samples --warehouse warehouse
+
+# A made-up shop from raw files to PostgreSQL, an API and a dashboard; Ctrl-C ends it.
+demo: .venv/.ready
+	@sh infra/local/postgres.sh
+	@.venv/bin/python infra/local/demo.py
 
 # What needs no JVM: style, types, the rules of the codebase, and every test without Spark.
 check: .venv/.ready

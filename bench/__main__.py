@@ -6,7 +6,7 @@ import argparse
 
 from bench import commerce, commits, gate, sql
 
-BENCHMARKS = ("commerce", "commits", "gate", "sql")
+BENCHMARKS = ("commerce", "commits", "gate", "shop", "sql")
 
 
 def main() -> None:
@@ -27,6 +27,11 @@ def main() -> None:
         commits.main()
     if arguments.name in (None, "commerce"):
         commerce.main(arguments.scale, arguments.rounds)
+    if arguments.name == "shop":
+        # Needs PostgreSQL's server, which the others do not.
+        from bench import shop
+
+        shop.main(arguments.rows, arguments.rounds)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,24 @@ def add(parser: argparse.ArgumentParser) -> None:
     postgres.add_argument("--migrate", metavar="URL", help=text)
     common.add_warehouse(postgres)
     postgres.set_defaults(action=run_postgres)
+    text = "the shop's API, with a page to try it and a dashboard"
+    graphql = doors.add_parser("graphql", help=text, description=text)
+    text = "as strata_reader; without it, a PostgreSQL of your own is started and loaded"
+    graphql.add_argument("--database", metavar="URL", help=text)
+    text = "as strata_editor; without it, decisions on products are refused"
+    graphql.add_argument("--editor", metavar="URL", help=text)
+    text = "the folder of that PostgreSQL (default: postgres)"
+    graphql.add_argument("--data", default="postgres", metavar="DIR", help=text)
+    text = "who may ask (default: tokens.json)"
+    graphql.add_argument("--tokens", default="tokens.json", metavar="FILE", help=text)
+    text = "only add a caller to that file, NAME=reader or NAME=editor, and print the token"
+    graphql.add_argument("--token", metavar="NAME=ROLE", help=text)
+    text = "port of loopback (default: 8000)"
+    graphql.add_argument("--port", type=int, default=8000, metavar="N", help=text)
+    text = "raw files, where decisions on products are written (default: samples/shop)"
+    graphql.add_argument("--raw", default="samples/shop", metavar="DIR", help=text)
+    common.add_warehouse(graphql)
+    graphql.set_defaults(action=run_graphql)
 
 
 def run_postgres(options: argparse.Namespace) -> int:
@@ -42,6 +60,39 @@ def run_postgres(options: argparse.Namespace) -> int:
         done = _load(load_tables, warehouse, server.url("loader"))
         print(f"{done} tables loaded; read them with: psql {server.url('reader')}", flush=True)
         wait_for_stop()
+    return 0
+
+
+def run_graphql(options: argparse.Namespace) -> int:
+    """Serves until it is stopped; prints where to look."""
+    from strata.serve.graphql import access
+
+    tokens = Path(options.tokens)
+    if options.token:
+        name, _, role = options.token.partition("=")
+        print(access.new_token(tokens, name, role))
+        return 0
+    door = access.Door.from_file(tokens)
+    if options.database:
+        return _serve_api(options, door, options.database, options.editor)
+    from strata.serve.postgres.load import load_tables
+    from strata.serve.postgres.local import running
+
+    warehouse = common.settings_of(options).open_warehouse()
+    with running(Path(options.data)) as server:
+        _load(load_tables, warehouse, server.url("loader"))
+        return _serve_api(options, door, server.url("reader"), server.url("editor"))
+
+
+def _serve_api(options: argparse.Namespace, door: Any, database: str, editor: str | None) -> int:
+    import uvicorn
+
+    from strata.serve.graphql.app import make_app
+    from strata.serve.graphql.decisions import Desk
+
+    app = make_app(database, door, Desk(editor, options.raw))
+    print(f"the API is at http://127.0.0.1:{options.port}/ (dashboard: /dashboard)", flush=True)
+    uvicorn.run(app, host="127.0.0.1", port=options.port, log_level="warning", server_header=False)
     return 0
 
 

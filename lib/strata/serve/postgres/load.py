@@ -11,6 +11,7 @@ Readers see the old publication until the commit, and never wait for it.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,14 +22,17 @@ import psycopg
 from psycopg import sql
 
 from strata import failpoint
-from strata.errors import GateFailed, LeaseHeld, UsageError
+from strata.errors import LeaseHeld, UsageError
 from strata.lake.versions import Warehouse
-from strata.serve.export import Pinned, Tally, assert_newer, choose
+from strata.ledger import publication as ledger
+from strata.serve.export import Pinned, assert_newer, choose
 from strata.serve.postgres.changes import Change, change_of
-from strata.serve.postgres.staging import copy_rows, name_of, stage, totals, where_of
+from strata.serve.postgres.merge import Work, fill, has_rows, merge, reconcile
+from strata.serve.postgres.staging import name_of, stage
 from strata.serve.postgres.targets import Target, create_table, targets_of
 
 Connection = psycopg.Connection[tuple[Any, ...]]
+_DECISION = re.compile(r"decision-(\d{12})\.csv$")
 _NOTES = (
     "source",
     "feed",
@@ -51,14 +55,6 @@ class Loaded:
     rows: int
     outcome: str
     """`filled`, `merged`, `same rows` or `up to date`."""
-
-
-@dataclass(frozen=True)
-class _Work:
-    target: Target
-    pinned: Pinned
-    change: Change
-    how: str
 
 
 def load_tables(
@@ -139,7 +135,7 @@ def _load_feed(
         if one.how == "merged":
             stage(connection, one.target, one.pinned, one.change)
     with connection.transaction():
-        _apply(connection, work)
+        _apply(connection, warehouse, work)
     failpoint.reach("load.committed", chosen[0].feed)
     for one in work:
         connection.execute(
@@ -150,7 +146,7 @@ def _load_feed(
     return [_told(one) for one in work]
 
 
-def _told(one: _Work) -> Loaded:
+def _told(one: Work) -> Loaded:
     return Loaded(one.target.name, one.pinned.publication, one.pinned.rows, one.how)
 
 
@@ -163,7 +159,7 @@ def _notes(connection: Connection) -> dict[str, dict[str, Any]]:
 
 def _plan(
     connection: Connection, pinned: Pinned, target: Target, note: dict[str, Any] | None
-) -> _Work:
+) -> Work:
     before = None
     if note:
         files = note["files"].items()
@@ -172,25 +168,21 @@ def _plan(
             for name, d in files
         }
         if note["publication"] == pinned.publication:
-            return _Work(target, pinned, Change({}, ()), "up to date")
+            return Work(target, pinned, Change({}, ()), "up to date")
     change = change_of(pinned, target, before)
     if note and note["digest"] == pinned.digest:
-        return _Work(target, pinned, change, "same rows")
-    return _Work(target, pinned, change, "merged" if _has_rows(connection, target) else "filled")
+        return Work(target, pinned, change, "same rows")
+    return Work(target, pinned, change, "merged" if _has_rows(connection, target) else "filled")
 
 
 def _has_rows(connection: Connection, target: Target) -> bool:
     found = connection.execute("SELECT to_regclass(%s)", (target.name,)).fetchone()
     if not found or found[0] is None:
         return False
-    return _has_rows_in(connection, target.name)
+    return has_rows(connection, target.name)
 
 
-def _has_rows_in(connection: Connection, table: str) -> bool:
-    return connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone() is not None
-
-
-def _ensure_tables(connection: Connection, work: list[_Work]) -> None:
+def _ensure_tables(connection: Connection, work: list[Work]) -> None:
     """Tables outside the shop are made as they are needed; the months of the partitioned ones
     too.
     """
@@ -213,7 +205,7 @@ def _ensure_tables(connection: Connection, work: list[_Work]) -> None:
                 )
 
 
-def _apply(connection: Connection, work: list[_Work]) -> None:
+def _apply(connection: Connection, warehouse: Warehouse, work: list[Work]) -> None:
     """Everything that readers may see of a load; it commits as one."""
     filled = [one.target.name for one in work if one.how == "filled"]
     bulk = [name for name in filled if name.startswith("shop.")]
@@ -222,100 +214,25 @@ def _apply(connection: Connection, work: list[_Work]) -> None:
     tallies: dict[str, list[Any]] = {}
     for one in work:
         if one.how == "filled":
-            tallies[one.target.name] = _fill(connection, one)
+            tallies[one.target.name] = fill(connection, one)
         elif one.how == "merged":
-            tallies[one.target.name] = _merge(connection, one)
+            tallies[one.target.name] = merge(connection, one)
         failpoint.reach("load.table", one.target.name)
     if bulk:
         connection.execute("SELECT strata.restore_indexes()")
     connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
     for one in work:
         if one.target.name in tallies:
-            _reconcile(connection, one, tallies[one.target.name])
+            reconcile(connection, one, tallies[one.target.name])
         if one.how != "up to date":
             _note(connection, one)
+    _mark_taken(connection, warehouse, work[0].pinned)
     if bulk or any(one.target.name.startswith("shop.") for one in work):
         connection.execute("SELECT strata.refresh_views()")
     failpoint.reach("load.finished", work[0].pinned.feed)
 
 
-def _fill(connection: Connection, one: _Work) -> list[Any]:
-    tally = Tally(one.target.fields)
-    read = copy_rows(
-        connection, one.target.name, one.target, one.change.batches(one.pinned, one.target), tally
-    )
-    if read != one.pinned.rows:
-        raise GateFailed(
-            f"a load has the publication's rows; {one.pinned.table} was published with "
-            f"{one.pinned.rows:,} and "
-            f"{read:,} were read: nothing was loaded, see `strata doctor`",
-            table=one.pinned.table,
-        )
-    return [*tally.facts()]
-
-
-def _merge(connection: Connection, one: _Work) -> list[Any]:
-    """Three statements in place of a rewrite: a row that has not changed is not written."""
-    target, where = one.target, where_of(one.target, one.change, "t")
-    staged = sql.SQL("staging.{}").format(sql.Identifier(name_of(target)))
-    key = sql.SQL(" AND ").join(
-        sql.SQL("s.{0} = t.{0}").format(sql.Identifier(c)) for c in target.key
-    )
-    own = sql.SQL(target.name)
-    connection.execute(
-        sql.SQL("DELETE FROM {} t WHERE {} AND NOT EXISTS (SELECT FROM {} s WHERE {})").format(
-            own, where, staged, key
-        )
-    )
-    columns = sql.SQL(", ").join(map(sql.Identifier, target.columns))
-    rest = [c for c in target.columns if c not in target.key]
-    change: sql.Composable = sql.SQL("NOTHING")
-    if rest:
-        sets = sql.SQL(", ").join(
-            sql.SQL("{0} = EXCLUDED.{0}").format(sql.Identifier(c)) for c in rest
-        )
-        old, new = (
-            sql.SQL(", ").join(
-                sql.SQL("{}.{}").format(sql.SQL(side), sql.Identifier(c)) for c in rest
-            )
-            for side in ("t", "EXCLUDED")
-        )
-        change = sql.SQL("UPDATE SET {} WHERE ({}) IS DISTINCT FROM ({})").format(sets, old, new)
-    keys = sql.SQL(", ").join(map(sql.Identifier, target.key))
-    connection.execute(
-        sql.SQL("INSERT INTO {} AS t ({}) SELECT {} FROM {} ON CONFLICT ({}) DO {}").format(
-            own, columns, columns, staged, keys, change
-        )
-    )
-    facts = connection.execute(
-        "SELECT facts FROM strata.staged WHERE table_name = %s", (target.name,)
-    ).fetchone()
-    return list(facts[0]) if facts else []
-
-
-def _reconcile(connection: Connection, one: _Work, sent: list[Any]) -> None:
-    """The gate: rows and sums of what was sent stand in the database, and no row fell outside the
-    months.
-    """
-    arrived = totals(connection, one.target, one.change)
-    tally = Tally(one.target.fields)
-    tally.reconcile_facts(one.pinned.table, sent, arrived, one.target.name)
-    if one.target.is_partitioned and _has_rows_in(connection, f"{one.target.name}_default"):
-        raise GateFailed(
-            f"every day has its month; {one.target.name}_default holds rows: nothing was loaded"
-        )
-    if one.target.keep is None:
-        (rows,) = connection.execute(f"SELECT count(*) FROM {one.target.name}").fetchone() or (0,)
-        if rows != one.pinned.rows:
-            raise GateFailed(
-                f"a load has the publication's rows; {one.target.name} has {rows:,} and "
-                f"{one.pinned.table} was "
-                f"published with {one.pinned.rows:,}: nothing was loaded",
-                table=one.pinned.table,
-            )
-
-
-def _note(connection: Connection, one: _Work) -> None:
+def _note(connection: Connection, one: Work) -> None:
     pinned = one.pinned
     files = {name: [str(d[0]), str(d[1])] if d else None for name, d in one.change.files.items()}
     values = (
@@ -338,7 +255,24 @@ def _note(connection: Connection, one: _Work) -> None:
     )
 
 
-def _analyse(connection: Connection, work: list[_Work]) -> None:
+def _mark_taken(connection: Connection, warehouse: Warehouse, pinned: Pinned) -> None:
+    """Decisions whose files the publication has taken need not be shown beside it any longer."""
+    every = ledger.read(warehouse, pinned.feed)
+    upto = tuple(p for p in every if p.publication <= pinned.publication)
+    names = [
+        _DECISION.search(entry.path)
+        for entry in ledger.files_taken(ledger.lineage(upto)).values()
+        if entry.source == "product_decisions"
+    ]
+    taken = [int(name[1]) for name in names if name]
+    connection.execute(
+        "UPDATE shop.product_decisions SET taken_in = %s"
+        " WHERE taken_in IS NULL AND decision_id = ANY (%s)",
+        (pinned.publication, taken),
+    )
+
+
+def _analyse(connection: Connection, work: list[Work]) -> None:
     """The planner's counts; only an owner may renew them, so for others it is autovacuum's work."""
     for one in work:
         if one.how in ("filled", "merged") and one.target.name.startswith("copies."):

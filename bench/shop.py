@@ -1,0 +1,210 @@
+"""Loading the shop into PostgreSQL beside bare COPY of the same rows: `python -m bench shop --rows 2000000`.
+
+Three ways in turns, each into tables of its own: COPY of CSV files into tables without keys (the limit), the same with
+the shop's keys, references and indexes made afterwards, and `strata export … --to postgresql://`, which reads the published
+tables, reconciles and refreshes the views besides. Then one more day on top.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psycopg
+import pyarrow as pa
+from pyarrow import csv
+from strata.lake.versions import Warehouse
+from strata.serve.export import choose
+from strata.serve.postgres.load import load_tables
+from strata.serve.postgres.local import running
+from strata.serve.postgres.migrate import migrate, roll_back
+from strata.serve.postgres.server import Server
+from strata.serve.postgres.targets import targets_of
+
+from tests.doors.publishing import publish
+
+FIRST, DAYS = dt.date(2024, 1, 1), 365
+TABLES = (
+    "silver.commerce_categories",
+    "silver.commerce_products",
+    "silver.commerce_customers",
+    "silver.commerce_orders",
+    "silver.commerce_order_lines",
+)
+
+
+def main(rows: int, rounds: int) -> None:
+    """Prints seconds and ratios, medians of the rounds."""
+    folder = Path(tempfile.mkdtemp(prefix="strata-bench-"))
+    folder.chmod(0o755)
+    warehouse = Warehouse(str(folder / "warehouse"))
+    make(warehouse, rows)
+    write_csv(warehouse, folder)
+    with running(folder / "postgres") as server:
+        ways: dict[str, Callable[[], None]] = {
+            "bare COPY": lambda: bare_copy(server, folder, with_keys=False),
+            "COPY, then keys and indexes": lambda: bare_copy(server, folder, with_keys=True),
+            "strata export": lambda: load(server, warehouse),
+        }
+        seconds: dict[str, list[float]] = {name: [] for name in ways}
+        for _ in range(rounds):
+            for name, way in ways.items():
+                empty(server)
+                seconds[name].append(timed(way))
+        make_next_day(warehouse, rows)
+        day = timed(lambda: load(server, warehouse))
+    least = statistics.median(seconds["bare COPY"])
+    for name, taken in seconds.items():
+        print(
+            f"{name:32} {statistics.median(taken):8.1f} s   {statistics.median(taken) / least:5.2f} x bare COPY"
+        )
+    full = statistics.median(seconds["strata export"])
+    print(f"{'one more day':32} {day:8.1f} s   {day / full:5.2f} x strata export")
+
+
+def timed(work: Callable[[], None]) -> float:
+    began = time.monotonic()
+    work()
+    return time.monotonic() - began
+
+
+def empty(server: Server) -> None:
+    roll_back(server.url("owner"))
+    migrate(server.url("owner"))
+
+
+def load(server: Server, warehouse: Warehouse) -> None:
+    load_tables(warehouse, TABLES, server.url("loader"))
+
+
+def make(warehouse: Warehouse, lines: int) -> None:
+    """Publishes a shop of so many lines, four an order, in one file a month."""
+    chance, products, customers = np.random.default_rng(7), 1_000, max(50, lines // 20)
+    common: dict[str, list[Any]] = {
+        TABLES[0]: [
+            {
+                "category_id": str(n),
+                "category_name": f"Category {n}",
+                "category_path": f"Category {n}",
+                "top_category_id": str(n),
+                "top_category_name": f"Category {n}",
+                "level": 1,
+            }
+            for n in range(50)
+        ],
+        TABLES[1]: [
+            {
+                "product_id": f"p{n}",
+                "product_name": f"Product {n}",
+                "category_id": str(n % 50),
+                "currency": "EUR",
+                "list_price": Decimal(n),
+                "valid_from": FIRST,
+                "valid_to": dt.date(9999, 12, 31),
+                "is_current": True,
+            }
+            for n in range(products)
+        ],
+        TABLES[2]: [{"customer_id": f"c{n}", "country": "DE"} for n in range(customers)],
+        TABLES[3]: [],
+        TABLES[4]: [],
+    }
+    publish(warehouse, "commerce", common)
+    orders = lines // 4
+    day = np.sort(chance.integers(0, DAYS, orders))
+    append(warehouse, np.arange(orders), day, customers, products)
+
+
+def make_next_day(warehouse: Warehouse, lines: int) -> None:
+    """Publishes one more day: its orders stand in files of their own."""
+    orders = lines // 4
+    more = max(1, orders // DAYS)
+    append(
+        warehouse,
+        np.arange(orders, orders + more),
+        np.full(more, DAYS),
+        max(50, lines // 20),
+        1_000,
+    )
+
+
+def append(warehouse: Warehouse, ids: Any, day: Any, customers: int, products: int) -> None:
+    """Appends orders and their lines, a file a month, and publishes both tables."""
+    dates = np.datetime64(FIRST) + day
+    order = pa.array(np.char.add("o", ids.astype(str)))
+    customer = pa.array(np.char.add("c", (ids % customers).astype(str)))
+    orders = pa.table(
+        {
+            "order_id": order,
+            "customer_id": customer,
+            "order_date": pa.array(dates.astype("datetime64[D]")),
+        }
+    )
+    four = np.repeat(np.arange(len(ids)), 4)
+    item = np.tile(np.arange(4), len(ids))
+    cents = (ids[four] * 7 + item * 13) % 100_000
+    money = pa.array(cents).cast(pa.decimal128(24, 2))
+    lines = orders.take(pa.array(four)).rename_columns(["order_id", "customer_id", "sale_date"])
+    for name, column in {
+        "order_item_id": pa.array(item.astype(str)),
+        "product_id": pa.array(np.char.add("p", ((ids[four] + item) % products).astype(str))),
+        "category_id": pa.array((((ids[four] + item) % products) % 50).astype(str)),
+        "quantity": pa.array(np.ones(len(four), np.int32)),
+        "unit_price": money,
+        "revenue": money,
+        "discount": pa.array(np.zeros(len(four), int)).cast(pa.decimal128(38, 4)),
+    }.items():
+        lines = lines.append_column(name, column)
+    same = {"status": "delivered", "is_counted": True, "currency": "EUR", "copies": 1}
+    publish(
+        warehouse,
+        "commerce",
+        {TABLES[3]: (orders, same, "order_date"), TABLES[4]: (lines, same, "sale_date")},
+        append=True,
+    )
+
+
+def write_csv(warehouse: Warehouse, folder: Path) -> None:
+    """The rows of each table of the database as one CSV file."""
+    for pinned in choose(warehouse, TABLES):
+        for target in targets_of(pinned.table):
+            with open(folder / f"{target.name}.csv", "wb") as sink:
+                for batch in pinned.batches():
+                    kept = target.keep(batch) if target.keep else batch
+                    csv.write_csv(
+                        kept.select(list(target.columns)),
+                        sink,
+                        csv.WriteOptions(include_header=False),
+                    )
+
+
+def bare_copy(server: Server, folder: Path, with_keys: bool) -> None:
+    """COPY of the files, in one transaction; with keys, they are made as a load makes them."""
+    names = [target.name for table in TABLES for target in targets_of(table)]
+    with psycopg.connect(server.url("owner")) as connection:
+        for name in ("shop.orders", "shop.order_items"):
+            connection.execute(
+                "SELECT strata.make_partitions(%s::regclass, %s, %s)",
+                (name, FIRST, FIRST + dt.timedelta(DAYS)),
+            )
+        connection.execute("SELECT strata.drop_indexes(%s::regclass[])", (names,))
+        for table in TABLES:
+            for target in targets_of(table):
+                columns = ", ".join(target.columns)
+                with (
+                    connection.cursor().copy(
+                        f"COPY {target.name} ({columns}) FROM STDIN (FORMAT csv)"
+                    ) as copy,
+                    open(folder / f"{target.name}.csv", "rb") as file,
+                ):
+                    while block := file.read(1 << 20):
+                        copy.write(block)
+        if with_keys:
+            connection.execute("SELECT strata.restore_indexes()")

@@ -1,0 +1,72 @@
+"""Who may ask, and how often. Tokens are kept as SHA-256: whoever reads the file cannot ask."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from limits import RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+
+from strata.errors import UsageError
+from strata.serve.graphql.context import Caller
+
+ROLES = ("reader", "editor")
+A_MINUTE = 600
+"""Requests that a token has a minute."""
+
+
+def new_token(file: Path, name: str, role: str) -> str:
+    """Adds a caller to the file of tokens; returns the token, which is kept nowhere else."""
+    if role not in ROLES:
+        raise UsageError(f"a token's role is {' or '.join(ROLES)}; got {role!r}")
+    known = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    token = secrets.token_urlsafe(32)
+    known[_digest(token)] = {"name": name, "role": role}
+    file.touch(mode=0o600)
+    file.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
+    return token
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+@dataclass
+class Door:
+    """Knows callers by their tokens, and counts what each asks."""
+
+    callers: dict[str, Caller]
+    a_minute: int = A_MINUTE
+
+    def __post_init__(self) -> None:
+        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+
+    @classmethod
+    def from_file(cls, file: Path, a_minute: int = A_MINUTE) -> Door:
+        """UsageError where the file is not one of tokens."""
+        try:
+            known = json.loads(file.read_text(encoding="utf-8"))
+            callers = {
+                digest: Caller(str(who["name"]), str(who["role"])) for digest, who in known.items()
+            }
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            raise UsageError(
+                f"the API needs a file of tokens; {file} is none: `strata serve graphql --token "
+                "NAME=reader`"
+            ) from None
+        return cls(callers, a_minute)
+
+    def caller(self, header: str) -> Caller | None:
+        """Who holds the token of an Authorization header; None for nobody."""
+        kind, _, token = header.partition(" ")
+        # A digest is looked up, so the time that it takes says nothing of the token.
+        return self.callers.get(_digest(token.strip())) if kind.lower() == "bearer" else None
+
+    def lets_in(self, caller: Caller) -> bool:
+        """False once the caller has used up the minute."""
+        return self._limiter.hit(RateLimitItemPerMinute(self.a_minute), caller.name)

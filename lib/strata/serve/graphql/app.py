@@ -1,0 +1,183 @@
+"""The API as an ASGI application: POST /graphql, a page to try it, and the dashboard."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from strata.serve.graphql.access import Door
+from strata.serve.graphql.context import Caller, Context
+from strata.serve.graphql.decisions import Desk
+from strata.serve.graphql.errors import Refused, worded
+from strata.serve.graphql.schema import schema
+from strata.serve.graphql.store import Store
+
+MOST_BYTES, SECONDS, KEPT = 64 * 1024, 10.0, 1_000
+_PAGES = Path(__file__).parent / "pages"
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+_STATIC = {
+    "/": ("playground.html", "text/html"),
+    "/dashboard": ("dashboard.html", "text/html"),
+    "/playground.js": ("playground.js", "text/javascript"),
+    "/dashboard.js": ("dashboard.js", "text/javascript"),
+    "/page.css": ("page.css", "text/css"),
+}
+
+
+@dataclass
+class Persisted:
+    """Queries known by their SHA-256, so that clients need not send them again."""
+
+    only: bool = False
+    """Answer known queries only."""
+    known: OrderedDict[str, str] = field(default_factory=OrderedDict)
+
+    def find(self, body: dict[str, Any]) -> str:
+        """The text of the query that is asked. Refused where it is unknown, or another than its
+        hash says.
+        """
+        extensions = body.get("extensions") or {}
+        told = extensions.get("persistedQuery") if isinstance(extensions, dict) else None
+        digest = str(told.get("sha256Hash", "")) if isinstance(told, dict) else ""
+        query = body.get("query")
+        if query is None:
+            if digest not in self.known:
+                raise Refused("PersistedQueryNotFound", "PERSISTED_QUERY_NOT_FOUND")
+            return self.known[digest]
+        if not isinstance(query, str):
+            raise Refused("query is a text")
+        own = hashlib.sha256(query.encode()).hexdigest()
+        if digest and digest != own:
+            raise Refused("the hash of a persisted query is that of its text")
+        if self.only and own not in self.known:
+            raise Refused("this API answers persisted queries only", "PERSISTED_QUERY_NOT_FOUND")
+        if digest and not self.only:
+            self.known[own] = query
+            if len(self.known) > KEPT:
+                self.known.popitem(last=False)
+        return query
+
+
+@dataclass
+class Api:
+    """The application's parts."""
+
+    pool: AsyncConnectionPool[Any]
+    door: Door
+    desk: Desk
+    persisted: Persisted = field(default_factory=Persisted)
+
+    async def graphql(self, request: Request) -> Response:
+        """Answers one operation. Batches are not taken: they would get round the limits."""
+        caller = self.door.caller(request.headers.get("authorization", ""))
+        if caller is None:
+            return _refuse(
+                401, "a request needs a token: Authorization: Bearer …", "UNAUTHENTICATED"
+            )
+        if not self.door.lets_in(caller):
+            return _refuse(
+                429, f"a token has {self.door.a_minute} requests a minute", "RATE_LIMITED"
+            )
+        try:
+            body = await _body(request)
+            answer, cost = await asyncio.wait_for(self._answer(caller, body), SECONDS)
+        except Refused as error:
+            return _refuse(400, str(error), error.code)
+        except (asyncio.TimeoutError, PoolTimeout):
+            return _refuse(503, f"an answer takes at most {SECONDS:g} seconds", "TIMEOUT")
+        return JSONResponse(answer, headers=_HEADERS | {"Server-Timing": f"sql;desc={cost}"})
+
+    async def _answer(self, caller: Caller, body: dict[str, Any]) -> tuple[dict[str, Any], int]:
+        """The answer, and how many SQL statements it took."""
+        query = self.persisted.find(body)
+        variables = body.get("variables") or {}
+        if not isinstance(variables, dict):
+            raise Refused("variables are an object")
+        async with self.pool.connection(timeout=SECONDS / 2) as connection:
+            await connection.set_isolation_level(4)  # Repeatable read: one snapshot an answer.
+            async with connection.transaction():
+                context = Context(caller, Store(connection), self.desk)
+                result = await schema.execute(
+                    query,
+                    variables,
+                    context_value=context,
+                    operation_name=body.get("operationName"),
+                )
+        answer: dict[str, Any] = {"data": result.data}
+        if result.errors:
+            answer["errors"] = [worded(error) for error in result.errors]
+        return answer, context.store.statements
+
+
+async def _body(request: Request) -> dict[str, Any]:
+    """The JSON object that was sent. Other kinds of body are refused, as browsers send them
+    across sites.
+    """
+    if request.headers.get("content-type", "").split(";")[0].strip() != "application/json":
+        raise Refused("a request is application/json")
+    read = b""
+    async for part in request.stream():
+        read += part
+        if len(read) > MOST_BYTES:
+            raise Refused(f"a request has at most {MOST_BYTES:,} bytes", "TOO_LARGE")
+    try:
+        body = json.loads(read)
+    except (ValueError, RecursionError):
+        raise Refused("a request is a JSON object") from None
+    if not isinstance(body, dict):
+        raise Refused("a request is one JSON object")
+    return body
+
+
+def _refuse(status: int, message: str, code: str) -> JSONResponse:
+    error = {"message": message, "extensions": {"code": code}}
+    return JSONResponse({"data": None, "errors": [error]}, status, headers=_HEADERS)
+
+
+async def _page(request: Request) -> Response:
+    name, kind = _STATIC[request.url.path]
+    return Response((_PAGES / name).read_text(encoding="utf-8"), media_type=kind, headers=_HEADERS)
+
+
+def make_app(url: str, door: Door, desk: Desk, persisted: Persisted | None = None) -> Starlette:
+    """The application over a database; the address is that of a role which reads only."""
+    pool: AsyncConnectionPool[Any] = AsyncConnectionPool(
+        url,
+        min_size=1,
+        max_size=8,
+        open=False,
+        max_waiting=64,
+        check=AsyncConnectionPool.check_connection,
+    )
+    api = Api(pool, door, desk, persisted or Persisted())
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        await pool.open()
+        await desk.flush()
+        yield
+        await pool.close()
+
+    routes = [Route(path, _page) for path in _STATIC]
+    return Starlette(
+        routes=[Route("/graphql", api.graphql, methods=["POST"]), *routes], lifespan=lifespan
+    )

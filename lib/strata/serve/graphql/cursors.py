@@ -1,0 +1,91 @@
+"""Pages by key: a cursor says after which row the next page begins, and holds through a load.
+
+A cursor is the sort value and the key of the last row. A row that a load does not change is on
+exactly one page,
+whatever is loaded in between. `pageInfo.publication` tells a client that the data have moved on.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from strata.serve.graphql.errors import Refused
+
+MOST = 100
+"""Rows of the largest page."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """One way to sort: SQL names and types of the columns; the last ones are a key."""
+
+    name: str
+    columns: tuple[tuple[str, type], ...]
+    is_descending: bool = False
+
+    def encode(self, row: dict[str, Any]) -> str:
+        """The cursor of a row."""
+        values = [None if row[c] is None else str(row[c]) for c, _ in self.columns]
+        return base64.urlsafe_b64encode(json.dumps([self.name, *values]).encode()).decode()
+
+    def decode(self, cursor: str) -> list[Any]:
+        """The values of a cursor. Refused unless it came from this very sorting."""
+        try:
+            name, *values = json.loads(base64.b64decode(cursor, altchars=b"-_", validate=True))
+            if name != self.name or len(values) != len(self.columns):
+                raise ValueError
+            return [
+                _read(value, kind) for value, (_, kind) in zip(values, self.columns, strict=True)
+            ]
+        except (ValueError, TypeError, InvalidOperation):
+            raise Refused(
+                "a cursor is taken from a page of the same sorting; this one is not"
+            ) from None
+
+    def sql(self, cursor: str | None) -> tuple[str, list[Any]]:
+        """The condition and ordering of a page, with the condition's values."""
+        names = ", ".join(column for column, _ in self.columns)
+        way = " DESC" if self.is_descending else ""
+        ordering = "ORDER BY " + ", ".join(f"{column}{way}" for column, _ in self.columns)
+        if cursor is None:
+            return ordering, []
+        marks = ", ".join(["%s"] * len(self.columns))
+        sign = "<" if self.is_descending else ">"
+        return f"WHERE ({names}) {sign} ({marks}) {ordering}", self.decode(cursor)
+
+
+def _read(value: Any, kind: type) -> Any:
+    if not isinstance(value, str) or len(value) > 200 or "\0" in value:
+        raise ValueError
+    if kind is date:
+        return date.fromisoformat(value)
+    if kind is Decimal:
+        number = Decimal(value)
+        if not number.is_finite():
+            raise ValueError
+        return number
+    return kind(value)
+
+
+def page_size(first: int) -> int:
+    """Refused unless it is from 1 to MOST."""
+    if not 1 <= first <= MOST:
+        raise Refused(f"first is from 1 to {MOST}; got {first}")
+    return first
+
+
+def assert_text(name: str, value: str | None, most: int = 200) -> None:
+    """Refused where a text is too long, or holds a character that no database text has."""
+    if value is not None and (len(value) > most or "\0" in value):
+        raise Refused(f"{name} is a text of at most {most} characters")
+
+
+def unique(values: Sequence[Any]) -> list[Any]:
+    """Each once, in the order of the first."""
+    return list(dict.fromkeys(values))
