@@ -95,8 +95,9 @@ def by_duckdb(spark: SparkSession, warehouse: Warehouse) -> list[Any]:
     files = DeltaTable(warehouse.path(KINDS.table), version=1).file_uris()
     connection = duckdb.connect()
     connection.execute("set timezone = 'UTC'")
-    query = f"select {', '.join(COLUMNS)} from read_parquet($files)"
-    return told(connection.execute(query, {"files": files}).to_arrow_table())
+    return told(
+        connection.execute("select * from read_parquet($files)", {"files": files}).to_arrow_table()
+    )
 
 
 def by_polars(spark: SparkSession, warehouse: Warehouse) -> list[Any]:
@@ -106,7 +107,7 @@ def by_polars(spark: SparkSession, warehouse: Warehouse) -> list[Any]:
 def told(table: pa.Table) -> list[Any]:
     """Rows as Python has them; a map as a dictionary, whichever way it came."""
     rows = []
-    for row in table.select(COLUMNS).sort_by("id").to_pylist():
+    for row in sorted(table.select(COLUMNS).to_pylist(), key=lambda row: row["id"]):
         counts = row["counts"]
         pairs = [tuple(p.values()) if isinstance(p, dict) else p for p in counts or ()]
         moment = row["at"].astimezone(UTC) if row["at"] else None
