@@ -15,6 +15,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.classic.dataframe import DataFrame as ClassicDataFrame
 from strata.declare import feed as feeds
 from strata.declare.contract import load_contract, struct_type
+from strata.kit.shared import UNKNOWN
 from strata.kit.table import Table
 
 pytestmark = pytest.mark.spark
@@ -78,7 +79,11 @@ def empty_inputs(spark: SparkSession, table: Table) -> list[DataFrame]:
 def test_a_transform_runs_no_action(spark: SparkSession, name: str) -> None:
     feed, table = TABLES[name]
     inputs = empty_inputs(spark, table)
-    given = {"params": feed.params_class(**feed.default_params())} if table.params else {}
+    given: dict[str, Any] = {}
+    if table.params:
+        given["params"] = feed.params_class(**feed.default_params())
+    if table.unique:
+        given["shared"] = UNKNOWN
     spark.sparkContext.setJobGroup(name, "a transform on empty frames")
     try:
         with every_action_barred():
