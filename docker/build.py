@@ -42,6 +42,7 @@ class Image:
 
     @property
     def tag(self) -> str:
+        """The name that the built image is known by."""
         return f"strata/{self.name}"
 
 

@@ -29,6 +29,7 @@ class Places:
 
     @property
     def logs(self) -> str:
+        """Where EMR puts its logs."""
         return f"{self.artifacts}/logs/"
 
     def entry(self, name: str) -> str:

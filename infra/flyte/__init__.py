@@ -1,0 +1,1 @@
+"""The commerce feed as a Flyte workflow."""

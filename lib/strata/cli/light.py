@@ -16,6 +16,7 @@ class NoPandas(importlib.abc.MetaPathFinder):
     it takes more memory than the whole path."""
 
     def find_spec(self, name: str, path: Any, target: Any = None) -> None:
+        """Refuses pandas, which this path must do without."""
         if name == "pandas":
             raise ModuleNotFoundError("this path goes without pandas", name=name)
 

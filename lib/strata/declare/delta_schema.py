@@ -13,15 +13,29 @@ class Column(Protocol):
     """What a schema says of a column; a contract's `Field` is one."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Its name."""
+        ...
+
     @property
-    def type(self) -> str: ...
+    def type(self) -> str:
+        """Its type in Spark SQL."""
+        ...
+
     @property
-    def description(self) -> str: ...
+    def description(self) -> str:
+        """What it holds."""
+        ...
+
     @property
-    def unit(self) -> str | None: ...
+    def unit(self) -> str | None:
+        """Its unit; None without one."""
+        ...
+
     @property
-    def required(self) -> bool: ...
+    def required(self) -> bool:
+        """Whether no row may hold NULL."""
+        ...
 
 
 _NAMES = {"bigint": "long", "int": "integer", "smallint": "short", "tinyint": "byte"}

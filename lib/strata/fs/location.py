@@ -47,6 +47,7 @@ class Location:
 
     @property
     def is_local(self) -> bool:
+        """Whether it is on a disk of this machine."""
         return self.store == "local"
 
     @property
@@ -66,12 +67,14 @@ class Location:
 
     @property
     def for_spark(self) -> str:
+        """The address as Hadoop's file systems read it."""
         if self.store == "s3":
             return f"s3a://{self.in_store}"
         return self.path if self.is_local else self.text
 
     @property
     def for_delta(self) -> str:
+        """The address as delta-rs reads it."""
         return f"s3://{self.in_store}" if self.store == "s3" else self.for_spark
 
     def arrow(self) -> fs.FileSystem:

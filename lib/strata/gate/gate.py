@@ -233,6 +233,7 @@ class Outcome:
 
 
 def row_outcomes(rules: list[Rule], tally: Tally) -> list[Outcome]:
+    """The outcome of each row rule, from the counts of one pass."""
     return [
         Outcome(rule.expectation, count == 0, count)
         for rule, count in zip(rules, tally.broken, strict=True)
@@ -415,6 +416,7 @@ class Verdict:
 
     @property
     def passed(self) -> bool:
+        """Whether no critical rule failed."""
         return not self.failures
 
 

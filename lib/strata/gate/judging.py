@@ -141,12 +141,14 @@ def _no_reasons() -> Column:
 
 
 def is_rejected() -> Column:
+    """Rows that go to quarantine."""
     from pyspark.sql import functions as F
 
     return F.col("_verdict") == _REJECTED
 
 
 def is_accepted() -> Column:
+    """Rows that the table holds."""
     from pyspark.sql import functions as F
 
     return F.col("_verdict") == _ACCEPTED
@@ -199,29 +201,35 @@ def tally_columns(judged: DataFrame, rules: list[Rule], folds: tuple[str, ...]) 
         ]
     if "_fold" in judged.columns:
         columns.append(total("folded", f"_verdict = {_FOLDED}", weight))
-        value = F.when(F.col("_verdict") == _FOLDED, F.expr(weight)).otherwise(F.lit(0))
-        for n, reason in enumerate(folds):
-            columns.append(
-                F.coalesce(F.sum(F.when(F.col("_fold") == reason, value)), F.lit(0)).alias(
-                    f"fold_{n}"
-                )
-            )
+        columns += _fold_columns(folds, weight)
     for n, (rule, breaks) in enumerate(zip(rules, _breaks(rules), strict=True)):
         if rule.expectation.severity != "critical":
             columns.append(total(f"broken_{n}", breaks))
     if "_identity" in judged.columns:
-        answers = "_rows = 1" if weight == "_rows" else "true"
-        for name, condition in (
-            ("identity", answers),
-            ("written_identity", f"_verdict = {_ACCEPTED}"),
-        ):
-            columns.append(
-                F.expr(
-                    f"coalesce(bit_xor(case when {condition} then _identity else 0L end), 0L) "
-                    f"as {name}"
-                )
-            )
+        columns += _identity_columns("_rows = 1" if weight == "_rows" else "true")
     return columns
+
+
+def _fold_columns(folds: tuple[str, ...], weight: str) -> list[Column]:
+    """How many input rows each sentence folds."""
+    from pyspark.sql import functions as F
+
+    value = F.when(F.col("_verdict") == _FOLDED, F.expr(weight)).otherwise(F.lit(0))
+    return [
+        F.coalesce(F.sum(F.when(F.col("_fold") == reason, value)), F.lit(0)).alias(f"fold_{n}")
+        for n, reason in enumerate(folds)
+    ]
+
+
+def _identity_columns(answers: str) -> list[Column]:
+    """Order-free hashes of the input rows answered for, and of the rows that are written."""
+    from pyspark.sql import functions as F
+
+    conditions = {"identity": answers, "written_identity": f"_verdict = {_ACCEPTED}"}
+    return [
+        F.expr(f"coalesce(bit_xor(case when {condition} then _identity else 0L end), 0L) as {name}")
+        for name, condition in conditions.items()
+    ]
 
 
 def observed(

@@ -25,6 +25,7 @@ ROW_ID = ("_file_sha256", "_record_number")
 
 
 def has_identity(columns: Iterable[str]) -> bool:
+    """Whether rows with these columns have ids of their own."""
     return set(ROW_ID) <= set(columns)
 
 

@@ -127,27 +127,32 @@ def exchange(
         )
 
 
-def overwrite(
-    warehouse: Warehouse,
-    table: str,
-    version: int,
-    shape: Shape,
-    gone: int,
-    added: Sequence[DataFile],
-    mark: str,
-) -> None:
-    """Puts these files in the place of all `gone` that the table names, and gives it this shape's
-    columns, in one commit."""
-    schema = _schema(shape)
+@dataclass(frozen=True)
+class Whole:
+    """All that a table then holds."""
+
+    shape: Shape
+    files: Sequence[DataFile]
+    gone: int
+    """How many files it named before."""
+
+
+def overwrite(warehouse: Warehouse, table: str, version: int, whole: Whole, mark: str) -> None:
+    """Puts these files in the place of all that the table names, and gives it this shape's columns,
+    in one commit."""
+    schema = _schema(whole.shape)
     with _sent(warehouse, table, version) as delta:
         changes = schema != delta.schema()
         delta.create_write_transaction(
-            list(map(_add, added)),
+            list(map(_add, whole.files)),
             "overwrite",
             schema,
-            list(shape.partition_columns),
+            list(whole.shape.partition_columns),
             commit_properties=_properties(
-                mark, version, gone + len(added) + changes, _metrics(added, gone)
+                mark,
+                version,
+                whole.gone + len(whole.files) + changes,
+                _metrics(whole.files, whole.gone),
             ),
         )
 

@@ -36,6 +36,7 @@ class DataFile:
 
     @property
     def stats_json(self) -> str:
+        """The file's statistics as the log holds them."""
         return json.dumps(self.stats)
 
 

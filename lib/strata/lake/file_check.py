@@ -34,6 +34,7 @@ class Column:
     nulls: int = 0
 
     def add(self, low: Any, high: Any, nulls: int) -> None:
+        """Takes in one more part's bounds and count of NULLs."""
         self.low = low if self.low is None else self.low if low is None else min(self.low, low)
         self.high = (
             high if self.high is None else self.high if high is None else max(self.high, high)

@@ -46,6 +46,7 @@ class TableLog:
 
     @property
     def folder(self) -> str:
+        """Where the log lies."""
         return f"{self.warehouse.path(self.table)}/_delta_log"
 
     @cached_property
@@ -55,6 +56,7 @@ class TableLog:
 
     @cached_property
     def commits(self) -> list[int]:
+        """The versions that have a commit, in order."""
         return sorted(int(m[1]) for name in self.sizes if (m := COMMIT.fullmatch(name)))
 
     @cached_property

@@ -54,6 +54,7 @@ class Snapshot:
 
     @property
     def schema(self) -> StructType:
+        """The columns of the version, as Spark has them."""
         from pyspark.sql.types import StructType
 
         return StructType.fromJson(json.loads(self.metadata["schemaString"]))

@@ -108,6 +108,7 @@ class Store:
     """
 
     def log(self, table: str) -> TableLog:
+        """The table's log, opened once a run."""
         if table not in self.logs:
             self.logs[table] = TableLog(self.warehouse, table)
         return self.logs[table]
@@ -154,6 +155,7 @@ class Store:
         return self._restore(table, wanted)
 
     def append(self, contract: Contract, frame: DataFrame) -> Commit:
+        """Adds the rows to the table in one commit."""
         before = self._snapshot(contract.table)
         if not _has_columns_of(before, contract):
             if before.adds:
@@ -165,6 +167,7 @@ class Store:
         return self.append_files(contract, self._write_files(contract, frame))
 
     def overwrite(self, contract: Contract, frame: DataFrame) -> Commit:
+        """Puts the rows in the place of all that the table holds, in one commit."""
         before = self._snapshot(contract.table)
         if _has_columns_of(before, contract):
             added = self._write_files(contract, frame)
@@ -174,15 +177,8 @@ class Store:
         else:
             added = self._write_files(contract, frame)
             with self._sent("commit", contract.table):
-                commit.overwrite(
-                    self.warehouse,
-                    contract.table,
-                    before.version,
-                    shape_of(contract),
-                    len(before.adds),
-                    added,
-                    self.run_id,
-                )
+                whole = commit.Whole(shape_of(contract), added, len(before.adds))
+                commit.overwrite(self.warehouse, contract.table, before.version, whole, self.run_id)
         return self._confirm(contract.table, before.version)
 
     def can_add_files(self, contract: Contract) -> bool:

@@ -51,6 +51,7 @@ def read(warehouse: Warehouse, feed: str) -> list[Erasure]:
 
 
 def write(warehouse: Warehouse, feed: str, erasure: Erasure) -> None:
+    """Notes an erasure, or how far it has come."""
     files.write_bytes(
         f"{_folder(warehouse, feed)}/{erasure.id}.json",
         json.dumps(asdict(erasure), sort_keys=True).encode(),

@@ -126,6 +126,7 @@ class S3Lease(Lease):
     one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
 
     def take(self) -> None:
+        """Takes the lease; LeaseHeld where another holder has it."""
         body = self._object()
         try:
             current = self.client.get_object(Bucket=self.bucket, Key=self.key)
@@ -139,6 +140,7 @@ class S3Lease(Lease):
         self._put(body, condition)
 
     def renew(self) -> None:
+        """Renews the lease until it is let go."""
         while not self.stop.wait(S3_LEASE_SECONDS / 3):
             try:
                 self.assert_held()
@@ -152,6 +154,7 @@ class S3Lease(Lease):
             self._put(self._object(), {"IfMatch": self.etag})
 
     def release(self) -> None:
+        """Lets the lease go, unless another holder has it."""
         self.stop.set()
         try:
             with self.one_at_a_time:

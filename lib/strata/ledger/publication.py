@@ -152,6 +152,7 @@ class Publication:
     decisions: tuple[Decision, ...] = ()
 
     def state(self, table: str) -> TableState | None:
+        """What it publishes of the table; None if nothing."""
         return next((state for state in self.tables if state.table == table), None)
 
 
@@ -249,6 +250,7 @@ def _assert_chain(
 
 
 def newest(publications: tuple[Publication, ...]) -> Publication | None:
+    """The publication that readers see; None before the first."""
     return publications[-1] if publications else None
 
 
@@ -258,6 +260,7 @@ def owner_of(table: str) -> str:
 
 
 def find(publications: tuple[Publication, ...], feed: str, number: int) -> Publication:
+    """The publication of that number; a UsageError lists those there are."""
     for publication in publications:
         if publication.publication == number:
             return publication
@@ -320,6 +323,7 @@ def ended(publications: Iterable[Publication]) -> int:
 
 
 def decisions(line: Iterable[Publication]) -> tuple[Decision, ...]:
+    """All decisions of these publications, in their order."""
     return tuple(decision for publication in line for decision in publication.decisions)
 
 

@@ -110,6 +110,7 @@ COLUMNS = pa.schema(
 
 
 def table_path(feed: str) -> str:
+    """The table that holds the feed's ledger."""
     return f"ops.publications/{feed}"
 
 
@@ -136,7 +137,8 @@ def _rewrite(warehouse: Warehouse, table: str, built_on: int, new: pa.Table, run
     whole = pa.concat_tables([pa.Table.from_pylist(held, COLUMNS), new])
     gone = len(TableLog(warehouse, table).snapshot(built_on).adds)
     file = data_file.write_table(warehouse.path(table), whole)
-    door.overwrite(warehouse, table, built_on, door.shape_of(COLUMNS), gone, [file], run_id)
+    then = door.Whole(door.shape_of(COLUMNS), [file], gone)
+    door.overwrite(warehouse, table, built_on, then, run_id)
 
 
 def _has_columns(warehouse: Warehouse, table: str, version: int) -> bool:

@@ -81,15 +81,18 @@ class Record:
 
     @property
     def content(self) -> tuple[Any, ...]:
+        """What it says beside its vehicle and instant."""
         names = ("lat_deg", "lon_deg", "speed_kmh", "engine_status", "fuel_level_pct")
         return tuple(self.typed[name] for name in names)
 
     @property
     def key(self) -> tuple[str, dt.datetime]:
+        """Vehicle and instant."""
         return self.typed["vehicle_id"], self.typed["fixed_at"]
 
     @property
     def order(self) -> tuple[dt.date, str, int]:
+        """The total order by which one of differing fixes stands."""
         return self.source.delivered_on or dt.date.min, self.source.seen.sha256, self.number
 
 

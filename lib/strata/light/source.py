@@ -37,6 +37,7 @@ class Source:
 
     @cached_property
     def delivered_on(self) -> dt.date | None:
+        """The date in the file's path; None without one."""
         return self.seen.delivery_date
 
 

@@ -38,10 +38,12 @@ class Looked:
 
     @property
     def rejected(self) -> tuple[FileEntry, ...]:
+        """Files that are left out whole."""
         return tuple(entry for entry in self.entries if entry.status == "rejected")
 
     @property
     def folded(self) -> tuple[FileEntry, ...]:
+        """Files that say nothing new."""
         return tuple(entry for entry in self.entries if entry.status == "folded")
 
 

@@ -48,10 +48,12 @@ Cache = Mapping[str, Remembered]
 
 
 def key(source: str, file: RawFile) -> str:
+    """The name of a remembered file."""
     return f"{source}\n{file.path}\n{file.uri}"
 
 
 def source_of(key: str) -> str:
+    """The source of a remembered file."""
     return key.partition("\n")[0]
 
 

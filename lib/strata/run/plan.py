@@ -51,6 +51,7 @@ class Plan:
 
     @property
     def is_empty(self) -> bool:
+        """Whether there is nothing to do."""
         return not self.steps
 
     def files_of(self, step: Step) -> tuple[Look, ...]:

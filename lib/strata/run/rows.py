@@ -41,6 +41,7 @@ class Candidate:
 
     @property
     def mode(self) -> str:
+        """How much of the table is written: append, whole or groups."""
         return "append" if self.appends else "whole" if self.touched is None else "groups"
 
 

@@ -35,6 +35,7 @@ class Change:
 
     @property
     def is_whole(self) -> bool:
+        """Whether every row may have changed."""
         return self.before is None or (self.new_files is None and self.touched is None)
 
 
@@ -60,6 +61,7 @@ class State:
     written: dict[str, int] = field(default_factory=dict)
 
     def add(self, built: Built) -> None:
+        """Takes in a table that was built."""
         self.tables[built.state.table] = built.state
         self.changes[built.state.table] = built.change
         self.gates.append(built.gate)
@@ -81,6 +83,7 @@ class Kept:
         return kept
 
     def release(self) -> None:
+        """Lets go of the frames that Spark keeps."""
         for frame in self.frames:
             with suppress(Exception):
                 frame.unpersist()
@@ -99,6 +102,7 @@ class Context:
 
     @property
     def book(self) -> Book:
+        """The feed's ledger, as this run has read it."""
         return self.plan.book
 
     @property

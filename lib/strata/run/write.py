@@ -38,6 +38,7 @@ class Target:
 
     @property
     def table(self) -> str:
+        """The name of the table."""
         return self.contract.table
 
 

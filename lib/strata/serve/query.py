@@ -154,22 +154,29 @@ def _walk(plan: Any, relations: set[str], aliases: set[str]) -> None:
     if kind == "UnresolvedRelation":
         relations.add(".".join(_strings(plan.multipartIdentifier())))
     if kind == "UnresolvedTableValuedFunction":
-        name = ".".join(_strings(plan.name()))
-        if name.lower() not in _TABLE_FUNCTIONS:
-            raise UsageError(
-                f"the table function {name} is not allowed here; allowed are "
-                f"{', '.join(sorted(_TABLE_FUNCTIONS))}"
-            )
+        _check_table_function(".".join(_strings(plan.name())))
     if kind == "UnresolvedWith":
         aliases.update(str(pair._1()) for pair in _items(plan.cteRelations()))
     for name in _FUNCTION.findall(plan.toJSON()):
-        if name.lower() in _REFUSED_FUNCTIONS or "," in name:
-            raise UsageError(
-                f"the function {name} is not allowed here: it reaches beyond the published tables"
-            )
+        _check_function(name)
     for part in (plan.children(), plan.innerChildren(), plan.subqueries()):
         for child in _items(part):
             _walk(child, relations, aliases)
+
+
+def _check_table_function(name: str) -> None:
+    if name.lower() not in _TABLE_FUNCTIONS:
+        raise UsageError(
+            f"the table function {name} is not allowed here; allowed are "
+            f"{', '.join(sorted(_TABLE_FUNCTIONS))}"
+        )
+
+
+def _check_function(name: str) -> None:
+    if name.lower() in _REFUSED_FUNCTIONS or "," in name:
+        raise UsageError(
+            f"the function {name} is not allowed here: it reaches beyond the published tables"
+        )
 
 
 def _items(sequence: Any) -> list[Any]:

@@ -58,12 +58,15 @@ class Report:
 
     @property
     def damage(self) -> list[Finding]:
+        """The findings that are damage."""
         return [finding for finding in self.findings if finding.is_damage]
 
     def damaged(self, table: str, file: str, what: str, advice: str = BACKUP) -> None:
+        """Adds a finding of damage."""
         self.findings.append(Finding(table, file, what, advice))
 
     def note(self, table: str, file: str, what: str, advice: str) -> None:
+        """Adds a finding that is no damage."""
         self.findings.append(Finding(table, file, what, advice, is_damage=False))
 
 
@@ -91,35 +94,40 @@ class _Feed:
             self.log_and_files(book, [])
         if any(ENDS_READER in found.problems for found in self.scans.values()):
             return  # It is told; to read on would end this process too.
-        try:
-            self.every = ledger.read(self.warehouse, self.name)
-        except StrataError as error:
-            self.report.damaged(
-                book,
-                "",
-                str(error),
-                "until the ledger is whole, nothing else of the feed can be judged",
-            )
-            return
-        except Exception as error:  # delta-rs and Arrow have many
-            self.report.damaged(book, "", f"cannot be read: {_first(error)}")
+        if not self.read_ledger(book):
             return
         try:
             self.ledger_itself(book)
         except StrataError as error:
             self.report.damaged(book, "", _what(error))
+        named = self.named_versions()
+        for table in sorted({*named, *self.folders()}):
+            self.log_and_files(table, named.get(table, []))
+
+    def read_ledger(self, book: str) -> bool:
+        """Reads every publication; False, with a finding, where that cannot be done."""
+        try:
+            self.every = ledger.read(self.warehouse, self.name)
+        except StrataError as error:
+            advice = "until the ledger is whole, nothing else of the feed can be judged"
+            self.report.damaged(book, "", str(error), advice)
+            return False
+        except Exception as error:  # delta-rs and Arrow have many
+            self.report.damaged(book, "", f"cannot be read: {_first(error)}")
+            return False
+        return True
+
+    def named_versions(self) -> dict[str, list[tuple[int, str, TableState]]]:
+        """By table, the versions that publications name which have not ended."""
+        ended = ledger.ended(self.every)
         named: dict[str, list[tuple[int, str, TableState]]] = {}
         for publication in self.every:
-            if (
-                publication.publication <= ledger.ended(self.every)
-                and publication is not self.every[-1]
-            ):
+            if publication.publication <= ended and publication is not self.every[-1]:
                 continue
             for state in publication.tables:
                 for table, version, manifest in integrity.parts(state):
                     named.setdefault(table, []).append((version, manifest, state))
-        for table in sorted({*named, *self.folders()}):
-            self.log_and_files(table, named.get(table, []))
+        return named
 
     def folders(self) -> Iterator[str]:
         """Every table of the feed that was ever made here, published or not."""
@@ -238,31 +246,14 @@ class _Feed:
         """
         table, report, referenced = log.table, self.report, set[str]()
         newest = max(versions, default=None)
-        first = min(log.checkpoints, default=0) if log.commits and log.commits[0] > 0 else 0
-        missing = sorted(set(range(first, max(log.commits, default=-1) + 1)) - set(log.commits))
-        for version in missing:
-            if version not in log.checkpoints:
-                report.damaged(
-                    table,
-                    f"_delta_log/{version:020d}.json",
-                    "the commit is missing: the table's history has a gap",
-                )
-        for names in log.checkpoints.values():
-            for name in names:
-                # Only whether it can be read at all: its own reader, below, judges what it holds.
-                if ENDS_READER in scan(f"{log.folder}/{name}").problems:
-                    raise Damaged(
-                        f"checkpoint {name} of {table} {ENDS_READER}", file=f"_delta_log/{name}"
-                    )
+        missing = self.gaps(log)
+        _check_checkpoints(log)
         steps = [(f"{v:020d}.json", v, log.actions) for v in log.commits] + [
             (n[0], v, log.checkpoint) for v, n in log.checkpoints.items()
         ]
         for name, version, read in steps:
             try:
-                actions = read(version)
-                for path in [a["add"]["path"] for a in actions if "add" in a] + [
-                    a["remove"]["path"] for a in actions if "remove" in a
-                ]:
+                for path in _paths(read(version)):
                     check_path(table, path)
                     referenced.add(unquote(path))
             except Damaged as error:
@@ -274,6 +265,16 @@ class _Feed:
                 report.damaged(table, f"_delta_log/{name}", _what(error), advice)
         self.last_checkpoint(log)
         return referenced
+
+    def gaps(self, log: TableLog) -> list[int]:
+        """The commits that the log lacks; one that no checkpoint holds is damage."""
+        first = min(log.checkpoints, default=0) if log.commits and log.commits[0] > 0 else 0
+        missing = sorted(set(range(first, max(log.commits, default=-1) + 1)) - set(log.commits))
+        what = "the commit is missing: the table's history has a gap"
+        for version in missing:
+            if version not in log.checkpoints:
+                self.report.damaged(log.table, f"_delta_log/{version:020d}.json", what)
+        return missing
 
     def last_checkpoint(self, log: TableLog) -> None:
         import json
@@ -424,7 +425,23 @@ class _Feed:
 
 
 def feed_of(table: str) -> str:
+    """The feed that a table belongs to."""
     return split_name(table)[1]
+
+
+def _check_checkpoints(log: TableLog) -> None:
+    """Only whether each can be read at all: its own reader judges what it holds."""
+    for names in log.checkpoints.values():
+        for name in names:
+            if ENDS_READER in scan(f"{log.folder}/{name}").problems:
+                raise Damaged(
+                    f"checkpoint {name} of {log.table} {ENDS_READER}", file=f"_delta_log/{name}"
+                )
+
+
+def _paths(actions: list[dict[str, Any]]) -> list[str]:
+    """The files that actions add, then those that they remove."""
+    return [a[kind]["path"] for kind in ("add", "remove") for a in actions if kind in a]
 
 
 def _base(name: str) -> str:

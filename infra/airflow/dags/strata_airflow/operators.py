@@ -17,6 +17,7 @@ class Judged:
     """Fails for good where another try cannot help; succeeds where only a raw file was left out."""
 
     def execute(self, context: Any) -> Any:
+        """Runs the job with the run's own arguments; a fault of the data is not tried again."""
         self.add_arguments(list((context.get("params") or {}).get("arguments") or []))
         try:
             return super().execute(context)  # type: ignore[misc]
@@ -24,6 +25,7 @@ class Judged:
             return judge(error, context)
 
     def execute_complete(self, context: Any, event: Any = None) -> Any:
+        """Goes on when the job has ended; a fault of the data is not tried again."""
         try:
             return super().execute_complete(context, event)  # type: ignore[misc]
         except Exception as error:

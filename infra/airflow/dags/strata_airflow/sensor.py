@@ -23,6 +23,7 @@ class NewRawFiles(BaseSensorOperator):
         self.folder = folder
 
     def poke(self, context: Any) -> bool:
+        """Whether there is a raw file that no run has taken."""
         if (context.get("params") or {}).get("force"):
             return True
         now = list_state(self.folder)

@@ -159,23 +159,27 @@ def _scan_member(text: Text, planner: Planner, seen: _Seen, path: Sequence[str])
         return False
     while True:
         key = text.key()
-        is_next = key == path[0] and text.next() == ("[" if len(path) == 1 else "{")
-        if is_next and found:
+        if key != path[0] or text.next() != ("[" if len(path) == 1 else "{"):
+            _pass_over(text, seen, key)
+        elif found:
             raise Malformed(f"{key} stands twice")
-        if is_next and len(path) == 1:
+        elif len(path) == 1:
             _scan_array(text, planner, seen)
             found = True
-        elif is_next:
-            found = _scan_member(text, planner, seen, path[1:])
         else:
-            text.next()
-            member = text.record()
-            if key == "crs":
-                seen.crs = crs.of_geojson(json.loads(member.text))
+            found = _scan_member(text, planner, seen, path[1:])
         if text.next() == "}":
             text.take("}")
             return found
         text.take(",}")
+
+
+def _pass_over(text: Text, seen: _Seen, key: str) -> None:
+    """Reads a member that leads to no record; a coordinate system is kept in mind."""
+    text.next()
+    member = text.record()
+    if key == "crs":
+        seen.crs = crs.of_geojson(json.loads(member.text))
 
 
 def _scan_objects(text: Text, planner: Planner, seen: _Seen) -> str:

@@ -33,6 +33,7 @@ def read(
 
 
 def value_rows(text: Text, chunk: Chunk, layout: Layout) -> Iterator[Row]:
+    """A chunk's records of JSON values, as rows."""
     inner = prefixes([layout])
     for number in range(chunk.first_record, chunk.first_record + chunk.records):
         if text.next() == ",":
@@ -80,6 +81,7 @@ def _can_be_held(name: str) -> bool:
 
 
 def line_rows(text: Text, chunk: Chunk, layout: Layout) -> Iterator[Row]:
+    """A chunk's records of JSON Lines, as rows."""
     inner = prefixes([layout])
     number = chunk.first_record
     while text.next() and (found := text.line()):

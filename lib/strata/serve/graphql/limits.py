@@ -38,6 +38,7 @@ class CostLimiter(SchemaExtension):
     """
 
     def on_execute(self) -> Iterator[None]:
+        """Refuses a document that costs too much, before it runs."""
         context = self.execution_context
         if context.graphql_document is not None:
             assert_cost(context.graphql_document, context.variables or {}, context.operation_name)

@@ -1,0 +1,1 @@
+"""Published tables in PostgreSQL: migrations, loads, and a server for newcomers."""

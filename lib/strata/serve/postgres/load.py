@@ -211,13 +211,7 @@ def _apply(connection: Connection, warehouse: Warehouse, work: list[Work]) -> No
     bulk = [name for name in filled if name.startswith("shop.")]
     if bulk:
         connection.execute("SELECT strata.drop_indexes(%s::regclass[])", (bulk,))
-    tallies: dict[str, list[Any]] = {}
-    for one in work:
-        if one.how == "filled":
-            tallies[one.target.name] = fill(connection, one)
-        elif one.how == "merged":
-            tallies[one.target.name] = merge(connection, one)
-        failpoint.reach("load.table", one.target.name)
+    tallies = _write(connection, work)
     if bulk:
         connection.execute("SELECT strata.restore_indexes()")
     connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
@@ -230,6 +224,18 @@ def _apply(connection: Connection, warehouse: Warehouse, work: list[Work]) -> No
     if bulk or any(one.target.name.startswith("shop.") for one in work):
         connection.execute("SELECT strata.refresh_views()")
     failpoint.reach("load.finished", work[0].pinned.feed)
+
+
+def _write(connection: Connection, work: list[Work]) -> dict[str, list[Any]]:
+    """Fills or merges each table; what each then holds, by its name."""
+    tallies: dict[str, list[Any]] = {}
+    for one in work:
+        if one.how == "filled":
+            tallies[one.target.name] = fill(connection, one)
+        elif one.how == "merged":
+            tallies[one.target.name] = merge(connection, one)
+        failpoint.reach("load.table", one.target.name)
+    return tallies
 
 
 def _note(connection: Connection, one: Work) -> None:

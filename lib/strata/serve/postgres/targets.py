@@ -45,6 +45,7 @@ class Target:
 
     @property
     def columns(self) -> tuple[str, ...]:
+        """Every column, in the order of the contract."""
         return tuple(field.name for field in self.fields)
 
     @property

@@ -36,6 +36,7 @@ class Gate:
 
     @property
     def is_balanced(self) -> bool:
+        """Whether rows in = accepted + quarantined + folded."""
         return self.rows_in == self.accepted + self.quarantined + self.folded
 
 
