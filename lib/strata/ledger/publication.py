@@ -197,22 +197,10 @@ def read_at(warehouse: Warehouse, feed: str, version: int | None) -> tuple[Publi
     """Every publication up to that version of the feed's ledger, oldest first; none of None."""
     if version is None:
         return ()
-    table = read_arrow(warehouse, table_path(feed), version)
-    _assert_text(warehouse, feed, table.schema)
-    rows = _as_rows(table)
+    rows = _as_rows(read_arrow(warehouse, table_path(feed), version))
     every = tuple(sorted(map(_from_row, rows), key=lambda publication: publication.publication))
     _assert_chain(warehouse, feed, version, every)
     return every
-
-
-def _assert_text(warehouse: Warehouse, feed: str, schema: pa.Schema) -> None:
-    """One flipped bit of a file's footer makes its text bytes, which no reader of it expects."""
-    if "binary" in str(schema):
-        raise Damaged(
-            f"the ledger of {feed} holds text and no bytes; a file of it tells bytes: restore "
-            f"{warehouse.path(table_path(feed))} from a backup",
-            feed=feed,
-        )
 
 
 def _as_rows(table: pa.Table) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""The ledger, read without Spark: what a damaged file makes of it is told, and never read."""
+"""The ledger, read without Spark, from a file whose footer is damaged."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
-import pytest
 from pyarrow import parquet
-from strata.errors import Damaged
 from strata.lake.versions import Warehouse
 from strata.ledger import publication as ledger
 
@@ -24,8 +22,10 @@ DAYS = pa.table(
 )
 
 
-def test_text_that_became_bytes_is_damage(tmp_path: Path) -> None:
-    """One flipped bit of a footer makes text bytes, to readers who go by the footer."""
+def test_text_that_a_footer_calls_bytes_is_read_as_text(tmp_path: Path) -> None:
+    """One flipped bit of a footer makes text bytes, to readers who go by the footer; the log's
+    schema is what counts here.
+    """
     warehouse = Warehouse(str(tmp_path))
     small.publish(warehouse, {"gold.toy_days": DAYS})
     assert [p.run_id for p in ledger.read(warehouse, "toy")] == ["run-1"]
@@ -33,6 +33,4 @@ def test_text_that_became_bytes_is_damage(tmp_path: Path) -> None:
     rows = parquet.read_table(path)
     place = rows.schema.get_field_index("run_id")
     parquet.write_table(rows.set_column(place, "run_id", rows["run_id"].cast("binary")), path)
-
-    with pytest.raises(Damaged, match="holds text and no bytes"):
-        ledger.read(warehouse, "toy")
+    assert [p.run_id for p in ledger.read(warehouse, "toy")] == ["run-1"]
