@@ -30,7 +30,7 @@ _FIX: Row = {
     "previous_s": 60.0,
     "previous_m": 600.0,
     "is_jump": False,
-    "records": 1,
+    "versions": 1,
 }
 _EVENT: Row = {"vehicle_id": "v1"}
 _SOURCES = {_EVENTS: [_EVENT], _VEHICLES: [_VEHICLE]}
@@ -77,8 +77,9 @@ WHOLE = {
     (_VEHICLES, "a vehicle must have one current period"): Whole(
         [{**_VEHICLE, "is_current": False}]
     ),
-    (_FIXES, "half of the records of known vehicles must be sound"): Whole(
-        [_FIX], {_EVENTS: [_EVENT] * 3, _VEHICLES: [_VEHICLE]}
+    (_FIXES, "half of the instants that records of known vehicles tell must give a fix"): Whole(
+        [_FIX],
+        {_EVENTS: [{**_EVENT, "timestamp": str(n)} for n in range(3)], _VEHICLES: [_VEHICLE]},
     ),
     (
         _FIXES,

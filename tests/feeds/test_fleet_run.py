@@ -158,7 +158,8 @@ def test_every_record_is_accounted_for(
     records = sum(1 for _ in oracle.records(lake.raw / "events"))
     assert len(rejected) == found.rejected
     assert len(fixes) + len(rejected) + found.folded == records
-    assert sum(row["records"] for row in fixes) == records - len(rejected)
+    # Each fix was told in one way, for nothing that differs was delivered later.
+    assert {row["versions"] for row in fixes} == {1}
 
 
 def test_planted_faults_are_found_to_the_last(samples: tuple[Lake, Publication]) -> None:
@@ -198,13 +199,16 @@ def test_the_path_without_spark_accepts_and_rejects_the_same_for_the_same_reason
 
     with (tmp_path / "accepted.csv").open(newline="") as file:
         accepted = {
-            (r["vehicle_id"], r["fixed_at"]): (float(r["distance_from_depot_m"]), int(r["records"]))
+            (r["vehicle_id"], r["fixed_at"]): (
+                float(r["distance_from_depot_m"]),
+                int(r["versions"]),
+            )
             for r in csv.DictReader(file)
         }
     fixes = {
         (r["vehicle_id"], r["fixed_at"].isoformat().replace("+00:00", "Z")): (
             r["distance_from_depot_m"],
-            r["records"],
+            r["versions"],
         )
         for r in lake.rows(published, "silver.fleet_fixes")
     }

@@ -26,7 +26,7 @@ from strata.light.vehicles import read_vehicles
 
 FIELDS = ("vehicle_id", "timestamp", "lat", "lon", "speed", "engine_status", "fuel_level")
 ACCEPTED = ("vehicle_id", "fixed_at", "lat_deg", "lon_deg", "speed_kmh", "engine_status",
-            "fuel_level_pct", "distance_from_depot_m", "records", "file", "record")  # fmt: skip
+            "fuel_level_pct", "distance_from_depot_m", "versions", "file", "record")  # fmt: skip
 # The words of `strata.kit.history`, which needs Spark; a test holds them together.
 SUPERSEDED = "superseded by a later delivery"
 REPEATED = "same as another record"
@@ -153,7 +153,7 @@ class _Writer:
         self._csv = csv.writer(self.accepted, lineterminator="\n")
         self._csv.writerow(ACCEPTED)
 
-    def accept(self, records: Sequence[Record], told: int = 1) -> None:
+    def accept(self, records: Sequence[Record], versions: int = 1) -> None:
         """Writes sound records, with their distances from their depots."""
         depots = [self.known[record.typed["vehicle_id"]] for record in records]
         _, _, metres = _WGS84.inv(
@@ -163,7 +163,8 @@ class _Writer:
             [record.typed["lat_deg"] for record in records],
         )
         self._csv.writerows(
-            _line(record, distance, told) for record, distance in zip(records, metres, strict=True)
+            _line(record, distance, versions)
+            for record, distance in zip(records, metres, strict=True)
         )
         self.report.accepted += len(records)
 
@@ -178,11 +179,19 @@ class _Writer:
         self.report.folds[reason] += 1
 
 
-def _line(record: Record, metres: float, told: int) -> list[Any]:
+def _line(record: Record, metres: float, versions: int) -> list[Any]:
     typed = record.typed
     at = typed["fixed_at"].isoformat().replace("+00:00", "Z")
     values = [typed[name] for name in ACCEPTED[2:7]]
-    return [typed["vehicle_id"], at, *values, metres, told, record.source.seen.path, record.number]
+    return [
+        typed["vehicle_id"],
+        at,
+        *values,
+        metres,
+        versions,
+        record.source.seen.path,
+        record.number,
+    ]
 
 
 def _judge_all(
@@ -247,7 +256,8 @@ def _settle(kept: dict[tuple[str, dt.datetime], list[Record]], writer: _Writer) 
                 told = {name: str(value) for name, value in record.typed.items()}
                 writer.reject({"record": told, **_place(record.source, record.number)}, (CONFLICT,))
             continue
+        versions = len({record.content for record in records})
         first = min(latest, key=lambda record: record.order)
-        writer.accept([first], told=len(records))
+        writer.accept([first], versions)
         for _ in latest[1:]:
             writer.fold(REPEATED)

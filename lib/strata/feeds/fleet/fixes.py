@@ -66,7 +66,7 @@ def fleet_fixes(
     one = _keep_latest(read(several)).unionByName(read(alone), allowMissingColumns=True)
     stands = F.col("_keeps") & F.col("_fold").isNull() & is_sound()
     judged = one.withColumns(
-        {"_stands": stands, "records": F.coalesce("records", F.col("_keeps").cast("int"))}
+        {"_stands": stands, "versions": F.coalesce("versions", F.col("_keeps").cast("int"))}
     )
     return _add_places(_add_step(judged), params)
 
@@ -139,19 +139,21 @@ def _keeps() -> Column:
 
 
 def _keep_latest(fixes: DataFrame) -> DataFrame:
-    """Adds `_fold`, `records` and `superseded_values`, and rejects records that differ.
+    """Adds `_fold`, `versions` and `superseded_values`, and rejects records that differ.
 
     | delivered  | speed_kmh | gives                                                  |
     | ---------- | --------- | ------------------------------------------------------ |
     | 2026-10-02 | 50        | folded: superseded                                     |
-    | 2026-10-03 | 52        | stands: records 3, superseded_values {"speed_kmh":50…} |
+    | 2026-10-03 | 52        | stands: versions 2, superseded_values {"speed_kmh":50…} |
     | 2026-10-03 | 52        | folded: same as another record                         |
     """
     same = Window.partitionBy(*_FIX.key)
     latest = keep_latest(fixes, _FIX, F.col("_keeps"))
+    # Different contents, not records: how often a file was sent is no property of a fix.
+    said = F.when(F.col("_keeps"), F.struct(*_FIX.content))
     old = F.when(F.col("_fold") == SUPERSEDED, F.struct("_order", *_FIX.content))
     told = latest.withColumns(
-        {"records": F.count_if("_keeps").over(same).cast("int"), "_old": F.max(old).over(same)}
+        {"versions": F.size(F.collect_set(said).over(same)), "_old": F.max(old).over(same)}
     )
     values = F.to_json(F.struct(*[F.col(f"_old.{name}") for name in _FIX.content]))
     return told.withColumn("superseded_values", F.when(F.col("_old").isNotNull(), values))
