@@ -374,6 +374,7 @@ def _read_again(warehouse: Warehouse, before: str) -> str:
         return "refused on reading"
 
 
+@pytest.mark.nightly
 def test_no_flipped_bit_passes_silently(copy: Copy) -> None:
     """Single bits flipped at random in Parquet, log and checkpoint files, without Hadoop's checksum
     files.

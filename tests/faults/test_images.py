@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
+from strata.lake import commit
 from strata.lake.versions import Warehouse
 
 from tests.faults import images
 from tests.faults.cases import CASES
-from tests.faults.kill import Child, kill_once, run_here
+from tests.faults.kill import MANY_CHECKPOINTS, Child, kill_once, run_here
 
 pytestmark = pytest.mark.spark
 
@@ -37,8 +38,11 @@ def tree(warehouse: Warehouse) -> Counter[str]:
 
 
 def test_an_image_has_the_files_that_a_kill_at_its_place_leaves(
-    spark: SparkSession, tmp_path: Path
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # As in the process that is killed.
+    for name, value in MANY_CHECKPOINTS.items():
+        monkeypatch.setitem(commit.PROPERTIES, name, value)
     place, raw = "log:torn@gold.toy_days#1", tmp_path / "raw"
     CASES["toy"].deliver(raw, CASES["toy"].files())
     killed, imaged = Warehouse(str(tmp_path / "killed")), Warehouse(str(tmp_path / "imaged"))

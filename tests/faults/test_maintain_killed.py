@@ -39,8 +39,8 @@ def test_a_maintenance_killed_twice_shows_the_same_rows_throughout_and_then_ends
         # The second finds what the first compacted and never published, takes it back, and dies
         # when it removes that.
         for kill in (
-            "point:optimize.after@silver.toy_sales",
-            "point:vacuum.before@silver.toy_sales",
+            "point:optimize.after@bronze.toy_sales",
+            "point:vacuum.before@bronze.toy_sales",
         ):
             images.crash(warehouse, kill, upkeep, reader.resting)
             assert published(warehouse, "toy") == rows
