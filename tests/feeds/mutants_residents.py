@@ -50,7 +50,9 @@ _two_people = {"silver.residents_people": [_PERSON, {**_PERSON, "person_token": 
 _first_months: Row = {**_PERSON, "valid_to": dt.date(2024, 3, 1), "is_current": False}
 
 VALID = {
-    "bronze.residents_users": ({"person_token": _TOKEN},),
+    "bronze.residents_users": (
+        {"person_token": _TOKEN, "birth_year": "1980", "sex": "f", "postcode_form": "full"},
+    ),
     "bronze.residents_postcodes": ({"postcode_token": _TOKEN},),
     "silver.residents_postcodes": (_POSTCODE,),
     "silver.residents_people": (_PERSON,),
