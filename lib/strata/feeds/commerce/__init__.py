@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import pyarrow.compute as pc
 
-from strata.feeds.commerce import calendar, catalogue, customers, orders, sales, value
+from strata.feeds.commerce import calendar, catalogue, customers, decisions, orders, sales, value
 from strata.feeds.commerce.params import Params
 from strata.kit.table import Answer, Reference, Rows, Source, Table
 
@@ -23,6 +23,7 @@ SOURCES = (
     Source("orders"),
     Source("order_items"),
     Source("sales"),
+    Source("product_decisions"),
 )
 
 _SALES = "bronze.commerce_sales"
@@ -35,12 +36,23 @@ TABLES = (
         folds=catalogue.FOLDS,
     ),
     Table(
+        "silver.commerce_product_decisions",
+        inputs=("bronze.commerce_product_decisions", "silver.commerce_categories"),
+        transform=decisions.commerce_product_decisions,
+        folds=decisions.FOLDS,
+    ),
+    Table(
         "silver.commerce_products",
-        inputs=("bronze.commerce_products", _SALES, "silver.commerce_categories"),
+        inputs=(
+            "bronze.commerce_products",
+            _SALES,
+            "silver.commerce_categories",
+            "silver.commerce_product_decisions",
+        ),
         transform=catalogue.commerce_products,
         rows=Rows.ONE_TO_MANY,
         group=("product_id",),
-        via={"silver.commerce_categories": Reference(("category_id",), catalogue.OF_CATEGORY)},
+        # No `via` to categories: a decision may refer to one that no record of a product names.
         folds=catalogue.PRODUCT_FOLDS,
     ),
     Table(

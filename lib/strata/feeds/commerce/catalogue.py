@@ -5,6 +5,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from strata.feeds.commerce.decisions import add_decided
 from strata.kit.columns import add_reasons, flag, reasons
 from strata.kit.history import (
     OPEN_END,
@@ -13,6 +14,7 @@ from strata.kit.history import (
     LatestOf,
     add_periods,
     conflict_of,
+    is_sound,
     keep_latest,
 )
 from strata.kit.values import (
@@ -131,15 +133,18 @@ def _add_branch(categories: DataFrame) -> DataFrame:
 # --- products ------------------------------------------------------------------------------------
 
 
-def commerce_products(raw: DataFrame, sales: DataFrame, categories: DataFrame) -> DataFrame:
+def commerce_products(
+    raw: DataFrame, sales: DataFrame, categories: DataFrame, decisions: DataFrame
+) -> DataFrame:
     """One row per record of a product, of which those neither rejected nor folded are the periods
-    of its history; and one for each product that only sales tell of (`_rows` 0).
+    of its history; and one for each product that only sales tell of, and for each period that a
+    decision begins (`_rows` 0).
 
     A record tells the whole state of its product from its delivery date on; a period begins where
     that differs from the one before. The category is the one that the product's category id has
     now.
     """
-    told = _periods(_typed_products(raw))
+    told = _periods(add_decided(_typed_products(raw), decisions))
     placed = _add_category(
         told.unionByName(_from_sales(sales, raw), allowMissingColumns=True), categories
     )
@@ -184,7 +189,9 @@ def _periods(records: DataFrame) -> DataFrame:
     unordered = records.withColumn("_order", F.lit(0))
     first = keep_latest(unordered, _PRODUCT)
     periods = add_periods(first, "product_id", "delivered_on", _PRODUCT.content, UNCHANGED)
-    return periods.withColumn("_rows", F.lit(1)).drop("delivered_on")
+    # A row that a decision adds answers for no record: where it begins no period, it is not needed.
+    needed = (F.col("_rows") == 1) | (is_sound() & F.col("_fold").isNull())
+    return periods.where(needed).drop("delivered_on")
 
 
 def _from_sales(sales: DataFrame, raw: DataFrame) -> DataFrame:
