@@ -17,7 +17,7 @@ from pyspark.sql import functions as F
 from strata.declare.contract import Contract, Field, load_contract, split_name, struct_type
 from strata.declare.suite import Expectation, Suite, load_suite
 from strata.errors import ConservationError, GateFailed
-from strata.gate import conditions, gate, judging
+from strata.gate import conditions, gate, judging, small
 from strata.kit.table import Rows
 
 from tests import mutants
@@ -267,6 +267,8 @@ def test_every_type_of_row_expectation_counts_as_great_expectations_does(
     ours = count_by_gate(frame, suite) | {
         e.text: gate._unique(frame, len(MIXED_ROWS), e).unexpected for e in unique
     }
+    in_driver = {e.text: small.count_shared(frame.toArrow(), e) for e in unique}
+    assert in_driver == {e.text: ours[e.text] for e in unique}
     theirs = count_by_library(frame, list(suite.expectations))
 
     told = [(e.type, e.kwargs) for e in suite.expectations]
@@ -452,6 +454,8 @@ def tally_of(
     judged = judging.judge(frame, rules, rows)
     tally = judging.read_tally(judging.count(judged, rules, folds), rows_in, rules, folds)
     judging.count_rejected(tally, judged.where(judging.is_rejected()), rules)
+    fetched = small.fetch(judged, frame.columns, rules)
+    assert small.count(fetched, rows_in, rules, folds) == tally, "as the driver counts them"
     return tally
 
 

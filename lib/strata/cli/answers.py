@@ -11,17 +11,17 @@ from strata.cli.common import print_rows
 from strata.cli.warnings import made_from, warnings_of
 from strata.declare.feed import Feed
 from strata.kit.table import Answer
-from strata.lake.versions import Warehouse, read_arrow
-from strata.ledger import publication as ledger
+from strata.lake.versions import read_arrow
 from strata.ledger import seal
+from strata.ledger.book import Book
 
 _SHOWN = 60
 """Rows of an answer that names no limit of its own."""
 
 
-def print_answers(warehouse: Warehouse, feed: Feed) -> None:
+def print_answers(book: Book, feed: Feed) -> None:
     """What the feed answers, once something is published."""
-    latest = ledger.newest(ledger.read(warehouse, feed.name))
+    warehouse, latest = book.warehouse, book.newest(feed.name)
     if latest is None:
         return
     answers = feed.answers or tuple(

@@ -113,17 +113,20 @@ def overrides_of(
 # --- work ----------------------------------------------------------------------------------------
 
 
-def start_spark(of: Settings, master: str | None = None, with_gate: bool = True) -> SparkSession:
+def start_spark(
+    of: Settings, master: str | None = None, with_gate: bool = True, small: bool = False
+) -> SparkSession:
     """Starts the JVM while Great Expectations loads: each takes seconds, and neither needs the
-    other. Without a gate nothing is judged, and the library is not loaded.
+    other. Without a gate that needs it, the library is not loaded. `small` tunes Spark for few
+    rows.
     """
     if not with_gate:
-        return session.build(master, of.spark, _LOG_FILE)
+        return session.build(master, of.spark, _LOG_FILE, small)
     from strata.gate import gate
 
     loading = threading.Thread(target=gate.library, daemon=True)
     loading.start()
-    spark = session.build(master, of.spark, _LOG_FILE)
+    spark = session.build(master, of.spark, _LOG_FILE, small)
     loading.join()
     return spark
 

@@ -130,9 +130,16 @@ class Progress:
         self.as_json = as_json
         self.quiet = quiet
         self.started = time.monotonic()
+        self._is_stopped = False
+
+    def stop(self) -> None:
+        """Ends whatever tells of its progress next, in any thread."""
+        self._is_stopped = True
 
     def __call__(self, message: str, **facts: Any) -> None:
         """Prints one line; `facts` stand in its JSON form alone."""
+        if self._is_stopped:
+            raise KeyboardInterrupt
         if self.quiet:
             return
         seconds = time.monotonic() - self.started

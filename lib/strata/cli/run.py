@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from strata.declare.contract import LAYERS
 from strata.declare.feed import Feed
 from strata.errors import BadFile, StrataError, UsageError
 from strata.lake.versions import Warehouse
+from strata.ledger.book import Book
 from strata.raw.fetch import places
 from strata.run import look_cache
 from strata.run.options import Options
@@ -93,9 +95,13 @@ class _Job:
 
     arguments: argparse.Namespace
     settings: Settings
-    warehouse: Warehouse
+    book: Book
     options: Options
     say: Progress
+
+    @property
+    def warehouse(self) -> Warehouse:
+        return self.book.warehouse
 
     def options_of(self, feed: Feed) -> Options:
         own = tuple(name for name in self.options.tables if name in feed.table_names)
@@ -108,10 +114,10 @@ def run(arguments: argparse.Namespace) -> int:
     chosen = [feeds.load_feed(name) for name in arguments.feeds] or list(feeds.all_feeds())
     say = Progress(settings.log == "json", arguments.quiet)
     options = _with_places(_options(arguments, settings, chosen), arguments, chosen, say)
-    job = _Job(arguments, settings, settings.open_warehouse(), options, say)
+    job = _Job(arguments, settings, Book(settings.open_warehouse()), options, say)
     say("looking at the raw files")
     plans = [
-        make_plan(feed, params_of(arguments, feed), job.warehouse, job.options_of(feed), None)
+        make_plan(feed, params_of(arguments, feed), job.book, job.options_of(feed))
         for feed in chosen
     ]
     for plan in plans:
@@ -123,7 +129,7 @@ def run(arguments: argparse.Namespace) -> int:
     codes = _carry_out(plans, job)
     if not arguments.quiet:
         for plan in plans:
-            print_answers(job.warehouse, plan.feed)
+            print_answers(job.book, plan.feed)
     if any(not plan.is_empty for plan in plans):
         _write_report(job)
     return min((code for code in codes if code), default=0)
@@ -163,7 +169,10 @@ def _options(arguments: argparse.Namespace, settings: Settings, chosen: list[Fee
                 f"--table names a table of the feeds that run: {', '.join(sorted(known))}; "
                 f"got {table!r}"
             )
-    return Options(settings.raw, arguments.full, tables, arguments.layer, overrides)
+    at_once = max(2, os.cpu_count() or 2)
+    return Options(
+        settings.raw, arguments.full, tables, arguments.layer, overrides, at_once=at_once
+    )
 
 
 def _with_places(
@@ -183,9 +192,12 @@ def _with_places(
 
 
 def _run_all(plans: list[Plan], job: _Job) -> list[int]:
-    """Runs one feed after the other; one feed's failure does not stop the next."""
+    """Runs the feeds, side by side where all are small; one feed's failure does not stop
+    another.
+    """
     from strata.run.build import needs_library
     from strata.run.run import run_feed
+    from strata.run.schedule import run_feeds
 
     codes: list[int] = []
     able = []
@@ -197,11 +209,18 @@ def _run_all(plans: list[Plan], job: _Job) -> list[int]:
     if not able:
         return codes
     job.say("starting Spark")
-    spark = common.start_spark(job.settings, job.arguments.master, any(map(needs_library, able)))
-    for plan in able:
+    small = all(plan.is_small for plan in able)
+    spark = common.start_spark(
+        job.settings, job.arguments.master, any(map(needs_library, able)), small
+    )
+
+    def run_one(plan: Plan) -> None:
         with _failure_told(plan, codes):
             report = run_feed(spark, job.warehouse, plan, job.options_of(plan.feed), job.say)
             tell_report(report, job.warehouse, job.say)
+
+    # Whoever interrupts is told that nothing was published: no thread goes on behind that.
+    run_feeds(able, run_one, job.options.at_once if small else 1, job.say.stop)
     return codes
 
 

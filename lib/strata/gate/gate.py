@@ -14,10 +14,12 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+
 from strata.declare.contract import Contract
 from strata.declare.suite import Expectation, Suite
 from strata.errors import DeclarationError, GateFailed
-from strata.gate import conditions, queries
+from strata.gate import conditions, queries, small
 from strata.gate.judging import Rule, Tally
 from strata.kit.keys import shared_hashes
 
@@ -252,22 +254,26 @@ class Exchanged:
 
 
 def audit(
-    candidate: DataFrame,
+    candidate: DataFrame | None,
     rows: int,
     suite: Suite,
     contract: Contract,
     views: dict[str, DataFrame],
-    exchanged: Exchanged | None = None,
+    known: Exchanged | pa.Table | None = None,
 ) -> list[Outcome]:
     """Runs the suite's table expectations and uniqueness on the whole candidate, which has `rows`
     rows.
 
-    `{silver.other_table}` in a query names another table as this run sees it.
+    `{silver.other_table}` in a query names another table as this run sees it. `known` is what an
+    increment wrote, or every row of a small candidate: for its keys no job is needed, and where
+    `needs_frame` says so, no frame.
     """
-    outcomes = [
-        _unique(candidate, rows, e, exchanged) for e in suite.expectations if e.is_uniqueness
-    ]
+    outcomes = [_unique(candidate, rows, e, known) for e in suite.expectations if e.is_uniqueness]
     rest = [e for e in suite.expectations if not e.is_uniqueness and not is_row_expectation(e)]
+    if not rest:
+        return outcomes
+    if candidate is None:
+        raise TypeError(f"{contract.table}: its table expectations need its frame")
     asked = [e for e in rest if queries.is_query(e)]
     found = queries.count_found(asked, candidate, views) if asked else []
     told = {id(e): Outcome(e, n == 0, None, str(n)) for e, n in zip(asked, found, strict=True)}
@@ -275,6 +281,14 @@ def audit(
     with _ONE_AT_A_TIME:
         told |= {id(o.expectation): o for o in _validate(candidate, others, contract)}
     return outcomes + [told[id(e)] for e in rest]
+
+
+def needs_frame(suite: Suite, rows: pa.Table | None) -> bool:
+    """Whether the audit must read the candidate, though `rows` holds all of it."""
+    return rows is None or any(
+        not small.can_tell_keys(rows, e) if e.is_uniqueness else not is_row_expectation(e)
+        for e in suite.expectations
+    )
 
 
 def needs_library(suite: Suite) -> bool:
@@ -286,12 +300,27 @@ def needs_library(suite: Suite) -> bool:
 
 
 def _unique(
-    candidate: DataFrame, rows: int, expectation: Expectation, exchanged: Exchanged | None = None
+    candidate: DataFrame | None,
+    rows: int,
+    expectation: Expectation,
+    known: Exchanged | pa.Table | None = None,
 ) -> Outcome:
     """Counts every row whose key another row shares, as Great Expectations does.
 
     Rows whose key is NULL in every column are ignored, or as `ignore_row_if` says.
     """
+    if isinstance(known, pa.Table) and small.can_tell_keys(known, expectation):
+        count = small.count_shared(known, expectation)
+        return Outcome(expectation, count == 0, count)
+    if candidate is None:
+        raise TypeError(f"{expectation.type} needs the candidate's frame")
+    exchanged = known if isinstance(known, Exchanged) else None
+    return _unique_by_spark(candidate, rows, expectation, exchanged)
+
+
+def _unique_by_spark(
+    candidate: DataFrame, rows: int, expectation: Expectation, exchanged: Exchanged | None
+) -> Outcome:
     from pyspark.sql import functions as F
 
     keys = tuple(map(F.col, expectation.columns))

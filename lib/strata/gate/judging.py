@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, Observation
 
 # The bits of one bigint; a suite of more row rules takes another column.
-_RULES_A_WORD = 62
-_ACCEPTED, _FOLDED, _REJECTED = 0, 1, 2
+RULES_A_WORD = 62
+ACCEPTED, FOLDED, REJECTED = 0, 1, 2
 _MARKS = 1 << 18
 # Looking a mark up in a table costs the same however many there are; but the table stands in the
 # plan, as text too.
@@ -79,17 +79,17 @@ def judge(frame: DataFrame, rules: list[Rule], rows: Rows) -> DataFrame:
             1 << n for n, rule in enumerate(part) if rule.expectation.severity == "critical"
         )
         is_rejected.append(F.expr(f"{name} & {critical} != 0"))
-    verdict = F.when(reduce(or_, is_rejected, F.lit(False)), _REJECTED).otherwise(_ACCEPTED)
+    verdict = F.when(reduce(or_, is_rejected, F.lit(False)), REJECTED).otherwise(ACCEPTED)
     if "_fold" in told:
-        verdict = F.when(F.col("_fold").isNotNull(), _FOLDED).otherwise(verdict)
+        verdict = F.when(F.col("_fold").isNotNull(), FOLDED).otherwise(verdict)
     return judged.withColumns({"_verdict": verdict, "_reasons": _all_reasons(rules)})
 
 
 def _words(rules: list[Rule]) -> list[tuple[str, list[Rule]]]:
     """The rules cut into as many as a bigint has bits for, each part with its column's name."""
-    starts = range(0, len(rules), _RULES_A_WORD)
+    starts = range(0, len(rules), RULES_A_WORD)
     return [
-        (f"_broken_{number}", rules[start : start + _RULES_A_WORD])
+        (f"_broken_{number}", rules[start : start + RULES_A_WORD])
         for number, start in enumerate(starts)
     ]
 
@@ -144,14 +144,14 @@ def is_rejected() -> Column:
     """Rows that go to quarantine."""
     from pyspark.sql import functions as F
 
-    return F.col("_verdict") == _REJECTED
+    return F.col("_verdict") == REJECTED
 
 
 def is_accepted() -> Column:
     """Rows that the table holds."""
     from pyspark.sql import functions as F
 
-    return F.col("_verdict") == _ACCEPTED
+    return F.col("_verdict") == ACCEPTED
 
 
 @dataclass
@@ -190,17 +190,17 @@ def tally_columns(judged: DataFrame, rules: list[Rule], folds: tuple[str, ...]) 
         return F.expr(f"coalesce(sum(case when {condition} then {value} else 0 end), 0) as {name}")
 
     columns = [
-        total("rows_written", f"_verdict = {_ACCEPTED}"),
-        total("rows_rejected", f"_verdict = {_REJECTED}"),
+        total("rows_written", f"_verdict = {ACCEPTED}"),
+        total("rows_rejected", f"_verdict = {REJECTED}"),
     ]
     weight = "_rows" if "_rows" in judged.columns else "1"
     if weight == "_rows":
         columns += [
-            total("accepted", f"_verdict = {_ACCEPTED}", weight),
-            total("quarantined", f"_verdict = {_REJECTED}", weight),
+            total("accepted", f"_verdict = {ACCEPTED}", weight),
+            total("quarantined", f"_verdict = {REJECTED}", weight),
         ]
     if "_fold" in judged.columns:
-        columns.append(total("folded", f"_verdict = {_FOLDED}", weight))
+        columns.append(total("folded", f"_verdict = {FOLDED}", weight))
         columns += _fold_columns(folds, weight)
     for n, (rule, breaks) in enumerate(zip(rules, _breaks(rules), strict=True)):
         if rule.expectation.severity != "critical":
@@ -214,7 +214,7 @@ def _fold_columns(folds: tuple[str, ...], weight: str) -> list[Column]:
     """How many input rows each sentence folds."""
     from pyspark.sql import functions as F
 
-    value = F.when(F.col("_verdict") == _FOLDED, F.expr(weight)).otherwise(F.lit(0))
+    value = F.when(F.col("_verdict") == FOLDED, F.expr(weight)).otherwise(F.lit(0))
     return [
         F.coalesce(F.sum(F.when(F.col("_fold") == reason, value)), F.lit(0)).alias(f"fold_{n}")
         for n, reason in enumerate(folds)
@@ -225,7 +225,7 @@ def _identity_columns(answers: str) -> list[Column]:
     """Order-free hashes of the input rows answered for, and of the rows that are written."""
     from pyspark.sql import functions as F
 
-    conditions = {"identity": answers, "written_identity": f"_verdict = {_ACCEPTED}"}
+    conditions = {"identity": answers, "written_identity": f"_verdict = {ACCEPTED}"}
     return [
         F.expr(f"coalesce(bit_xor(case when {condition} then _identity else 0L end), 0L) as {name}")
         for name, condition in conditions.items()
@@ -264,7 +264,7 @@ def _marks_of_rejected() -> Column:
     """
     from pyspark.sql import functions as F
 
-    mark = F.when(F.col("_verdict") == _REJECTED, F.pmod("_identity", F.lit(_MARKS)))
+    mark = F.when(F.col("_verdict") == REJECTED, F.pmod("_identity", F.lit(_MARKS)))
     return F.array_join(F.collect_set(mark).cast("array<string>"), ",").alias("marks")
 
 
@@ -347,7 +347,7 @@ def count_rejected(tally: Tally, rejected: DataFrame, rules: list[Rule]) -> dict
         for reason in row["_reasons"]:
             reasons[reason] += row["count"]
         for n, rule in enumerate(rules):
-            word, bit = divmod(n, _RULES_A_WORD)
+            word, bit = divmod(n, RULES_A_WORD)
             if rule.expectation.severity == "critical" and (row[names[word]] >> bit) & 1:
                 tally.broken[n] += row["count"]
     return dict(reasons)

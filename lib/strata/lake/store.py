@@ -19,13 +19,15 @@ from operator import xor
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+import pyarrow as pa
+
 from strata import failpoint
 from strata.declare.contract import Contract, Field, struct_type
 from strata.declare.delta_schema import schema_json
 from strata.errors import CommitUnknown, StrataError
 from strata.fs import files
 from strata.kit import keys
-from strata.lake import commit, footers
+from strata.lake import commit, data_file, footers
 from strata.lake.commit import Shape
 from strata.lake.log import Snapshot, TableLog, statistics
 from strata.lake.snapshot import Commit
@@ -154,7 +156,7 @@ class Store:
             return log.latest
         return self._restore(table, wanted)
 
-    def append(self, contract: Contract, frame: DataFrame) -> Commit:
+    def append(self, contract: Contract, frame: DataFrame | pa.Table) -> Commit:
         """Adds the rows to the table in one commit."""
         before = self._snapshot(contract.table)
         if not _has_columns_of(before, contract):
@@ -166,7 +168,7 @@ class Store:
             return self.overwrite(contract, frame)
         return self.append_files(contract, self._write_files(contract, frame))
 
-    def overwrite(self, contract: Contract, frame: DataFrame) -> Commit:
+    def overwrite(self, contract: Contract, frame: DataFrame | pa.Table) -> Commit:
         """Puts the rows in the place of all that the table holds, in one commit."""
         before = self._snapshot(contract.table)
         if _has_columns_of(before, contract):
@@ -261,20 +263,24 @@ class Store:
                 self.warehouse, contract.table, before.version, removed, added, self.run_id
             )
 
-    def _write_files(self, contract: Contract, frame: DataFrame) -> list[DataFile]:
+    def _write_files(self, contract: Contract, frame: DataFrame | pa.Table) -> list[DataFile]:
         """Writes the rows as plain Parquet into a folder of this write's own, below the table's.
 
         There they stay: a file is not moved in an object store. What a killed or repeated task
         leaves elsewhere is in no list, and goes with the next vacuum.
         """
         under = f"{self.run_id}-{secrets.token_hex(4)}"
+        folder = self.warehouse.path(contract.table)
+        if isinstance(frame, pa.Table):
+            if frame.num_rows:
+                data_file.write_table(f"{folder}/{under}", _sorted(frame, contract))
+            return footers.written(folder, contract, under, columns_with_statistics(contract))
         writer = _in_order(frame, contract).write.option(
             "mapreduce.fileoutputcommitter.marksuccessfuljobs", "false"
         )
         if contract.partition_columns:
             writer = writer.partitionBy(*contract.partition_columns)
         writer.parquet(f"{self.warehouse.spark_path(contract.table)}/{under}")
-        folder = self.warehouse.path(contract.table)
         return footers.written(folder, contract, under, columns_with_statistics(contract))
 
     def _rows_in(
@@ -457,6 +463,16 @@ def _in_order(frame: DataFrame, contract: Contract) -> DataFrame:
     (`spark.sql.files.maxRecordsPerFile`, which a cluster sets itself).
     """
     return frame.sortWithinPartitions(*contract.order_by) if contract.order_by else frame
+
+
+def _sorted(table: pa.Table, contract: Contract) -> pa.Table:
+    """The rows as `_in_order` has those of one task: NULL comes first."""
+    import pyarrow.compute as pc
+
+    if not contract.order_by:
+        return table
+    keys = [(name, "ascending", "at_start") for name in contract.order_by]
+    return table.take(pc.sort_indices(table, sort_keys=keys))
 
 
 def _file_name() -> Column:

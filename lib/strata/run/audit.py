@@ -80,15 +80,18 @@ def audit(context: Context, state: State, done: Candidacy) -> Built:
 def _verdict(context: Context, state: State, done: Candidacy, rows: int) -> Verdict:
     """What the gate says of the whole candidate, which has so many rows."""
     target, written = done.target, done.written
-    whole = context.store.read(target.table, written.commit.version)
+    rows_known = written.whole
+    whole = None
+    if gate.needs_frame(target.suite, rows_known):
+        whole = context.store.read(target.table, written.commit.version)
     outcomes = gate.row_outcomes(written.rules, written.tally)
     outcomes += gate.audit(
         whole,
         rows,
         target.suite,
         target.contract,
-        _views(context, state, target.suite, whole),
-        _exchanged(context, done),
+        _views(context, state, target.suite, whole) if whole is not None else {},
+        rows_known if rows_known is not None else _exchanged(context, done),
     )
     held = done.rejected.state
     return gate.verdict(
@@ -129,7 +132,7 @@ def _exchanged(context: Context, done: Candidacy) -> gate.Exchanged | None:
     rules, else it were made whole).
     """
     candidate, written, contract = done.candidate, done.written, done.target.contract
-    if candidate.touched is None:
+    if candidate.touched is None or written.frame is None:
         return None
     gates = (entry for p in reversed(context.line) for entry in p.gates)
     before = next((entry for entry in gates if entry.table == contract.table), None)
@@ -137,7 +140,7 @@ def _exchanged(context: Context, done: Candidacy) -> gate.Exchanged | None:
         told["success"] for told in before.expectations if told["type"] in UNIQUENESS
     ):
         return None
-    rows = conform(written.judged.where(judging.is_accepted()), contract)
+    rows = conform(written.frame.where(judging.is_accepted()), contract)
     return gate.Exchanged(rows, written.tally.rows_written, candidate.touched)
 
 

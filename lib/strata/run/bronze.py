@@ -50,6 +50,7 @@ def bronze_rows(context: Context, state: State, step: Step) -> Candidate:
         frame=frame,
         rows=Rows.ONE_TO_ONE,
         rows_in=rows_in,
+        bytes_in=records.bytes,
         folds=(erasure.FOLDED,),
         appends=not step.whole and before is not None,
         new_files=None if step.whole else tuple(seen.sha256 for seen in reads),

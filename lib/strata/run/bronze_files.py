@@ -9,7 +9,7 @@ instead, which judges them as it judges any row.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timezone
 from typing import TYPE_CHECKING, Any
@@ -46,6 +46,7 @@ _TYPES = {
 # value.
 _CONSTANT = ("_file_sha256", "_source_file", "_layout", "_delivery_date", "_run_id", "_ingested_at")
 _ROW_GROUP_BYTES = 64 << 20
+WriteTask = Callable[[Sequence[Part], Archives], Iterator[pa.RecordBatch]]
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,11 @@ class Records:
     layouts: tuple[Layout, ...]
     of_run: Mapping[str, Any]
     suppressed: frozenset[str] = frozenset()
+
+    @property
+    def bytes(self) -> int:
+        """Of the raw files together, unpacked."""
+        return sum(look.bytes for look in self.looks)
 
 
 def can_write(contract: Contract) -> bool:
@@ -78,6 +84,24 @@ def write(
     columns of `reader.bronze_frame`. `with_statistics` names the columns whose bounds a file's
     statistics hold.
     """
+    tasks, write_task, told = _plan(records, contract, folder, with_statistics)
+    return reader.run_tasks(spark, tasks, write_task, told)
+
+
+def write_here(
+    records: Records, contract: Contract, folder: str, with_statistics: Sequence[str]
+) -> pa.Table:
+    """The same, done at once, in this process and without Spark."""
+    tasks, write_task, told = _plan(records, contract, folder, with_statistics)
+    with Archives() as archives:
+        batches = [batch for parts in tasks for batch in write_task(parts, archives)]
+    return pa.Table.from_batches(batches, told)
+
+
+def _plan(
+    records: Records, contract: Contract, folder: str, with_statistics: Sequence[str]
+) -> tuple[Sequence[Sequence[Part]], WriteTask, pa.Schema]:
+    """The tasks, what each does, and the columns of what it gives."""
     business = tuple(name for name in contract.columns if not name.startswith("_"))
     tasks = reader.plan_tasks(records.looks, records.layouts, business, records.suppressed)
     told = reader.bronze_schema(business, bool(records.suppressed)).append(
@@ -89,15 +113,31 @@ def write(
     def write_task(parts: Sequence[Part], archives: Archives) -> Iterator[pa.RecordBatch]:
         return _write_task(parts, business, archives, suppressed, sink, told)
 
-    return reader.run_tasks(spark, tasks, write_task, told)
+    return tasks, write_task, told
 
 
-def written(told: DataFrame) -> list[DataFile]:
-    """The files that `write` wrote."""
-    return [
-        DataFile(**json.loads(row[0]))
-        for row in told.where(told[WRITTEN].isNotNull()).select(WRITTEN).collect()
-    ]
+def written(told: DataFrame | pa.Table) -> list[DataFile]:
+    """The files that `write` or `write_here` wrote."""
+    if isinstance(told, pa.Table):
+        texts = told[WRITTEN].drop_null().to_pylist()
+    else:
+        rows = told.where(told[WRITTEN].isNotNull()).select(WRITTEN).collect()
+        texts = [row[0] for row in rows]
+    return [DataFile(**json.loads(text)) for text in texts]
+
+
+def read_written(folder: str, added: Sequence[DataFile]) -> pa.Table:
+    """The rows of the files, as they lie there."""
+    parts = []
+    for file in added:
+        with files.open_input(f"{folder}/{file.name}") as stream:
+            parts.append(parquet.read_table(stream, page_checksum_verification=True))
+    return pa.concat_tables(parts)
+
+
+def as_frame(spark: SparkSession, rest: pa.Table) -> DataFrame:
+    """Records that were not written, as rows of Spark's."""
+    return spark.createDataFrame(rest, reader.spark_columns(rest.schema))
 
 
 def remove(folder: str, added: Sequence[DataFile]) -> None:

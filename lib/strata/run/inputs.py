@@ -14,6 +14,7 @@ from strata.kit import keys
 from strata.kit.groups import Groups
 from strata.kit.shared import Shared, find_shared
 from strata.kit.table import Rows, Table
+from strata.lake.log import TableLog
 from strata.ledger import publication as ledger
 from strata.ledger import seal
 from strata.ledger.publication import TableState
@@ -38,6 +39,8 @@ class Inputs:
     """The groups that the frames are restricted to; None where they are whole."""
     built_from: dict[str, int] = field(default_factory=dict)
     """The version of each input."""
+    bytes: int = 0
+    """Of the data files of all inputs, whole."""
     shared: Shared | None = None
     """Keys that more rows than one have, for a table that declares `unique`."""
 
@@ -70,7 +73,13 @@ def read_inputs(context: Context, state: State, step: Step) -> Inputs:
         count = counts[first][0] if first in counts else frames[first].count()
         shared = find_shared(frames[first], table.unique, count)
     built_from = {name: found.version for name, found in states.items()}
-    return Inputs(frames, rows, identity, touched, built_from, shared)
+    size = sum(_bytes(context, found) for found in states.values())
+    return Inputs(frames, rows, identity, touched, built_from, size, shared)
+
+
+def _bytes(context: Context, state: TableState) -> int:
+    snapshot = TableLog(context.store.warehouse, state.table).snapshot(state.version)
+    return sum(int(add["size"]) for add in snapshot.adds.values())
 
 
 def make_missing_bronze(context: Context, state: State) -> None:

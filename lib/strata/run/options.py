@@ -39,3 +39,11 @@ class Options:
     """Take a person out of the tables that `tables` names and what is computed from them; read no
     file.
     """
+    at_once: int = 1
+    """How many tables of a small run are built side by side."""
+    most_rows_here: int = 50_000
+    """A candidate of at most so many input rows is fetched once, and split and counted in the
+    driver.
+    """
+    most_bytes_here: int = 32 << 20
+    """The same of bytes: of a candidate's input files, and of raw files that the driver reads."""

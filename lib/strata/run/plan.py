@@ -21,6 +21,9 @@ from strata.run import look_cache
 from strata.run.arrivals import Looked, look_at_files
 from strata.run.options import Options
 
+MOST_SMALL_ROWS = 2_000_000
+"""Rows of a feed, of all its tables together, with which a run counts as small."""
+
 
 @dataclass(frozen=True)
 class Step:
@@ -64,6 +67,15 @@ class Plan:
                 (s.source, s.sha256): s for s in (*again, *self.looked.new) if s.table == step.table
             }.values()
         )
+
+    @property
+    def is_small(self) -> bool:
+        """Whether all the rows at hand, published and new, are few: then a run's time is what it
+        costs to plan and start, and not work on rows.
+        """
+        published = sum(table.rows for table in self.base.tables) if self.base else 0
+        arriving = sum(look.records for look in (*self.looked.new, *self.looked.known))
+        return published + arriving <= MOST_SMALL_ROWS
 
     @property
     def needs_key(self) -> bool:

@@ -48,7 +48,7 @@ def make_publication(context: Context, state: State) -> Publication:
             if name in state.tables
         ),
         files=plan.looked.entries,
-        gates=tuple(state.gates),
+        gates=tuple(sorted(state.gates, key=lambda g: plan.feed.table_names.index(g.table))),
     )
 
 

@@ -32,6 +32,7 @@ from strata.run.inputs import make_missing_bronze
 from strata.run.options import Options
 from strata.run.plan import Plan, make_plan
 from strata.run.publish import assert_untouched, make_publication
+from strata.run.schedule import build_all
 from strata.run.state import Context, Say, State
 
 if TYPE_CHECKING:
@@ -95,8 +96,10 @@ def run_feed(
 def _write_audit_publish(context: Context, state: State, held: Lease) -> Publication:
     _set_torn_aside(context)
     make_missing_bronze(context, state)
-    for step in context.plan.steps:
-        state.add(build(context, state, step))
+    plan = context.plan
+    at_once = context.options.at_once if plan.is_small else 1
+    build_all(plan, state, lambda step: build(context, state, step), at_once)
+    context.say(f"{plan.feed.name}: every gate has passed")
     assert_untouched(context, state)
     held.assert_held()
     return context.book.publish(make_publication(context, state))

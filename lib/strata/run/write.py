@@ -7,14 +7,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import Observation
 
 from strata.declare.contract import Contract, quarantine_contract
 from strata.declare.suite import Suite
 from strata.errors import CommitUnknown, StrataError
-from strata.gate import gate, judging
+from strata.gate import gate, judging, small
 from strata.gate.judging import Rule, Tally
 from strata.kit.groups import Groups
+from strata.lake import file_check
 from strata.lake.data_file import DataFile
 from strata.lake.store import Exchange, columns_with_statistics, conform
 from strata.lake.versions import Commit
@@ -57,10 +60,15 @@ class Written:
     commit: Commit
     tally: Tally
     rules: list[Rule]
-    judged: DataFrame
-    """Rows with their verdicts; for records written by Arrow, only those that were not written."""
+    judged: DataFrame | pa.Table
+    """Rows with their verdicts, as a table where they were fetched; of records written by Arrow,
+    only those that were not written."""
     exchange: Exchange | None = None
     """What was put in the place of the touched groups' rows."""
+    frame: DataFrame | None = None
+    """The judged rows as Spark's, where they were fetched and Spark goes on with them."""
+    whole: pa.Table | None = None
+    """Every row of the table, where it is small and was written whole."""
 
 
 @dataclass(frozen=True)
@@ -85,12 +93,40 @@ def write_accepted(context: Context, target: Target, candidate: Candidate) -> Wr
     previous, store = target.previous, context.store
     store.open_for_write(target.contract, previous.version if previous else None)
     if candidate.records and _takes_files(context, target):
-        written = _write_records(context, target, candidate, candidate.records)
+        by_driver = candidate.records.bytes <= context.options.most_bytes_here and small.can_ask(
+            target.suite, gate.is_row_expectation
+        )
+        write = _write_records_here if by_driver else _write_records
+        written = write(context, target, candidate, candidate.records)
         if written is not None:
             return written
     if candidate.touched is not None:
         return _write_groups(context, target, candidate, candidate.touched)
+    if _is_small(context, target, candidate):
+        return _write_small(context, target, candidate)
     return _write_whole(context, target, candidate)
+
+
+def _is_small(context: Context, target: Target, candidate: Candidate) -> bool:
+    """Whether the candidate's rows are fetched into the driver, for one job in place of several."""
+    return (
+        candidate.rows_in <= context.options.most_rows_here
+        and not target.contract.partition_columns
+    )
+
+
+def _write_small(context: Context, target: Target, candidate: Candidate) -> Written:
+    """The same as `_write_whole`, by one job: what follows from the judged rows is done here."""
+    parts, contract, store = split(candidate, target.suite), target.contract, context.store
+    conform(parts.judged.where(judging.is_accepted()), contract)
+    judged = small.fetch(parts.judged, contract.columns, parts.rules)
+    tally = small.count(judged, candidate.rows_in, parts.rules, candidate.folds)
+    rows = small.accepted(judged, contract.columns)
+    appends = candidate.appends or target.previous is None
+    commit = store.append(contract, rows) if appends else store.overwrite(contract, rows)
+    _assert_written(target.table, tally.rows_written, commit)
+    whole = None if candidate.appends else rows
+    return Written(commit, tally, parts.rules, judged, whole=whole)
 
 
 def _takes_files(context: Context, target: Target) -> bool:
@@ -126,18 +162,27 @@ def _write_groups(
     """Puts the accepted rows in the place of those that the touched groups had."""
     parts = split(candidate, target.suite)
     # Counted first, for the count tells how many files they need.
-    judged = context.kept.keep(parts.judged)
-    tally = judging.read_tally(
-        judging.count(judged, parts.rules, candidate.folds),
-        candidate.rows_in,
-        parts.rules,
-        candidate.folds,
-    )
+    fetched = None
+    if _is_small(context, target, candidate):
+        fetched = small.fetch(parts.judged, target.contract.columns, parts.rules)
+        tally = small.count(fetched, candidate.rows_in, parts.rules, candidate.folds)
+        judged = context.spark.createDataFrame(fetched, small.schema_of(parts.judged, fetched))
+    else:
+        judged = context.kept.keep(parts.judged)
+        measured = judging.count(judged, parts.rules, candidate.folds)
+        tally = judging.read_tally(measured, candidate.rows_in, parts.rules, candidate.folds)
     accepted = conform(judged.where(judging.is_accepted()), target.contract)
     assert_touched(target.table, accepted, touched)
     exchange = context.store.replace_groups(target.contract, accepted, tally.rows_written, touched)
     _assert_written(target.table, tally.rows_written + exchange.rows_kept, exchange.commit)
-    return Written(exchange.commit, tally, parts.rules, judged, exchange)
+    return Written(
+        exchange.commit,
+        tally,
+        parts.rules,
+        judged if fetched is None else fetched,
+        exchange,
+        frame=judged,
+    )
 
 
 def _write_records(
@@ -174,6 +219,40 @@ def _write_records(
     return Written(store.append_files(contract, added), tally, rules, judged)
 
 
+def _write_records_here(
+    context: Context, target: Target, candidate: Candidate, records: Records
+) -> Written | None:
+    """The same for few records, which this process reads and writes; Spark judges only those that
+    do not stand in the table.
+    """
+    contract, store = target.contract, context.store
+    folder = store.warehouse.path(contract.table)
+    told = bronze_files.write_here(records, contract, folder, columns_with_statistics(contract))
+    added = bronze_files.written(told)
+    asked = [e for e in target.suite.expectations if gate.is_row_expectation(e)]
+    rows, identity, broken = 0, 0, [0] * len(asked)
+    if added:
+        lying = bronze_files.read_written(folder, added)
+        rows, broken = lying.num_rows, small.count_nulls(lying, asked)
+        identity = file_check.identity(lying["_file_sha256"], lying["_record_number"])
+        _assert_lying(target.table, rows, added)
+    if any(n and e.severity == "critical" for n, e in zip(broken, asked, strict=True)):
+        bronze_files.remove(folder, added)
+        return None
+    rest = told.filter(pc.is_null(told[bronze_files.WRITTEN])).drop_columns(bronze_files.WRITTEN)
+    frame = bronze.add_reader_verdict(bronze_files.as_frame(context.spark, rest), records)
+    rules = gate.row_rules(frame, target.suite)
+    judged: DataFrame | pa.Table = rest
+    tally = Tally(rows_in=candidate.rows_in, broken=[0] * len(rules))
+    if rest.num_rows:
+        asked_of = judging.judge(frame, rules, candidate.rows)
+        judged = small.fetch(asked_of, contract.columns, rules)
+        tally = small.count(judged, candidate.rows_in, rules, candidate.folds)
+    judging.add_written(tally, rows, identity, broken)
+    whole = lying if added and not candidate.appends else None
+    return Written(store.append_files(contract, added), tally, rules, judged, whole=whole)
+
+
 def _ask_files(
     context: Context, target: Target, added: list[DataFile], rules: int
 ) -> tuple[int, int, list[int]]:
@@ -184,35 +263,51 @@ def _ask_files(
         return 0, 0, [0] * rules
     frame = context.store.read_files(target.contract, added)
     asked = judging.count_written(frame, gate.row_rules(frame, target.suite))
-    wanted = sum(file.rows for file in added)
-    if asked[0] != wanted:
-        raise CommitUnknown(
-            f"{target.table}: its files must hold what was written; {wanted} rows were, "
-            f"they hold {asked[0]}: run again"
-        )
+    _assert_lying(target.table, asked[0], added)
     return asked
+
+
+def _assert_lying(table: str, rows: int, added: list[DataFile]) -> None:
+    wanted = sum(file.rows for file in added)
+    if rows != wanted:
+        raise CommitUnknown(
+            f"{table}: its files must hold what was written; {wanted} rows were, "
+            f"they hold {rows}: run again"
+        )
 
 
 def write_rejected(
     context: Context, target: Target, candidate: Candidate, written: Written
 ) -> Rejected:
     """Writes the rejected rows, where there are any or were some before; counts them by reason."""
-    tally, rules, previous = written.tally, written.rules, target.previous
+    tally, previous = written.tally, target.previous
     state = previous or TableState(target.table, 0, 0)
     if tally.rows_rejected == 0 and (state.rejected == 0 or candidate.appends):
         return Rejected(state, {})
     own = quarantine_contract(target.contract)
-    marked = context.kept.keep(
-        written.judged.where(judging.is_rejected()).select(
-            *own.columns, *judging.broken_columns(rules)
+    if isinstance(written.judged, pa.Table):
+        reasons = small.reasons(written.judged)
+        rows: DataFrame | pa.Table = (
+            small.rejected(written.judged, own.columns)
+            if written.frame is None
+            else written.frame.where(judging.is_rejected()).select(*own.columns)
         )
-    )
-    reasons = judging.count_rejected(tally, marked, rules)
-    commit, total = _put(
-        context, own, candidate, state, (marked.select(*own.columns), tally.rows_rejected)
-    )
+    else:
+        marked, reasons = _mark_rejected(context, own, written)
+        rows = marked.select(*own.columns)
+    commit, total = _put(context, own, candidate, state, (rows, tally.rows_rejected))
     state = replace(state, quarantine_version=commit.version, rejected=total)
     return Rejected(state, reasons, commit)
+
+
+def _mark_rejected(
+    context: Context, own: Contract, written: Written
+) -> tuple[DataFrame, dict[str, int]]:
+    """The rejected rows, kept, and how many have each reason; completes the tally."""
+    columns = (*own.columns, *judging.broken_columns(written.rules))
+    rejected = written.judged.where(judging.is_rejected())
+    marked = context.kept.keep(rejected.select(*columns))
+    return marked, judging.count_rejected(written.tally, marked, written.rules)
 
 
 def _put(
@@ -220,7 +315,7 @@ def _put(
     own: Contract,
     candidate: Candidate,
     state: TableState,
-    rejected: tuple[DataFrame, int],
+    rejected: tuple[DataFrame | pa.Table, int],
 ) -> tuple[Commit, int]:
     """Writes rejected rows, so many, into a quarantine; returns the commit, and how many rows it
     holds then.

@@ -58,10 +58,27 @@ LOCAL = {
 }
 
 
+SMALL = {
+    # A small run asks for a few rows of a table at a time.
+    "spark.sql.shuffle.partitions": "2",
+    # It plans each stage anew by what the one before gave, which gains nothing here.
+    "spark.sql.adaptive.enabled": "false",
+}
+"""What makes a small run quick on one machine: its time is planning, compiling and starting."""
+_SMALL_JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+"""The quick compiler alone: what runs a few times is not worth the thorough one."""
+
+
 def build(
-    master: str | None = None, settings: dict[str, str] | None = None, log_file: str | None = None
+    master: str | None = None,
+    settings: dict[str, str] | None = None,
+    log_file: str | None = None,
+    small: bool = False,
 ) -> SparkSession:
-    """The process's session; a JVM that cannot start is one clear sentence."""
+    """The process's session; a JVM that cannot start is one clear sentence.
+
+    `small` tunes a session on one machine for few rows; the answers are the same.
+    """
     from pyspark import SparkConf
     from pyspark.errors import PySparkException
     from pyspark.sql import SparkSession
@@ -76,6 +93,9 @@ def build(
     conf = SparkConf()
     is_local = (master or conf.get("spark.master") or "local").startswith("local")
     own = {**LOCAL, **_local_sizes(), **_local_workers()} if is_local else {}
+    if is_local and small:
+        own |= SMALL
+        own["spark.driver.extraJavaOptions"] += f" {_SMALL_JAVA}"
     for key, value in {**own, **_s3_settings(), **(settings or {})}.items():
         conf.setIfMissing(key, value)
     for key, value in REQUIRED.items():

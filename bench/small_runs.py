@@ -1,0 +1,185 @@
+"""Small runs beside an older commit of this project: `python -m bench.small_runs --baseline COMMIT`.
+
+Both sides run in turns, each command in a process of its own with the same Python, jars and files.
+Of each command it tells the seconds that pass and the CPU seconds of all its processes, the JVM's
+too, as medians over the rounds, and the ratio of the two sides. On a machine that does other work
+beside it, the CPU seconds are the figure to trust.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import os
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench import commerce_data
+
+PROJECT = Path(__file__).resolve().parents[1]
+STEPS = ("help", "show", "nothing new", "samples", "one more day")
+LINES = 20_000_000
+"""Order lines of commerce at scale 1."""
+_BECOME_SUBREAPER = 36
+# Keys for the samples' made-up people; nothing that they protect is secret.
+_KEY = {
+    "STRATA_PSEUDONYM_KEY_ID": "bench",
+    "STRATA_PSEUDONYM_KEY": "Zq7vKx2LmNpR8sTwYb4DfGhJ9cVe3XaU",
+}
+_MAIN = "import sys; from strata.cli import main; sys.exit(main(sys.argv[1:]))"
+
+
+@dataclass(frozen=True)
+class Side:
+    """One state of the project's files, and what it writes."""
+
+    name: str
+    code: Path
+    folder: Path
+
+    def strata(self, *arguments: str) -> tuple[float, float]:
+        """Runs the command; returns the seconds that passed, and the CPU seconds of all processes.
+
+        RuntimeError with its last words if it fails.
+        """
+        paths = os.pathsep.join([str(self.code / "lib"), str(self.code)])
+        before, started = _cpu(), time.monotonic()
+        done = subprocess.run(
+            [sys.executable, "-c", _MAIN, *arguments],
+            env={**os.environ, **_KEY, "PYTHONPATH": paths},
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+        )
+        passed = time.monotonic() - started
+        _wait_for_orphans()
+        if done.returncode:
+            raise RuntimeError(f"{self.name}: strata {' '.join(arguments)}: {done.stderr[-2000:]}")
+        return passed, _cpu() - before
+
+    def warehouse(self, name: str) -> str:
+        return str(self.folder / name)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--baseline", required=True, metavar="COMMIT")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--lines", type=int, default=200_000, help="of the day's commerce")
+    parser.add_argument("--only", action="append", choices=STEPS, metavar="STEP")
+    arguments = parser.parse_args()
+    ctypes.CDLL(None).prctl(_BECOME_SUBREAPER, 1)
+    folder = Path(tempfile.mkdtemp(prefix="strata-bench-"))
+    old = folder / "code"
+    _git("worktree", "add", "--detach", str(old), arguments.baseline)
+    try:
+        sides = (Side("before", old, folder / "before"), Side("now", PROJECT, folder / "now"))
+        for side in sides:
+            side.folder.mkdir()
+        for step in arguments.only or STEPS:
+            run = _prepare(step, sides, folder, arguments.lines)
+            told: dict[str, list[tuple[float, float]]] = {side.name: [] for side in sides}
+            for number in range(arguments.rounds):
+                # Who comes first has colder files: the two take turns at that too.
+                for side in sides if number % 2 == 0 else sides[::-1]:
+                    told[side.name].append(run(side))
+            _tell(step, told)
+    finally:
+        _git("worktree", "remove", "--force", str(old))
+        shutil.rmtree(folder)
+
+
+def _prepare(
+    step: str, sides: tuple[Side, Side], folder: Path, lines: int
+) -> Callable[[Side], tuple[float, float]]:
+    """Lays out what the step needs on each side; returns what is measured of it."""
+    samples = str(PROJECT / "samples")
+    if step == "help":
+        return lambda side: side.strata("--help")
+    if step == "samples":
+        return lambda side: _fresh_run(side, samples)
+    if step == "one more day":
+        return _prepare_day(sides, folder / "raw", lines)
+    for side in sides:
+        if not Path(side.warehouse("standing")).exists():
+            side.strata("run", "--raw", samples, "--warehouse", side.warehouse("standing"))
+    if step == "show":
+        return lambda side: side.strata("show", "--warehouse", side.warehouse("standing"))
+    return lambda side: side.strata(
+        "run", "--raw", samples, "--warehouse", side.warehouse("standing"), "--quiet"
+    )
+
+
+def _fresh_run(side: Side, raw: str) -> tuple[float, float]:
+    target = side.warehouse("samples")
+    shutil.rmtree(target, ignore_errors=True)
+    return side.strata("run", "--raw", raw, "--warehouse", target)
+
+
+def _prepare_day(
+    sides: tuple[Side, Side], raw: Path, lines: int
+) -> Callable[[Side], tuple[float, float]]:
+    scale = lines / LINES
+    commerce_data.make(raw, scale, seed=7)
+    run = ("run", "commerce", "--raw", str(raw), "--warehouse")
+    for side in sides:
+        side.strata(*run, side.warehouse("loaded"))
+    commerce_data.make_next_day(raw, scale, seed=7)
+
+    def next_day(side: Side) -> tuple[float, float]:
+        target = side.warehouse("day")
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(side.warehouse("loaded"), target)
+        return side.strata(*run, target)
+
+    return next_day
+
+
+def _tell(step: str, told: dict[str, list[tuple[float, float]]]) -> None:
+    wall, cpu = (
+        {name: statistics.median(pair[n] for pair in pairs) for name, pairs in told.items()}
+        for n in (0, 1)
+    )
+    print(
+        f"{step}: seconds {wall['before']:.2f} before, {wall['now']:.2f} now "
+        f"({wall['now'] / wall['before']:.2f}); CPU seconds {cpu['before']:.2f} before, "
+        f"{cpu['now']:.2f} now ({cpu['now'] / cpu['before']:.2f}); each: {_rounded(told)}",
+        flush=True,
+    )
+
+
+def _rounded(told: dict[str, list[tuple[float, float]]]) -> str:
+    return "; ".join(
+        f"{name} {', '.join(f'{wall:.1f}/{cpu:.1f}' for wall, cpu in pairs)}"
+        for name, pairs in told.items()
+    )
+
+
+def _cpu() -> float:
+    """CPU seconds of every process that has ended below this one."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _wait_for_orphans() -> None:
+    """A JVM outlives the Python that started it; its time counts once it has been waited for."""
+    with suppress(ChildProcessError):
+        while True:
+            os.wait()
+
+
+def _git(*arguments: str) -> None:
+    subprocess.run(["git", "-C", str(PROJECT), *arguments], check=True, capture_output=True)
+
+
+if __name__ == "__main__":
+    main()
