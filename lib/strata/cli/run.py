@@ -21,6 +21,7 @@ from strata.declare import protection
 from strata.declare.contract import LAYERS
 from strata.declare.feed import Feed
 from strata.errors import BadFile, StrataError, UsageError
+from strata.fs import files
 from strata.lake.versions import Warehouse
 from strata.ledger.book import Book
 from strata.raw.fetch import places
@@ -136,10 +137,16 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _write_report(job: _Job) -> None:
-    """Says where the page lies. What cannot be written never fails a run."""
+    """Says where the page lies. What cannot be written never fails a run.
+
+    Beside a warehouse on S3 it would lie in whatever folder the run was started from: there it is
+    written only by `strata report`.
+    """
     from strata.cli.report import default_path
     from strata.serve import metrics, report
 
+    if not files.is_local(job.warehouse.root):
+        return
     path = default_path(job.settings)
     try:
         job.say(f"report: {report.write_report(job.warehouse, path)}")
