@@ -17,6 +17,7 @@ from strata.feeds.commerce.amounts import revenue_of
 from strata.feeds.commerce.calendar import commerce_dates
 from strata.feeds.commerce.catalogue import commerce_categories, commerce_products
 from strata.feeds.commerce.customers import commerce_customers
+from strata.feeds.commerce.decisions import commerce_product_decisions
 from strata.feeds.commerce.orders import commerce_order_lines, commerce_orders
 from strata.feeds.commerce.params import Params
 from strata.feeds.commerce.sales import (
@@ -186,7 +187,9 @@ def test_a_products_name_is_the_one_most_lines_use_then_the_newest(spark: SparkS
     )
     raw = bronze(spark, "products")
     categories = commerce_categories(bronze(spark, "product_categories"))
-    found = {row["product_id"]: row for row in commerce_products(raw, sales, categories).collect()}
+    decisions = commerce_product_decisions(bronze(spark, "product_decisions"), categories)
+    made = commerce_products(raw, sales, categories, decisions)
+    found = {row["product_id"]: row for row in made.collect()}
     assert {key: (row["product_name"], row["names"]) for key, row in found.items()} == {
         "22423": ("REGENCY CAKESTAND", 3),
         "21166": ("NEW NAME", 2),
