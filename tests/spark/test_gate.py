@@ -267,8 +267,14 @@ def test_every_type_of_row_expectation_counts_as_great_expectations_does(
     ours = count_by_gate(frame, suite) | {
         e.text: gate._unique(frame, len(MIXED_ROWS), e).unexpected for e in unique
     }
-    in_driver = {e.text: small.count_shared(frame.toArrow(), e) for e in unique}
-    assert in_driver == {e.text: ours[e.text] for e in unique}
+    # The driver counts keys that Arrow compares as Spark does; of floating-point numbers it does
+    # not, for NaN and -0.0 are keys of their own there.
+    fetched = frame.toArrow()
+    in_driver = {
+        e.text: small.count_shared(fetched, e) for e in unique if small.can_tell_keys(fetched, e)
+    }
+    assert in_driver == {text: ours[text] for text in in_driver}
+    assert 0 < len(in_driver) < len(unique)
     theirs = count_by_library(frame, list(suite.expectations))
 
     told = [(e.type, e.kwargs) for e in suite.expectations]
