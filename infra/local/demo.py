@@ -127,7 +127,7 @@ def show(address: str, token: str) -> None:
         "\nA decision on product "
         f"1\n{json.dumps(ask(address, token, UPDATE, change=change), indent=1)}"
     )
-    print("It stands in the API, and as a raw file for the pipeline.")
+    print("It stands in the API, and as a raw file that the next run takes.")
     print(
         f"\nTry the API: {address}/\nDashboard:   {address}/dashboard\nToken:       "
         f"{token}\nCtrl-C ends it.",
