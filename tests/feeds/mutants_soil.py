@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tests.mutants import Whole
+
 VALID = {
     "silver.soil_measurements": ({"upper_depth_cm": 10.0, "lower_depth_cm": 20.0}, {"upper_depth_cm": None, "lower_depth_cm": None}),
     "gold.soil_country_stats": (
@@ -15,3 +17,17 @@ VALID = {
          "soc_ci95_lower_pct": None, "soc_ci95_upper_pct": None, "clay_mean_fraction": None},
     ),
 }  # fmt: skip
+
+_RANK = {"site_id": "a", "country_code": "BE", "s2_cell": 1}
+WHOLE = {
+    ("silver.soil_curve_ranks", "a rank must belong to one site of a country"): Whole(
+        [{**_RANK, "curve_rank": 1}, {**_RANK, "site_id": "b", "curve_rank": 1}]
+    ),
+    ("silver.soil_curve_ranks", "a site must have one rank"): Whole(
+        [{**_RANK, "curve_rank": 1}, {**_RANK, "curve_rank": 2}]
+    ),
+    (
+        "gold.soil_country_stats",
+        "no more sites must be drawn than were asked for, but where whole clusters are drawn",
+    ): Whole([{**VALID["gold.soil_country_stats"][0], "method": "random", "n_asked": 10}]),
+}
