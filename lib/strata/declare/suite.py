@@ -18,7 +18,6 @@ from strata.declare import resources, shapes
 from strata.declare.contract import Contract, load_contract, read_yaml, split_name
 from strata.errors import DeclarationError
 
-SEVERITIES = ("critical", "warning")
 UNIQUENESS = ("expect_column_values_to_be_unique", "expect_compound_columns_to_be_unique")
 NOT_NULL = "expect_column_values_to_not_be_null"
 # These would let bad rows through a gate, or judge a row by which rows happened to arrive with it.

@@ -17,7 +17,6 @@ from typing import Any
 from urllib.parse import unquote
 
 from strata.declare import feed as feeds
-from strata.declare.contract import split_name
 from strata.errors import Damaged, ResourceMissing, StrataError
 from strata.fs import files
 from strata.lake.file_check import ENDS_READER, Scan, fits_checksum, scan
@@ -422,11 +421,6 @@ class _Feed:
                 what,
                 f"left by a run that was stopped; strata maintain {self.name} removes them",
             )
-
-
-def feed_of(table: str) -> str:
-    """The feed that a table belongs to."""
-    return split_name(table)[1]
 
 
 def _check_checkpoints(log: TableLog) -> None:

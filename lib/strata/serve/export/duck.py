@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from strata.errors import UsageError
 from strata.serve.export.database import quote
 from strata.serve.export.questions import Question
 from strata.serve.export.source import Pinned
@@ -33,13 +32,8 @@ class DuckDb:
     kind = "duckdb"
 
     def __init__(self, path: Path) -> None:
-        try:
-            import duckdb
-        except ImportError:
-            raise UsageError(
-                "a DuckDB file is written by duckdb, which is not installed: pip install "
-                "'strata[duckdb]'"
-            ) from None
+        import duckdb
+
         self.path = path
         self.connection = duckdb.connect(
             str(path), config={"memory_limit": MEMORY, "autoinstall_known_extensions": False}
