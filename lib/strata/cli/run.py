@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from strata.cli import common
 from strata.cli.answers import print_answers
+from strata.cli.invalid import tell_invalid
 from strata.cli.output import Progress
 from strata.cli.params import add_params, params_of
 from strata.cli.settings import Settings
@@ -58,6 +59,12 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     _add_extent(parser)
     common.add_override(parser)
+    parser.add_argument(
+        "--rejects",
+        metavar="DIR",
+        help="write each feed's rejected rows and files there, as JSON Lines with their reasons "
+        "and without personal fields",
+    )
     parser.add_argument(
         "--master",
         metavar="URL",
@@ -131,6 +138,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.quiet:
         for plan in plans:
             print_answers(job.book, plan.feed)
+    tell_invalid(plans, job.warehouse, arguments.rejects, arguments.quiet)
     if any(not plan.is_empty for plan in plans):
         _write_report(job)
     return min((code for code in codes if code), default=0)
