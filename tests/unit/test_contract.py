@@ -17,7 +17,8 @@ from strata.cli import check as declarations
 from strata.cli import settings as config
 from strata.declare import feed as feeds
 from strata.declare import resources
-from strata.declare.contract import LAYERS, load_contract, parse_contract, read_yaml, split_name
+from strata.declare.contract import LAYERS, load_contract, parse_contract, split_name
+from strata.declare.documents import read_yaml
 from strata.declare.source_contract import load_layouts
 from strata.errors import DeclarationError, UsageError
 

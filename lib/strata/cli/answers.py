@@ -24,9 +24,7 @@ def print_answers(book: Book, feed: Feed) -> None:
     warehouse, latest = book.warehouse, book.newest(feed.name)
     if latest is None:
         return
-    answers = feed.answers or tuple(
-        Answer(table.name, table.name) for table in feed.tables if table.name.startswith("gold.")
-    )
+    answers = answers_of(feed)
     for answer in answers:
         state = latest.state(answer.table)
         if state is None:
@@ -42,6 +40,13 @@ def print_answers(book: Book, feed: Feed) -> None:
     print(
         f"\n{feed.name}: publication {latest.publication}. Next: strata show {shown} · strata "
         f"gates {feed.name} · strata quarantine list"
+    )
+
+
+def answers_of(feed: Feed) -> tuple[Answer, ...]:
+    """What the feed's own module asks, else each of its gold tables."""
+    return feed.answers or tuple(
+        Answer(table.name, table.name) for table in feed.tables if table.name.startswith("gold.")
     )
 
 

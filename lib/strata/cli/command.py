@@ -68,8 +68,14 @@ def job(feed: str, argv: Sequence[str] | None = None) -> int:
 
 
 def _dispatch(argv: list[str]) -> int:
+    if argv[:1] == ["run"]:
+        from strata.cli import unchanged
+
+        if unchanged.repeat(argv):
+            return 0
     parser = parser_for(argv)
     options = parser.parse_args(argv)
+    options.argv = tuple(argv)
     if not hasattr(options, "action"):
         parser.print_help()
         return 2

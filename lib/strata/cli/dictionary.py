@@ -17,8 +17,8 @@ from strata.declare.contract import (
     Field,
     contract_path,
     load_contract,
-    read_yaml,
 )
+from strata.declare.documents import read_yaml
 from strata.declare.feed import Feed
 from strata.declare.layout import Layout
 from strata.declare.protection import Protection

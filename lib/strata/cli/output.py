@@ -130,6 +130,7 @@ class Progress:
         self.as_json = as_json
         self.quiet = quiet
         self.started = time.monotonic()
+        self.said: list[str] = []
         self._is_stopped = False
 
     def stop(self) -> None:
@@ -140,6 +141,7 @@ class Progress:
         """Prints one line; `facts` stand in its JSON form alone."""
         if self._is_stopped:
             raise KeyboardInterrupt
+        self.said.append(message)
         if self.quiet:
             return
         seconds = time.monotonic() - self.started

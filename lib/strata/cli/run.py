@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from strata.cli import common
-from strata.cli.answers import print_answers
+from strata.cli import common, unchanged
+from strata.cli.answers import answers_of, print_answers
 from strata.cli.invalid import tell_invalid
 from strata.cli.output import Progress
 from strata.cli.params import add_params, params_of
@@ -118,6 +120,7 @@ class _Job:
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the feeds that are named, or all; the least exit code other than 0 of them."""
+    began_ns = time.time_ns()
     settings = common.settings_of(arguments)
     chosen = [feeds.load_feed(name) for name in arguments.feeds] or list(feeds.all_feeds())
     say = Progress(settings.log == "json", arguments.quiet)
@@ -135,13 +138,34 @@ def run(arguments: argparse.Namespace) -> int:
             _print_plan(plan)
         return 0
     codes = _carry_out(plans, job)
-    if not arguments.quiet:
-        for plan in plans:
-            print_answers(job.book, plan.feed)
-    tell_invalid(plans, job.warehouse, arguments.rejects, arguments.quiet)
+    answers = _answers(plans, job)
+    print(answers, end="")
     if any(not plan.is_empty for plan in plans):
         _write_report(job)
+    elif not any(codes) and not arguments.places and not arguments.rejects:
+        _note_nothing_new(plans, job, began_ns, answers)
     return min((code for code in codes if code), default=0)
+
+
+def _answers(plans: list[Plan], job: _Job) -> str:
+    quiet, folder = job.arguments.quiet, job.arguments.rejects
+    with redirect_stdout(io.StringIO()) as printed:
+        for plan in () if quiet else plans:
+            print_answers(job.book, plan.feed)
+        tell_invalid(plans, job.warehouse, folder, quiet)
+    return printed.getvalue()
+
+
+def _note_nothing_new(plans: list[Plan], job: _Job, began_ns: int, answers: str) -> None:
+    """So that the same command can say so again without looking, while nothing changes."""
+    raw, warehouse = job.options.raw, job.warehouse
+    if not unchanged.can_be_watched(raw, warehouse.root):
+        return
+    tables = {answer.table for plan in plans for answer in answers_of(plan.feed)}
+    places = [*unchanged.program_folders(), warehouse.path("ops.publications")]
+    places += [f"{raw}/{plan.feed.name}" for plan in plans] + [*map(warehouse.path, sorted(tables))]
+    said = {"progress": job.say.said, "answers": answers}
+    unchanged.keep(warehouse.root, job.arguments.argv, began_ns, places, said)
 
 
 def _write_report(job: _Job) -> None:

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from strata.declare import resources
-from strata.declare.contract import read_yaml
+from strata.declare.documents import read_yaml
 from strata.errors import DeclarationError, UsageError
 from strata.fs import location
-from strata.lake.versions import Warehouse
+from strata.lake.warehouse import Warehouse
 
 PROFILES = ("local", "emr", "databricks")
 

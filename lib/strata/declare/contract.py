@@ -12,10 +12,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from strata.declare import resources, shapes
 from strata.declare.delta_schema import schema_json
+from strata.declare.documents import read_yaml
 from strata.errors import DeclarationError, UsageError
 
 LAYERS = ("bronze", "silver", "gold")
@@ -139,41 +138,6 @@ def load_contract(table: str) -> Contract:
     if not path.is_file():
         raise DeclarationError(f"every table has a contract; {table} has none at {path}: write it")
     return parse_contract(table, read_yaml(path), path)
-
-
-def read_yaml(path: Path) -> dict[str, Any]:
-    """A YAML mapping; a file that is none, or repeats a key, is a DeclarationError."""
-    try:
-        document = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        detail = " ".join(str(error).split())
-        raise DeclarationError(f"{path} is not valid YAML: {detail}") from None
-    if not isinstance(document, dict):
-        raise DeclarationError(
-            f"{path} must hold a mapping of keys; found {type(document).__name__}"
-        )
-    return document
-
-
-# By libyaml, which every wheel of PyYAML has: PyYAML's own parser took seconds of each command.
-_SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
-class _UniqueKeyLoader(_SafeLoader):
-    """PyYAML keeps the last of two equal keys in silence; a repeated key is a mistake here."""
-
-
-def _construct_unique_mapping(loader: Any, node: yaml.MappingNode, deep: bool = False) -> Any:
-    keys = [loader.construct_object(key, deep=True) for key, _ in node.value]
-    repeated = {str(key) for key in keys if keys.count(key) > 1}
-    if repeated:
-        raise yaml.YAMLError(f"key {', '.join(sorted(repeated))} stands twice {node.start_mark}")
-    return yaml.constructor.SafeConstructor.construct_mapping(loader, node, deep=True)
-
-
-_UniqueKeyLoader.add_constructor(
-    yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _construct_unique_mapping
-)
 
 
 def parse_contract(table: str, document: dict[str, Any], path: Path) -> Contract:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from strata.declare import protection as protect
 from strata.declare import resources, shapes
-from strata.declare.contract import read_yaml
+from strata.declare.documents import read_yaml
 from strata.declare.layout import DELIVERY, NO_HEADER, Field, Layout
 from strata.declare.protection import Protection
 from strata.errors import DeclarationError

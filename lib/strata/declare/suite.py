@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from strata.declare import resources, shapes
-from strata.declare.contract import Contract, load_contract, read_yaml, split_name
+from strata.declare.contract import Contract, load_contract, split_name
+from strata.declare.documents import read_yaml
 from strata.errors import DeclarationError
 
 UNIQUENESS = ("expect_column_values_to_be_unique", "expect_compound_columns_to_be_unique")

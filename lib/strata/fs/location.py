@@ -66,6 +66,11 @@ class Location:
         return f"{scheme}://{bucket}{in_store.removeprefix(bucket.partition('@')[0])}"
 
     @property
+    def is_mounted(self) -> bool:
+        """Whether it is a folder that Databricks mounts, which has not all that a disk's has."""
+        return self.is_local and self.path.startswith(_MOUNTS)
+
+    @property
     def for_spark(self) -> str:
         """The address as Hadoop's file systems read it."""
         if self.store == "s3":
@@ -101,7 +106,7 @@ class Location:
         why = ""
         if self.store in ("gs", "abfss"):
             why = f"{self.store}:// has no lease here yet; its raw files can be read"
-        elif self.path.startswith(_MOUNTS):
+        elif self.is_mounted:
             why = "a mount of Databricks' has neither locks nor hard links; name its bucket instead"
         elif self.is_local and "%" in self.path:
             why = "delta-rs takes a % in a path for an encoded character"

@@ -181,6 +181,8 @@ def _kept(looked: Looked, steps: tuple[Step, ...]) -> Looked:
 
 def _steps(basis: _Basis, looked: Looked) -> list[Step]:
     feed, options = basis.feed, basis.options
+    if basis.base is None and feed.bronze_tables and not looked.new:
+        return []  # No table is made of nothing; a gate would only say that it is empty.
     forced = feed.descendants(set(options.tables))
     wanted = LAYERS[: LAYERS.index(options.layer) + 1] if options.layer else LAYERS
     steps: list[Step] = []

@@ -10,7 +10,8 @@ from functools import cache
 from typing import Any
 
 from strata.declare import resources
-from strata.declare.contract import load_contract, read_yaml
+from strata.declare.contract import load_contract
+from strata.declare.documents import read_yaml
 from strata.errors import DeclarationError
 
 
