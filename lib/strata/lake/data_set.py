@@ -8,7 +8,7 @@ delta-rs and Arrow would give every value as NULL there, or rows that were delet
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -76,13 +76,10 @@ def _rows(add: dict[str, Any]) -> int | None:
 
 def schema_of(table: str, snapshot: Snapshot) -> pa.Schema:
     """The version's columns as Arrow types; Damaged where one has a type that Arrow lacks."""
-    import pyarrow as pa
-    from deltalake import Schema
     from deltalake.exceptions import DeltaError
 
     try:
-        schema = Schema.from_json(snapshot.metadata["schemaString"])
-        return pa.schema(schema.to_arrow())
+        return arrow_schema(snapshot.metadata)
     except (DeltaError, ValueError) as error:
         why = " ".join(str(error).split())[:200]
         raise Damaged(
@@ -91,6 +88,14 @@ def schema_of(table: str, snapshot: Snapshot) -> pa.Schema:
             table=table,
             kind="protocol",
         ) from None
+
+
+def arrow_schema(metadata: Mapping[str, Any]) -> pa.Schema:
+    """A table's columns as Arrow types, by its log's own words for them."""
+    import pyarrow as pa
+    from deltalake import Schema
+
+    return pa.schema(Schema.from_json(metadata["schemaString"]).to_arrow())
 
 
 def data_set(table: str, schema: pa.Schema, held: Sequence[DataFile]) -> ds.Dataset:

@@ -8,30 +8,16 @@ milliseconds.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-import pyarrow as pa
-
 from strata.errors import Damaged
+from strata.lake.columns import strange_columns
+from strata.lake.data_set import arrow_schema
 from strata.lake.file_check import Scan
 from strata.lake.log import statistics
-
-_STORED_AS = {
-    "string": pa.string(),
-    "long": pa.int64(),
-    "integer": pa.int32(),
-    "short": pa.int16(),
-    "byte": pa.int8(),
-    "double": pa.float64(),
-    "float": pa.float32(),
-    "boolean": pa.bool_(),
-    "date": pa.date32(),
-    "binary": pa.binary(),
-}
 
 
 def wrong_statistics(add: dict[str, Any], found: Scan, metadata: dict[str, Any]) -> list[str]:
@@ -71,33 +57,10 @@ def _wrong_columns(found: Scan, stated: dict[str, Any], metadata: dict[str, Any]
     A reader gives NULL for a column that it does not find, and says nothing. A file older than a
     column lacks it by right, but then the log has no count for it.
     """
-    types = {item["name"]: item["type"] for item in json.loads(metadata["schemaString"])["fields"]}
-    problems = [
-        f"it has a column {name!r}, which its table lacks"
-        for name in found.types
-        if name not in types
-    ]
-    problems += [
-        f"its column {name} is {kind}, the table's is {types[name]}"
-        for name, kind in found.types.items()
-        if isinstance(types.get(name), str) and not _is_stored_as(types[name], kind)
-    ]
-    counted = set(stated.get("nullCount") or {}) & set(types)
+    schema = arrow_schema(metadata)
+    problems, types = strange_columns(schema, found.types), set(schema.names)
+    counted = set(stated.get("nullCount") or {}) & types
     return problems + [f"it lacks the column {name}" for name in sorted(counted - set(found.types))]
-
-
-def _is_stored_as(spark_type: str, kind: Any) -> bool:
-    """Whether Spark stores its type as this type of Arrow's."""
-    decimal = re.fullmatch(r"decimal\((\d+),(\d+)\)", spark_type)
-    if decimal:
-        return bool(pa.types.is_decimal(kind)) and (kind.precision, kind.scale) == (
-            int(decimal[1]),
-            int(decimal[2]),
-        )
-    if spark_type.startswith("timestamp"):
-        return bool(pa.types.is_timestamp(kind))
-    wanted = _STORED_AS.get(spark_type)
-    return wanted is None or kind == wanted
 
 
 def _wrong_bounds(

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from strata.errors import Damaged, StrataError
+from strata.errors import StrataError
 from strata.fs import files
+from strata.lake.columns import assert_columns
 from strata.lake.data_set import data_files, data_set, readable, schema_of
 from strata.lake.log import Commit, TableLog
 from strata.lake.warehouse import Warehouse
@@ -72,19 +73,12 @@ def read_arrow(
 ) -> pa.Table:
     """A version's rows without Spark: for the ledger and for looking at a table.
 
-    Damaged where the version is torn, or a file of it is gone, cannot be read, or has a column that
-    its table lacks: read on, and the table's own column would be NULL throughout.
+    Damaged where the version is torn, or a file of it is gone, cannot be read, or has other columns
+    than its table.
     """
     snapshot = TableLog(warehouse, table).snapshot(version)
     schema = schema_of(table, snapshot)
     whole = data_set(table, schema, data_files(warehouse, table, snapshot))
     with readable(table):
-        for fragment in whole.get_fragments():
-            strange = sorted(set(fragment.physical_schema.names) - set(schema.names))
-            if strange:
-                raise Damaged(
-                    f"a file has its table's columns; {fragment.path} has {strange[0]!r}, which "
-                    f"{table} lacks: see `strata doctor`",
-                    file=fragment.path,
-                )
+        assert_columns(table, whole)
         return whole.to_table(columns)

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from strata.lake import commit as door
 from strata.lake import data_file
-from strata.lake.log import TableLog
+from strata.lake.log import Snapshot, TableLog
 from strata.lake.versions import Warehouse, read_arrow
 
 _BIGINTS = pa.map_(pa.string(), pa.int64())
@@ -109,6 +109,11 @@ COLUMNS = pa.schema(
 """The newest columns. A ledger that an older release began gets them with its next row."""
 
 
+MOST_FILES = 32
+"""Files of the ledger, of one row each, after which the next commit makes them one: who reads a
+thousand publications opens no more files than who reads some tens."""
+
+
 def table_path(feed: str) -> str:
     """The table that holds the feed's ledger."""
     return f"ops.publications/{feed}"
@@ -117,32 +122,36 @@ def table_path(feed: str) -> str:
 def commit(
     warehouse: Warehouse, feed: str, publication: int, run_id: str, row: dict[str, Any]
 ) -> None:
-    """Commits the row as publication number `publication`; refused where that number is taken."""
+    """Commits the row as publication number `publication`; refused where that number is taken.
+
+    It is one commit, also where it writes the rows before it anew: with the newest columns, which
+    an older release's ledger lacks, or as one file in place of many.
+    """
     table = table_path(feed)
     built_on = publication - 2  # Each commit is one publication, and version 0 the first.
     new = pa.Table.from_pylist([row], COLUMNS)
+    folder = warehouse.path(table)
     if built_on < 0:
-        file = data_file.write_table(warehouse.path(table), new)
+        file = data_file.write_table(folder, new)
         door.begin(warehouse, table, door.shape_of(COLUMNS), [file], run_id)
-    elif _has_columns(warehouse, table, built_on):
-        file = data_file.write_table(warehouse.path(table), new)
-        door.append(warehouse, table, built_on, [file], run_id)
-    else:
-        _rewrite(warehouse, table, built_on, new, run_id)
-
-
-def _rewrite(warehouse: Warehouse, table: str, built_on: int, new: pa.Table, run_id: str) -> None:
-    """All rows anew with the newest columns, and the new one with them, in one commit."""
+        return
+    before = TableLog(warehouse, table).snapshot(built_on)
+    has_columns = _has_columns(before)
+    if has_columns and len(before.adds) < MOST_FILES:
+        door.append(warehouse, table, built_on, [data_file.write_table(folder, new)], run_id)
+        return
     held = read_arrow(warehouse, table, built_on).to_pylist()
     whole = pa.concat_tables([pa.Table.from_pylist(held, COLUMNS), new])
-    gone = len(TableLog(warehouse, table).snapshot(built_on).adds)
-    file = data_file.write_table(warehouse.path(table), whole)
-    then = door.Whole(door.shape_of(COLUMNS), [file], gone)
-    door.overwrite(warehouse, table, built_on, then, run_id)
+    file = data_file.write_table(folder, whole)
+    if has_columns:
+        door.exchange(warehouse, table, built_on, before.adds.values(), [file], run_id)
+    else:
+        then = door.Whole(door.shape_of(COLUMNS), [file], len(before.adds))
+        door.overwrite(warehouse, table, built_on, then, run_id)
 
 
-def _has_columns(warehouse: Warehouse, table: str, version: int) -> bool:
-    held = json.loads(TableLog(warehouse, table).snapshot(version).metadata["schemaString"])
+def _has_columns(before: Snapshot) -> bool:
+    held = json.loads(before.metadata["schemaString"])
     wanted = json.loads(door.shape_of(COLUMNS).schema)
     # In any order: columns that were added later stand last.
     return _facts(held) == _facts(wanted)

@@ -29,6 +29,7 @@ from strata.declare.contract import (
     quarantine_name,
 )
 from strata.errors import UsageError
+from strata.lake.columns import assert_columns
 from strata.lake.data_set import DataFile, data_files, data_set, readable, schema_of
 from strata.lake.log import TableLog
 from strata.lake.versions import Warehouse
@@ -97,7 +98,10 @@ class PublishedTable:
     def _scan(self, columns: Sequence[str] | None, rows: int) -> Iterator[pa.RecordBatch]:
         wanted = list(columns) if columns is not None else None
         with readable(self.name):
-            scanned = self.dataset().to_batches(columns=wanted, batch_size=rows)
+            whole = self.dataset()
+            if self.memory is None:
+                assert_columns(self.name, whole)
+            scanned = whole.to_batches(columns=wanted, batch_size=rows)
         while True:
             with readable(self.name):
                 batch = next(scanned, None)
