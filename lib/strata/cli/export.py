@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from typing import Any
 
 from strata.cli import common
 from strata.serve.export import copy_tables
@@ -12,7 +14,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Adds the options of `export`."""
     text = "e.g. launches_core_reuse, or a pattern: 'gold.commerce_*'"
     parser.add_argument("tables", nargs="+", metavar="TABLE", help=text)
-    text = "a folder, FILE.sqlite, FILE.duckdb or postgresql://…; docs/EXPORT.md says which when"
+    text = "a folder, s3://…, FILE.sqlite, FILE.duckdb or postgresql://…: see docs/EXPORT.md"
     parser.add_argument("--to", required=True, metavar="PLACE", help=text)
     text = "what a folder holds (default: parquet)"
     parser.add_argument(
@@ -27,7 +29,15 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Copies, and prints what became of each table."""
     warehouse = common.settings_of(options).open_warehouse()
-    done = copy_tables(warehouse, options.tables, options.to, options.form, options.allow_internal)
+    done: Sequence[Any]
+    if options.to.startswith(("postgresql://", "postgres://")):
+        from strata.serve.postgres.load import load_tables
+
+        done = load_tables(warehouse, options.tables, options.to, options.allow_internal)
+    else:
+        done = copy_tables(
+            warehouse, options.tables, options.to, options.form, options.allow_internal
+        )
     rows = [(one.table, one.publication, one.rows, one.outcome) for one in done]
     common.print_rows(("table", "publication", "rows", "outcome"), rows, options.format)
     return 0

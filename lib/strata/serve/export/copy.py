@@ -13,9 +13,11 @@ from typing import Any
 
 from strata import failpoint
 from strata.errors import UsageError
+from strata.fs import location
 from strata.lake.versions import Warehouse
 from strata.serve.export import database as db
 from strata.serve.export.aside import appear, hold
+from strata.serve.export.bucket import copy_to_bucket
 from strata.serve.export.duck import DuckDb
 from strata.serve.export.folder import copy_to_folder
 from strata.serve.export.forward import with_held
@@ -54,9 +56,10 @@ def copy_tables(
     if form not in FORMATS:
         raise UsageError(f"a folder holds {' or '.join(FORMATS)}; got {form!r}")
     chosen = choose(warehouse, patterns, allow_internal)
-    if to.endswith(FILES):
+    if to.endswith(FILES) and location.parse(to).is_local:
         return _copy_to_file(warehouse, chosen, Path(to).absolute())
-    return tuple(Copied(*facts) for facts in copy_to_folder(warehouse, chosen, to, form))
+    copy = copy_to_folder if location.parse(to).is_local else copy_to_bucket
+    return tuple(Copied(*facts) for facts in copy(warehouse, chosen, to, form))
 
 
 def _copy_to_file(

@@ -8,24 +8,20 @@ Redshift's COPY takes it.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any
 
 from strata import __version__, failpoint
 from strata.errors import Damaged, UsageError
 from strata.lake.versions import Warehouse
 from strata.serve.export.aside import appear, flush, hold
 from strata.serve.export.forward import with_held
+from strata.serve.export.part import columns_of, sha256_of, standing_files, write_part
 from strata.serve.export.source import Pinned, rows_of
 from strata.serve.export.tally import Tally
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 MANIFEST = "manifest.json"
 Facts = tuple[str, int, int, str]
@@ -34,14 +30,9 @@ Facts = tuple[str, int, int, str]
 def copy_to_folder(
     warehouse: Warehouse, chosen: tuple[Pinned, ...], to: str, form: str
 ) -> list[Facts]:
-    """Copies the tables; returns table, publication, rows and outcome of each. A local folder
-    only.
+    """Copies the tables to a folder of this machine; returns table, publication, rows and outcome
+    of each.
     """
-    if "://" in to:
-        raise UsageError(
-            f"a copy goes to a folder of this machine; got {to}: copy it there, then upload "
-            "what the manifest names"
-        )
     place = Path(to).absolute()
     with hold(place):
         before = read_manifest(place)
@@ -102,38 +93,23 @@ def _copy_table(
 ) -> tuple[dict[str, Any], str]:
     folder = place / pinned.name / f"publication-{pinned.publication}"
     folder.mkdir(parents=True, exist_ok=True)
-    known = (
-        {f["source"]: f for f in old["files"]} if old and old["columns"] == _columns(pinned) else {}
-    )
+    known = standing_files(old, pinned)
     files, tally, written = [], Tally(pinned.fields), 0
     for source in pinned.sources:
         target = folder / (Path(source).name.split(".")[0] + ("." + form))
         standing = known.get(source)
         if standing and _link(place / standing["path"], target, standing["bytes"]):
             entry = {**standing, "path": str(target.relative_to(place))}
-            _recount(tally, standing)
+            # A linked file was counted when it was written.
+            tally.rows += int(standing["rows"])
         else:
             entry = _write(place, pinned, source, target, tally)
             written += 1
         files.append(entry)
     tally.reconcile(pinned.table, pinned.rows, tally.facts(), str(folder))
     flush(folder)
-    entry = {**rows_of(pinned), "columns": _columns(pinned), "files": files}
+    entry = {**rows_of(pinned), "columns": columns_of(pinned), "files": files}
     return entry, "copied" if written else "same rows"
-
-
-def _columns(pinned: Pinned) -> list[dict[str, Any]]:
-    return [
-        {
-            "name": f.name,
-            "type": f.type,
-            "unit": f.unit,
-            "required": f.required,
-            "is_key": f.is_key,
-            "description": f.description,
-        }
-        for f in pinned.fields
-    ]
 
 
 def _link(standing: Path, target: Path, size: int) -> bool:
@@ -151,125 +127,22 @@ def _link(standing: Path, target: Path, size: int) -> bool:
     return True
 
 
-def _recount(tally: Tally, entry: dict[str, Any]) -> None:
-    """A linked file was counted when it was written."""
-    tally.rows += int(entry["rows"])
-
-
 def _write(place: Path, pinned: Pinned, source: str, target: Path, tally: Tally) -> dict[str, Any]:
     """Writes one file of the table aside; a killed copy's finished files are written again, for
     nothing vouches for them.
     """
     failpoint.reach("export.file", pinned.table)
     aside = target.with_name(f".{target.name}.part")
-    with aside.open("wb") as stream:
-        own = Tally(pinned.fields)
-        _write_rows(stream, pinned, _counting(pinned.batches(source), own, tally), target.suffix)
-        stream.flush()
-        os.fsync(stream.fileno())
-    _read_back(aside, pinned, own, target.suffix)
+    own = write_part(aside, pinned, source, target.suffix)
+    tally.include(own)
     os.replace(aside, target)
     return {
         "source": source,
         "path": str(target.relative_to(place)),
         "rows": own.rows,
         "bytes": target.stat().st_size,
-        "sha256": _sha256(target),
+        "sha256": sha256_of(target),
     }
-
-
-def _counting(batches: Iterator[pa.RecordBatch], *tallies: Tally) -> Iterator[pa.RecordBatch]:
-    for batch in batches:
-        for tally in tallies:
-            tally.add(batch)
-        yield batch
-
-
-def _write_rows(
-    stream: BinaryIO, pinned: Pinned, batches: Iterator[pa.RecordBatch], suffix: str
-) -> None:
-    if suffix == ".csv":
-        from pyarrow import csv
-
-        # NULL is nothing, an empty text is "": what PostgreSQL's COPY takes them for.
-        options = csv.WriteOptions(quoting_style="needed")
-        with csv.CSVWriter(stream, _flat(pinned.schema), write_options=options) as writer:
-            for batch in batches:
-                writer.write_batch(_flat_batch(batch))
-        return
-    from pyarrow import parquet
-
-    with parquet.ParquetWriter(
-        stream, pinned.schema, compression="zstd", write_page_checksum=True
-    ) as writer:
-        for batch in batches:
-            writer.write_batch(batch)
-
-
-def _flat(schema: pa.Schema) -> pa.Schema:
-    import pyarrow as pa
-
-    return pa.schema([pa.field(f.name, pa.string()) if _is_list(f.type) else f for f in schema])
-
-
-def _flat_batch(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """CSV has no lists: a list is its JSON."""
-    import pyarrow as pa
-
-    def flat(column: pa.Array) -> pa.Array:
-        if not _is_list(column.type):
-            return column
-        return pa.array(
-            [None if v is None else json.dumps(v) for v in column.to_pylist()], pa.string()
-        )
-
-    return pa.RecordBatch.from_arrays([flat(c) for c in batch.columns], schema=_flat(batch.schema))
-
-
-def _is_list(kind: pa.DataType) -> bool:
-    import pyarrow as pa
-
-    return bool(pa.types.is_list(kind))
-
-
-def _read_back(path: Path, pinned: Pinned, sent: Tally, suffix: str) -> None:
-    """Counts what stands in the file: a copy that does not add up is not named by the manifest."""
-    arrived = Tally(pinned.fields)
-    if suffix == ".csv":
-        from pyarrow import csv
-
-        convert = csv.ConvertOptions(
-            column_types=dict(zip(pinned.schema.names, _flat(pinned.schema).types, strict=True)),
-            strings_can_be_null=True,
-            quoted_strings_can_be_null=False,
-            null_values=[""],
-        )
-        parse = csv.ParseOptions(newlines_in_values=True)
-        with csv.open_csv(path, convert_options=convert, parse_options=parse) as batches:
-            for batch in batches:
-                arrived.add(batch)
-    else:
-        from pyarrow import parquet
-
-        for batch in parquet.ParquetFile(path, page_checksum_verification=True).iter_batches():
-            arrived.add(batch)
-    sent.reconcile(pinned.table, sent.rows, arrived.facts(), str(path))
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return (
-            hashlib.file_digest(stream, "sha256").hexdigest()
-            if hasattr(hashlib, "file_digest")
-            else _digest(stream)
-        )
-
-
-def _digest(stream: BinaryIO) -> str:
-    digest = hashlib.sha256()
-    while block := stream.read(1 << 20):
-        digest.update(block)
-    return digest.hexdigest()
 
 
 def _publish(place: Path, form: str, tables: list[dict[str, Any]]) -> None:

@@ -47,6 +47,13 @@ class Tally:
                 column, measure(own.type)
             )
 
+    def include(self, other: Tally) -> None:
+        """Adds what was counted elsewhere."""
+        self.rows += other.rows
+        for name, values in other.values.items():
+            self.values[name] = self.values.get(name, 0) + values
+            self.totals[name] = self.totals.get(name, Decimal(0)) + other.totals[name]
+
     def facts(self) -> list[Decimal]:
         """Rows, then count and total of each column, in order: what a door's own query answers."""
         facts = [Decimal(self.rows)]
