@@ -1,21 +1,23 @@
--- One row per month with sales; the change is told where the month before has sales too.
+-- One row per currency and month with sales; the change is told where the month before has sales too.
 with months as (
     select
+        currency,
         cast(date_trunc('month', sale_date) as date) as period_start,
         count(distinct order_id) as orders,
-        sum(quantity)::bigint as units,
-        sum(revenue)::decimal(18, 2) as revenue
+        cast(sum(quantity) as bigint) as units,
+        cast(sum(revenue) as decimal(18, 2)) as revenue
     from {{ ref('stg_commerce__sales') }}
-    group by 1
+    group by currency, cast(date_trunc('month', sale_date) as date)
 ),
 paired as (
     select
         *,
-        lag(revenue) over (order by period_start) as before_revenue,
-        lag(period_start) over (order by period_start) as before_start
+        lag(revenue) over (partition by currency order by period_start) as before_revenue,
+        lag(period_start) over (partition by currency order by period_start) as before_start
     from months
 )
 select
+    currency,
     period_start,
     orders,
     units,

@@ -8,6 +8,8 @@ select
     date_precision,
     is_upcoming,
     reuse_rule,
+    source_flight,
+    is_source_reused,
     coalesce(is_landing_attempted, false) as is_landing_attempted,
     is_landed,
     landpad_id,
@@ -31,4 +33,4 @@ select
         end
         when 'year' then {{ months_later("date_trunc('year', launch_at)", 12) }}
     end as period_ends_at
-from {{ source('published', 'launches_core_flights') }}
+from {{ source('silver', 'launches_core_flights') }}

@@ -6,5 +6,6 @@ select
     is_resident,
     sex,
     birth_year,
+    authority_code,
     coalesce(authority_code, unplaced) as place
-from {{ source('published', 'residents_people') }}
+from {{ source('silver', 'residents_people') }}
