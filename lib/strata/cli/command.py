@@ -38,6 +38,7 @@ COMMANDS = {
     "show": "list what is published, or show one table",
     "sql": "run one read-only SQL query over the published tables",
     "export": "copy published tables to SQLite, DuckDB, Parquet, CSV or PostgreSQL",
+    "load": "load an export from S3 into Redshift, in one transaction",
     "serve": "keep a door open on loopback: postgres, graphql",
     "light": "judge GPS events without Spark, as the serverless path does",
     "report": "write one HTML page of what is published, and how well",
