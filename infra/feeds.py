@@ -19,6 +19,7 @@ from strata import feeds as feed_package
 from strata.declare.feed import Feed, all_feeds
 
 SCHEDULES = Path(__file__).resolve().parent / "schedules.yaml"
+MARTS = SCHEDULES.with_name("marts.yaml")
 
 
 @dataclass(frozen=True)
@@ -37,15 +38,18 @@ class FeedFacts:
     """Whether it needs Sedona's jars, which serverless Spark does not take."""
     is_personal: bool
     """Whether it needs the pseudonym key."""
+    exports: list[str]
+    """Tables that go on to Redshift; none for a feed that ends with its publication."""
 
 
 def read_facts() -> list[FeedFacts]:
     """Every feed of this installation, by name."""
     schedules = yaml.safe_load(SCHEDULES.read_text())
-    return [_facts(feed, schedules) for feed in all_feeds()]
+    exports = yaml.safe_load(MARTS.read_text())
+    return [_facts(feed, schedules, exports.get(feed.name, [])) for feed in all_feeds()]
 
 
-def _facts(feed: Feed, schedules: dict[str, str]) -> FeedFacts:
+def _facts(feed: Feed, schedules: dict[str, str], exports: list[str]) -> FeedFacts:
     inputs = {name.partition(".")[2].partition("_")[0] for t in feed.tables for name in t.inputs}
     return FeedFacts(
         feed.name,
@@ -55,6 +59,7 @@ def _facts(feed: Feed, schedules: dict[str, str]) -> FeedFacts:
         [table.name for table in feed.tables if table.name.startswith("gold.")],
         _uses(feed.name, "strata.kit.geo"),
         bool(feed.identifying),
+        exports,
     )
 
 

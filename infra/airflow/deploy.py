@@ -1,8 +1,8 @@
 """Lays the DAGs into Airflow's folder: python infra/airflow/deploy.py DAGS_FOLDER.
 
-Copies the DAG code and requirements.txt, writes feeds.json from the feeds' own declarations and,
-where STRATA_TARGET=emr, emr.json with the request of each job. Runs in Strata's environment;
-Airflow has one of its own.
+Copies the DAG code, command.py and requirements.txt, writes feeds.json from the feeds' own
+declarations and, where STRATA_TARGET=emr, emr.json with the request of each job. Runs in Strata's
+environment; Airflow has one of its own.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     folder = Path(arguments[0])
     shutil.copytree(_INFRA / "airflow" / "dags", folder, dirs_exist_ok=True)
     shutil.copy2(_INFRA / "airflow" / "requirements.txt", folder)
+    shutil.copy2(_INFRA / "emr" / "command.py", folder)
     feeds = read_facts()
     (folder / "feeds.json").write_text(json.dumps([asdict(feed) for feed in feeds], indent=2))
     if environment.get("STRATA_TARGET") == "emr":

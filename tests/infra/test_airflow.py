@@ -7,6 +7,7 @@ import importlib
 import json
 import re
 import sys
+from fnmatch import fnmatchcase
 from pathlib import Path
 from types import ModuleType
 
@@ -74,6 +75,8 @@ def test_facts_are_the_feeds_own() -> None:
     assert not found["commerce"].is_spatial
     assert found["launches"].sources == ["launches"]
     assert "gold.launches_core_reuse" in found["launches"].publishes
+    assert found["launches"].exports == ["silver.launches_core_flights", "gold.launches_*"]
+    assert found["soil"].exports == []
 
 
 def test_deployment_carries_what_the_dags_read(tmp_path: Path) -> None:
@@ -93,12 +96,15 @@ def test_deployment_carries_what_the_dags_read(tmp_path: Path) -> None:
     assert request["jobDriver"]["sparkSubmit"]["entryPoint"] == "s3://artifacts/jobs/soil.py"
     assert settings.read_request("command", tmp_path)["applicationId"] == "00f1"
     assert (tmp_path / "strata_dags.py").is_file()
+    assert (tmp_path / "command.py").is_file()
+    assert "command.py" in (tmp_path / ".airflowignore").read_text().split()
 
 
 def test_feeds_come_after_those_they_read(tmp_path: Path) -> None:
     def feed(name: str, *reads: str) -> dict[str, object]:
         given = {"name": name, "reads": list(reads), "schedule": "0 1 * * *"}
-        return given | {"sources": [], "publishes": [], "is_spatial": False, "is_personal": False}
+        more = {"is_spatial": False, "is_personal": False, "exports": []}
+        return given | {"sources": [], "publishes": [], **more}
 
     file = tmp_path / "feeds.json"
     file.write_text(json.dumps([feed("a", "b"), feed("b", "c"), feed("c")]))
@@ -113,6 +119,45 @@ def test_settings_name_what_is_missing() -> None:
         settings.load({"STRATA_RAW": "raw"})
     with pytest.raises(ValueError, match="spark, emr, databricks"):
         settings.load({"STRATA_TARGET": "yarn"})
+
+
+def test_marts_follow_where_exports_are_set_up() -> None:
+    places = {"STRATA_RAW": "raw", "STRATA_WAREHOUSE": "w", "STRATA_JOBS": "jobs"}
+    assert settings.load(places).marts is None
+    places["STRATA_EXPORTS"] = "s3://exports/"
+    with pytest.raises(ValueError, match="STRATA_REDSHIFT, STRATA_DBT_PROJECT must be set"):
+        settings.load(places)
+    places |= {"STRATA_REDSHIFT": "redshift://w/d", "STRATA_DBT_PROJECT": "dbt"}
+    found = settings.load(places).marts
+    assert (found.exports, found.target, found.dbt) == ("s3://exports", "redshift", "dbt")
+
+
+DBT_ENDS = [
+    (1, "10:00:00  3 of 9 FAIL 2 equals_published_core_reuse_ ....... [FAIL 2 in 0.1s]", False,
+     "dbt: 2 equals_published_core_reuse_"),
+    (1, "10:00:00  1 of 9 ERROR creating sql table model dbt.core_reuse . [ERROR in 0.1s]", True,
+     "dbt: creating sql table model dbt.core_reuse"),
+    (2, "10:00:00  Encountered an error:\nRuntime Error\n  Could not find profile named 'strata'\n", False,
+     "dbt: Could not find profile named 'strata'"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("code", "said", "transient", "sentence"), DBT_ENDS)
+def test_a_test_that_fails_is_not_tried_again(
+    code: int, said: str, transient: bool, sentence: str
+) -> None:
+    found = outcome.read_dbt(code, said)
+    assert (found.is_transient, found.sentence) == (transient, sentence)
+
+
+def test_marts_name_tables_that_are_published() -> None:
+    known = {name for feed in all_feeds() for name in feed.table_names}
+    marts = yaml.safe_load((INFRA / "marts.yaml").read_text())
+    for feed, patterns in marts.items():
+        for pattern in patterns:
+            assert any(fnmatchcase(name, pattern) for name in known), pattern
+            assert pattern.split(".")[1].startswith(f"{feed}_")
+        assert list((INFRA / "redshift/dbt/models/marts" / feed).glob("*.sql")), feed
 
 
 def test_outcome_and_settings_import_nothing_but_the_standard_library() -> None:

@@ -1,4 +1,6 @@
-"""Real Airflow, in its own environment, runs a feed's DAG to publication, and fails as it should."""
+"""Real Airflow, in its own environment, runs a feed's DAG to publication and on to Redshift and dbt
+(PostgreSQL stands in Redshift's place), and fails as it should.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +10,18 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
+import boto3
+import psycopg
 import pytest
 from strata.declare.feed import feed_names
+from strata.serve.postgres.local import running
+
+from tests import s3_server
 
 pytestmark = pytest.mark.nightly
 PROJECT = Path(__file__).resolve().parents[2]
@@ -48,6 +58,46 @@ def airflow(
     return binaries, home, told
 
 
+@pytest.fixture
+def redshift(tmp_path: Path) -> Iterator[tuple[str, dict[str, str]]]:
+    """The address of a PostgreSQL behind Redshift's API, and what the DAGs are told of it, of S3 and dbt."""
+    folder = Path(tempfile.mkdtemp(prefix="strata-pg-"))
+    folder.chmod(0o755)
+    with ExitStack() as open_ones:
+        open_ones.callback(shutil.rmtree, folder, ignore_errors=True)
+        server = open_ones.enter_context(running(folder / "cluster"))
+        s3 = open_ones.enter_context(s3_server.serve())
+        aws = s3_server.environment(s3) | {"AWS_ENDPOINT_URL_S3": s3}
+        boto3.client(
+            "s3",
+            endpoint_url=s3,
+            aws_access_key_id="testing",
+            aws_secret_access_key="testing",
+            region_name="us-east-1",
+        ).create_bucket(Bucket="exports")
+        command = [sys.executable, "-m", "tests.redshift_stand_in", server.superuser_url]
+        stand_in = subprocess.Popen(
+            command, env=os.environ | aws, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        open_ones.callback(stand_in.wait)
+        open_ones.callback(stand_in.kill)
+        assert stand_in.stdout is not None
+        yield (
+            server.superuser_url,
+            aws
+            | {
+                "AWS_ENDPOINT_URL_REDSHIFT_DATA": stand_in.stdout.readline().strip(),
+                "STRATA_EXPORTS": "s3://exports",
+                "STRATA_REDSHIFT": "redshift://analysts/strata",
+                "STRATA_DBT": str(environments.install("dbt") / "bin" / "dbt"),
+                "STRATA_DBT_PROJECT": str(PROJECT / "infra" / "redshift" / "dbt"),
+                "STRATA_DBT_TARGET": "postgres",
+                "STRATA_POSTGRES_PORT": str(server.port),
+                "STRATA_POSTGRES_PASSWORD": server.passwords["postgres"],
+            },
+        )
+
+
 def run(*command: str | Path, told: dict[str, str], code: int = 0) -> str:
     said = subprocess.run(command, env=told, capture_output=True, text=True, check=False)
     text = said.stdout + said.stderr
@@ -72,21 +122,44 @@ def test_every_dag_is_read_without_an_error(airflow: tuple[Path, Path, dict[str,
         f"bag = DagBag({str(home / 'dags')!r}); assert not bag.import_errors, bag.import_errors; "
         "print('FOUND', json.dumps(sorted(bag.dags)))"
     )
-    # With the alert for late runs, which `dags test` below cannot have.
-    said = run(binaries / "python", "-c", code, told=told | {"STRATA_LATE_HOURS": "3"})
+    # With the alert for late runs, which `dags test` below cannot have, and with all that may follow.
+    more = {
+        "STRATA_LATE_HOURS": "3",
+        "STRATA_EXPORTS": "s3://e",
+        "STRATA_REDSHIFT": "redshift://w/d",
+        "STRATA_DBT_PROJECT": "dbt",
+    }
+    said = run(binaries / "python", "-c", code, told=told | more)
     found = json.loads(said.split("FOUND ")[1].splitlines()[0])
     # The toy feed of the tests is not among them: Airflow's processes are not told of it.
     assert set(found) >= {f"strata_{name}" for name in feed_names() if name != "toy"}
     assert {"strata_all", "strata_maintain"} <= set(found)
 
 
-def test_a_feed_runs_to_publication_and_a_bad_file_turns_it_red(
-    airflow: tuple[Path, Path, dict[str, str]],
+def test_a_feed_runs_to_publication_and_to_dbt_and_what_is_wrong_turns_it_red(
+    airflow: tuple[Path, Path, dict[str, str]], redshift: tuple[str, dict[str, str]]
 ) -> None:
     binaries, home, told = airflow
+    database, more = redshift
+    told = told | more
     raw = home / "raw" / "launches" / "launches"
     shutil.copytree(PROJECT / "samples" / "launches" / "launches", raw)
     run(binaries / "airflow", "dags", "test", "strata_launches", told=told)
+    assert len(publications(told)) == 1
+    with psycopg.connect(database) as connection:
+        notes = "SELECT DISTINCT feed, publication FROM published.strata_exports"
+        assert connection.execute(notes).fetchall() == [("launches", 1)]
+        most = "SELECT core_id, reuse_count FROM dbt.core_reuse ORDER BY reuse_count DESC LIMIT 1"
+        assert connection.execute(most).fetchall() == [("5e9e28a7f3591817f23b2663", 13)]
+        # Somebody edits a figure: dbt's second opinion differs, and no retry can help.
+        connection.execute(
+            "UPDATE published.launches_core_reuse SET flights = 15 WHERE flights = 14"
+        )
+    again = json.dumps({"force": True})
+    said = run(
+        binaries / "airflow", "dags", "test", "strata_launches", "--conf", again, told=told, code=1
+    )
+    assert "equals_published_core_reuse" in said
     assert len(publications(told)) == 1
 
     # A file that cannot be read safely: what is sound stands, the run is red and says which and why.

@@ -1,7 +1,8 @@
 """Makes the DAGs: one for each feed, one for all, one for upkeep.
 
 A feed's DAG waits for new raw files, runs the job, remembers what it saw, and ends red if a raw
-file was rejected, though what was sound is published. Publishing updates the feed's asset; a feed
+file was rejected, though what was sound is published. Where exports are set up it goes on to
+Redshift and dbt (marts.py). Publishing updates the feed's asset; a feed
 that reads another's tables runs on that.
 """
 
@@ -16,6 +17,7 @@ from airflow.timetables.assets import AssetOrTimeSchedule
 from airflow.timetables.trigger import CronTriggerTimetable
 
 from strata_airflow import notify
+from strata_airflow.marts import marts_tasks
 from strata_airflow.operators import start_job
 from strata_airflow.sensor import NewRawFiles, list_state
 from strata_airflow.settings import Feed, Settings
@@ -134,3 +136,5 @@ def _tasks(feed: Feed, settings: Settings) -> None:
             raise AirflowFailException(f"exit code 5: {said}")
 
     new_files >> run >> remember(folder) >> no_file_rejected()
+    if settings.marts is not None and feed.exports:
+        run >> marts_tasks(feed, settings, settings.marts, RETRIES)

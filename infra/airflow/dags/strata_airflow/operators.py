@@ -10,7 +10,7 @@ from typing import Any
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from strata_airflow.outcome import read_outcome
-from strata_airflow.settings import Settings, read_request
+from strata_airflow.settings import HERE, Settings, read_request
 
 
 class Judged:
@@ -63,10 +63,12 @@ def _on_spark(settings: Settings, name: str, arguments: list[str], **options: An
         def add_arguments(self, arguments: list[str]) -> None:
             self.application_args = [*(self.application_args or []), *arguments]
 
-    places = ["--warehouse", settings.warehouse]
-    places += ["--raw", settings.raw] if name != "command" else []
+    is_command = name == "command"
+    places = [] if arguments[:1] == ["load"] else ["--warehouse", settings.warehouse]
+    places += [] if is_command else ["--raw", settings.raw]
     return StrataSpark(
-        application=f"{settings.jobs}/{name}.py",
+        # Any other command than a feed's run: deploy.py lays its script beside the DAGs.
+        application=f"{HERE if is_command else settings.jobs}/{name}.py",
         application_args=[*arguments, *places],
         conn_id=settings.spark_connection,
         name=f"strata-{name}",
@@ -104,7 +106,12 @@ def _on_databricks(settings: Settings, name: str, arguments: list[str], **option
                 given = ["run", name, *places, "--profile", "databricks", *arguments]
                 self.json = {**self.json, "python_params": given}
 
-    job = "maintain" if name == "command" else name
+    is_command = name == "command"
+    job = "maintain" if is_command else name
+    if is_command and arguments[:1] != ["maintain"]:
+        # The job of upkeep runs any command that it is given.
+        places = [] if arguments[:1] == ["load"] else ["--warehouse", settings.warehouse]
+        options["json"] = {"python_params": [*arguments, *places]}
     return StrataDatabricks(
         job_name=f"strata {job} ({settings.bundle_target})",
         databricks_conn_id=settings.databricks_connection,

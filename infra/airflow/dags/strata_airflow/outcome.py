@@ -42,6 +42,19 @@ class Outcome:
         return self.code is None or self.code in TRANSIENT
 
 
+def read_dbt(code: int, said: str) -> Outcome:
+    """The outcome of `dbt build`. A test that failed fails again; a database that did not answer
+    may answer later.
+    """
+    ended = [line.split("  ", 1)[-1].strip() for line in said.splitlines()]
+    failed = [line for line in ended if re.search(r" of \d+ FAIL ", line)]
+    broken = [line for line in ended if re.search(r" of \d+ ERROR ", line)]
+    names = [re.sub(r"^\d+ of \d+ (FAIL|ERROR) ", "", line)[:120] for line in failed or broken]
+    told = "; ".join(re.sub(r" \.+ \[.*", "", name) for name in names)
+    sentence = told or next((line for line in reversed(ended) if line), "no reason given")
+    return Outcome(3 if failed else code, f"dbt: {sentence}")
+
+
 def read_outcome(said: str) -> Outcome:
     """The outcome from what an operator's exception says, log lines included."""
     codes = [int(found) for wording in _WORDINGS for found in re.findall(wording, said)]

@@ -29,6 +29,24 @@ class Feed:
     publishes: list[str]
     is_spatial: bool
     is_personal: bool
+    exports: list[str]
+    """Tables that go on to Redshift."""
+
+
+@dataclass(frozen=True)
+class Marts:
+    """What follows a publication: an export to S3, a COPY into Redshift, and dbt."""
+
+    exports: str
+    """Address in S3 below which each feed's export lies."""
+    redshift: str
+    """redshift://WORKGROUP/DATABASE, as `strata load` takes it."""
+    dbt: str
+    """The program dbt; it has an environment of its own."""
+    project: str
+    """Folder of the dbt project: infra/redshift/dbt."""
+    target: str
+    """Which output of its profile."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +57,7 @@ class Settings:
     raw: str
     warehouse: str
     jobs: str
-    """Folder of jobs/<feed>.py and command.py; for `spark` only."""
+    """Folder of jobs/<feed>.py; for `spark` only."""
     spark_connection: str
     aws_connection: str
     databricks_connection: str
@@ -50,6 +68,8 @@ class Settings:
 
     `airflow dags test` of 3.3.2 fails on any DAG with one, so none is the default.
     """
+    marts: Marts | None = None
+    """None where STRATA_EXPORTS is not set: then a feed's DAG ends with its publication."""
 
 
 def load(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -71,6 +91,23 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         environment.get("STRATA_DATABRICKS_CONNECTION", "databricks_default"),
         environment.get("STRATA_BUNDLE_TARGET", "prod"),
         float(environment["STRATA_LATE_HOURS"]) if environment.get("STRATA_LATE_HOURS") else None,
+        _load_marts(environment),
+    )
+
+
+def _load_marts(environment: Mapping[str, str]) -> Marts | None:
+    if not environment.get("STRATA_EXPORTS"):
+        return None
+    needed = ("STRATA_REDSHIFT", "STRATA_DBT_PROJECT")
+    missing = [name for name in needed if not environment.get(name)]
+    if missing:
+        raise ValueError(f"{', '.join(missing)} must be set where STRATA_EXPORTS is")
+    return Marts(
+        environment["STRATA_EXPORTS"].rstrip("/"),
+        environment["STRATA_REDSHIFT"],
+        environment.get("STRATA_DBT", "dbt"),
+        environment["STRATA_DBT_PROJECT"],
+        environment.get("STRATA_DBT_TARGET", "redshift"),
     )
 
 
