@@ -5,6 +5,12 @@ data "aws_caller_identity" "current" {}
 locals {
   name    = "strata-${var.environment}"
   account = data.aws_caller_identity.current.account_id
+  # The workgroup, or the cluster and its one database.
+  databases = concat(
+    [for group in aws_redshiftserverless_workgroup.this : group.arn],
+    [for cluster in aws_redshift_cluster.this : cluster.arn],
+    [for cluster in aws_redshift_cluster.this : "arn:aws:redshift:${var.region}:${local.account}:dbname:${cluster.cluster_identifier}/strata"],
+  )
 }
 
 # A key of its own: who administers Redshift need not be able to read the lake.
@@ -16,7 +22,8 @@ module "key" {
   services    = ["redshift.amazonaws.com", "redshift-serverless.amazonaws.com", "logs.${var.region}.amazonaws.com"]
 }
 
-# COPY reads exports and nothing else of the lake; Spectrum reads their catalog. Neither writes.
+# COPY reads exports and nothing else of the lake; Spectrum reads their catalog. UNLOAD writes to one place: what
+# `strata load --check` compares, below checks/ of each export.
 module "copy_role" {
   source  = "../../aws/modules/roles"
   name    = "${local.name}-redshift-copy"
@@ -31,8 +38,12 @@ module "copy_role" {
       actions   = ["s3:GetObject"]
       resources = ["${var.exports_bucket_arn}/*"]
     }
+    WriteChecks = {
+      actions   = ["s3:PutObject"]
+      resources = ["${var.exports_bucket_arn}/*/checks/*"]
+    }
     DecryptExports = {
-      actions   = ["kms:Decrypt"]
+      actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
       resources = [var.data_key_arn]
     }
     ReadCatalog = {
@@ -42,6 +53,45 @@ module "copy_role" {
         "arn:aws:glue:${var.region}:${local.account}:database/${var.catalog_database}",
         "arn:aws:glue:${var.region}:${local.account}:table/${var.catalog_database}/*",
       ]
+    }
+  }
+}
+
+# What `strata load` may do: run statements here, and see how its own ended. Attached to whoever runs it, e.g. the role of
+# jobs in infra/aws.
+resource "aws_iam_policy" "load" {
+  name        = "${local.name}-redshift-load"
+  description = "Load exports into Redshift by its Data API"
+  policy      = data.aws_iam_policy_document.load.json
+}
+
+data "aws_iam_policy_document" "load" {
+  statement {
+    sid       = "RunStatements"
+    actions   = ["redshift-data:ExecuteStatement", "redshift-data:BatchExecuteStatement"]
+    resources = local.databases
+  }
+
+  statement {
+    sid       = "Connect"
+    actions   = ["redshift-serverless:GetCredentials", "redshift:GetClusterCredentialsWithIAM"]
+    resources = local.databases
+  }
+
+  # Everybody sees their own statements only.
+  statement {
+    sid = "SeeOwnStatements"
+    actions = [
+      "redshift-data:DescribeStatement",
+      "redshift-data:GetStatementResult",
+      "redshift-data:CancelStatement",
+    ]
+    resources = local.databases
+
+    condition {
+      test     = "StringEquals"
+      variable = "redshift-data:statement-owner-iam-userid"
+      values   = ["$${aws:userid}"]
     }
   }
 }

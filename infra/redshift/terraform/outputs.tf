@@ -3,6 +3,11 @@ output "copy_role_arn" {
   value       = module.copy_role.arn
 }
 
+output "load_policy_arn" {
+  description = "Policy for whoever runs `strata load`: the role of jobs, or Airflow's."
+  value       = aws_iam_policy.load.arn
+}
+
 output "security_group_id" {
   description = "Group of Redshift, for clients' rules."
   value       = aws_security_group.this.id
