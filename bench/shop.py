@@ -186,25 +186,64 @@ def write_csv(warehouse: Warehouse, folder: Path) -> None:
 
 
 def bare_copy(server: Server, folder: Path, with_keys: bool) -> None:
-    """COPY of the files, in one transaction; with keys, they are made as a load makes them."""
-    names = [target.name for table in TABLES for target in targets_of(table)]
+    """COPY of the files into tables of their own, by month as the shop's, in one transaction.
+
+    With keys, the shop's keys, indexes and references are made afterwards.
+    """
     with psycopg.connect(server.url("owner")) as connection:
-        for name in ("shop.orders", "shop.order_items"):
-            connection.execute(
-                "SELECT strata.make_partitions(%s::regclass, %s, %s)",
-                (name, FIRST, FIRST + dt.timedelta(DAYS)),
-            )
-        connection.execute("SELECT strata.drop_indexes(%s::regclass[])", (names,))
+        make_bare(connection)
         for table in TABLES:
             for target in targets_of(table):
                 columns = ", ".join(target.columns)
                 with (
                     connection.cursor().copy(
-                        f"COPY {target.name} ({columns}) FROM STDIN (FORMAT csv)"
+                        f"COPY {target.name.replace('shop.', 'bare.')} ({columns}) FROM STDIN (FORMAT csv)"
                     ) as copy,
                     open(folder / f"{target.name}.csv", "rb") as file,
                 ):
                     while block := file.read(1 << 20):
                         copy.write(block)
         if with_keys:
-            connection.execute("SELECT strata.restore_indexes()")
+            for statement in keys_of(connection):
+                connection.execute(statement.encode())
+
+
+def make_bare(connection: psycopg.Connection[Any]) -> None:
+    """Tables with the shop's columns and months, and nothing else."""
+    connection.execute("DROP SCHEMA IF EXISTS bare CASCADE")
+    connection.execute("CREATE SCHEMA bare")
+    for target in (target for table in TABLES for target in targets_of(table)):
+        name = target.name.replace("shop.", "bare.")
+        tail = f" PARTITION BY RANGE ({target.date})" if target.is_partitioned else ""
+        connection.execute(f"CREATE TABLE {name} (LIKE {target.name}){tail}".encode())
+        month = FIRST
+        while target.is_partitioned and month <= FIRST + dt.timedelta(DAYS):
+            after = (month + dt.timedelta(31)).replace(day=1)
+            connection.execute(
+                f"CREATE TABLE {name}_{month:%Y_%m} PARTITION OF {name}"
+                f" FOR VALUES FROM ('{month}') TO ('{after}')".encode()
+            )
+            month = after
+
+
+def keys_of(connection: psycopg.Connection[Any]) -> list[str]:
+    """Keys, indexes and references of the shop's tables, for those in `bare`."""
+    names = [target.name for table in TABLES for target in targets_of(table)]
+    keys = connection.execute(
+        "SELECT conrelid::regclass, pg_get_constraintdef(oid), contype = 'f' FROM pg_constraint"
+        " WHERE conrelid = ANY (%s::regclass[]) AND contype IN ('p', 'f') ORDER BY contype = 'f'",
+        (names,),
+    ).fetchall()
+    indexes = connection.execute(
+        "SELECT pg_get_indexdef(indexrelid) FROM pg_index"
+        " WHERE indrelid = ANY (%s::regclass[]) AND NOT indisprimary",
+        (names,),
+    ).fetchall()
+    made = [f"ALTER TABLE {name} ADD {key}" for name, key, is_reference in keys if not is_reference]
+    made += [body.replace(" ON ONLY ", " ON ") for (body,) in indexes]
+    made += [f"ALTER TABLE {name} ADD {key}" for name, key, is_reference in keys if is_reference]
+    made.append(
+        "ALTER TABLE shop.order_items ADD FOREIGN KEY (order_id, sale_date)"
+        " REFERENCES shop.orders (order_id, order_date)"
+    )
+    return [statement.replace("shop.", "bare.") for statement in made]

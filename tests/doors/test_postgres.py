@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from strata import failpoint
 from strata.declare.contract import load_contract
-from strata.errors import GateFailed, LeaseHeld, UsageError
+from strata.errors import GateFailed, LeaseHeld, ResourceMissing, UsageError
 from strata.lake.versions import Warehouse
 from strata.serve.export import postgres_type
 from strata.serve.postgres.load import load_tables
@@ -196,7 +196,7 @@ def test_a_load_that_does_not_add_up_changes_nothing(
         load(warehouse, database)
     orphan = shop.line(shop.order(77, date(2024, 1, 1), "c1"), 1, "p1", 1, "1")
     publish(warehouse, "commerce", {ORDERS: shop.ORDERS, LINES: [orphan]})
-    with pytest.raises(psycopg.errors.ForeignKeyViolation):
+    with pytest.raises(GateFailed, match="keeps every reference"):
         load(warehouse, database)
     assert ask(
         database, "SELECT count(*), (SELECT count(*) FROM shop.order_items) FROM shop.orders"
@@ -259,3 +259,85 @@ def test_plans(warehouse: Warehouse, database: Server) -> None:
     assert not any("orders_2024_01" in line for line in said["a month"])
     assert "order_revenue_by_customer" in said["a customer"][1]
     assert not any("Sort" in line for line in said["a customer"]), "the index has the order too"
+
+
+@pytest.mark.nightly
+def test_a_first_load_goes_on_with_the_months_that_stand(
+    warehouse: Warehouse, database: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A crash after two months of orders: the next load fills the others, and these are kept."""
+    with monkeypatch.context() as armed:
+        stop = "load.stage@shop.order_items_2024_02=crash"
+        armed.setattr(failpoint, "armed", failpoint.parse(stop))
+        with pytest.raises(failpoint.Crash):
+            load(warehouse, database)
+    assert ask(
+        database, "SELECT (SELECT count(*) FROM shop.orders), count(*) FROM strata.loads"
+    ) == [(0, 0)]
+    staged = "SELECT relname, oid FROM pg_class WHERE relkind = 'r' AND relnamespace = 'staging'::regnamespace"
+    left = dict(ask(database, staged, "owner"))
+    assert {"orders_2024_01", "orders_2024_02"} <= left.keys()
+    assert "order_items_2024_02" not in left
+    load(warehouse, database)
+    held = dict(
+        ask(
+            database,
+            "SELECT relname, oid FROM pg_class WHERE relkind = 'r' AND relnamespace = 'shop'::regnamespace",
+        )
+    )
+    assert {name: held[name] for name in left} == left, "the very tables that were filled before"
+    assert ask(database, "SELECT count(*), sum(revenue) FROM shop.order_items") == [
+        (5, Decimal("295.01"))
+    ]
+    assert ask(database, staged, "owner") == []
+    broken = "INSERT INTO shop.order_items SELECT 'o9', order_item_id, sale_date, customer_id, status, is_counted, product_id, currency, category_id, quantity, unit_price, discount, revenue, copies FROM shop.order_items LIMIT 1"
+    with psycopg.connect(database.url("loader")) as connection:
+        connection.execute(broken)
+        with pytest.raises(psycopg.errors.ForeignKeyViolation):
+            connection.commit()
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("is_first", [True, False], ids=["a first load", "one more day"])
+def test_the_database_restarts_in_the_middle_of_a_load(
+    warehouse: Warehouse, tmp_path: Path, is_first: bool
+) -> None:
+    """The old publication stands; the next load brings the new one whole."""
+    import shutil
+    import tempfile
+
+    from strata.serve.postgres.local import running
+    from strata.serve.postgres.server import control, find_binaries
+
+    class Restart:
+        """Stops the server hard, once, when the load's transaction has written everything."""
+
+        def __init__(self, server: Server) -> None:
+            self.server, self.is_done = server, False
+
+        def pass_by(self, point: str, subject: str) -> None:
+            if point == "load.finished" and not self.is_done:
+                self.is_done = True
+                own = (find_binaries(), self.server.folder)
+                control(*own, "restart", "-m", "immediate", "-w", "-o", f"-p {self.server.port}")
+
+    # The tests' own server waits for no disk; this one keeps what it has committed.
+    folder = Path(tempfile.mkdtemp(prefix="strata-pg-"))
+    folder.chmod(0o755)
+    counts = "SELECT (SELECT count(*) FROM shop.orders), (SELECT count(*) FROM shop.order_items), (SELECT max(publication) FROM strata.loads)"
+    try:
+        with running(folder / "cluster") as server:
+            before = (0, 0, None)
+            if not is_first:
+                load(warehouse, server)
+                before = (4, 5, 1)
+                publish(warehouse, "commerce", {ORDERS: shop.ORDERS[:1], LINES: shop.LINES[:1]})
+            with pytest.MonkeyPatch.context() as armed:
+                armed.setattr(failpoint, "armed", Restart(server))
+                with pytest.raises(ResourceMissing, match="lost its database"):
+                    load(warehouse, server)
+            assert ask(server, counts) == [before]
+            load(warehouse, server)
+            assert ask(server, counts) == [(4, 5, 1) if is_first else (1, 1, 2)]
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

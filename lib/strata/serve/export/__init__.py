@@ -8,12 +8,13 @@ from strata.serve.export.copy import Copied, copy_tables
 from strata.serve.export.forward import assert_newer
 from strata.serve.export.source import Pinned, choose, is_internal
 from strata.serve.export.tally import Tally, measure
-from strata.serve.export.types import postgres_type
+from strata.serve.export.types import arrow_type, postgres_type
 
 __all__ = [
     "Copied",
     "Pinned",
     "Tally",
+    "arrow_type",
     "assert_newer",
     "choose",
     "copy_tables",

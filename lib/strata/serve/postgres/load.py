@@ -1,10 +1,9 @@
 """Loads published tables into PostgreSQL: one transaction a feed, which writes the publication's
 number too.
 
-An empty database is filled straight by COPY, its indexes made afterwards. Later, the days that
-may have changed
-go to staging and are merged: rows that are gone are deleted, rows that differ are updated, new
-rows are inserted.
+Empty tables are filled by COPY, and their indexes made afterwards; tables that have months are
+filled aside, several months at a time. Later, the days that may have changed go to staging and are
+merged: rows that are gone are deleted, rows that differ are updated, new rows are inserted.
 Readers see the old publication until the commit, and never wait for it.
 """
 
@@ -12,8 +11,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -22,14 +20,15 @@ import psycopg
 from psycopg import sql
 
 from strata import failpoint
-from strata.errors import LeaseHeld, UsageError
 from strata.lake.versions import Warehouse
 from strata.ledger import publication as ledger
 from strata.serve.export import Pinned, assert_newer, choose
+from strata.serve.postgres import months
 from strata.serve.postgres.changes import Change, change_of
 from strata.serve.postgres.merge import Work, fill, has_rows, merge, reconcile
+from strata.serve.postgres.session import alone, connected, lost, references
 from strata.serve.postgres.staging import name_of, stage
-from strata.serve.postgres.targets import Target, create_table, targets_of
+from strata.serve.postgres.targets import SHOP, Target, create_table, targets_of
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 _DECISION = re.compile(r"decision-(\d{12})\.csv$")
@@ -66,52 +65,13 @@ def load_tables(
     Tables of the same feeds that the database has already move along.
     """
     chosen = choose(warehouse, patterns, allow_internal)
-    with _connected(url) as connection:
+    with lost(), connected(url) as connection:
         done: list[Loaded] = []
         for feed in sorted({pinned.feed for pinned in chosen}):
-            with _alone(connection, feed):
+            with alone(connection, feed):
                 own = [pinned for pinned in chosen if pinned.feed == feed]
                 done += _load_feed(connection, warehouse, own, url)
         return tuple(done)
-
-
-@contextmanager
-def _connected(url: str) -> Iterator[Connection]:
-    try:
-        connection = psycopg.connect(url, autocommit=True, application_name="strata export")
-    except psycopg.OperationalError as error:
-        why = " ".join(str(error).split())[:200]
-        raise UsageError(
-            f"a load needs its database; it does not answer ({why}): see `strata serve postgres`"
-        ) from None
-    with connection:
-        if not connection.execute("SELECT to_regclass('strata.loads')").fetchone()[0]:  # type: ignore[index]
-            raise UsageError(
-                "a load needs a migrated database; this one has no table strata.loads: "
-                "`strata serve postgres --migrate URL` makes it, as the database's owner"
-            )
-        connection.execute("SET TIME ZONE 'UTC'")
-        yield connection
-
-
-@contextmanager
-def _alone(connection: Connection, feed: str) -> Iterator[None]:
-    """One load of a feed at a time; the lock goes with the connection, so a killed load holds
-    none.
-    """
-    key = (f"strata load {feed}",)
-    (held,) = connection.execute("SELECT pg_try_advisory_lock(hashtext(%s))", key).fetchone() or (
-        False,
-    )
-    if not held:
-        raise LeaseHeld(
-            f"one load of a feed runs at a time; another of {feed} is under way: wait for it"
-        )
-    try:
-        yield
-    finally:
-        if not connection.closed and not connection.broken:
-            connection.execute("SELECT pg_advisory_unlock(hashtext(%s))", key)
 
 
 def _load_feed(
@@ -131,19 +91,28 @@ def _load_feed(
     if all(one.how == "up to date" for one in work):
         return [_told(one) for one in work]
     _ensure_tables(connection, work)
+    staged = _stage(connection, work, place)
+    with connection.transaction(), references():
+        _apply(connection, warehouse, work, staged)
+    failpoint.reach("load.committed", chosen[0].feed)
+    _clear(connection, work)
+    _analyse(connection, work)
+    return [_told(one) for one in work]
+
+
+def _stage(connection: Connection, work: list[Work], url: str) -> list[months.Staged]:
+    """Rows that are sent before the load's transaction: those to merge, and whole months."""
     for one in work:
         if one.how == "merged":
             stage(connection, one.target, one.pinned, one.change)
-    with connection.transaction():
-        _apply(connection, warehouse, work)
-    failpoint.reach("load.committed", chosen[0].feed)
-    for one in work:
-        connection.execute(
-            sql.SQL("DROP TABLE IF EXISTS staging.{}").format(sql.Identifier(name_of(one.target)))
-        )
-        connection.execute("DELETE FROM strata.staged WHERE table_name = %s", (one.target.name,))
-    _analyse(connection, work)
-    return [_told(one) for one in work]
+    # Orders before the lines that refer to them.
+    order = [target.name for target in SHOP]
+    by_month = [one for one in work if one.is_by_month]
+    by_month.sort(key=lambda one: order.index(one.target.name))
+    with months.Stager(url) as stager, references():
+        for one in by_month:
+            stager.read(one.target, one.pinned, one.change)
+        return [stager.wait(one.target) for one in by_month]
 
 
 def _told(one: Work) -> Loaded:
@@ -195,7 +164,7 @@ def _ensure_tables(connection: Connection, work: list[Work]) -> None:
                 with connection.transaction():
                     connection.execute(create_table(one.target).encode())
                     connection.execute(f"GRANT SELECT ON {one.target.name} TO strata_reader")
-        if one.target.is_partitioned and one.change.files:
+        if one.target.is_partitioned and not one.is_by_month and one.change.files:
             spans = [span for span in one.change.files.values() if span]
             if spans:
                 first, last = min(s[0] for s in spans), max(s[1] for s in spans)
@@ -205,9 +174,11 @@ def _ensure_tables(connection: Connection, work: list[Work]) -> None:
                 )
 
 
-def _apply(connection: Connection, warehouse: Warehouse, work: list[Work]) -> None:
+def _apply(
+    connection: Connection, warehouse: Warehouse, work: list[Work], staged: list[months.Staged]
+) -> None:
     """Everything that readers may see of a load; it commits as one."""
-    filled = [one.target.name for one in work if one.how == "filled"]
+    filled = [one.target.name for one in work if one.how == "filled" and not one.is_by_month]
     bulk = [name for name in filled if name.startswith("shop.")]
     if bulk:
         connection.execute("SELECT strata.drop_indexes(%s::regclass[])", (bulk,))
@@ -215,6 +186,10 @@ def _apply(connection: Connection, warehouse: Warehouse, work: list[Work]) -> No
     if bulk:
         connection.execute("SELECT strata.restore_indexes()")
     connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    months.attach(connection, staged)
+    rows = {one.target.name: one.pinned.rows for one in work}
+    for months_of in staged:
+        months.assert_attached(connection, months_of, rows[months_of.target.name])
     for one in work:
         if one.target.name in tallies:
             reconcile(connection, one, tallies[one.target.name])
@@ -230,7 +205,7 @@ def _write(connection: Connection, work: list[Work]) -> dict[str, list[Any]]:
     """Fills or merges each table; what each then holds, by its name."""
     tallies: dict[str, list[Any]] = {}
     for one in work:
-        if one.how == "filled":
+        if one.how == "filled" and not one.is_by_month:
             tallies[one.target.name] = fill(connection, one)
         elif one.how == "merged":
             tallies[one.target.name] = merge(connection, one)
@@ -278,8 +253,24 @@ def _mark_taken(connection: Connection, warehouse: Warehouse, pinned: Pinned) ->
     )
 
 
-def _analyse(connection: Connection, work: list[Work]) -> None:
-    """The planner's counts; only an owner may renew them, so for others it is autovacuum's work."""
+def _clear(connection: Connection, work: list[Work]) -> None:
+    """Takes away what was staged, by this load or by one that was killed."""
     for one in work:
-        if one.how in ("filled", "merged") and one.target.name.startswith("copies."):
+        connection.execute(
+            sql.SQL("DROP TABLE IF EXISTS staging.{}").format(sql.Identifier(name_of(one.target)))
+        )
+        connection.execute("DELETE FROM strata.staged WHERE table_name = %s", (one.target.name,))
+    if any(one.target.is_partitioned for one in work):
+        connection.execute("SELECT strata.drop_staged_months()")
+        connection.execute(r"DELETE FROM strata.staged WHERE table_name ~ '_\d{4,}_\d\d$'")
+
+
+def _analyse(connection: Connection, work: list[Work]) -> None:
+    """The planner's counts of tables that were filled; autovacuum renews them later on, but for
+    those of tables that have partitions.
+    """
+    for one in work:
+        if one.how == "filled" and one.target.name.startswith("shop."):
+            connection.execute("SELECT strata.analyse(%s::regclass)", (one.target.name,))
+        elif one.how in ("filled", "merged") and one.target.name.startswith("copies."):
             connection.execute(f"ANALYZE {one.target.name}")

@@ -11,7 +11,7 @@ from psycopg import sql
 from strata.errors import GateFailed
 from strata.serve.export import Pinned, Tally
 from strata.serve.postgres.changes import Change
-from strata.serve.postgres.staging import copy_rows, name_of, totals, where_of
+from strata.serve.postgres.staging import assert_read, copy_rows, name_of, totals, where_of
 from strata.serve.postgres.targets import Target
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -27,6 +27,11 @@ class Work:
     how: str
     """`filled`, `merged`, `same rows` or `up to date`."""
 
+    @property
+    def is_by_month(self) -> bool:
+        """Whether its months are filled aside."""
+        return self.how == "filled" and self.target.is_partitioned
+
 
 def fill(connection: Connection, one: Work) -> list[Any]:
     """Sends a whole table by COPY; returns what was sent, counted. GateFailed where rows lack."""
@@ -34,13 +39,7 @@ def fill(connection: Connection, one: Work) -> list[Any]:
     read = copy_rows(
         connection, one.target.name, one.target, one.change.batches(one.pinned, one.target), tally
     )
-    if read != one.pinned.rows:
-        raise GateFailed(
-            f"a load has the publication's rows; {one.pinned.table} was published with "
-            f"{one.pinned.rows:,} and "
-            f"{read:,} were read: nothing was loaded, see `strata doctor`",
-            table=one.pinned.table,
-        )
+    assert_read(one.pinned, read)
     return [*tally.facts()]
 
 

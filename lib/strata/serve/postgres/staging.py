@@ -16,7 +16,7 @@ from strata import failpoint
 from strata.errors import GateFailed
 from strata.serve.export import Pinned, Tally, measure
 from strata.serve.postgres.changes import Change
-from strata.serve.postgres.encode import FORMAT, as_csv
+from strata.serve.postgres.encode import HEAD, TAIL, encode, has_binary
 from strata.serve.postgres.targets import Target
 
 if TYPE_CHECKING:
@@ -41,18 +41,32 @@ def copy_rows(
     choice.
     """
     columns = sql.SQL(", ").join(map(sql.Identifier, target.columns))
-    statement = sql.SQL("COPY {} ({}) FROM STDIN ({})").format(
-        sql.SQL(table), columns, sql.SQL(FORMAT)
+    is_binary = has_binary(target.schema)
+    statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT {})").format(
+        sql.SQL(table), columns, sql.SQL("binary" if is_binary else "csv")
     )
     read = 0
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        copy.write(HEAD if is_binary else b"")
         for batch in batches:
             read += batch.num_rows
             kept = (target.keep(batch) if target.keep else batch).select(list(target.columns))
             if kept.num_rows:
                 tally.add(kept)
-                copy.write(as_csv(kept))
+                copy.write(encode(kept).data)
+        copy.write(TAIL if is_binary else b"")
     return read
+
+
+def assert_read(pinned: Pinned, read: int) -> None:
+    """GateFailed unless as many rows were read as were published."""
+    if read != pinned.rows:
+        raise GateFailed(
+            f"a load has the publication's rows; {pinned.table} was published with "
+            f"{pinned.rows:,} and "
+            f"{read:,} were read: nothing was loaded, see `strata doctor`",
+            table=pinned.table,
+        )
 
 
 def stage(connection: Connection, target: Target, pinned: Pinned, change: Change) -> None:
@@ -79,13 +93,8 @@ def stage(connection: Connection, target: Target, pinned: Pinned, change: Change
         read = copy_rows(
             connection, f"staging.{name_of(target)}", target, change.batches(pinned, target), tally
         )
-        if change.days is None and read != pinned.rows:
-            raise GateFailed(
-                f"a load has the publication's rows; {pinned.table} was published with "
-                f"{pinned.rows:,} and "
-                f"{read:,} were read: nothing was loaded, see `strata doctor`",
-                table=pinned.table,
-            )
+        if change.days is None:
+            assert_read(pinned, read)
         facts = json.dumps([str(fact) for fact in tally.facts()])
         connection.execute(
             "INSERT INTO strata.staged VALUES (%s, %s, %s)", (target.name, work, facts)
@@ -122,6 +131,13 @@ def where_of(target: Target, change: Change, alias: str) -> sql.Composable:
 
 def totals(connection: Connection, target: Target, change: Change) -> list[Any]:
     """Rows, then count and total of each column, of the days of a change: as Tally counts them."""
+    return totals_of(connection, target, sql.SQL(target.name), where_of(target, change, "t"))
+
+
+def totals_of(
+    connection: Connection, target: Target, table: sql.Composable, where: sql.Composable
+) -> list[Any]:
+    """The same of any table with the target's columns, under an alias `t`."""
     parts = ["count(*)"]
     for field in target.fields:
         own = f't."{field.name}"'
@@ -131,8 +147,7 @@ def totals(connection: Connection, target: Target, change: Change) -> list[Any]:
             "true": f"count(*) FILTER (WHERE {own})",
         }
         parts += [f"count({own})", what.get(measure(field.type), "0")]
-    where = where_of(target, change, "t")
     statement = sql.SQL("SELECT {} FROM {} t WHERE {}").format(
-        sql.SQL(", ".join(parts)), sql.SQL(target.name), where
+        sql.SQL(", ".join(parts)), table, where
     )
     return list(connection.execute(statement).fetchone() or ())

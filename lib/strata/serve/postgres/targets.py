@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from strata.declare.contract import Field, load_contract
-from strata.serve.export import postgres_type
+from strata.serve.export import arrow_type, postgres_type
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -42,6 +42,13 @@ class Target:
         """Its columns, as the contract says them."""
         every = load_contract(self.source).fields
         return tuple(f for f in every if not f.is_provenance and f.name not in self.without)
+
+    @cached_property
+    def schema(self) -> pa.Schema:
+        """Its columns as Arrow types."""
+        import pyarrow as pa
+
+        return pa.schema([pa.field(f.name, arrow_type(f.type)) for f in self.fields])
 
     @property
     def columns(self) -> tuple[str, ...]:
