@@ -85,10 +85,8 @@ def run_way(way: str, raw: str) -> None:
 
 
 def _strata(raw: Path) -> tuple[int, int]:
-    from strata.cli.light import NoPandas
     from strata.light.run import run
 
-    sys.meta_path.insert(0, NoPandas())
     report = run([str(raw / "events")], [str(raw / "vehicles")], raw / "out")
     return report.records, report.accepted
 

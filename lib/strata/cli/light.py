@@ -3,22 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import importlib.abc
-import sys
 from pathlib import Path
 from typing import Any
 
 from strata.cli.output import FORMATS, render
-
-
-class NoPandas(importlib.abc.MetaPathFinder):
-    """Says that there is no pandas: Arrow loads it wherever it is installed, for nothing here, and
-    it takes more memory than the whole path."""
-
-    def find_spec(self, name: str, path: Any, target: Any = None) -> None:
-        """Refuses pandas, which this path must do without."""
-        if name == "pandas":
-            raise ModuleNotFoundError("this path goes without pandas", name=name)
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +25,6 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run_events(options: argparse.Namespace) -> int:
     """Judges the events and prints the counts."""
-    sys.meta_path.insert(0, NoPandas())
     from strata.light.run import run
 
     counts = run(options.events, options.vehicles, Path(options.out)).counts()

@@ -19,11 +19,13 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-
-import pyarrow as pa
+from typing import TYPE_CHECKING
 
 from strata.declare import identifiers
 from strata.errors import UsageError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 # `keyed_hash`: a pseudonym of the text in its canonical form. `email`, `postcode`: the same of an
 # address or a full postcode, null where the text is none. `postcode_form`, `postcode_territory`:
@@ -201,6 +203,9 @@ def protector(
         for name in rule.of or (rule.column,)
     }
     dropped = {rule.column for rule in rules if rule.way == "drop"}
+
+    # Only who protects batches needs Arrow; who reads a declaration does not.
+    import pyarrow as pa
 
     def protect(batch: pa.RecordBatch, where: str) -> pa.RecordBatch:
         columns = dict(zip(batch.schema.names, batch.columns, strict=True))

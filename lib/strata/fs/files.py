@@ -9,13 +9,9 @@ from __future__ import annotations
 import gzip
 import io
 import os
-import re
-import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import date
-from pathlib import PurePosixPath
 from typing import Any, BinaryIO, cast
 
 from pyarrow import fs
@@ -23,26 +19,18 @@ from pyarrow import fs
 from strata.errors import BadFile, UsageError
 from strata.fs import location
 from strata.fs import trouble as resource_trouble
+from strata.fs.local import (
+    Ignored,
+    RawFile,
+    delivery_date,
+    from_delivery,
+    list_local,
+    local_path,
+    why_document,
+    why_ignored,
+)
 
-_DELIVERY = re.compile(r"delivery=(.*)", re.DOTALL)
-_ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-
-
-@dataclass(frozen=True, order=True)
-class RawFile:
-    """One raw file, as listed."""
-
-    path: str  # relative to <raw>/<feed>/<source>, with `/` between its parts
-    uri: str  # where to open it
-    size: int  # bytes, when it was listed
-
-
-@dataclass(frozen=True, order=True)
-class Ignored:
-    """Something that lies among the raw files and is not read."""
-
-    path: str
-    reason: str
+__all__ = ["Ignored", "RawFile", "delivery_date", "why_ignored"]
 
 
 @dataclass(frozen=True)
@@ -64,7 +52,7 @@ def list_raw(raw: str, feed: str = "", source: str = "") -> tuple[list[RawFile],
     """
     raw = raw.rstrip("/") or "/"
     root = "/".join(part for part in (raw, feed, source) if part)
-    files, ignored = (_list_local if is_local(raw) else _list_objects)(raw, root)
+    files, ignored = (list_local if is_local(raw) else _list_objects)(raw, root)
     return sorted(files), sorted(ignored)
 
 
@@ -77,9 +65,7 @@ def list_place(place: str) -> tuple[list[RawFile], list[Ignored]]:
     """
     here = location.parse(place)
     store, path = here.arrow(), here.in_store
-    parts = PurePosixPath(path).parts
-    deliveries = [number for number, part in enumerate(parts) if _DELIVERY.fullmatch(part)]
-    kept = "/".join(parts[deliveries[0] :]) if deliveries else ""
+    kept = from_delivery(path)
     try:
         info = store.get_file_info(path)
     except OSError as error:
@@ -103,75 +89,6 @@ def is_folder(uri: str) -> bool:
     return not is_local(uri) or store.get_file_info(path).type == fs.FileType.Directory
 
 
-def _list_local(raw: str, root: str) -> tuple[list[RawFile], list[Ignored]]:
-    raw, root = _local_path(raw), _local_path(root)
-    if not os.path.isdir(raw):
-        raise UsageError(f"the raw folder must exist; {raw} is not a folder", path=raw)
-    files: list[RawFile] = []
-    ignored: list[Ignored] = []
-    if os.path.isdir(root):
-        real = os.path.realpath(root)
-        _walk(real, real, files, ignored)
-    return files, ignored
-
-
-def _walk(folder: str, root: str, files: list[RawFile], ignored: list[Ignored]) -> None:
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            path = os.path.relpath(entry.path, root)
-            reason = why_ignored(path) or _why_document(path) or _why_not_followed(entry, root)
-            if reason:
-                ignored.append(Ignored(_printable(path), reason))
-            elif entry.is_dir(follow_symlinks=False):
-                _walk(entry.path, root, files, ignored)
-            else:
-                files.append(RawFile(path, entry.path, entry.stat().st_size))
-
-
-# What publishers unpack beside their data: guides, licences, lists of codes.
-_DOCUMENTATION = frozenset({"doc", "docs", "documents", "documentation", "user guide"})
-_DOCUMENTS = frozenset({".pdf", ".doc", ".docx", ".rtf", ".md", ".html", ".htm", ".odt"})
-
-
-def why_ignored(path: str) -> str | None:
-    """The reason by the name alone, for every store."""
-    for part in PurePosixPath(path).parts:
-        if part[0] in "_.":
-            return f"names that start with {part[0]} are not read"
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        return "its name is not UTF-8"
-    return None
-
-
-def _why_document(path: str) -> str | None:
-    """The reason of what is plainly a document. Members of archives are told apart by what they
-    hold.
-    """
-    for part in PurePosixPath(path).parts:
-        if part.casefold() in _DOCUMENTATION:
-            return f"a folder named {part} holds documentation"
-    if PurePosixPath(path).suffix.casefold() in _DOCUMENTS:
-        return "its name says that it is a document, not data"
-    return None
-
-
-def _why_not_followed(entry: os.DirEntry[str], root: str) -> str | None:
-    """The reason by what the entry is: a link out of the root, or neither a file nor a folder."""
-    if entry.is_symlink():
-        target = os.path.realpath(entry.path)
-        if os.path.commonpath([root, target]) != root:
-            return "links to outside the raw folder are not followed"
-        if os.path.isdir(target):
-            return "links to folders are not followed"
-    try:
-        mode = entry.stat().st_mode
-    except OSError:
-        return "it cannot be reached"
-    return None if stat.S_ISREG(mode) or stat.S_ISDIR(mode) else "it is not a regular file"
-
-
 def _list_objects(raw: str, root: str) -> tuple[list[RawFile], list[Ignored]]:
     here = location.parse(root)
     store, path = here.arrow(), here.in_store
@@ -183,7 +100,7 @@ def _list_objects(raw: str, root: str) -> tuple[list[RawFile], list[Ignored]]:
     ignored: list[Ignored] = []
     for info in found:
         name = info.path[len(path) :].lstrip("/")
-        reason = why_ignored(name) or _why_document(name)
+        reason = why_ignored(name) or why_document(name)
         if reason:
             ignored.append(Ignored(name, reason))
         else:
@@ -211,36 +128,6 @@ def _check_root(store: fs.FileSystem, raw: str) -> None:
 
 
 # --- names ------------------------------------------------------------------------------------
-
-
-def delivery_date(path: str) -> date | None:
-    """The date of the folder `delivery=YYYY-MM-DD` in a file's path; None without one.
-
-    BadFile where that date is not a date, or two such folders differ.
-    """
-    stated = [m.group(1) for part in path.split("/")[:-1] if (m := _DELIVERY.fullmatch(part))]
-    dates = {_parse_delivery(text, path) for text in stated}
-    if len(dates) > 1:
-        found = " and ".join(sorted(stated))
-        raise BadFile(f"a file has one delivery date; {path} has {found}", path=path)
-    return dates.pop() if dates else None
-
-
-def _parse_delivery(text: str, path: str) -> date:
-    try:
-        if _ISO_DATE.fullmatch(text):
-            return date.fromisoformat(text)
-    except ValueError:
-        pass
-    raise BadFile(
-        f"a delivery folder is named delivery=YYYY-MM-DD; {path} says delivery={text}",
-        path=path,
-        found=text,
-    )
-
-
-def _printable(path: str) -> str:
-    return path.encode("utf-8", "backslashreplace").decode()
 
 
 def _first_line(error: Exception) -> str:
@@ -280,7 +167,7 @@ def signs(uri: str) -> tuple[int, ...]:
     """
     if is_local(uri):
         try:
-            told = os.stat(_local_path(uri))
+            told = os.stat(local_path(uri))
         except OSError as error:
             raise BadFile(f"{uri} is gone", uri=uri) from error
         return told.st_size, told.st_mtime_ns, told.st_ctime_ns, told.st_ino
@@ -407,7 +294,3 @@ def put_file(local: str, uri: str) -> None:
 def _store(uri: str) -> tuple[fs.FileSystem, str]:
     here = location.parse(uri)
     return here.arrow(), here.in_store
-
-
-def _local_path(uri: str) -> str:
-    return location.parse(uri).path

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import operator
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from strata.errors import DeclarationError
 
 Row = Mapping[str, Any]
 Breaks = Callable[[Row], bool]
+Numbered = tuple[tuple[int, Breaks], ...]
 
 _BETWEEN = "expect_column_values_to_be_between"
 _IN_SET = "expect_column_values_to_be_in_set"
@@ -38,10 +39,39 @@ class RowRules:
 
     rules: tuple[tuple[str, Breaks], ...]
     """The sentence of each, and whether a row breaks it; in the suite's order."""
+    columns: tuple[frozenset[str], ...] = ()
+    """The columns that each asks, in the same order."""
+    intervals: tuple[tuple[float, float] | None, ...] = ()
+    """For a rule of one column, in the same order: the values, NULL and NaN aside, within which it
+    holds; None where it is no such rule."""
 
     def broken_by(self, row: Row) -> tuple[str, ...]:
         """The sentences of the rules that a row breaks; empty for a sound one."""
         return tuple([sentence for sentence, breaks in self.rules if breaks(row)])
+
+    def among(self, *columns: str) -> Numbered:
+        """The rules that ask none but these columns, with their places."""
+        return tuple(
+            (place, self.rules[place][1])
+            for place, asked in enumerate(self.columns)
+            if asked <= set(columns)
+        )
+
+    def interval(self, column: str) -> tuple[float, float] | None:
+        """A value of the column within these, both ends included, breaks none of its rules of one
+        column; None where that cannot be said."""
+        of = [i for i, asked in zip(self.intervals, self.columns, strict=True) if asked == {column}]
+        known = [interval for interval in of if interval is not None]
+        if len(known) < len(of):
+            return None
+        return max((i[0] for i in known), default=-math.inf), min(
+            (i[1] for i in known), default=math.inf
+        )
+
+    def beside(self, parts: Sequence[Numbered]) -> Numbered:
+        """The rules that are in none of these parts."""
+        told = {place for part in parts for place, _ in part}
+        return tuple((n, breaks) for n, (_, breaks) in enumerate(self.rules) if n not in told)
 
 
 def row_rules(suite: Suite, columns: Collection[str]) -> RowRules:
@@ -52,7 +82,22 @@ def row_rules(suite: Suite, columns: Collection[str]) -> RowRules:
     column of these and another one: a rule must not be passed over.
     """
     asked = [e for e in suite.expectations if e.severity == "critical" and not _is_of_table(e)]
-    return RowRules(tuple((e.description, _breaks(e)) for e in asked if _asks(e, columns)))
+    held = [e for e in asked if _asks(e, columns)]
+    rules = tuple((e.description, _breaks(e)) for e in held)
+    return RowRules(
+        rules, tuple(frozenset(e.columns) for e in held), tuple(_interval(e) for e in held)
+    )
+
+
+def _interval(expectation: Expectation) -> tuple[float, float] | None:
+    """The values within which a rule holds: all for `not null`, its bounds for `between`."""
+    kwargs = expectation.kwargs
+    if expectation.type == NOT_NULL:
+        return -math.inf, math.inf
+    if expectation.type != _BETWEEN or kwargs.get("strict_min") or kwargs.get("strict_max"):
+        return None
+    low, high = kwargs.get("min_value"), kwargs.get("max_value")
+    return (-math.inf if low is None else low, math.inf if high is None else high)
 
 
 def _asks(expectation: Expectation, columns: Collection[str]) -> bool:

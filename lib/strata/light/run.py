@@ -7,35 +7,32 @@ the batch path settles them. What is accepted, rejected and why is what `strata 
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
+import gc
 import json
+import os
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-from pyproj import Geod
+from strata.fs.local import delivery_date
+from strata.light import distance
+from strata.light.bloom import Seen, mebibytes_for
+from strata.light.fixes import FIELDS, Rejected, Sound, Vehicle, instant_text
+from strata.light.kept import Kept
+from strata.light.order import CONFLICT, REPEATED, SUPERSEDED, UNDATED, Told, settle
+from strata.light.records import UNPARSED, Batch
+from strata.light.source import Source, event_files, listed
+from strata.light.vehicles import Days, states
 
-from strata.light.bloom import Seen
-from strata.light.fixes import Judge, Vehicle, judge_of
-from strata.light.source import UNPARSED, Source, sources
-from strata.light.vehicles import read_vehicles
-
-FIELDS = ("vehicle_id", "timestamp", "lat", "lon", "speed", "engine_status", "fuel_level")
 ACCEPTED = ("vehicle_id", "fixed_at", "lat_deg", "lon_deg", "speed_kmh", "engine_status",
             "fuel_level_pct", "distance_from_depot_m", "versions", "file", "record")  # fmt: skip
-# The words of `strata.kit.history`, which needs Spark; a test holds them together.
-SUPERSEDED = "superseded by a later delivery"
-REPEATED = "same as another record"
-CONFLICT = (
-    "the records of its vehicle and instant differ, and no order is stated: "
-    "put each delivery in a folder delivery=YYYY-MM-DD"
-)
-NOT_AFTER = dt.date(2100, 1, 1)
-_WGS84 = Geod(ellps="WGS84")
+_LEAST_BYTES = 40
+"""A shorter record tells no sound fix; so a file has no more keys than this."""
 
 
 @dataclass
@@ -51,7 +48,7 @@ class Report:
     asked_twice: int = 0
     """Keys that the filter took for known."""
     were_single: int = 0
-    """Of these, how many had one record: the filter's mistakes."""
+    """Sound records that were kept for their key, which no other had: the filter's mistakes."""
     seconds: float = 0.0
 
     def counts(self) -> dict[str, Any]:
@@ -71,193 +68,185 @@ class Report:
         }
 
 
-@dataclass(slots=True)
-class Record:
-    """A sound record, and where it stands."""
-
-    typed: dict[str, Any]
-    source: Source
-    number: int
-
-    @property
-    def content(self) -> tuple[Any, ...]:
-        """What it says beside its vehicle and instant."""
-        names = ("lat_deg", "lon_deg", "speed_kmh", "engine_status", "fuel_level_pct")
-        return tuple(self.typed[name] for name in names)
-
-    @property
-    def key(self) -> tuple[str, dt.datetime]:
-        """Vehicle and instant."""
-        return self.typed["vehicle_id"], self.typed["fixed_at"]
-
-    @property
-    def order(self) -> tuple[dt.date, str, int]:
-        """The total order by which one of differing fixes stands."""
-        return self.source.delivered_on or dt.date.min, self.source.seen.sha256, self.number
-
-
 def run(events: Sequence[str], vehicles: Sequence[str], out: Path) -> Report:
     """Writes `accepted.csv` and `rejected.jsonl` to `out`; returns the counts.
 
     Both appear when they are whole: a run that is cut off leaves what was there before.
     """
     started = time.monotonic()
-    found, known = sources(events, "events"), read_vehicles(sources(vehicles, "vehicles"))
-    seen = _seen(found)
     out.mkdir(parents=True, exist_ok=True)
-    report = Report(asked_twice=len(seen.twice))
-    paths = [out / name for name in ("accepted.csv", "rejected.jsonl")]
-    parts = [path.with_name(path.name + ".part") for path in paths]
-    with (
-        parts[0].open("w", encoding="utf-8", newline="") as accepted,
-        parts[1].open("w", encoding="utf-8") as rejected,
-    ):
-        writer = _Writer(accepted, rejected, known, report)
-        _settle(_judge_all(found, known, seen.twice, writer), writer)
-    for part, path in zip(parts, paths, strict=True):
-        part.replace(path)
+    # Nothing here refers to itself: looking for circles among the vehicles is a fifth of the time.
+    gc.disable()
+    try:
+        report = _run(event_files(events), read_vehicles(vehicles), out)
+    finally:
+        gc.enable()
     report.seconds = time.monotonic() - started
     return report
+
+
+def _run(found: Sequence[Source], known: dict[str, Vehicle], out: Path) -> Report:
+    seen = _seen(found)
+    report = Report(asked_twice=seen.known)
+    paths = [out / name for name in ("accepted.csv", "rejected.jsonl")]
+    parts = [path.with_name(path.name + ".part") for path in paths]
+    with ExitStack() as stack:
+        accepted = stack.enter_context(parts[0].open("w", encoding="utf-8", newline=""))
+        rejected = stack.enter_context(parts[1].open("w", encoding="utf-8"))
+        kept = stack.enter_context(Kept(out))
+        writer = _Writer(accepted, rejected, known, report, found)
+        _judge_all(writer, seen, kept)
+        for records in kept.by_key():
+            _settle(records, writer)
+    for part, path in zip(parts, paths, strict=True):
+        part.replace(path)
+    return report
+
+
+def read_vehicles(places: Sequence[str]) -> dict[str, Vehicle]:
+    """The current state of each vehicle: that of its latest delivery whose sound records agree."""
+    told = Days()
+    for file in listed(places):
+        day = delivery_date(file.path) or UNDATED
+        with open(file.uri, encoding="utf-8-sig") as text:
+            blocks = iter(lambda text=text: text.read(1 << 16), "")  # type: ignore[misc]
+            for vehicle, state in states(blocks, file.path):
+                told.add(vehicle, day, state)
+    return told.current()
 
 
 # --- the first pass ------------------------------------------------------------------------------
 
 
 def _seen(found: Sequence[Source]) -> Seen:
-    """Every key of every record, sound or not."""
-    seen = Seen()
+    """Every key of every record that tells an instant."""
+    size = sum(os.stat(source.uri).st_size for source in found)
+    seen = Seen(mebibytes_for(size // _LEAST_BYTES))
     for source in found:
-        judge = judge_of(source.layout.constants, source.delivered_on, NOT_AFTER)
-        for batch in source.batches(("vehicle_id", "timestamp")):
-            columns = (batch.column("vehicle_id"), batch.column("timestamp"))
-            for vehicle, text in zip(*(column.to_pylist() for column in columns), strict=True):
-                instant = judge.instant(text)
-                if instant is not None:
-                    seen.add(hash((vehicle, instant)))
+        pick, key = source.pick, source.key
+        for batch in source.batches():
+            seen.add_all([hash((row[0], key(row[1]))) for row in map(pick, batch.records)])
     return seen
 
 
 # --- the second ----------------------------------------------------------------------------------
 
 
-@dataclass
 class _Writer:
     """Writes records as they are settled, and counts them."""
 
-    accepted: IO[str]
-    rejected: IO[str]
-    known: dict[str, Vehicle]
-    report: Report
+    def __init__(
+        self,
+        accepted: Any,
+        rejected: Any,
+        known: dict[str, Vehicle],
+        report: Report,
+        found: Sequence[Source],
+    ) -> None:
+        accepted.write(",".join(ACCEPTED) + "\n")
+        self._accepted, self._rejected = accepted, rejected
+        self.known, self.report = known, report
+        self.sources = {source.seen.sha256: source for source in found}
 
-    def __post_init__(self) -> None:
-        self._csv = csv.writer(self.accepted, lineterminator="\n")
-        self._csv.writerow(ACCEPTED)
+    def accept(self, sound: Sound, first: int, path: str, versions: int = 1) -> None:
+        """Writes sound records of one file, with their distances from their depots; `first` is the
+        number of the record at place 0."""
+        known = self.known
+        metres = distance.from_depots(sound.lat, sound.lon, [known[name] for name in sound.name])
+        path = _quoted(path)
+        rows = zip(sound.name, sound.at, sound.lat, sound.lon, sound.kmh, sound.status, sound.level,
+                   metres, sound.place, strict=True)  # fmt: skip
+        self._accepted.write("".join([_line(row, versions, path, first) for row in rows]))
+        self.report.accepted += len(sound.place)
 
-    def accept(self, records: Sequence[Record], versions: int = 1) -> None:
-        """Writes sound records, with their distances from their depots."""
-        depots = [self.known[record.typed["vehicle_id"]] for record in records]
-        _, _, metres = _WGS84.inv(
-            [depot.depot_lon_deg for depot in depots],
-            [depot.depot_lat_deg for depot in depots],
-            [record.typed["lon_deg"] for record in records],
-            [record.typed["lat_deg"] for record in records],
-        )
-        self._csv.writerows(
-            _line(record, distance, versions)
-            for record, distance in zip(records, metres, strict=True)
-        )
-        self.report.accepted += len(records)
-
-    def reject(self, told: dict[str, Any], reasons: Sequence[str]) -> None:
+    def reject(self, told: Any, reasons: Sequence[str], source: Source, number: int) -> None:
         """Writes a record with why it was rejected, and where it stands."""
-        self.rejected.write(json.dumps({"reasons": reasons, **told}, ensure_ascii=False) + "\n")
+        place = {"file": source.seen.path, "sha256": source.seen.sha256, "record_number": number}
+        line = {"reasons": reasons, "record": told, **place}
+        self._rejected.write(json.dumps(line, ensure_ascii=False) + "\n")
         self.report.rejected += 1
         self.report.reasons.update(reasons)
 
-    def fold(self, reason: str) -> None:
-        self.report.folded += 1
-        self.report.folds[reason] += 1
+    def fold(self, reason: str, count: int) -> None:
+        """Counts records that add nothing."""
+        if count:
+            self.report.folded += count
+            self.report.folds[reason] += count
 
 
-def _line(record: Record, metres: float, versions: int) -> list[Any]:
-    typed = record.typed
-    at = typed["fixed_at"].isoformat().replace("+00:00", "Z")
-    values = [typed[name] for name in ACCEPTED[2:7]]
-    return [
-        typed["vehicle_id"],
-        at,
-        *values,
-        metres,
-        versions,
-        record.source.seen.path,
-        record.number,
-    ]
+def _judge_all(writer: _Writer, seen: Seen, kept: Kept) -> None:
+    """Writes what can be settled at once; keeps the sound records that may share their key."""
+    for source in writer.sources.values():
+        judge_all, known = source.judge.judge_all, writer.known.get
+        for batch in source.batches():
+            writer.report.records += len(batch.records)
+            rows = list(map(source.pick, batch.records))
+            sound, rejected = judge_all(rows, known)
+            _reject(rejected, rows, batch, source, writer)
+            single = _keep(sound, rows, batch.number, source, seen, kept)
+            if single.place:
+                writer.accept(single, batch.number, source.seen.path)
 
 
-def _judge_all(
-    found: Sequence[Source], known: dict[str, Vehicle], twice: set[int], writer: _Writer
-) -> dict[tuple[str, dt.datetime], list[Record]]:
-    """Writes what can be settled at once; returns the sound records that may share their key."""
-    kept: dict[tuple[str, dt.datetime], list[Record]] = {}
-    for source in found:
-        judge = judge_of(source.layout.constants, source.delivered_on, NOT_AFTER)
-        for batch in source.batches(FIELDS):
-            writer.report.records += batch.num_rows
-            single = []
-            for record in _sound(batch, source, judge, known, writer):
-                key = record.key
-                if hash(key) in twice:
-                    kept.setdefault(key, []).append(record)
-                else:
-                    single.append(record)
-            if single:
-                writer.accept(single)
-    return kept
-
-
-def _sound(
-    batch: Any, source: Source, judge: Judge, known: dict[str, Vehicle], writer: _Writer
-) -> Iterator[Record]:
-    """The sound records of a batch; the others are rejected."""
-    columns = [batch.column(name).to_pylist() for name in FIELDS]
-    numbers, raws = batch.column("_record_number").to_pylist(), batch.column("_raw_record")
-    is_whole = raws.null_count == len(raws)
-    for place, values in enumerate(zip(*columns, strict=True)):
-        told = dict(zip(FIELDS, values, strict=True))
-        if not is_whole and raws[place].is_valid:
-            where = {"record": raws[place].as_py(), **_place(source, numbers[place])}
-            writer.reject(where, (UNPARSED,))
-            continue
-        typed = judge.typed(told, known.get(values[0]))
-        reasons = judge.reasons(typed)
-        if reasons:
-            writer.reject({"record": told, **_place(source, numbers[place])}, reasons)
+def _reject(
+    rejected: Sequence[Rejected], rows: Sequence[Any], batch: Batch, source: Source, writer: _Writer
+) -> None:
+    for place, reasons in rejected:
+        number = batch.number + place
+        if place in batch.broken:
+            writer.reject(batch.broken[place], (UNPARSED,), source, number)
         else:
-            yield Record(typed, source, numbers[place])
+            told = {name: text or None for name, text in zip(FIELDS, rows[place], strict=True)}
+            writer.reject(told, reasons, source, number)
 
 
-def _place(source: Source, number: int) -> dict[str, Any]:
-    return {"file": source.seen.path, "sha256": source.seen.sha256, "record_number": number}
+def _keep(
+    sound: Sound, rows: Sequence[Any], first: int, source: Source, seen: Seen, kept: Kept
+) -> Sound:
+    """The records whose key came once; the others are kept."""
+    key, twice = source.key, seen.may_be_twice
+    shared = {place for place in sound.place if twice(hash((rows[place][0], key(rows[place][1]))))}
+    if not shared:
+        return sound
+    single, day, sha256 = Sound(), source.delivered_on or UNDATED, source.seen.sha256
+    for place, fix in sound.fixes():
+        if place in shared:
+            kept.add(Told(day, sha256, first + place, fix))
+        else:
+            single.add(place, fix)
+    return single
 
 
-# --- records that share their vehicle and instant ------------------------------------------------
-
-
-def _settle(kept: dict[tuple[str, dt.datetime], list[Record]], writer: _Writer) -> None:
+def _settle(records: Sequence[Told], writer: _Writer) -> None:
     """Of the latest delivery equal records are one, and records that differ are rejected."""
-    for records in kept.values():
-        writer.report.were_single += len(records) == 1
-        newest = max(record.order[0] for record in records)
-        latest = [record for record in records if record.order[0] == newest]
-        for _ in range(len(records) - len(latest)):
-            writer.fold(SUPERSEDED)
-        if len({record.content for record in latest}) > 1:
-            for record in latest:
-                told = {name: str(value) for name, value in record.typed.items()}
-                writer.reject({"record": told, **_place(record.source, record.number)}, (CONFLICT,))
-            continue
-        versions = len({record.content for record in records})
-        first = min(latest, key=lambda record: record.order)
-        writer.accept([first], versions)
-        for _ in latest[1:]:
-            writer.fold(REPEATED)
+    writer.report.were_single += len(records) == 1
+    settled = settle(records)
+    writer.fold(SUPERSEDED, len(settled.superseded))
+    writer.fold(REPEATED, len(settled.repeated))
+    for told in settled.in_conflict:
+        values = {
+            name: instant_text(value) if isinstance(value, dt.datetime) else str(value)
+            for name, value in told.fix._asdict().items()
+        }
+        writer.reject(values, (CONFLICT,), writer.sources[told.sha256], told.number)
+    if settled.stands:
+        path = writer.sources[settled.stands.sha256].seen.path
+        one = Sound()
+        one.add(0, settled.stands.fix)
+        writer.accept(one, settled.stands.number, path, settled.versions)
+
+
+def _line(row: Any, versions: int, path: str, first: int) -> str:
+    name, at, lat, lon, kmh, status, level, metre, place = row
+    return (
+        f"{name if name.isalnum() else _quoted(name)},{at.isoformat()[:-6]}Z,{lat},{lon},{kmh},"
+        f"{'' if status is None else status},{'' if level is None else level},"
+        f"{metre},{versions},{path},{place + first}\n"
+    )
+
+
+def _quoted(text: str) -> str:
+    """A field as CSV holds it."""
+    if any(mark in text for mark in ',"\r\n'):
+        return '"' + text.replace('"', '""') + '"'
+    return text

@@ -1,0 +1,23 @@
+"""Geodesic distances on the ellipsoid of WGS 84, by PROJ's routines."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+
+from pyproj import Geod
+
+from strata.light.fixes import Vehicle
+
+_WGS84 = Geod(ellps="WGS84")
+
+
+def from_depots(
+    lats: Sequence[float], lons: Sequence[float], of: Sequence[Vehicle]
+) -> array[float]:
+    """Metres of each place from its vehicle's depot, along the shortest line."""
+    depot_lons = array("d", [vehicle.depot_lon_deg for vehicle in of])
+    depot_lats = array("d", [vehicle.depot_lat_deg for vehicle in of])
+    _, _, metres = _WGS84.inv(depot_lons, depot_lats, array("d", lons), array("d", lats))
+    found: array[float] = metres
+    return found
