@@ -12,7 +12,8 @@ from pathlib import Path
 
 from strata.declare.contract import Contract, Field, struct_type
 from strata.lake import commit
-from strata.lake.store import Store, shape_of
+from strata.lake.shape import shape_of
+from strata.lake.store import Store
 from strata.lake.versions import Warehouse
 from strata.spark import session
 

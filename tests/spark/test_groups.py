@@ -22,6 +22,7 @@ from strata.errors import CommitUnknown, ConservationError, StrataError
 from strata.kit.groups import Groups, groups_of
 from strata.lake import data_file, versions
 from strata.lake import store as storage
+from strata.lake.compact import compact
 from strata.lake.log import TableLog
 from strata.lake.store import Store
 from strata.lake.versions import Warehouse
@@ -434,7 +435,7 @@ def test_a_compaction_puts_the_whole_table_into_its_order(table: Table) -> None:
         for add in TableLog(table.warehouse, SALES.table).snapshot(table.version).adds.values()
     ]
 
-    table.version = table.store.compact(SALES, sum(sizes), sum(sizes) // 3)
+    table.version = compact(table.store, SALES, sum(sizes), sum(sizes) // 3)
 
     assert table.rows() == Counter(rows)
     assert_in_stretches(table, 3)
@@ -447,7 +448,7 @@ def test_files_that_a_compaction_makes_are_not_cut_as_those_of_a_run(
         table.append(row(number, "a", number))
     spark.conf.set("spark.sql.files.maxRecordsPerFile", "2")
     try:
-        table.version = table.store.compact(SALES, 1 << 20, 1 << 22)
+        table.version = compact(table.store, SALES, 1 << 20, 1 << 22)
         assert spark.conf.get("spark.sql.files.maxRecordsPerFile") == "2"
     finally:
         spark.conf.unset("spark.sql.files.maxRecordsPerFile")
@@ -463,7 +464,7 @@ def test_a_table_made_before_it_had_an_order_is_compacted_without(
     table.append(row(1, "a", 1))
     table.append(row(2, "b", 2))
 
-    table.version = table.store.compact(replace(SALES, order_by=("shop",)), 1 << 20, 1 << 22)
+    table.version = compact(table.store, replace(SALES, order_by=("shop",)), 1 << 20, 1 << 22)
 
     assert len(table.files()) == 1
     assert table.rows() == Counter([row(1, "a", 1), row(2, "b", 2)])

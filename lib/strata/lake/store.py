@@ -8,9 +8,7 @@ commit's user metadata. Which version readers see is the ledger's business, not 
 
 from __future__ import annotations
 
-import json
 import secrets
-import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,15 +20,14 @@ from urllib.parse import unquote
 import pyarrow as pa
 
 from strata import failpoint
-from strata.declare.contract import Contract, Field, struct_type
-from strata.declare.delta_schema import schema_json
+from strata.declare.contract import Contract, struct_type
 from strata.errors import CommitUnknown, StrataError
-from strata.fs import files
 from strata.kit import keys
 from strata.lake import commit, data_file, footers
-from strata.lake.commit import Shape
 from strata.lake.log import Snapshot, TableLog, statistics
+from strata.lake.shape import columns_with_statistics, has_columns_of, in_order, shape_of, sort
 from strata.lake.snapshot import Commit
+from strata.lake.torn import set_torn_aside
 from strata.lake.warehouse import Warehouse
 
 if TYPE_CHECKING:
@@ -40,7 +37,6 @@ if TYPE_CHECKING:
     from strata.kit.groups import Groups
     from strata.lake.data_file import DataFile
 
-_DELTA = "spark.databricks.delta"
 MOST_PLAIN_FILES = 200
 """Files that are named to Spark; of more, Delta leaves out by their statistics those that a query
 needs not.
@@ -49,39 +45,6 @@ _ROWS_A_TASK = 1_000_000
 """Of the rows that an increment brings: a file for each task would leave many small ones, day by
 day.
 """
-
-
-def set_torn_aside(warehouse: Warehouse, table: str, published: int | None) -> None:
-    """Takes torn commits at the end of the log out of it, if no publication names them: they never
-    were commits.
-
-    Delta cannot write after a torn one, and would count an empty one. The file is kept under
-    another name; the data files that it may have named stay where they are.
-    """
-    log = TableLog(warehouse, table)
-    while (
-        log.latest is not None
-        and (published is None or log.latest > published)
-        and not log.is_whole(log.latest)
-    ):
-        _set_aside(log.folder, log.latest)
-        log = TableLog(warehouse, table)
-
-
-def _set_aside(log: str, version: int) -> None:
-    """The entry itself goes last: who is killed on the way finds it torn, and does all again.
-
-    A checkpoint of that version would stand for the entry; the hint of the last checkpoint may
-    name it; Hadoop's and Delta's checksums would not fit the commit that takes its place.
-    """
-    name = f"{version:020d}"
-    beside = [
-        found
-        for found in files.list_names(log)
-        if found.lstrip(".").startswith(f"{name}.") or found == "_last_checkpoint"
-    ]
-    for found in sorted(beside, key=lambda found: found == f"{name}.json"):
-        files.move(f"{log}/{found}", f"{log}/_torn_{time.time_ns()}_{found.lstrip('.')}")
 
 
 @dataclass(frozen=True)
@@ -159,7 +122,7 @@ class Store:
     def append(self, contract: Contract, frame: DataFrame | pa.Table) -> Commit:
         """Adds the rows to the table in one commit."""
         before = self._snapshot(contract.table)
-        if not _has_columns_of(before, contract):
+        if not has_columns_of(before, contract):
             if before.adds:
                 raise StrataError(
                     f"rows are added to a table that has its contract's columns; {contract.table} "
@@ -171,7 +134,7 @@ class Store:
     def overwrite(self, contract: Contract, frame: DataFrame | pa.Table) -> Commit:
         """Puts the rows in the place of all that the table holds, in one commit."""
         before = self._snapshot(contract.table)
-        if _has_columns_of(before, contract):
+        if has_columns_of(before, contract):
             added = self._write_files(contract, frame)
             if not before.adds and not added:
                 return Commit(before.version, self.run_id, 0, "NONE")
@@ -186,7 +149,7 @@ class Store:
     def can_add_files(self, contract: Contract) -> bool:
         """Whether the table as it stands takes files that are made by its contract."""
         exists = self.log(contract.table).latest is not None
-        return not exists or _has_columns_of(self._snapshot(contract.table), contract)
+        return not exists or has_columns_of(self._snapshot(contract.table), contract)
 
     def read_files(self, contract: Contract, added: Sequence[DataFile]) -> DataFrame:
         """The rows of files that lie in the table's folder, whether a commit names them or not."""
@@ -198,7 +161,7 @@ class Store:
 
     def append_files(self, contract: Contract, added: Sequence[DataFile]) -> Commit:
         """Adds files that lie in the table's folder already, in one commit."""
-        before = self._latest(contract.table)
+        before = self.latest(contract.table)
         if not added:
             return Commit(before, self.run_id, 0, "NONE")
         with self._sent("commit", contract.table):
@@ -215,7 +178,7 @@ class Store:
         its own. A MERGE reads and joins every column of every file, twice.
         """
         table, before = contract.table, self._snapshot(contract.table)
-        if not _has_columns_of(before, contract):
+        if not has_columns_of(before, contract):
             raise StrataError(
                 f"groups are replaced in a table that has its contract's columns; {table} has "
                 "others: run with --full"
@@ -273,9 +236,9 @@ class Store:
         folder = self.warehouse.path(contract.table)
         if isinstance(frame, pa.Table):
             if frame.num_rows:
-                data_file.write_table(f"{folder}/{under}", _sorted(frame, contract))
+                data_file.write_table(f"{folder}/{under}", sort(frame, contract))
             return footers.written(folder, contract, under, columns_with_statistics(contract))
-        writer = _in_order(frame, contract).write.option(
+        writer = in_order(frame, contract).write.option(
             "mapreduce.fileoutputcommitter.marksuccessfuljobs", "false"
         )
         if contract.partition_columns:
@@ -307,51 +270,6 @@ class Store:
         counted = rows.groupBy("_file").agg(F.count(F.lit(1)), keys.identity(rows))
         return {name: (count, ids) for name, count, ids in counted.collect()}
 
-    def compact(self, contract: Contract, small_bytes: int, wanted_bytes: int) -> int:
-        """Rewrites small files as larger ones (OPTIMIZE), and gives the version that stands then;
-        no row changes.
-
-        A table that has an order is put into it as a whole, so that each file holds a stretch of
-        it.
-        """
-        table = contract.table
-        settings = {
-            f"{_DELTA}.commitInfo.userMetadata": f"optimize {self.run_id}",
-            f"{_DELTA}.optimize.minFileSize": str(small_bytes),
-            f"{_DELTA}.optimize.maxFileSize": str(wanted_bytes),
-            # Else the files that it makes would be cut as a run's are, and be small again.
-            "spark.sql.files.maxRecordsPerFile": "0",
-        }
-        failpoint.reach("optimize.before", table)
-        # A table made before its contract had an order lacks the statistics that Delta asks for.
-        counted = self._snapshot(table).columns_with_statistics
-        has_order = contract.order_by and set(contract.order_by) <= counted
-        order = ", ".join(f"`{name}`" for name in contract.order_by)
-        path = self.warehouse.spark_path(table).replace("`", "``")
-        with self._settings(settings):
-            self.spark.sql(
-                f"OPTIMIZE delta.`{path}`" + (f" ZORDER BY ({order})" if has_order else "")
-            ).collect()
-        failpoint.reach("optimize.after", table)
-        del self.logs[table]  # Spark has committed.
-        return self._latest(table)
-
-    def content(self, table: str, version: int) -> tuple[int, Any]:
-        """Rows, and an order-free sum of their hashes: equal where two versions hold the same
-        rows."""
-        from pyspark.sql import functions as F
-
-        frame = self.read(table, version)
-        # Spark does not hash maps.
-        values = [
-            F.to_json(name) if kind.startswith("map") else F.col(name)
-            for name, kind in frame.dtypes
-        ]
-        row = frame.agg(
-            F.count(F.lit(1)), F.sum(F.xxhash64(*values).cast("decimal(20,0)"))
-        ).collect()[0]
-        return row[0], row[1]
-
     def _create(self, contract: Contract) -> int:
         with self._sent("create", contract.table):
             commit.create(self.warehouse, contract.table, shape_of(contract), self.run_id)
@@ -374,31 +292,17 @@ class Store:
             )
         return found
 
-    @contextmanager
-    def _settings(self, settings: dict[str, str]) -> Iterator[None]:
-        """Settings of the session for one operation; behind it each is as it was before."""
-        before = {key: self.spark.conf.get(key, None) for key in settings}
-        for key, value in settings.items():
-            self.spark.conf.set(key, value)
-        try:
-            yield
-        finally:
-            for key, was in before.items():
-                if was is None:
-                    self.spark.conf.unset(key)
-                else:
-                    self.spark.conf.set(key, was)
-
     def _restore(self, table: str, version: int) -> int:
-        latest = self._latest(table)
+        latest = self.latest(table)
         with self._sent("restore", table):
             commit.restore(self.warehouse, table, latest, version, self.run_id)
         return self.log(table).take(latest + 1).version
 
     def _snapshot(self, table: str) -> Snapshot:
-        return self.log(table).snapshot(self._latest(table))
+        return self.log(table).snapshot(self.latest(table))
 
-    def _latest(self, table: str) -> int:
+    def latest(self, table: str) -> int:
+        """The version at which the table stands; StrataError where it has vanished."""
         latest = self.log(table).latest
         if latest is None:
             raise StrataError(
@@ -407,97 +311,7 @@ class Store:
         return latest
 
 
-def columns_with_statistics(contract: Contract) -> list[str]:
-    """The columns by which files are skipped: the key, dates, the order, and the raw file.
-
-    Of every column statistics took a quarter of the time of a wide table's write, and a file that
-    holds all of a column's values is skipped by none. Minimum and maximum of a personal column
-    would stay in the log, which no later deletion reaches.
-    """
-    named = {*contract.order_by, "_file_sha256"}
-    return [
-        f.name
-        for f in contract.fields
-        if (f.is_key or f.type in ("date", "timestamp") or f.name in named) and _has_order(f)
-    ]
-
-
-def shape_of(contract: Contract) -> Shape:
-    """What a contract's table is created as."""
-    return Shape(
-        json.dumps(schema_json(contract.fields)),
-        contract.purpose,
-        contract.partition_columns,
-        _statistics(contract),
-    )
-
-
-def _statistics(contract: Contract) -> dict[str, str]:
-    wanted = columns_with_statistics(contract)
-    return (
-        {"delta.dataSkippingStatsColumns": ",".join(wanted)}
-        if wanted
-        else {"delta.dataSkippingNumIndexedCols": "0"}
-    )
-
-
-def _has_order(field: Field) -> bool:
-    # Delta refuses to be asked for statistics of partitions, whose values stand in the log anyway,
-    # and of these types.
-    return (
-        not field.is_personal
-        and not field.is_partition
-        and not field.type.startswith(("array", "map", "struct", "boolean", "binary"))
-    )
-
-
-def _has_columns_of(snapshot: Snapshot, contract: Contract) -> bool:
-    """Whether it has the contract's columns in their order, with their types."""
-    held = json.loads(snapshot.metadata["schemaString"])["fields"]
-    wanted = schema_json(contract.fields)["fields"]
-    return [(f["name"], f["type"]) for f in held] == [(f["name"], f["type"]) for f in wanted]
-
-
-def _in_order(frame: DataFrame, contract: Contract) -> DataFrame:
-    """Within each task, whose rows are cut into files of so many
-    (`spark.sql.files.maxRecordsPerFile`, which a cluster sets itself).
-    """
-    return frame.sortWithinPartitions(*contract.order_by) if contract.order_by else frame
-
-
-def _sorted(table: pa.Table, contract: Contract) -> pa.Table:
-    """The rows as `_in_order` has those of one task: NULL comes first."""
-    import pyarrow.compute as pc
-
-    if not contract.order_by:
-        return table
-    keys = [(name, "ascending", "at_start") for name in contract.order_by]
-    return table.take(pc.sort_indices(table, sort_keys=keys))
-
-
 def _file_name() -> Column:
     from pyspark.sql import functions as F
 
     return F.col("_metadata.file_name")
-
-
-def conform(frame: DataFrame, contract: Contract) -> DataFrame:
-    """Selects the contract's columns in its order; a missing column or another type is an error.
-
-    `DataFrame.to` would fill a missing column with NULL in silence, so names and types are checked
-    first.
-    """
-    expected = struct_type(contract.fields, enforce_required=False)
-    found = {field.name: field.dataType for field in frame.schema}
-    problems = [f"{f.name} is missing" for f in expected if f.name not in found]
-    problems += [
-        f"{f.name} is {found[f.name].simpleString()}, the contract says {f.dataType.simpleString()}"
-        for f in expected
-        if f.name in found and found[f.name].simpleString() != f.dataType.simpleString()
-    ]
-    if problems:
-        raise StrataError(
-            f"the transform of {contract.table} must give the contract's columns: "
-            + "; ".join(problems)
-        )
-    return frame.select(*contract.columns)

@@ -20,7 +20,7 @@ from strata import failpoint
 from strata.declare.contract import split_name
 from strata.errors import CommitUnknown, Damaged, LeaseHeld, StrataError, TornCommit, UsageError
 from strata.fs import trouble as resource_trouble
-from strata.lake.store import set_torn_aside
+from strata.lake.torn import set_torn_aside
 from strata.lake.versions import Warehouse, is_whole, latest_version, read_arrow
 from strata.ledger import attempts, row
 from strata.ledger.row import table_path

@@ -17,7 +17,7 @@ from strata.gate import gate, judging
 from strata.gate.gate import Verdict
 from strata.kit import keys
 from strata.lake import versions
-from strata.lake.store import conform
+from strata.lake.shape import conform
 from strata.ledger import publication as ledger
 from strata.ledger.publication import GateEntry, TableState
 from strata.run.plan import Step

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 
 from strata.declare.contract import quarantine_name
 from strata.errors import GateFailed, StrataError
-from strata.lake import store as storage
 from strata.lake.store import Store
+from strata.lake.torn import set_torn_aside
 from strata.lake.versions import Warehouse
 from strata.ledger import attempts, lease
 from strata.ledger import seal as integrity
@@ -127,11 +127,9 @@ def _set_torn_aside(context: Context) -> None:
     """Before any table is read: Delta cannot read a version below a torn commit either."""
     warehouse, base = context.store.warehouse, context.plan.base
     for table in base.tables if base else ():
-        storage.set_torn_aside(warehouse, table.table, table.version)
+        set_torn_aside(warehouse, table.table, table.version)
         if table.quarantine_version is not None:
-            storage.set_torn_aside(
-                warehouse, quarantine_name(table.table), table.quarantine_version
-            )
+            set_torn_aside(warehouse, quarantine_name(table.table), table.quarantine_version)
 
 
 def _again(plan: Plan, options: Options) -> Looked | None:

@@ -19,7 +19,8 @@ from strata.gate.judging import Rule, Tally
 from strata.kit.groups import Groups
 from strata.lake import file_check
 from strata.lake.data_file import DataFile
-from strata.lake.store import Exchange, columns_with_statistics, conform
+from strata.lake.shape import columns_with_statistics, conform
+from strata.lake.store import Exchange
 from strata.lake.versions import Commit
 from strata.ledger.publication import TableState
 from strata.run import bronze, bronze_files

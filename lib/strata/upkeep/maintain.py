@@ -17,7 +17,7 @@ from strata import __version__, failpoint
 from strata.declare import feed as feeds
 from strata.declare.contract import quarantine_contract
 from strata.errors import ConservationError, UsageError
-from strata.lake import versions
+from strata.lake import compact, versions
 from strata.lake.log import TableLog
 from strata.lake.store import Store
 from strata.lake.vacuum import Freed, vacuum
@@ -193,10 +193,13 @@ def _compact_one(
     wanted = _wanted_bytes(before)
     if not _has_small_files(before, wanted // 4):
         return published
-    version = store.compact(contract, wanted // 4, wanted)
+    version = compact.compact(store, contract, wanted // 4, wanted)
     if version == published:
         return published
-    rows, rows_after = store.content(table, published), store.content(table, version)
+    rows, rows_after = (
+        compact.content(store, table, published),
+        compact.content(store, table, version),
+    )
     if rows != rows_after:
         raise ConservationError(
             f"a compaction changes no row; {table} had {rows[0]} rows and has "

@@ -14,7 +14,8 @@ from deltalake import DeltaTable
 from strata.declare.contract import load_contract
 from strata.lake import commit, data_file
 from strata.lake.log import Snapshot, TableLog
-from strata.lake.store import Store, columns_with_statistics, shape_of
+from strata.lake.shape import columns_with_statistics, shape_of
+from strata.lake.store import Store
 from strata.lake.versions import read_arrow
 from strata.lake.warehouse import Warehouse
 from strata.ledger import publication as ledger
