@@ -10,7 +10,7 @@ from strata.cli import common
 from strata.cli.answers import print_table
 from strata.cli.warnings import made_from, warnings_of
 from strata.declare import feed as feeds
-from strata.declare.contract import LAYERS, load_contract
+from strata.declare.contract import LAYERS, grain_of, load_contract
 from strata.errors import UsageError
 from strata.lake.versions import Warehouse
 from strata.ledger import publication as ledger
@@ -59,7 +59,7 @@ def _list(warehouse: Warehouse, form: str) -> int:
         latest = ledger.newest(ledger.read(warehouse, name))
         for state in latest.tables if latest else ():
             number = latest.publication if latest else 0
-            grain = load_contract(state.table).grain
+            grain = grain_of(state.table)
             rows.append((state.table, state.rows, state.rejected, number, state.version, grain))
     if not rows:
         raise UsageError(f"nothing is published in {warehouse.root} yet; run `strata run` first")

@@ -10,13 +10,17 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from strata.declare import protection as protect
-from strata.declare import resources, shapes
+from strata.declare import resources
 from strata.declare.documents import read_yaml
 from strata.declare.layout import DELIVERY, NO_HEADER, Field, Layout
 from strata.declare.protection import Protection
 from strata.errors import DeclarationError
+
+if TYPE_CHECKING:
+    from strata.declare import shapes
 
 _FILE = re.compile(r"(?P<feed>[a-z0-9]+)_(?P<source>[a-z0-9_]+)\.(?P<layout>[a-z0-9_]+)\.yaml")
 
@@ -57,6 +61,8 @@ def _names_feed(path: Path, feed: str, findings: list[str]) -> bool:
 
 def _parse_file(path: Path, findings: list[str]) -> tuple[Layout, ...]:
     """The layout, or one for each of its years; none with at least one finding added."""
+    from strata.declare import shapes  # Pydantic takes a quarter of a second to import.
+
     own: list[str] = []
     try:
         document = read_yaml(path)

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from strata.declare import resources, shapes
+from strata.declare import resources
 from strata.declare.contract import Contract, load_contract, split_name
 from strata.declare.documents import read_yaml
 from strata.errors import DeclarationError
@@ -111,6 +111,8 @@ def load_suite(table: str) -> Suite:
 
 def parse_suite(table: str, document: dict[str, Any], path: Path) -> Suite:
     """The suite that a document states; a DeclarationError lists every rule that it breaks."""
+    from strata.declare import shapes  # Pydantic takes a quarter of a second to import.
+
     findings: list[str] = []
     shape = shapes.read_shape(shapes.SuiteDocument, document, findings)
     if shape is None:

@@ -62,26 +62,31 @@ def assert_columns(table: str, whole: ds.Dataset) -> None:
     own would be NULL throughout, or other values.
     """
 
-    def look(fragment: ds.Fragment) -> tuple[str, list[str]]:
-        found = {f.name: f.type for f in fragment.physical_schema if not _reads_right(f, whole)}
-        return fragment.path, strange_columns(whole.schema, found)
+    def look(fragment: ds.Fragment) -> None:
+        assert_file_columns(table, whole.schema, fragment.path, fragment.physical_schema)
 
     with ThreadPoolExecutor(_READERS) as pool:
-        for path, strange in pool.map(look, whole.get_fragments()):
-            if strange:
-                raise Damaged(
-                    f"a file has its table's columns; {path} of {table} has not: {strange[0]}: "
-                    "see `strata doctor`",
-                    table=table,
-                    file=path,
-                )
+        list(pool.map(look, whole.get_fragments()))
 
 
-def _reads_right(field: pa.Field, whole: ds.Dataset) -> bool:
+def assert_file_columns(table: str, wanted: pa.Schema, path: str, found: pa.Schema) -> None:
+    """The same of one file, by the columns that its footer gives."""
+    told = {field.name: field.type for field in found if not _reads_right(field, wanted)}
+    strange = strange_columns(wanted, told)
+    if strange:
+        raise Damaged(
+            f"a file has its table's columns; {path} of {table} has not: {strange[0]}: "
+            "see `strata doctor`",
+            table=table,
+            file=path,
+        )
+
+
+def _reads_right(field: pa.Field, wanted: pa.Schema) -> bool:
     """Whether the values are the table's, though the type is not: text that a footer calls bytes,
     and INT96, which is read as microseconds here, but without a zone.
     """
-    place = whole.schema.get_field_index(field.name)
-    pair = (whole.schema.field(place).type, field.type) if place >= 0 else None
+    place = wanted.get_field_index(field.name)
+    pair = (wanted.field(place).type, field.type) if place >= 0 else None
     int96 = (pa.timestamp("us", "UTC"), pa.timestamp("us"))
     return pair in ((pa.string(), pa.binary()), int96)

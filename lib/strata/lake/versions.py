@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from strata.errors import StrataError
 from strata.fs import files
 from strata.lake.columns import assert_columns
-from strata.lake.data_set import data_files, data_set, readable, schema_of
+from strata.lake.data_set import data_files, data_set, read_files, readable, schema_of
 from strata.lake.log import Commit, TableLog
 from strata.lake.warehouse import Warehouse
 
@@ -78,7 +78,10 @@ def read_arrow(
     """
     snapshot = TableLog(warehouse, table).snapshot(version)
     schema = schema_of(table, snapshot)
-    whole = data_set(table, schema, data_files(warehouse, table, snapshot))
+    held = data_files(warehouse, table, snapshot)
+    if not any(file.partition for file in held):
+        return read_files(table, schema, held, columns)
+    whole = data_set(table, schema, held)
     with readable(table):
         assert_columns(table, whole)
         return whole.to_table(columns)
