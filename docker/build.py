@@ -46,7 +46,7 @@ class Image:
         return f"strata/{self.name}"
 
 
-IMAGES = (Image("spark", smoke=True),)
+IMAGES = (Image("spark", smoke=True), Image("doors", smoke=True))
 
 
 class BuildError(Exception):

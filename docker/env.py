@@ -5,9 +5,17 @@ They protect development data on one machine. git and the images' context leave 
 
 from __future__ import annotations
 
+import hashlib
+import json
 import secrets
 
-SECRETS = ("STRATA_S3_SECRET", "STRATA_POSTGRES_PASSWORD", "STRATA_PSEUDONYM_KEY")
+ROLES = ("OWNER", "LOADER", "READER", "EDITOR")
+SECRETS = (
+    "STRATA_S3_SECRET",
+    "STRATA_POSTGRES_PASSWORD",
+    "STRATA_PSEUDONYM_KEY",
+    *(f"STRATA_{role}_PASSWORD" for role in ROLES),
+)
 
 
 def main() -> None:
@@ -16,6 +24,11 @@ def main() -> None:
     print(f"STRATA_PSEUDONYM_KEY_ID=dev-{secrets.token_hex(4)}")
     for name in SECRETS:
         print(f"{name}={secrets.token_urlsafe(32)}")
+    # The API knows a token by its SHA-256; the token itself is for whoever asks it.
+    token = secrets.token_urlsafe(32)
+    known = {hashlib.sha256(token.encode()).hexdigest(): {"name": "dev", "role": "editor"}}
+    print(f"STRATA_API_TOKEN={token}")
+    print(f"STRATA_GRAPHQL_TOKENS='{json.dumps(known)}'")
 
 
 if __name__ == "__main__":

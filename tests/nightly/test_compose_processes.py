@@ -7,19 +7,28 @@ here and not on a developer's machine.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterator
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from strata.lake.versions import Warehouse
+
+from tests import versitygw
+from tests.doors import shop
+from tests.doors.publishing import publish
 
 pytestmark = pytest.mark.nightly
 PROJECT = Path(__file__).resolve().parents[2]
@@ -44,19 +53,21 @@ class Stack:
             text=True,
             check=True,
         )
-        self.secrets = dict(line.split("=", 1) for line in made.stdout.splitlines())
+        told = (line.split("=", 1) for line in made.stdout.splitlines())
+        self.secrets = {name: value.strip("'") for name, value in told}
         self.spark = Path(pyspark.__file__).parent
         self.ports: dict[str, str] = {}
         self.running: dict[str, subprocess.Popen[bytes]] = {}
+        self.stops: list[Callable[[], None]] = []
 
     def fill(self, text: str) -> str:
         """Secrets put in, names and paths of containers replaced."""
         text = re.sub(r"\$\{(\w+)[^}]*\}", lambda found: self.secrets[found.group(1)], text)
         for name in self.services:
-            text = re.sub(rf"(?:(?<=//)|^){name}(?=:\d|$)", "127.0.0.1", text)
-        text = re.sub(r"(?<![\d.])(7077|7070|808[01]|5432|6379)(?!\d)", self._port, text)
+            text = re.sub(rf"(?:(?<=//)|(?<=@)|^){name}(?=:\d|$)", "127.0.0.1", text)
+        text = re.sub(r"(?<![\d.])(7077|7070|808[01]|5432|6379|8000)(?!\d)", self._port, text)
         # All addresses of a container are this machine's loopback here.
-        text = re.sub(r"^:(\d+)$", r"127.0.0.1:\1", text)
+        text = re.sub(r"^:(\d+)$", r"127.0.0.1:\1", text).replace("0.0.0.0", "127.0.0.1")
         return text.replace("/tmp/work", str(self.folder / "work")).replace(
             "/data", str(self.folder / "s3")
         )
@@ -84,7 +95,14 @@ class Stack:
             entry = ["versitygw"] if "versitygw" in service["image"] else entry
         entry = entry[2:] if entry[:2] == TINI else entry
         words = list(instead) or [str(word) for word in service.get("command", [])]
-        return [*entry, *map(self.fill, words)]
+        # A door has the name of its service: such a word is a host only where one is asked for.
+        return [
+            *entry,
+            *(
+                word if word in self.services and before != "--host" else self.fill(word)
+                for before, word in zip(["", *words], words, strict=False)
+            ),
+        ]
 
     def start(self, name: str) -> None:
         with open(self.folder / f"{name}.log", "wb") as log:
@@ -108,6 +126,8 @@ class Stack:
             process.terminate()
         for process in self.running.values():
             process.wait(timeout=30)
+        for stop in self.stops:
+            stop()
 
 
 def free_port() -> str:
@@ -129,8 +149,13 @@ def needs(program: str) -> None:
         pytest.skip(f"{program} is not here")
 
 
+def needs_s3() -> None:
+    """Where no package brought it, it stands where the other tests build it."""
+    PATHS.append(str(Path(versitygw.find()).parent))
+
+
 def test_a_cluster_comes_up_and_a_feed_runs_on_it(stack: Stack) -> None:
-    needs("versitygw")
+    needs_s3()
     stack.start("s3")
     stack.start("spark-master")
     stack.check_health("spark-master")
@@ -150,6 +175,92 @@ def test_a_cluster_comes_up_and_a_feed_runs_on_it(stack: Stack) -> None:
     assert said.returncode == 0, said.stderr[-3000:]
     assert "launches: published as publication 1" in said.stderr
     assert "tables are in s3://strata-warehouse" in said.stderr
+
+
+def start_postgres(stack: Stack) -> None:
+    """The image's own start: a cluster whose superuser and password its environment names."""
+    from strata.serve.postgres.server import control, find_binaries
+
+    own = stack.environment("postgres")
+    # PostgreSQL runs as a user of its own where the tests run as root, and must reach its folder.
+    place = Path(tempfile.mkdtemp(prefix="strata-pg-"))
+    place.chmod(0o755)
+    stack.stops.append(lambda: shutil.rmtree(place, ignore_errors=True))
+    folder, port, secret = place / "cluster", stack.fill("5432"), place / "secret"
+    folder.mkdir(mode=0o700)
+    secret.write_text(own["POSTGRES_PASSWORD"] + "\n")
+    user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+    if user:
+        shutil.chown(folder, "postgres")
+        shutil.chown(secret, "postgres")
+    binaries = find_binaries()
+    made = [*user, binaries / "initdb", "-D", folder, "-U", own["POSTGRES_USER"], "-A"]
+    made += ["scram-sha-256", f"--pwfile={secret}", "-E", "UTF8", "--locale=C"]
+    subprocess.run(made, check=True, capture_output=True, cwd="/")
+    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories=''"
+    log = str(folder / "server.log")
+    control(binaries, folder, "start", "-w", "-l", log, "-o", options)
+    stack.stops.insert(0, lambda: control(binaries, folder, "stop", "-m", "fast", "-w"))
+    import psycopg
+
+    url = (
+        f"postgresql://{own['POSTGRES_USER']}:{own['POSTGRES_PASSWORD']}@127.0.0.1:{port}/postgres"
+    )
+    with psycopg.connect(url, autocommit=True) as connection:
+        # A name that a service has too, so it is taken as it stands.
+        name = stack.services["postgres"]["environment"]["POSTGRES_DB"]
+        connection.execute(f"CREATE DATABASE {name}".encode())
+
+
+def test_the_doors_open_on_what_is_published(stack: Stack) -> None:
+    """PostgreSQL, roles and tables, a load from S3, the API by its token, and a decision on S3."""
+    needs_s3()
+    stack.start("s3")
+    for _ in range(30):
+        if not subprocess.run(
+            stack.command("buckets"), env=stack.environment("buckets"), check=False
+        ).returncode:
+            break
+        time.sleep(1)
+    local = Warehouse(str(stack.folder / "warehouse"))
+    publish(local, "commerce", shop.published())
+    # The server's bucket is a folder, and an object a file of it.
+    shutil.copytree(local.root, stack.folder / "s3" / "strata-warehouse", dirs_exist_ok=True)
+    start_postgres(stack)
+    for name in ("database", "database", "load"):
+        said = subprocess.run(
+            stack.command(name),
+            env=stack.environment(name),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert said.returncode == 0, (name, said.stderr[-3000:])
+    assert "shop.order_items" in said.stdout
+    stack.start("graphql")
+    stack.check_health("graphql")
+    query = """mutation { updateProduct(change: {productId: "p1", why: "by compose", listPrice: "3",
+        expectedVersion: "%s"}) { decisionId } }"""
+    read = ask(stack, '{ publication { number } product(productId: "p1") { version } }')
+    assert read["publication"] == {"number": 1}
+    assert ask(stack, query % read["product"]["version"])["updateProduct"] == {"decisionId": "1"}
+    raw = stack.folder / "s3" / "strata-raw" / "commerce" / "product_decisions"
+    assert [path.name for path in raw.iterdir()] == ["decision-000000000001.csv"]
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        ask(stack, "{ publication { number } }", "nobody")
+
+
+def ask(stack: Stack, query: str, token: str = "") -> dict[str, Any]:
+    token = token or stack.secrets["STRATA_API_TOKEN"]
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{stack.fill('8000')}/graphql",
+        json.dumps({"query": query}).encode(),
+        {"Content-Type": "application/json", "Authorization": f"Bearer {token}"},
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        told = json.load(answer)
+    assert "errors" not in told, told
+    return dict(told["data"])
 
 
 def test_redis_answers_as_its_health_check_asks(stack: Stack) -> None:

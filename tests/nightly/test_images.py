@@ -36,6 +36,7 @@ def test_images_build_run_as_a_user_and_stay_small(tmp_path: Path) -> None:
     said = subprocess.run(command, capture_output=True, text=True, check=False)
     assert said.returncode == 0, said.stderr[-4000:]
     assert "smoke: residents ran from web addresses" in said.stderr
+    assert "smoke: the API answered over PostgreSQL, and let nobody else in" in said.stderr
     size = re.search(r"^strata/spark: ([\d,]+) MB", said.stdout, re.MULTILINE)
     assert size is not None
     assert int(size.group(1).replace(",", "")) < 2000

@@ -1,8 +1,9 @@
-"""`strata serve`: doors that stay open until they are stopped. Each listens on loopback."""
+"""`strata serve`: doors that stay open until they are stopped, on loopback by default."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import threading
@@ -13,6 +14,10 @@ from strata.cli import common
 from strata.errors import UsageError
 
 SHOP = ("silver.commerce_*", "gold.commerce_*")
+ADMIN, READER, EDITOR = "STRATA_ADMIN_URL", "STRATA_READER_URL", "STRATA_EDITOR_URL"
+"""Addresses hold passwords, which a list of processes would show: the environment names them."""
+PASSWORDS = "STRATA_OWNER_PASSWORD, …_LOADER_…, …_READER_… and …_EDITOR_…"
+TOKENS = "STRATA_GRAPHQL_TOKENS"
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -26,21 +31,27 @@ def add(parser: argparse.ArgumentParser) -> None:
     postgres.add_argument("--port", type=int, default=0, metavar="N", help=text)
     text = "only bring that database to the newest migration, as its owner"
     postgres.add_argument("--migrate", metavar="URL", help=text)
+    text = f"only make roles and database on the server of {ADMIN}, with passwords of {PASSWORDS}"
+    postgres.add_argument("--prepare", action="store_true", help=text)
     common.add_warehouse(postgres)
     postgres.set_defaults(action=run_postgres)
     text = "the shop's API, with a page to try it and a dashboard"
     graphql = doors.add_parser("graphql", help=text, description=text)
-    text = "as strata_reader; without it, a PostgreSQL of your own is started and loaded"
-    graphql.add_argument("--database", metavar="URL", help=text)
-    text = "as strata_editor; without it, decisions on products are refused"
-    graphql.add_argument("--editor", metavar="URL", help=text)
+    text = (
+        f"as strata_reader (or {READER}); without it, a PostgreSQL of your own starts and is loaded"
+    )
+    graphql.add_argument("--database", default=os.environ.get(READER), metavar="URL", help=text)
+    text = f"as strata_editor (or {EDITOR}); without it, decisions on products are refused"
+    graphql.add_argument("--editor", default=os.environ.get(EDITOR), metavar="URL", help=text)
     text = "the folder of that PostgreSQL (default: postgres)"
     graphql.add_argument("--data", default="postgres", metavar="DIR", help=text)
-    text = "who may ask (default: tokens.json)"
+    text = f"who may ask (default: tokens.json); {TOKENS} in its place holds its text"
     graphql.add_argument("--tokens", default="tokens.json", metavar="FILE", help=text)
     text = "only add a caller to that file, NAME=reader or NAME=editor, and print the token"
     graphql.add_argument("--token", metavar="NAME=ROLE", help=text)
-    text = "port of loopback (default: 8000)"
+    text = "address to listen on; a container's own is 0.0.0.0 (default: 127.0.0.1)"
+    graphql.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help=text)
+    text = "port (default: 8000)"
     graphql.add_argument("--port", type=int, default=8000, metavar="N", help=text)
     text = "raw files, where decisions on products are written (default: samples/shop)"
     graphql.add_argument("--raw", default="samples/shop", metavar="DIR", help=text)
@@ -52,6 +63,8 @@ def run_postgres(options: argparse.Namespace) -> int:
     """Starts, migrates and loads; prints where to read, and waits."""
     if options.migrate:
         return _migrate(options.migrate)
+    if options.prepare:
+        return _prepare()
     from strata.serve.postgres.load import load_tables
     from strata.serve.postgres.local import running
 
@@ -72,7 +85,8 @@ def run_graphql(options: argparse.Namespace) -> int:
         name, _, role = options.token.partition("=")
         print(access.new_token(tokens, name, role))
         return 0
-    door = access.Door.from_file(tokens)
+    door = access.Door.from_text(os.environ[TOKENS], TOKENS) if TOKENS in os.environ else None
+    door = door or access.Door.from_file(tokens)
     if options.database:
         return _serve_api(options, door, options.database, options.editor)
     from strata.serve.postgres.load import load_tables
@@ -91,8 +105,9 @@ def _serve_api(options: argparse.Namespace, door: Any, database: str, editor: st
     from strata.serve.graphql.decisions import Desk
 
     app = make_app(database, door, Desk(editor, options.raw))
-    print(f"the API is at http://127.0.0.1:{options.port}/ (dashboard: /dashboard)", flush=True)
-    uvicorn.run(app, host="127.0.0.1", port=options.port, log_level="warning", server_header=False)
+    place = f"http://{options.host}:{options.port}/"
+    print(f"the API is at {place} (dashboard: {place}dashboard)", flush=True)
+    uvicorn.run(app, host=options.host, port=options.port, log_level="warning", server_header=False)
     return 0
 
 
@@ -110,6 +125,19 @@ def _migrate(url: str) -> int:
 
     applied = migrate(url)
     print(f"applied {', '.join(applied)}" if applied else "up to date")
+    return 0
+
+
+def _prepare() -> int:
+    from strata.serve.postgres.migrate import prepare
+    from strata.serve.postgres.server import ROLES
+
+    names = {role: f"STRATA_{role.upper()}_PASSWORD" for role in ROLES}
+    missing = [name for name in (ADMIN, *names.values()) if not os.environ.get(name)]
+    if missing:
+        raise UsageError(f"--prepare reads the environment; {', '.join(missing)} is not set")
+    prepare(os.environ[ADMIN], {role: os.environ[name] for role, name in names.items()})
+    print("roles, database and tables are as this release needs them")
     return 0
 
 

@@ -36,6 +36,13 @@ def _digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
+def _no_tokens(where: str) -> UsageError:
+    return UsageError(
+        f"the API needs a file of tokens; {where} is none: `strata serve graphql --token "
+        "NAME=reader`"
+    )
+
+
 @dataclass
 class Door:
     """Knows callers by their tokens, and counts what each asks."""
@@ -50,15 +57,22 @@ class Door:
     def from_file(cls, file: Path, a_minute: int = A_MINUTE) -> Door:
         """UsageError where the file is not one of tokens."""
         try:
-            known = json.loads(file.read_text(encoding="utf-8"))
-            callers = {
-                digest: Caller(str(who["name"]), str(who["role"])) for digest, who in known.items()
-            }
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            raise UsageError(
-                f"the API needs a file of tokens; {file} is none: `strata serve graphql --token "
-                "NAME=reader`"
-            ) from None
+            text = file.read_text(encoding="utf-8")
+        except (OSError, ValueError):
+            raise _no_tokens(str(file)) from None
+        return cls.from_text(text, str(file), a_minute)
+
+    @classmethod
+    def from_text(cls, text: str, where: str, a_minute: int = A_MINUTE) -> Door:
+        """The text of such a file: of each token its SHA-256, with a name and a role."""
+        try:
+            known = json.loads(text).items()
+            callers = {digest: Caller(str(w["name"]), str(w["role"])) for digest, w in known}
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise _no_tokens(where) from None
+        wrong = sorted({caller.role for caller in callers.values()} - {*ROLES})
+        if wrong:
+            raise UsageError(f"a token's role is {' or '.join(ROLES)}; {where} has {wrong[0]!r}")
         return cls(callers, a_minute)
 
     def caller(self, header: str) -> Caller | None:

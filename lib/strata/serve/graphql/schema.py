@@ -102,7 +102,7 @@ class Query:
         order_by: SalesOrder = SalesOrder.PERIOD,
         first: int = 20,
         after: str | None = None,
-    ) -> types.ProductSalesPage:
+    ) -> types.Page[types.ProductSales]:
         own = filter or SalesFilter()
         _assert_ids("categoryId", [own.category_id])
         _assert_ids("productIds", own.product_ids or [])
@@ -113,9 +113,8 @@ class Query:
         rows = await info.context.store.product_sales(
             period.value, days, (own.category_id, own.currency), products, page
         )
-        return types.ProductSalesPage(
-            nodes=[types.ProductSales(**row) for row in rows[:first]],
-            page_info=await types.page_info(info, order_by.value, rows, first),
+        return await types.page_of(
+            info, (order_by.value, first), rows, lambda row: types.ProductSales(**row)
         )
 
     @strawberry.field(
@@ -165,7 +164,7 @@ class Query:
         order_by: ProductOrder = ProductOrder.ID,
         first: int = 20,
         after: str | None = None,
-    ) -> types.ProductPage:
+    ) -> types.Page[types.Product]:
         own = filter or ProductFilter()
         _assert_ids("categoryId", [own.category_id])
         assert_text("nameContains", own.name_contains)
@@ -176,10 +175,7 @@ class Query:
             "to": own.price_to,
         }
         rows = await info.context.store.products(filters, (order_by.value, page_size(first), after))
-        return types.ProductPage(
-            nodes=[types.make_product(row) for row in rows[:first]],
-            page_info=await types.page_info(info, order_by.value, rows, first),
-        )
+        return await types.page_of(info, (order_by.value, first), rows, types.make_product)
 
     @strawberry.field(description="The categories below one; without one, those at the top.")
     async def categories(

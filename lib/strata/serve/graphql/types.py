@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import strawberry
 from strawberry.types import Info
@@ -45,6 +46,15 @@ class PageInfo:
         description="The publication that this page is of. "
         "Another one than the page before means that there are new data."
     )
+
+
+Node = TypeVar("Node")
+
+
+@strawberry.type
+class Page(Generic[Node]):
+    nodes: list[Node]
+    page_info: PageInfo
 
 
 @strawberry.type
@@ -178,12 +188,6 @@ class CustomerOrder:
         return [OrderItem(**{name: row[name] for name in names}) for row in rows]
 
 
-@strawberry.type
-class CustomerOrderPage:
-    nodes: list[CustomerOrder]
-    page_info: PageInfo
-
-
 BY_NEWEST = Order("newest", (("order_date", date), ("order_id", str)), is_descending=True)
 
 
@@ -211,13 +215,10 @@ class Customer:
     @strawberry.field(description="What they bought, the newest first.")
     async def orders(
         self, info: Told, first: int = 20, after: str | None = None
-    ) -> CustomerOrderPage:
+    ) -> Page[CustomerOrder]:
         page = (BY_NEWEST, page_size(first), after)
         rows = await info.context.store.orders(str(self.customer_id), page)
-        return CustomerOrderPage(
-            nodes=[CustomerOrder(**row) for row in rows[:first]],
-            page_info=await page_info(info, BY_NEWEST, rows, first),
-        )
+        return await page_of(info, (BY_NEWEST, first), rows, lambda row: CustomerOrder(**row))
 
 
 @strawberry.type(description="What was sold in a week or month.")
@@ -230,28 +231,24 @@ class Trend:
     revenue_change: Money | None = said(_TRENDS, "revenue_change")
 
 
-@strawberry.type
-class ProductSalesPage:
-    nodes: list[ProductSales]
-    page_info: PageInfo
+async def page_of(
+    info: Told,
+    asked: tuple[Order, int],
+    rows: list[dict[str, Any]],
+    make: Callable[[dict[str, Any]], Node],
+) -> Page[Node]:
+    """A page of rows, in an order and of a size, and where the next one begins.
 
-
-@strawberry.type
-class ProductPage:
-    nodes: list[Product]
-    page_info: PageInfo
-
-
-async def page_info(info: Told, order: Order, rows: list[dict[str, Any]], first: int) -> PageInfo:
-    """Where the next page begins; one row more than asked for was read to know whether there is
-    one.
+    One row more than asked for was read, to know whether there is a next page.
     """
+    order, first = asked
     shown = await info.context.publication()
-    return PageInfo(
+    told = PageInfo(
         has_next_page=len(rows) > first,
         end_cursor=order.encode(rows[:first][-1]) if rows else None,
         publication=shown["publication"] if shown else None,
     )
+    return Page(nodes=[make(row) for row in rows[:first]], page_info=told)
 
 
 async def load_product(info: Told, product_id: str) -> Product | None:

@@ -35,7 +35,7 @@ def running(folder: Path, port: int = 0) -> Iterator[Server]:
     )
     try:
         server = Server(folder, port, passwords)
-        prepare(server)
+        prepare(server.superuser_url, server.passwords)
         yield server
     finally:
         control(binaries, folder, "stop", "-m", "fast", "-w")

@@ -7,13 +7,15 @@ database. Alembic's revisions are Python, and dbmate is a binary that Python can
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import quote, urlsplit, urlunsplit
 
 import psycopg
 from psycopg import sql
 from yoyo import get_backend, read_migrations
 
-from strata.serve.postgres.server import DATABASE, ROLES, Server
+from strata.serve.postgres.server import DATABASE, ROLES
 
 LIMITS = {
     "reader": {
@@ -57,16 +59,19 @@ def _yoyo(url: str) -> str:
     return url.replace("postgresql://", "postgresql+psycopg://", 1)
 
 
-def prepare(server: Server) -> None:
-    """Makes roles and database of a server of one's own, and migrates it."""
-    with psycopg.connect(server.superuser_url, autocommit=True) as connection:
+def prepare(admin_url: str, passwords: Mapping[str, str]) -> None:
+    """Makes roles and database, as a superuser, and brings the database to the newest migration.
+
+    Passwords by role; the database belongs to strata_owner afterwards. Repeatable.
+    """
+    with psycopg.connect(admin_url, autocommit=True) as connection:
         known = {row[0] for row in connection.execute("SELECT rolname FROM pg_roles").fetchall()}
         for role in ROLES:
-            name, password = f"strata_{role}", server.passwords[role]
+            name = f"strata_{role}"
             verb = sql.SQL("ALTER" if name in known else "CREATE")
             connection.execute(
                 sql.SQL("{} ROLE {} LOGIN PASSWORD {}").format(
-                    verb, sql.Identifier(name), sql.Literal(password)
+                    verb, sql.Identifier(name), sql.Literal(passwords[role])
                 )
             )
         for role, limits in LIMITS.items():
@@ -74,12 +79,11 @@ def prepare(server: Server) -> None:
                 statement = sql.SQL("ALTER ROLE {} SET {} = {}")
                 own = sql.Identifier(f"strata_{role}")
                 connection.execute(statement.format(own, sql.SQL(name), sql.Literal(value)))
-        if not connection.execute(
-            "SELECT 1 FROM pg_database WHERE datname = %s", (DATABASE,)
-        ).fetchone():
-            connection.execute(
-                sql.SQL("CREATE DATABASE {} OWNER strata_owner").format(sql.Identifier(DATABASE))
-            )
+        found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (DATABASE,))
+        verb = sql.SQL("ALTER DATABASE {} OWNER TO strata_owner")
+        if not found.fetchone():
+            verb = sql.SQL("CREATE DATABASE {} OWNER strata_owner")
+        connection.execute(verb.format(sql.Identifier(DATABASE)))
         connection.execute(
             sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(DATABASE))
         )
@@ -88,4 +92,12 @@ def prepare(server: Server) -> None:
                 "GRANT CONNECT ON DATABASE {} TO strata_loader, strata_reader, strata_editor"
             ).format(sql.Identifier(DATABASE))
         )
-    migrate(server.url("owner"))
+    migrate(owner_url(admin_url, passwords["owner"]))
+
+
+def owner_url(admin_url: str, password: str) -> str:
+    """The owner's address of the database, on the server of a superuser's."""
+    parts = urlsplit(admin_url)
+    place = parts.netloc.rpartition("@")[2]
+    told = parts._replace(netloc=f"strata_owner:{quote(password, safe='')}@{place}")
+    return urlunsplit(told._replace(path=f"/{DATABASE}"))
