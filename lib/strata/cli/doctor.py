@@ -6,7 +6,8 @@ import argparse
 
 from strata.cli import common
 from strata.errors import Damaged
-from strata.upkeep.doctor import Report, examine
+from strata.upkeep.doctor import examine
+from strata.upkeep.findings import Report
 
 _COLUMNS = ("kind", "table", "file", "what", "advice")
 

@@ -12,9 +12,8 @@ compare-and-set. A file is taken, a gate passed, a run done, if and only if the 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from datetime import datetime, timezone
 
 from strata import failpoint
 from strata.declare.contract import split_name
@@ -23,138 +22,32 @@ from strata.fs import trouble as resource_trouble
 from strata.lake.torn import set_torn_aside
 from strata.lake.versions import Warehouse, is_whole, latest_version, read_arrow
 from strata.ledger import attempts, row
-from strata.ledger.row import table_path
+from strata.ledger.entries import Decision, FileEntry, GateEntry, Publication, TableState
+from strata.ledger.row import LISTS, table_path
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-LISTS = ("tables", "files", "gates", "decisions", "erasures")
-
-
-@dataclass(frozen=True)
-class TableState:
-    """One table as a publication shows it."""
-
-    table: str
-    version: int
-    rows: int
-    identity: int = 0
-    """Order-free hash of its row ids, against which the next table's input is checked."""
-    quarantine_version: int | None = None
-    """Version of its quarantine; None while nothing was ever rejected."""
-    rejected: int = 0
-    fingerprint: str = ""
-    slices: tuple[str, ...] = ()
-    """For a table that keeps slices: the parameters of each, as JSON."""
-    built_from: dict[str, int] = field(default_factory=dict)
-    """Version of each input, other feeds' tables included, from which it was computed."""
-    manifest: str = ""
-    """Digest of what the table's log says of that version, by which a later reader knows it again.
-    """
-    quarantine_manifest: str = ""
-
-
-@dataclass(frozen=True)
-class FileEntry:
-    """One raw file that a run looked at for the first time."""
-
-    source: str
-    path: str
-    sha256: str
-    bytes: int
-    records: int
-    status: str
-    """`taken`, `folded` (the same bytes were taken under another name) or `rejected` (cannot be
-    read safely).
-    """
-    layout: str = ""
-    table: str = ""
-    detail: str = ""
-    delivery_date: Any = None
-
-
-@dataclass(frozen=True)
-class GateEntry:
-    """One gate that passed, with the counts that must balance."""
-
-    table: str
-    mode: str
-    """`append`, `groups` (only touched groups) or `whole`."""
-    why: str
-    rows_in: int
-    accepted: int
-    quarantined: int
-    folded: int
-    folds: dict[str, int]
-    reasons: dict[str, int]
-    rows_written: int
-    total_rows: int
-    total_rejected: int
-    seconds: float
-    overridden_by: str | None = None
-    expectations: tuple[dict[str, Any], ...] = ()
-
-    @property
-    def told_reasons(self) -> list[dict[str, Any]]:
-        """Why rows were rejected: `table`, `reason`, `rows`."""
-        return [
-            {"table": self.table, "reason": reason, "rows": rows}
-            for reason, rows in self.reasons.items()
-        ]
-
-    @property
-    def told_warnings(self) -> list[dict[str, Any]]:
-        """The rules that warned: `table`, `rule`, and how many rows break it, where it counts."""
-        return [
-            {"table": self.table, "rule": rule["description"], "rows": rule["unexpected"]}
-            for rule in self.expectations
-            if rule["severity"] == "warning" and not rule["success"]
-        ]
-
-
-@dataclass(frozen=True)
-class Decision:
-    """A person's word on a quarantined row; only `discard` so far."""
-
-    decision: str
-    table: str
-    file_sha256: str
-    record_number: int
-    by: str
-    why: str
-
-
-@dataclass(frozen=True)
-class Publication:
-    """One row of `ops.publications`."""
-
-    feed: str
-    publication: int
-    builds_on: int
-    run_id: str
-    restores: int | None = None
-    """The older publication that a rollback published again."""
-    published_at: datetime | None = None
-    strata_version: str = ""
-    params: str = "{}"
-    kind: str = "run"
-    """`run`, `rollback`, `decision`, `maintenance` (the same rows in other files) or `erasure`."""
-    ends: int = 0
-    """Publications up to this number have ended: their files may be gone, and nobody rolls back to
-    them.
-    """
-    erasures: tuple[str, ...] = ()
-    """Erasures that this publication carries out, by their ids; whose, it does not say."""
-    tables: tuple[TableState, ...] = ()
-    files: tuple[FileEntry, ...] = ()
-    gates: tuple[GateEntry, ...] = ()
-    decisions: tuple[Decision, ...] = ()
-
-    def state(self, table: str) -> TableState | None:
-        """What it publishes of the table; None if nothing."""
-        return next((state for state in self.tables if state.table == table), None)
-
+__all__ = [
+    "LISTS",
+    "NOTHING",
+    "Decision",
+    "FileEntry",
+    "GateEntry",
+    "Publication",
+    "TableState",
+    "decisions",
+    "ended",
+    "files_seen",
+    "files_taken",
+    "find",
+    "lineage",
+    "newest",
+    "owner_of",
+    "publish",
+    "read",
+    "read_at",
+    "same_rows",
+    "table_path",
+    "version_of",
+]
 
 NOTHING = 0
 """The number that a feed's first publication builds on."""
@@ -197,24 +90,10 @@ def read_at(warehouse: Warehouse, feed: str, version: int | None) -> tuple[Publi
     """Every publication up to that version of the feed's ledger, oldest first; none of None."""
     if version is None:
         return ()
-    rows = _as_rows(read_arrow(warehouse, table_path(feed), version))
-    every = tuple(sorted(map(_from_row, rows), key=lambda publication: publication.publication))
+    rows = row.as_rows(read_arrow(warehouse, table_path(feed), version))
+    every = tuple(sorted(map(row.from_row, rows), key=lambda publication: publication.publication))
     _assert_chain(warehouse, feed, version, every)
     return every
-
-
-def _as_rows(table: pa.Table) -> list[dict[str, Any]]:
-    """The rows as Python has them. Arrow would import pandas to make a datetime, for a third of the
-    time of `strata show`.
-    """
-    import pyarrow as pa
-
-    moments = table["published_at"].cast(pa.timestamp("us", "UTC")).cast(pa.int64())
-    rows: list[dict[str, Any]] = table.drop_columns("published_at").to_pylist()
-    for told, microseconds in zip(rows, moments.to_pylist(), strict=True):
-        if microseconds is not None:
-            told["published_at"] = _EPOCH + timedelta(microseconds=microseconds)
-    return rows
 
 
 def _assert_chain(
@@ -326,7 +205,7 @@ def publish(warehouse: Warehouse, publication: Publication) -> Publication:
     set_torn_aside(warehouse, table_path(publication.feed), before)
     failpoint.reach("publication.before", publication.feed)
     try:
-        row.commit(warehouse, stamped.feed, stamped.publication, stamped.run_id, _to_row(stamped))
+        row.commit(warehouse, stamped)
     except Exception as error:  # whatever the store says, the log tells the outcome
         _confirm(warehouse, stamped, error)
     else:
@@ -363,40 +242,3 @@ def _confirm(warehouse: Warehouse, publication: Publication, error: Exception | 
     raise CommitUnknown(
         f"{what} was sent and does not stand in the ledger: nothing was published, run again"
     )
-
-
-def _to_row(publication: Publication) -> dict[str, Any]:
-    row = asdict(publication)
-    for name in LISTS:
-        row[name] = list(row[name])
-    return row
-
-
-def _from_row(row: dict[str, Any]) -> Publication:
-    kinds = {"tables": TableState, "files": FileEntry, "gates": GateEntry, "decisions": Decision}
-    # A column that an older release did not write is null, and means its default.
-    told = {
-        name: value
-        for name, value in row.items()
-        if value is not None or name in ("restores", "published_at")
-    }
-    parts = {
-        name: tuple(kind(**_plain(item)) for item in row[name] or ())
-        for name, kind in kinds.items()
-    }
-    return Publication(**{**told, **parts, "erasures": tuple(row.get("erasures") or ())})
-
-
-def _plain(item: dict[str, Any]) -> dict[str, Any]:
-    """Arrow gives maps as lists of pairs, and lists where the ledger means tuples."""
-    plain = dict(item)
-    for key in ("folds", "reasons", "built_from"):
-        if key in plain:
-            plain[key] = dict(plain[key] or ())
-    for key in ("slices", "expectations"):
-        if key in plain:
-            plain[key] = tuple(plain[key] or ())
-    for key in ("manifest", "quarantine_manifest"):
-        if key in plain:
-            plain[key] = plain[key] or ""
-    return plain

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -81,7 +81,7 @@ def test_many_publications_lie_in_few_files_and_each_is_still_one_commit(tmp_pat
     last = row.MOST_FILES + 3
     sent = [numbered(number) for number in range(1, last + 1)]
     for one in sent:
-        row.commit(warehouse, "toy", one.publication, one.run_id, asdict(one))
+        row.commit(warehouse, one)
 
     assert list(ledger.read(warehouse, "toy")) == sent
     log = TableLog(warehouse, table)
@@ -101,9 +101,9 @@ def test_many_publications_lie_in_few_files_and_each_is_still_one_commit(tmp_pat
 def test_of_two_that_make_many_files_one_the_second_is_refused(tmp_path: Path) -> None:
     warehouse, table = Warehouse(str(tmp_path)), ledger.table_path("toy")
     for number in range(1, row.MOST_FILES + 1):
-        row.commit(warehouse, "toy", number, "earlier", asdict(numbered(number)))
+        row.commit(warehouse, replace(numbered(number), run_id="earlier"))
     number = row.MOST_FILES + 1
-    row.commit(warehouse, "toy", number, "first", asdict(numbered(number)))
+    row.commit(warehouse, replace(numbered(number), run_id="first"))
     with pytest.raises(CommitUnknown, match="went from version"):
-        row.commit(warehouse, "toy", number, "second", asdict(numbered(number)))
+        row.commit(warehouse, replace(numbered(number), run_id="second"))
     assert len(TableLog(warehouse, table).snapshot(number - 1).adds) == 1
