@@ -6,7 +6,7 @@ import argparse
 
 from bench import commerce, commits, gate, sql
 
-BENCHMARKS = ("commerce", "commits", "gate", "shop", "sql")
+BENCHMARKS = ("commerce", "commits", "gate", "shop", "shop-api", "sql")
 
 
 def main() -> None:
@@ -18,6 +18,8 @@ def main() -> None:
     )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--warehouse", default="warehouse", help="of sql: the samples, published")
+    parser.add_argument("--jdbc", action="store_true", help="of shop: Spark's JDBC writer besides")
+    parser.add_argument("--clients", type=int, default=8, help="of shop-api: who ask at once")
     arguments = parser.parse_args()
     if arguments.name in (None, "gate"):
         gate.main(arguments.rows, arguments.rounds)
@@ -31,7 +33,11 @@ def main() -> None:
         # Needs PostgreSQL's server, which the others do not.
         from bench import shop
 
-        shop.main(arguments.rows, arguments.rounds)
+        shop.main(arguments.rows, arguments.rounds, arguments.jdbc)
+    if arguments.name == "shop-api":
+        from bench import shop_api
+
+        shop_api.main(arguments.rows, arguments.clients)
 
 
 if __name__ == "__main__":

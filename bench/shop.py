@@ -1,20 +1,25 @@
-"""Loading the shop into PostgreSQL beside bare COPY of the same rows: `python -m bench shop --rows 2000000`.
+"""Loading the shop into PostgreSQL beside bare COPY of the same rows.
 
-Three ways in turns, each into tables of its own: COPY of CSV files into tables without keys (the limit), the same with
-the shop's keys, references and indexes made afterwards, and `strata export … --to postgresql://`, which reads the published
-tables, reconciles and refreshes the views besides. Then one more day on top.
+    python -m bench shop --rows 20000000            # five million orders of twenty million lines
+    python -m bench shop --rows 1000000 --jdbc      # Spark's JDBC writer besides
+
+Ways in turns: COPY of CSV files into tables by month without keys (the limit); the same with the shop's keys, references and
+indexes made afterwards; `strata export … --to postgresql://`, which reads the published tables, counts, reconciles and
+refreshes the views besides; Spark's JDBC writer into tables without keys, in batches that the driver rewrites, the session's
+start left out. Then one more day on top.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import shutil
 import statistics
 import tempfile
 import time
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import psycopg
@@ -30,6 +35,10 @@ from strata.serve.postgres.targets import targets_of
 
 from tests.doors.publishing import publish
 
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+DRIVER = "org.postgresql:postgresql:42.7.8"
 FIRST, DAYS = dt.date(2024, 1, 1), 365
 TABLES = (
     "silver.commerce_categories",
@@ -40,7 +49,7 @@ TABLES = (
 )
 
 
-def main(rows: int, rounds: int) -> None:
+def main(rows: int, rounds: int, with_jdbc: bool = False) -> None:
     """Prints seconds and ratios, medians of the rounds."""
     folder = Path(tempfile.mkdtemp(prefix="strata-bench-"))
     folder.chmod(0o755)
@@ -51,22 +60,53 @@ def main(rows: int, rounds: int) -> None:
         ways: dict[str, Callable[[], None]] = {
             "bare COPY": lambda: bare_copy(server, folder, with_keys=False),
             "COPY, then keys and indexes": lambda: bare_copy(server, folder, with_keys=True),
-            "strata export": lambda: load(server, warehouse),
         }
+        if with_jdbc:
+            spark = start_spark()
+            ways["Spark's JDBC writer"] = lambda: jdbc(spark, server, warehouse)
+        ways["strata export"] = lambda: load(server, warehouse)
         seconds: dict[str, list[float]] = {name: [] for name in ways}
         for _ in range(rounds):
             for name, way in ways.items():
                 empty(server)
                 seconds[name].append(timed(way))
-        make_next_day(warehouse, rows)
-        day = timed(lambda: load(server, warehouse))
+        days = []
+        for number in range(rounds):
+            make_next_day(warehouse, rows, number)
+            days.append(timed(lambda: load(server, warehouse)))
     least = statistics.median(seconds["bare COPY"])
+    print(f"{rows:,} lines of {rows // 4:,} orders, medians of {rounds}")
     for name, taken in seconds.items():
-        print(
-            f"{name:32} {statistics.median(taken):8.1f} s   {statistics.median(taken) / least:5.2f} x bare COPY"
-        )
-    full = statistics.median(seconds["strata export"])
+        own = statistics.median(taken)
+        print(f"{name:32} {own:8.1f} s   {own / least:5.2f} x bare COPY")
+    full, day = statistics.median(seconds["strata export"]), statistics.median(days)
     print(f"{'one more day':32} {day:8.1f} s   {day / full:5.2f} x strata export")
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def start_spark() -> SparkSession:
+    """A session with PostgreSQL's driver."""
+    from pyspark.sql import SparkSession
+
+    builder = SparkSession.builder.master("local[*]").config("spark.ui.enabled", "false")
+    builder = builder.config("spark.driver.bindAddress", "127.0.0.1").config(
+        "spark.driver.host", "127.0.0.1"
+    )
+    return builder.config("spark.jars.packages", DRIVER).getOrCreate()
+
+
+def jdbc(spark: SparkSession, server: Server, warehouse: Warehouse) -> None:
+    """Every table by Spark's JDBC writer, from the very files that an export reads."""
+    with psycopg.connect(server.url("owner")) as connection:
+        make_bare(connection)
+    url = f"jdbc:postgresql://127.0.0.1:{server.port}/strata?reWriteBatchedInserts=true"
+    login = {"user": "strata_owner", "password": server.passwords["owner"]}
+    for pinned in choose(warehouse, TABLES):
+        files = [file.uri.removeprefix("file://") for file in pinned.sources.values()]
+        for target in targets_of(pinned.table):
+            rows = spark.read.parquet(*files).select(*target.columns)
+            writer = rows.write.mode("append").option("batchsize", 10_000)
+            writer.jdbc(url, target.name.replace("shop.", "bare."), properties=login)
 
 
 def timed(work: Callable[[], None]) -> float:
@@ -122,14 +162,14 @@ def make(warehouse: Warehouse, lines: int) -> None:
     append(warehouse, np.arange(orders), day, customers, products)
 
 
-def make_next_day(warehouse: Warehouse, lines: int) -> None:
+def make_next_day(warehouse: Warehouse, lines: int, number: int = 0) -> None:
     """Publishes one more day: its orders stand in files of their own."""
     orders = lines // 4
     more = max(1, orders // DAYS)
     append(
         warehouse,
-        np.arange(orders, orders + more),
-        np.full(more, DAYS),
+        np.arange(orders + number * more, orders + (number + 1) * more),
+        np.full(more, DAYS + number),
         max(50, lines // 20),
         1_000,
     )

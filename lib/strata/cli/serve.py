@@ -53,6 +53,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     graphql.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help=text)
     text = "port (default: 8000)"
     graphql.add_argument("--port", type=int, default=8000, metavar="N", help=text)
+    text = "requests that a token has a minute (default: 600)"
+    graphql.add_argument("--a-minute", type=int, default=600, metavar="N", help=text)
     text = "raw files, where decisions on products are written (default: samples/shop)"
     graphql.add_argument("--raw", default="samples/shop", metavar="DIR", help=text)
     common.add_warehouse(graphql)
@@ -85,8 +87,10 @@ def run_graphql(options: argparse.Namespace) -> int:
         name, _, role = options.token.partition("=")
         print(access.new_token(tokens, name, role))
         return 0
-    door = access.Door.from_text(os.environ[TOKENS], TOKENS) if TOKENS in os.environ else None
-    door = door or access.Door.from_file(tokens)
+    if TOKENS in os.environ:
+        door = access.Door.from_text(os.environ[TOKENS], TOKENS, options.a_minute)
+    else:
+        door = access.Door.from_file(tokens, options.a_minute)
     if options.database:
         return _serve_api(options, door, options.database, options.editor)
     from strata.serve.postgres.load import load_tables

@@ -17,10 +17,13 @@ from graphql import (
     VariableNode,
 )
 from strawberry.extensions import (
+    AddValidationRules,
     MaxAliasesLimiter,
     MaxTokensLimiter,
+    ParserCache,
     QueryDepthLimiter,
     SchemaExtension,
+    ValidationCache,
 )
 
 from strata.serve.graphql.errors import Refused
@@ -97,9 +100,17 @@ def _rows(node: FieldNode, variables: Mapping[str, Any]) -> int:
     return _LISTS[name]
 
 
+# A client's queries differ by their variables alone: each text is parsed and checked once. The
+# cache knows a text by the rules that it was checked by, so these are made once too.
+_KEPT_TEXTS = 500
+_RULES = [
+    *QueryDepthLimiter(max_depth=DEPTH).validation_rules,
+    *MaxAliasesLimiter(max_alias_count=ALIASES).validation_rules,
+]
 LIMITS = [
-    lambda: QueryDepthLimiter(max_depth=DEPTH),
-    lambda: MaxAliasesLimiter(max_alias_count=ALIASES),
+    lambda: ParserCache(maxsize=_KEPT_TEXTS),
+    lambda: ValidationCache(maxsize=_KEPT_TEXTS),
+    lambda: AddValidationRules(_RULES),
     lambda: MaxTokensLimiter(max_token_count=TOKENS),
     CostLimiter,
 ]

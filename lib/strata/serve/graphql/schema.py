@@ -113,9 +113,7 @@ class Query:
         rows = await info.context.store.product_sales(
             period.value, days, (own.category_id, own.currency), products, page
         )
-        return await types.page_of(
-            info, (order_by.value, first), rows, lambda row: types.ProductSales(**row)
-        )
+        return types.page_of((order_by.value, first), rows, lambda row: types.ProductSales(**row))
 
     @strawberry.field(
         description="The products that brought most in each currency, of a category and all below."
@@ -175,7 +173,7 @@ class Query:
             "to": own.price_to,
         }
         rows = await info.context.store.products(filters, (order_by.value, page_size(first), after))
-        return await types.page_of(info, (order_by.value, first), rows, types.make_product)
+        return types.page_of((order_by.value, first), rows, types.make_product)
 
     @strawberry.field(description="The categories below one; without one, those at the top.")
     async def categories(

@@ -42,10 +42,14 @@ class Publication:
 class PageInfo:
     has_next_page: bool
     end_cursor: str | None
-    publication: Long | None = strawberry.field(
+
+    @strawberry.field(
         description="The publication that this page is of. "
         "Another one than the page before means that there are new data."
     )
+    async def publication(self, info: Told) -> Long | None:
+        shown = await info.context.publication()
+        return shown["publication"] if shown else None
 
 
 Node = TypeVar("Node")
@@ -218,7 +222,7 @@ class Customer:
     ) -> Page[CustomerOrder]:
         page = (BY_NEWEST, page_size(first), after)
         rows = await info.context.store.orders(str(self.customer_id), page)
-        return await page_of(info, (BY_NEWEST, first), rows, lambda row: CustomerOrder(**row))
+        return page_of((BY_NEWEST, first), rows, lambda row: CustomerOrder(**row))
 
 
 @strawberry.type(description="What was sold in a week or month.")
@@ -231,23 +235,16 @@ class Trend:
     revenue_change: Money | None = said(_TRENDS, "revenue_change")
 
 
-async def page_of(
-    info: Told,
-    asked: tuple[Order, int],
-    rows: list[dict[str, Any]],
-    make: Callable[[dict[str, Any]], Node],
+def page_of(
+    asked: tuple[Order, int], rows: list[dict[str, Any]], make: Callable[[dict[str, Any]], Node]
 ) -> Page[Node]:
     """A page of rows, in an order and of a size, and where the next one begins.
 
     One row more than asked for was read, to know whether there is a next page.
     """
     order, first = asked
-    shown = await info.context.publication()
-    told = PageInfo(
-        has_next_page=len(rows) > first,
-        end_cursor=order.encode(rows[:first][-1]) if rows else None,
-        publication=shown["publication"] if shown else None,
-    )
+    last = order.encode(rows[:first][-1]) if rows else None
+    told = PageInfo(has_next_page=len(rows) > first, end_cursor=last)
     return Page(nodes=[make(row) for row in rows[:first]], page_info=told)
 
 
