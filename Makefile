@@ -3,7 +3,7 @@ PYTHON ?= python3
 # The environment's own Spark and packages are used, whatever else this machine has.
 unexport SPARK_HOME SPARK_CONF_DIR PYTHONPATH
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
-.PHONY: run demo check test nightly images cluster sbom lock bench torture model s3 dictionary clean
+.PHONY: run demo sql metastore check test nightly images cluster sbom lock bench torture model s3 dictionary clean
 
 # The people of the samples are made up: without a key of one's own, one is made for this run and kept nowhere.
 run: .venv/.ready
@@ -17,6 +17,14 @@ demo: .venv/.ready
 	@sh infra/local/postgres.sh
 	@.venv/bin/python infra/local/demo.py
 
+# Published tables for SQL clients, by a Spark Thrift server on loopback; PORT=10000 names its port. Ctrl-C ends it.
+sql: .venv/.ready
+	@.venv/bin/strata sql serve --warehouse warehouse --port $(or $(PORT),0)
+
+# The JDBC driver of a metastore on PostgreSQL.
+metastore: .venv/.ready
+	@.venv/bin/python infra/local/install.py --group metastore
+
 # What needs no JVM: style, types, the rules of the codebase, and every test without Spark.
 check: .venv/.ready
 	@sh infra/local/postgres.sh
@@ -29,7 +37,7 @@ test: check s3
 
 # Every test, those too long for each change among them, and which branches of lib they reach, in
 # executors too. docs/RELIABILITY.md says which lane shows what.
-nightly: s3
+nightly: s3 metastore
 	@rm -f .coverage .coverage.*
 	@.venv/bin/coverage run -m pytest -n 2 --dist loadfile --no-loadscope-reorder; failed=$$?; \
 		.venv/bin/coverage combine --quiet && .venv/bin/coverage report --skip-covered; exit $$failed

@@ -46,7 +46,11 @@ class Image:
         return f"strata/{self.name}"
 
 
-IMAGES = (Image("spark", smoke=True), Image("doors", smoke=True))
+IMAGES = (
+    Image("spark", smoke=True),
+    Image("doors", smoke=True),
+    Image("thrift", after=("spark",), smoke=True),
+)
 
 
 class BuildError(Exception):

@@ -54,9 +54,13 @@ if "COVERAGE_PROCESS_CONFIG" in os.environ:
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """One session a test run: starting one takes longer than most tests."""
+    from strata.serve.thrift import Door, settings_of
     from strata.spark import session
+    from strata.spark.settings import EXTENSIONS, REQUIRED
 
-    settings = SETTINGS | {"spark.local.dir": str(tmp_path_factory.mktemp("spark"))}
+    # Settings of the SQL server stand when the JVM starts; one test lets it listen.
+    guarded = settings_of(Door(max_seconds=60), REQUIRED[EXTENSIONS])
+    settings = SETTINGS | guarded | {"spark.local.dir": str(tmp_path_factory.mktemp("spark"))}
     session_ = session.build(
         settings=settings, log_file=str(tmp_path_factory.mktemp("log") / "spark.log")
     )

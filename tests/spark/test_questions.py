@@ -12,6 +12,7 @@ from pyspark.sql import SparkSession
 from strata.errors import UsageError
 from strata.serve import duck, query
 from strata.serve.published import Published
+from strata.spark import session
 
 from tests.samples import Samples
 
@@ -46,7 +47,8 @@ FIRST: dict[str, dict[str, Any]] = {
 def test_both_engines_answer_alike(path: Path, spark: SparkSession, samples: Samples) -> None:
     text = path.read_text(encoding="utf-8")
     by_duckdb = duck.query(Published(samples.warehouse), text)
-    by_spark = query.to_arrow(query.query(spark, samples.warehouse, text))
+    reader = query.Reader(spark, session.java(spark), samples.warehouse)
+    by_spark = query.to_arrow(reader.query(text))
     assert by_duckdb.num_rows > 0
     assert by_duckdb.to_pylist() == by_spark.to_pylist()
     assert [(f.name, f.type) for f in by_duckdb.schema] == [
@@ -57,12 +59,13 @@ def test_both_engines_answer_alike(path: Path, spark: SparkSession, samples: Sam
 
 
 def test_spark_refuses_what_duckdb_refuses(spark: SparkSession, samples: Samples) -> None:
+    reader = query.Reader(spark, session.java(spark), samples.warehouse)
     listed = Path(__file__).parents[1] / "unit" / "serve" / "refused.sql"
     texts = [line for line in listed.read_text().splitlines() if line and not line.startswith("#")]
     answered = []
     for text in texts:
         try:
-            query.query(spark, samples.warehouse, text)
+            reader.query(text)
         except UsageError:
             continue
         answered.append(text)

@@ -39,7 +39,7 @@ COMMANDS = {
     "sql": "run one read-only SQL query over the published tables",
     "export": "copy published tables to SQLite, DuckDB, Parquet, CSV or PostgreSQL",
     "load": "load an export from S3 into Redshift, in one transaction",
-    "serve": "keep a door open on loopback: postgres, graphql",
+    "serve": "keep a door open on loopback: sql, postgres, graphql",
     "light": "judge GPS events without Spark, as the serverless path does",
     "report": "write one HTML page of what is published, and how well",
     "why": "show the rows and files behind a figure, or where a raw record went",
@@ -98,7 +98,10 @@ def parser_for(argv: Sequence[str]) -> argparse.ArgumentParser:
     for name, text in COMMANDS.items():
         own = _add_command(commands, name, text, help=text)
         if name == named:
-            module = importlib.import_module(f"strata.cli.{name}")
+            serves = list(argv[:2]) == ["sql", "serve"]
+            module = importlib.import_module(f"strata.cli.{'thrift' if serves else name}")
+            if serves:
+                own.add_argument("door", choices=["serve"], metavar="serve", help=argparse.SUPPRESS)
             module.add(own)
             if hasattr(module, "run"):
                 own.set_defaults(action=module.run)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import threading
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -136,3 +137,11 @@ def print_rows(
 ) -> None:
     """Prints the rows in one of `output.FORMATS`."""
     print(output.render(columns, rows, form, total))
+
+
+def wait_for_stop() -> None:
+    """Until Ctrl-C or a service manager's SIGTERM."""
+    stopped = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopped.set())
+    stopped.wait()

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
-import threading
 from pathlib import Path
 from typing import Any
 
-from strata.cli import common
+from strata.cli import common, thrift
 from strata.errors import UsageError
 
 SHOP = ("silver.commerce_*", "gold.commerce_*")
@@ -35,6 +33,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     postgres.add_argument("--prepare", action="store_true", help=text)
     common.add_warehouse(postgres)
     postgres.set_defaults(action=run_postgres)
+    text = "a Spark Thrift server of the published tables; the same as `strata sql serve`"
+    thrift.add(doors.add_parser("sql", help=text, description=text))
     text = "the shop's API, with a page to try it and a dashboard"
     graphql = doors.add_parser("graphql", help=text, description=text)
     text = (
@@ -74,7 +74,7 @@ def run_postgres(options: argparse.Namespace) -> int:
     with running(Path(options.data), options.port) as server:
         done = _load(load_tables, warehouse, server.url("loader"))
         print(f"{done} tables loaded; read them with: psql {server.url('reader')}", flush=True)
-        wait_for_stop()
+        common.wait_for_stop()
     return 0
 
 
@@ -143,11 +143,3 @@ def _prepare() -> int:
     prepare(os.environ[ADMIN], {role: os.environ[name] for role, name in names.items()})
     print("roles, database and tables are as this release needs them")
     return 0
-
-
-def wait_for_stop() -> None:
-    """Until Ctrl-C or a service manager's SIGTERM."""
-    stopped = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopped.set())
-    stopped.wait()

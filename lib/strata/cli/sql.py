@@ -25,7 +25,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "query",
         metavar="QUERY",
-        help='e.g. "select * from gold.soil_country_stats"; - reads standard input',
+        help='e.g. "select * from gold.soil_country_stats"; - reads standard input; '
+        "serve starts a server for SQL clients: `strata sql serve --help`",
     )
     common.add_limit(parser, 1000)
     common.add_warehouse(parser)
@@ -94,10 +95,16 @@ def _answer(options: argparse.Namespace, settings: Settings, text: str) -> pa.Ta
 
 def _by_spark(options: argparse.Namespace, settings: Settings, text: str) -> pa.Table:
     from strata.serve import query
+    from strata.serve.thrift import guard_settings
+    from strata.spark import session
+    from strata.spark.settings import EXTENSIONS, REQUIRED
 
     params = parse_params(options.param)
-    spark = common.start_spark(settings, with_gate=False)
-    frame = query.query(spark, settings.open_warehouse(), text, options.at, params)
+    guarded = {**settings.spark, **guard_settings(REQUIRED[EXTENSIONS])}
+    spark = session.build(settings=guarded, log_file=common.log_file())
+    java = session.java(spark)
+    reader = query.Reader(spark, java, settings.open_warehouse(), options.at)
+    frame = reader.query(text, params)
     return query.to_arrow(frame.limit(options.limit + 1) if options.limit else frame)
 
 

@@ -61,7 +61,9 @@ class Chart:
     """A value that matters, drawn as a line."""
 
     points: str = ""
-    """For a map, a query of points: longitude, latitude, and a name or a weight for each."""
+    """For a map, a query of points: longitude, latitude, and a name or a weight for each. A fourth
+    column joins the points of one chain, in the order of the rows; its name stands in the legend.
+    """
 
     note: str = ""
     """What one must know to read it right."""

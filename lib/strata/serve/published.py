@@ -151,9 +151,7 @@ class Published:
         """
         if name in ops.TABLES and self.publications:
             return self._ops(name)
-        if name not in self._states:
-            raise self._unknown(name)
-        feed, state = self._states[name]
+        feed, state = self._state(name)
         version, manifest = _pinned(name, state)
         snapshot = TableLog(self.warehouse, name).snapshot(version)
         seal.assert_manifest(name, snapshot, manifest)
@@ -169,6 +167,19 @@ class Published:
             files=data_files(self.warehouse, name, snapshot),
             contract=contract_of(state.table, name),
         )
+
+    def feed_of(self, name: str) -> str:
+        """The feed that publishes the table; UsageError where it is not published."""
+        return self._state(name)[0]
+
+    def contract(self, name: str) -> Contract:
+        """The table's contract, without a look at its log; UsageError as for `feed_of`."""
+        return contract_of(self._state(name)[1].table, name)
+
+    def _state(self, name: str) -> tuple[str, TableState]:
+        if name not in self._states:
+            raise self._unknown(name)
+        return self._states[name]
 
     @cached_property
     def _states(self) -> dict[str, tuple[str, TableState]]:

@@ -12,8 +12,9 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from strata.declare import resources
 from strata.errors import UsageError
@@ -125,6 +126,24 @@ def build(
     # pyspark logs every query error as a JSON line with the JVM's whole trace, besides raising it.
     logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL + 1)
     return spark
+
+
+@dataclass(frozen=True)
+class Java:
+    """The JVM behind a session, for what Spark has no call in Python for. The one door to it."""
+
+    jvm: Any
+    session: Any
+
+
+def java(spark: SparkSession) -> Java:
+    """UsageError where the session has none of its own, as under Spark Connect."""
+    if not hasattr(spark, "_jsparkSession"):
+        raise UsageError(
+            "this needs a driver with Spark in it, and the session is Spark Connect's: run it by "
+            "spark-submit, or on one machine"
+        )
+    return Java(spark.sparkContext._jvm, spark._jsparkSession)
 
 
 def _complete(spark: SparkSession) -> SparkSession:

@@ -215,6 +215,21 @@ def test_a_map_shades_areas_and_sets_points() -> None:
     assert drawn["layout"]["yaxis"]["scaleratio"] == pytest.approx(1.589, abs=0.001)  # 1 / cos(51°)
 
 
+def test_a_map_joins_the_points_of_a_chain_and_of_no_other() -> None:
+    points = [
+        {"lon": 1.0, "lat": 51.0, "site": "a", "one cluster": 1},
+        {"lon": 2.0, "lat": 51.5, "site": "b", "one cluster": 1},
+        {"lon": 5.0, "lat": 50.0, "site": "c", "one cluster": 2},
+    ]
+    chains = figure(Chart("", "", Mark.MAP, "V"), [], points)["data"][-1]
+    assert (chains["name"], chains["mode"], chains["connectgaps"]) == (
+        "one cluster",
+        "lines+markers",
+        False,
+    )
+    assert (chains["x"], chains["text"]) == ([1.0, 2.0, None, 5.0], ["a", "b", None, "c"])
+
+
 # --- every feed's charts --------------------------------------------------------------------------
 
 ARROW = {

@@ -33,6 +33,25 @@ order by s.site_id""",
         note="Five shades with about as many countries each; a country without a value is grey.",
     ),
     Chart(
+        "Clusters of sites: each country's sites in runs of 20 along the space-filling curve",
+        """
+select c.boundary_wkb as "Boundary", c.country_name as "Country",
+  cast(ceil(max(r.curve_rank) / 20) as bigint) as "Clusters of 20 sites",
+  max(r.curve_rank) as "Sites"
+from silver.soil_curve_ranks r join silver.soil_countries c using (country_code)
+group by all
+order by max(r.curve_rank) desc, c.country_name""",
+        Mark.MAP,
+        "Clusters of 20 sites",
+        points="""
+select s.lon_deg, s.lat_deg, r.country_code || ', site ' || r.curve_rank as site,
+  r.country_code || ' ' || ((r.curve_rank - 1) // 20) as "one cluster"
+from silver.soil_curve_ranks r join silver.soil_sites s using (site_id)
+order by r.country_code, r.curve_rank""",
+        note="A line joins the sites of a cluster in the curve's order. The methods cluster and "
+        "cluster_exact draw such runs, of a length that fits the number of sites asked for.",
+    ),
+    Chart(
         "Soil organic carbon by country, with 95 % limits of the mean",
         f"""
 select country_name as "Country", round(soc_mean_pct, 3) as "Mean organic carbon, %",

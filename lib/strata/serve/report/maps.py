@@ -143,7 +143,9 @@ def _legend(chart: Chart, steps: list[float]) -> list[dict[str, Any]]:
 def _dots(points: Rows) -> list[dict[str, Any]]:
     if not points:
         return []
-    lon, lat, told = list(points[0])[:3]
+    lon, lat, told, *chain = points[0]
+    if chain:
+        return [_chains(points, lon, lat, told, chain[0])]
     weights = [row[told] for row in points]
     is_weight = all(isinstance(weight, (int, float)) for weight in weights)
     largest = max(map(float, weights), default=1) or 1 if is_weight else 1
@@ -159,3 +161,26 @@ def _dots(points: Rows) -> list[dict[str, Any]]:
                        "line": {"color": "#7a3600", "width": 0.8}},
         }
     ]  # fmt: skip
+
+
+def _chains(points: Rows, lon: str, lat: str, told: str, chain: str) -> dict[str, Any]:
+    """Points that belong together as a chain in the order of the rows, so that no colour is needed
+    to tell one from the next.
+    """
+    xs: list[float | None] = []
+    ys: list[float | None] = []
+    texts: list[str | None] = []
+    before = points[0][chain]
+    for row in points:
+        if row[chain] != before:
+            xs, ys, texts, before = [*xs, None], [*ys, None], [*texts, None], row[chain]
+        xs.append(round(row[lon], 4))
+        ys.append(round(row[lat], 4))
+        texts.append(str(row[told]))
+    return {
+        "type": "scatter", "mode": "lines+markers", "name": chain, "x": xs, "y": ys, "text": texts,
+        "hoverinfo": "text", "connectgaps": False,
+        "line": {"color": "#7a3600", "width": 1.4},
+        "marker": {"size": 5, "color": "rgba(213, 94, 0, 0.6)",
+                   "line": {"color": "#7a3600", "width": 0.6}},
+    }  # fmt: skip
