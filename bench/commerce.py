@@ -197,14 +197,14 @@ def _validate(spark: object, paths: dict[str, str]) -> None:
     """The suites' expectations that plain tables can answer, by stock Great Expectations on each
     written table.
     """
-    from strata.gate import gate
+    from strata.gate import gate, library_rules
 
     gx = gate.library()
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
     for name, path in paths.items():
         frame = spark.read.format("delta").load(path)  # type: ignore[attr-defined]
-        asked = [gate._build(rule) for rule in commerce_lakehouse_engine.rules(name, frame)]
+        asked = [library_rules.build(rule) for rule in commerce_lakehouse_engine.rules(name, frame)]
         batch = (
             context.data_sources.add_spark(name)
             .add_dataframe_asset(name)

@@ -18,7 +18,7 @@ from pathlib import Path
 from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 from strata.declare.suite import NOT_NULL, Expectation, Suite
-from strata.gate import gate, judging
+from strata.gate import gate, judging, library_rules
 from strata.kit.table import Rows
 from strata.spark import session
 
@@ -141,7 +141,7 @@ def _stock(frame: DataFrame, target: str) -> None:
     context.variables.progress_bars = {"globally": False}
     asset = context.data_sources.add_spark("bench").add_dataframe_asset("bench")
     batch = asset.add_batch_definition_whole_dataframe("bench").get_batch({"dataframe": frame})
-    built = [gate._build(expectation) for expectation in _suite().expectations]
+    built = [library_rules.build(expectation) for expectation in _suite().expectations]
     result = batch.validate(
         gx.ExpectationSuite("bench", expectations=built), result_format="BOOLEAN_ONLY"
     )

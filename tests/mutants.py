@@ -223,10 +223,17 @@ def _values_of(kind: str, rule: Expectation) -> list[Any]:
 
 
 def matches(pattern: str | None) -> list[str]:
-    """Texts that a pattern without classes matches, and the same with a line's end; else
-    nothing."""
-    plain = (pattern or "").removeprefix("^").removesuffix("\\z")
-    return [plain, f"{plain}\n", f" {plain}"] if plain and re.escape(plain) == plain else []
+    """Texts that a pattern without classes matches, and the same with a line's end; of others only
+    what they match of some ids.
+    """
+    if not pattern:
+        return []
+    plain = pattern.removeprefix("^").removesuffix("\\z")
+    if re.escape(plain) == plain:
+        return [plain, f"{plain}\n", f" {plain}"]
+    # Ids that a program has made numbers.
+    in_python = re.compile(pattern.replace("\\z", "\\Z"))
+    return [text for text in ("5.01235E+12", "101.0") if in_python.search(text)]
 
 
 # --- valid rows ----------------------------------------------------------------------------------

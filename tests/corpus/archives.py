@@ -157,7 +157,7 @@ ARCHIVES = [
     ArchiveCase(
         "JSON in a zip",
         zipped(("x.json", b'[{"a":1,"b":2}]'), ("readme.txt", b"Hello.")),
-        Held({"x.json": 1}, ignored={"readme.txt": "JSON must be sound"}),
+        Held({"x.json": 1}, ignored={"readme.txt": "text that is not JSON"}),
         (JSON_AB,),
     ),
     ArchiveCase(

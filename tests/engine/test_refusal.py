@@ -4,6 +4,7 @@ do; and the attempt can be looked at, though nothing was published.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -52,3 +53,34 @@ def test_a_refusal_can_be_read_and_looked_at(
     assert "0.50 EUR" in shown
     assert main(["quarantine", "list", *where]) == 0
     assert "toy: nothing is published yet" in capsys.readouterr().err
+
+
+def test_a_run_ends_with_its_warnings_and_so_do_the_answers_that_they_touch(
+    spark: SparkSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop = Shop(spark, tmp_path)
+    shop.shops("a.csv", "s1,One", "s2,X", "s3,Y")
+    shop.sales("a.csv", "a1,s1,2024-01-01,2.50")
+    where = ["--warehouse", shop.warehouse.root]
+    told = (
+        "silver.toy_shops: 2 rows: a name has two letters or more; for example shop_id 's2', "
+        "shop_name 'X', record 2 of shops/a.csv"
+    )
+
+    assert main(["run", "toy", "--raw", str(shop.raw), "--log", "json", *where]) == 0
+    shown = capsys.readouterr()
+    messages = [json.loads(line)["message"] for line in shown.err.splitlines() if line[:1] == "{"]
+    assert f"toy: warning: {told}" in messages
+    # The answers are computed from the shops, by way of their sales.
+    assert f"warning: {told}" in shown.out
+
+    # A later run that judges other rows does not hide it, and says whose count it is.
+    shop.sales("b.csv", "a2,s1,2024-01-02,2.50")
+    assert main(["run", "toy", "--raw", str(shop.raw), "--quiet", *where]) == 0
+    capsys.readouterr()
+    assert main(["show", "gold.toy_days", *where]) == 0
+    assert f"warning: {told} (counted by publication 1)" in capsys.readouterr().err
+    assert main(["gates", "toy", "--publication", "1", *where]) == 0
+    assert f"warning: {told}" in capsys.readouterr().err
+    assert main(["gates", "toy", "--publication", "1", "--expectations", *where]) == 0
+    assert "shop_id 's2', shop_name 'X'" in capsys.readouterr().out

@@ -22,6 +22,7 @@ _PRODUCT: Row = {
     "valid_from": dt.date(2024, 1, 1),
     "valid_to": _OPEN,
     "is_current": True,
+    "created_on": dt.date(2023, 12, 31),
 }
 _ORDER: Row = {
     "order_id": "o1",
@@ -50,6 +51,19 @@ VALID = {
 }
 VIEWS = {_BY_PRODUCT: _ORDERS, _BY_CATEGORY: _ORDERS, _VALUE: _ORDERS, _TRENDS: _ORDERS}
 WHOLE = {
+    (_PRODUCTS, "a product must have one period from a date"): Whole(
+        # The second takes no day, so that the two do not overlap.
+        [_PRODUCT, {**_PRODUCT, "valid_to": dt.date(2024, 1, 1), "is_current": False}]
+    ),
+    (_PRODUCTS, "a product should not be created after the delivery that tells of it"): Whole(
+        [{**_PRODUCT, "created_on": dt.date(2024, 1, 2)}]
+    ),
+    (_PRODUCTS, "the periods of a product must not overlap"): Whole(
+        [
+            {**_PRODUCT, "valid_to": dt.date(2024, 3, 1), "is_current": False},
+            {**_PRODUCT, "valid_from": dt.date(2024, 2, 1)},
+        ]
+    ),
     (_PRODUCTS, "a product must have one current period"): Whole(
         [{**_PRODUCT, "is_current": False}]
     ),

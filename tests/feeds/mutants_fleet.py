@@ -30,6 +30,7 @@ _FIX: Row = {
     "previous_s": 60.0,
     "previous_m": 600.0,
     "is_jump": False,
+    "engine_status": "moving",
     "versions": 1,
 }
 _EVENT: Row = {"vehicle_id": "v1"}
@@ -74,6 +75,18 @@ VIEWS = {
     _TRIPS: _DAYS_HELD,
 }
 WHOLE = {
+    (_VEHICLES, "a vehicle must have one period from a date"): Whole(
+        [_VEHICLE, {**_VEHICLE, "valid_to": _DAY, "is_current": False}]
+    ),
+    (_FIXES, "an idle vehicle should not drive faster than 5 km/h"): Whole(
+        [{**_FIX, "engine_status": "idle", "speed_kmh": 6.0}], _SOURCES
+    ),
+    (_VEHICLES, "the periods of a vehicle must not overlap"): Whole(
+        [
+            {**_VEHICLE, "valid_to": dt.date(2024, 3, 1), "is_current": False},
+            {**_VEHICLE, "valid_from": dt.date(2024, 2, 1)},
+        ]
+    ),
     (_VEHICLES, "a vehicle must have one current period"): Whole(
         [{**_VEHICLE, "is_current": False}]
     ),

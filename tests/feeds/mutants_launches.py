@@ -40,7 +40,7 @@ _REUSED = {
     "core_id": "x1",
     "reuse_number": 1,
     "turnaround_rule": "measured",
-    "least_turnaround_days": 1.0,
+    "least_turnaround_days": 0.0,
     "turnaround_days": 1.0,
 }
 _YEAR = {
@@ -52,26 +52,35 @@ _YEAR = {
     "landing_success_share": 1.0,
 }
 
+_LANDED = {"unknown_members": None, "core_id": "x1", "is_upcoming": False, "is_landed": False, "is_landing_attempted": True, "is_source_reused": True, "source_flight": 2}  # fmt: skip
 VALID = {
-    _CORE_FLIGHTS: ({"unknown_members": None},),
+    _CORE_FLIGHTS: (_LANDED,),
+    _FLIGHTS: ({"is_upcoming": False, "is_success": True, "date_difference_s": 0},),
     _REUSE: (_CORE,),
     _TURNAROUNDS: (_REUSED,),
     _YEARS: ({}, {"min_turnaround_days": None, "max_turnaround_days": None}),
     _LANDINGS: (_YEAR,),
 }
 # Less than nothing is less than a day, too.
-IMPLIED = {
-    (_TURNAROUNDS, "turnaround_days must not be negative, nor over 100 years"): {
-        "a core should not fly twice within a day"
-    }
-}
 VIEWS = {_REUSE: _counted(1), _TURNAROUNDS: _counted(2)}
 WHOLE = {
+    (_FLIGHTS, "an upcoming flight should not tell whether it succeeded"): Whole([
+        {"flight_id": "a", "source": "spacex", "date_precision": "hour", "date_difference_s": 0, "is_upcoming": True, "is_success": False},
+    ]),
+    (_CORE_FLIGHTS, "a flight that was flown should name its cores: without that it counts in no reuse"): Whole([
+        {**_LANDED, "core_id": None, "is_upcoming": False},
+    ]),
+    (_CORE_FLIGHTS, "a landing that succeeded should have been attempted"): Whole([
+        {**_LANDED, "is_landed": True, "is_landing_attempted": False},
+    ]),
+    (_CORE_FLIGHTS, "a core should be reused on its second flight and later, and not on its first"): Whole([
+        {**_LANDED, "is_source_reused": True, "source_flight": 1},
+    ]),
     (_FLIGHTS, "flights must come by one kind of ids: those of layout v3 cannot be matched with those "
 "of v4 and v5, and each flight would "
      "count twice"): Whole([
-        {"flight_id": "a", "source": "spacex", "date_precision": "hour", "date_difference_s": 0},
-        {"flight_id": "v3:1", "source": "spacex_v3", "date_precision": "hour", "date_difference_s": 0},
+        {"flight_id": "a", "source": "spacex", "date_precision": "hour", "date_difference_s": 0, "is_upcoming": False},
+        {"flight_id": "v3:1", "source": "spacex_v3", "date_precision": "hour", "date_difference_s": 0, "is_upcoming": False},
     ]),
     (_REUSE, "a core must have one row"): Whole([_CORE, _CORE], _counted(2)),
     (_REUSE, "the cores' flights must add up to the flown flights"): Whole([_CORE], _counted(2)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.mutants import Whole
 
 VALID = {
-    "silver.soil_measurements": ({"upper_depth_cm": 10.0, "lower_depth_cm": 20.0}, {"upper_depth_cm": None, "lower_depth_cm": None}),
+    "silver.soil_measurements": ({"property": "soc", "value": 2.0, "upper_depth_cm": 10.0, "lower_depth_cm": 20.0}, {"property": "soc", "value": 2.0, "upper_depth_cm": None, "lower_depth_cm": None}),
     "gold.soil_country_stats": (
         {"n_asked": 30, "n_clusters_asked": 1, "n_available": 50, "n_drawn": 30, "n_clay": 1, "soc_mean_pct": 2.0, "soc_variance_pct2": 1.0,
          "soc_ci95_lower_pct": 1.0, "soc_ci95_upper_pct": 3.0},
@@ -19,7 +19,42 @@ VALID = {
 }  # fmt: skip
 
 _RANK = {"site_id": "a", "country_code": "BE", "s2_cell": 1}
+_LAYER = {
+    "site_id": "a",
+    "property": "clay",
+    "value": 0.2,
+    "upper_depth_cm": 0.0,
+    "lower_depth_cm": 20.0,
+    "_file_sha256": "f",
+    "_record_number": 1,
+}
 WHOLE = {
+    (
+        "silver.soil_site_countries",
+        "a country with sites should have a code: without it they are in no statistics of "
+        "countries",
+    ): Whole([{"site_id": "a", "rule": "inside", "country_id": "name:X", "country_code": None}]),
+    ("silver.soil_measurements", "the layers of one profile should not overlap"): Whole(
+        [
+            {**_LAYER, "measurement_id": "1"},
+            {
+                **_LAYER,
+                "measurement_id": "2",
+                "_record_number": 2,
+                "upper_depth_cm": 10.0,
+                "lower_depth_cm": 30.0,
+            },
+        ]
+    ),
+    (
+        "silver.soil_measurements",
+        "carbon and clay of one sample should not add up to more than 100 %",
+    ): Whole(
+        [
+            {**_LAYER, "measurement_id": "1", "property": "soc", "value": 30.0},
+            {**_LAYER, "measurement_id": "2", "value": 0.8},
+        ]
+    ),
     ("silver.soil_curve_ranks", "a rank must belong to one site of a country"): Whole(
         [{**_RANK, "curve_rank": 1}, {**_RANK, "site_id": "b", "curve_rank": 1}]
     ),

@@ -275,6 +275,7 @@ def test_a_vehicle_has_periods_from_delivery_to_delivery(spark: SparkSession) ->
         CAR | {"_delivery_date": SECOND, "max_speed": "120.0"},
         CAR | {"vehicle_id": "w", "time_zone": "Mars/Base"},
         CAR | {"vehicle_id": "x", "max_speed": "fast", "depot_lat": "91"},
+        CAR | {"vehicle_id": "y", "depot_lat": "0", "depot_lon": "0.0"},
     ]
     rows = fleet_vehicles(frame(spark, "bronze.fleet_vehicles", raw)).orderBy("_record_number")
     found = [(r["valid_from"], r["is_current"], r["_fold"], r["_reasons"]) for r in rows.collect()]
@@ -289,4 +290,5 @@ def test_a_vehicle_has_periods_from_delivery_to_delivery(spark: SparkSession) ->
         (SECOND, True, REPEATED, []),
         (undated, True, None, [zone]),
         (undated, True, None, ["max_speed must be a plain decimal number", "depot_lat must be in [-90, 90]"]),
+        (undated, True, None, ["depot_lat and depot_lon must not both be 0, which stands for no position"]),
     ]  # fmt: skip

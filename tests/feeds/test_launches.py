@@ -34,6 +34,7 @@ from strata.feeds.launches.years import (
 from strata.fs.files import list_raw
 from strata.gate import gate, judging
 from strata.kit.table import Rows
+from strata.kit.whole import ENDED, Whole
 from strata.raw.look import Look, look
 from strata.raw.read import bronze_frame
 from strata.run.arrivals import drift
@@ -234,47 +235,33 @@ def test_each_core_of_a_flight_has_a_row_and_a_rule(spark: SparkSession) -> None
     assert told["too low", 1]["_reasons"] == ["a core's flight must be at least 1"]
 
 
-def delivered(day: int, *names: str, whole: bool = False) -> list[dict[str, Any]]:
+def delivered(day: int, *names: str) -> list[dict[str, Any]]:
     """A delivery of these flights, each saying the same every day."""
-    folder = f"launches/{'whole/' if whole else ''}delivery=2024-01-0{day}/x.json"
-    dated = {"_delivery_date": dt.date(2024, 1, day), "_source_file": folder}
-    return [flight(name, _file_sha256=folder, **dated) for name in names]
-
-
-# What is delivered, and the flights that stand.
-DELIVERIES: dict[str, tuple[list[list[dict[str, Any]]], set[str]]] = {
-    "partial ones end nothing": ([delivered(1, "a", "b"), delivered(2, "a")], {"a", "b"}),
-    "a whole one ends what it lacks": (
-        [delivered(1, "a", "b"), delivered(2, "a", whole=True)],
-        {"a"},
-    ),
-    "undated records are older": (
-        [[flight("u")], delivered(2, "a", whole=True)],
-        {"a"},
-    ),
-    "what comes again stands again": (
-        [delivered(1, "a", "b"), delivered(2, "a", whole=True), delivered(3, "b")],
-        {"a", "b"},
-    ),
-    "a late one revives nothing": (
-        [delivered(3, "a", whole=True), delivered(1, "a", "b"), delivered(2, "b")],
-        {"a"},
-    ),
-    "the newest whole one decides": (
-        [delivered(2, "a", whole=True), delivered(3, "a", "b", whole=True), delivered(1, "c")],
-        {"a", "b"},
-    ),
-}
+    dated = {"_delivery_date": dt.date(2024, 1, day), "_layout": "v5"}
+    return [flight(name, _file_sha256=f"file {day}", **dated) for name in names]
 
 
 @pytest.mark.spark
-@pytest.mark.parametrize("case", DELIVERIES)
-def test_a_whole_delivery_takes_back_what_it_lacks(spark: SparkSession, case: str) -> None:
-    deliveries, standing = DELIVERIES[case]
-    records = [record for delivery in deliveries for record in delivery]
-    found = launches_flights(bronze(spark, *records)).where("_fold is null").collect()
-    assert {row["flight_id"] for row in found} == standing
-    assert len(found) == len(standing)
+def test_a_whole_delivery_takes_back_what_it_lacks(spark: SparkSession) -> None:
+    """The day and one that was told without a date; a flight of the other API has its own."""
+    records = [
+        *delivered(1, "a", "b", "late"),
+        *delivered(2, "a"),
+        *delivered(3, "late"),
+        flight("undated", _layout="v5"),
+        flight("x", source="spacex_v3", flight_number="65", _layout="v3"),
+        # What is wrong with it need not be mended any more.
+        flight("broken", "soon", _delivery_date=dt.date(2024, 1, 1), _layout="v5"),
+    ]
+    whole = Whole({"v5": "v5"}, {"v5": (dt.date(2024, 1, 2),)})
+    found = launches_flights(bronze(spark, *records), whole=whole).collect()
+    assert {row["flight_id"] for row in found if row["_fold"] is None} == {"a", "late", "v3:65"}
+    assert sorted(row["flight_id"] for row in found if row["_fold"] == ENDED) == [
+        "b",
+        "broken",
+        "undated",
+    ]
+    assert not any(row["_reasons"] for row in found)
 
 
 # --- reuse ---------------------------------------------------------------------------------------

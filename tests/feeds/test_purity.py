@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any, NoReturn
 
 import pytest
@@ -11,6 +12,7 @@ from strata.declare.contract import load_contract, struct_type
 from strata.declare.feed import load_feed
 from strata.kit.shared import UNKNOWN
 from strata.kit.table import Table
+from strata.kit.whole import Whole
 
 pytestmark = pytest.mark.spark
 
@@ -19,6 +21,8 @@ ACTIONS = (
     "isEmpty", "localCheckpoint", "persist", "show", "tail", "take", "toArrow", "toLocalIterator",
     "toPandas",
 )  # fmt: skip
+# Some delivery is whole, so that what a transform does then is built too.
+WHOLE = Whole({"a": "a"}, {"a": (date(2024, 1, 1),)})
 FEEDS = ("commerce", "fleet", "launches", "residents", "soil", "toy")
 
 
@@ -53,6 +57,7 @@ def test_a_transform_is_built_without_running_anything(
     params = load_feed(feed).params_class
     keywords = {"params": params()} if params and table.params else {}
     keywords |= {"shared": UNKNOWN} if table.unique else {}
+    keywords |= {"whole": WHOLE} if table.ends else {}
     built = table.transform(*[empty(spark, table, name) for name in table.inputs], **keywords)
     contract = {f.name for f in load_contract(table.name).fields if f.name != "_run_id"}
     assert contract <= set(built.columns)

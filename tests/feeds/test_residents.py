@@ -456,12 +456,18 @@ def test_who_stays_while_an_authority_becomes_another_has_not_moved(spark: Spark
         # These are two places: of one time, or of others.
         ("moves", "E07000026", "E07000028"), ("moves far", "E07000026", "E06000066"),
     ]  # fmt: skip
-    columns = "person_token string, authority_code string, authority_name string, valid_from date"
+    columns = (
+        "person_token string, authority_code string, authority_name string, "
+        "valid_from date, valid_to date"
+    )
     rows = [
-        (person, code, code, day)
+        (person, code, code, *days)
         for person, *codes in periods
-        for code, day in zip(codes, (JANUARY, MARCH), strict=True)
+        for code, days in zip(codes, ((JANUARY, MARCH), (MARCH, MAY)), strict=True)
     ]
+    # Between the two the person was nowhere: a whole delivery told so.
+    rows += [("came back", "E07000026", "E07000026", JANUARY, MARCH)]
+    rows += [("came back", "E07000191", "E07000191", MAY, JULY)]
     found = residents_moves(
         spark.createDataFrame(rows, columns), params=Params(suppress_below=2)
     ).collect()

@@ -447,6 +447,10 @@ POSITION_CASES: list[tuple[dict[str, Any], str | list[str] | None]] = [
     ),
     ({"lon": "0", "lat": "0.0"}, ["the position (0, 0) stands for a missing one"]),
     ({"source_site_id": "P9"}, ["waits for the position of its site"]),
+    (
+        {"source_site_id": "4.78627E+07", **AT},
+        ["the site's id is in exponent form: a spreadsheet has cut its digits; export it as text"],
+    ),
 ]
 
 
@@ -669,7 +673,7 @@ def test_dates_keep_the_precision_that_was_told(spark: SparkSession) -> None:
 SOC_1 = {"soc": "1.5", "soc_unit": "%"}
 DEPTH = {"upper_depth_cm": "0", "lower_depth_cm": "20.0"}
 UNMEASURED = "no soil property measured"
-NOT_DECIMAL = ["the value must be a plain decimal number"]
+NOT_DECIMAL = ["soc and clay must be plain decimal numbers"]
 BAD_JSON = ["the property's JSON must be an object with a value"]
 
 # A record, and (property, value, unit) or outcome of each of its parts.

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyspark.sql import Column, SparkSession
 from pyspark.sql import functions as F
-from strata.kit import columns
+from strata.kit import columns, values
 
 pytestmark = pytest.mark.spark
 
@@ -93,39 +93,14 @@ def test_a_number_is_taken_exactly_when_it_is_plain(spark: SparkSession, texts: 
     assert apply(spark, columns.parse_double, texts) == expected
 
 
-def test_decimals_are_never_rounded(spark: SparkSession) -> None:
-    texts = [
-        "1",
-        "1.25",
-        "1.250",
-        "1.255",
-        "-0.10",
-        ".5",
-        "12345678.00",
-        "123456789",
-        "1e2",
-        "NaN",
-        "1.",
-        "0.000",
-        None,
-    ]
-    found = apply(spark, lambda text: columns.parse_decimal(text, 10, 2), texts)
-    expected = [
-        "1.00",
-        "1.25",
-        "1.25",
-        None,
-        "-0.10",
-        "0.50",
-        "12345678.00",
-        None,
-        None,
-        None,
-        "1.00",
-        "0.00",
-        None,
-    ]
-    assert found == [None if text is None else Decimal(text) for text in expected]
+def test_money_is_never_rounded(spark: SparkSession) -> None:
+    told = {
+        "1": "1.0000", "1.25": "1.2500", "1.2500": "1.2500", "1.25005": None, "1.250000": "1.2500",
+        "-0.10": "-0.1000", ".5": None, "12345678.00": "12345678.0000", "123456789": None,
+        "1e2": None, "NaN": None, "1.": None, "1.5 ": None, "1.5\n": None, "0.000": "0.0000",
+    }  # fmt: skip
+    found = apply(spark, lambda _: values.parse_money("text"), list(told))
+    assert found == [None if text is None else Decimal(text) for text in told.values()]
 
 
 def test_bigints(spark: SparkSession) -> None:

@@ -17,7 +17,7 @@ from pyspark.sql import functions as F
 from strata.declare.contract import Contract, Field, load_contract, split_name, struct_type
 from strata.declare.suite import Expectation, Suite, load_suite
 from strata.errors import ConservationError, GateFailed
-from strata.gate import conditions, gate, judging, small
+from strata.gate import conditions, gate, judging, library_rules, small, uniqueness
 from strata.kit.table import Rows
 
 from tests import mutants
@@ -79,7 +79,7 @@ def count_by_library(frame: DataFrame, expectations: list[Expectation]) -> list[
     asset = context.data_sources.add_spark("parity", persist=False).add_dataframe_asset("parity")
     batch = asset.add_batch_definition_whole_dataframe("parity").get_batch({"dataframe": frame})
     asked = [
-        gate._implementation(e)(**e.kwargs, meta={"place": place})
+        library_rules.implementation(e)(**e.kwargs, meta={"place": place})
         for place, e in enumerate(expectations)
     ]
     counts: dict[int, int] = {}
@@ -123,7 +123,7 @@ def test_counts_equal_those_of_great_expectations(spark: SparkSession, table: st
     rules = [e for e in suite.expectations if e.is_uniqueness or gate.is_row_expectation(e)]
 
     ours = count_by_gate(frame, suite) | {
-        e.text: gate._unique(frame, len(rows), e).unexpected for e in rules if e.is_uniqueness
+        e.text: uniqueness.unique(frame, len(rows), e).unexpected for e in rules if e.is_uniqueness
     }
     theirs = count_by_library(frame, rules)
 
@@ -265,7 +265,7 @@ def test_every_type_of_row_expectation_counts_as_great_expectations_does(
 
     unique = [e for e in suite.expectations if e.is_uniqueness]
     ours = count_by_gate(frame, suite) | {
-        e.text: gate._unique(frame, len(MIXED_ROWS), e).unexpected for e in unique
+        e.text: uniqueness.unique(frame, len(MIXED_ROWS), e).unexpected for e in unique
     }
     # The driver counts keys that Arrow compares as Spark does; of floating-point numbers it does
     # not, for NaN and -0.0 are keys of their own there.
@@ -301,7 +301,7 @@ def test_every_row_expectation_of_the_library_is_proven_or_refused() -> None:
         for kind in list_registered_expectation_implementations()
     ]
     known = {e.type for e in every if e.is_uniqueness or gate.is_row_expectation(e)}
-    refused = {e.type for e in every if gate._why_refused(e)}
+    refused = {e.type for e in every if gate.why_refused(e)}
     proven = {kind for kind, _ in EVERY_TYPE}
     assert refused & proven == set()
     assert known == proven | refused

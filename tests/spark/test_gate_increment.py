@@ -11,7 +11,7 @@ import pytest
 from pyspark.sql import SparkSession
 from strata.declare.contract import Contract, Field
 from strata.declare.suite import Expectation
-from strata.gate import gate
+from strata.gate import gate, uniqueness
 from strata.kit.groups import Groups
 
 from tests.spark.test_gate import frame_of
@@ -83,9 +83,9 @@ def test_an_increment_is_asked_for_the_keys_that_it_writes_and_misses_none(
         whole = [row for row in kept if row["part"] not in parts] + written
         frame, exchanged = frame_of(spark, KEYED, whole), frame_of(spark, KEYED, written)
         touched = Groups(exchanged.select("part").distinct(), ("part",))
-        asked = gate._unique(
+        asked = uniqueness.unique(
             frame, len(whole), rule, gate.Exchanged(exchanged, len(written), touched)
         )
-        assert asked == gate._unique(frame, len(whole), rule), written
+        assert asked == uniqueness.unique(frame, len(whole), rule), written
         outcomes["single" if asked.success else "shared"] += 1
     assert min(outcomes["single"], outcomes["shared"]) > 0, outcomes

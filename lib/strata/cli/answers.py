@@ -8,7 +8,7 @@ from typing import Any
 
 from strata.cli import output
 from strata.cli.common import print_rows
-from strata.cli.warnings import made_from, warnings_of
+from strata.cli.warnings import made_from, standing_warnings
 from strata.declare.feed import Feed
 from strata.kit.table import Answer
 from strata.lake.versions import read_arrow
@@ -34,7 +34,7 @@ def print_answers(book: Book, feed: Feed) -> None:
         table = f" ({answer.table})" if answer.question != answer.table else ""
         print(f"\n{answer.question}{table}")
         _print_answer(answer, arrow, feed.contract(answer.table).key)
-        for line in warnings_of(latest, made_from(feed, answer.table)):
+        for line in standing_warnings(book.line(feed.name), made_from(feed, answer.table)):
             print(f"warning: {line}")
     shown = answers[-1].table if answers else feed.table_names[-1]
     print(

@@ -164,6 +164,11 @@ def _layout_facts(layout: Layout) -> Iterator[str]:
         yield f"Option {name}: `{option}`."
     for column, text in layout.constants.items():
         yield f"`{column}` is always `{text}`."
+    if layout.whole:
+        yield "Each dated delivery is whole: what a later one lacks has ended."
+    if layout.aside:
+        known = ", ".join(f"`{name}`" for name in layout.aside)
+        yield f"Known, and left aside: {known}."
     if layout.order:
         order = (
             "delivery date, a part `delivery=YYYY-MM-DD` of the path"

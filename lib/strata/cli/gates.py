@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Iterable
 from typing import Any
 
 from strata.cli import common
-from strata.cli.warnings import last_attempt, tell_unpublished
+from strata.cli.output import Sentence
+from strata.cli.warnings import last_attempt, tell_unpublished, warnings_of
 from strata.lake.versions import Warehouse
 from strata.ledger import publication as ledger
 from strata.ledger.publication import GateEntry, Publication
@@ -46,6 +48,7 @@ def run(options: argparse.Namespace) -> int:
     if options.attempt:
         return print_attempts(warehouse, common.chosen_feeds(options), options.format)
     rows: list[tuple[Any, ...]] = []
+    told: list[str] = []
     for name in common.chosen_feeds(options):
         every = ledger.read(warehouse, name)
         if not every:
@@ -56,7 +59,10 @@ def run(options: argparse.Namespace) -> int:
         publication = every[-1] if wanted is None else ledger.find(every, name, wanted)
         for gate in publication.gates:
             rows += _rules(gate) if options.expectations else [_counts(publication, gate)]
+        told += warnings_of(publication)
     common.print_rows(_RULES if options.expectations else _COLUMNS, rows, options.format)
+    for line in told:
+        print(f"warning: {line}", file=sys.stderr)
     return 0
 
 
@@ -67,15 +73,15 @@ def print_attempts(warehouse: Warehouse, names: Iterable[str], form: str) -> int
         attempt = last_attempt(warehouse, name)
         if attempt is None:
             continue
-        rows += [
-            (name, attempt.outcome, told["table"], "rejected", told["rows"], told["reason"],
-             told.get("example", ""))
-            for told in attempt.reasons
-        ]  # fmt: skip
-        rows += [
-            (name, attempt.outcome, told["table"], "warned", told["rows"], told["rule"], "")
-            for told in attempt.warnings
-        ]
+        for what, key, every in (
+            ("rejected", "reason", attempt.reasons),
+            ("warned", "rule", attempt.warnings),
+        ):
+            rows += [
+                (name, attempt.outcome, told["table"], what, told["rows"], Sentence(told[key]),
+                 Sentence(told.get("example", "")))
+                for told in every
+            ]  # fmt: skip
     common.print_rows(_ATTEMPT, rows, form)
     return 0
 

@@ -90,6 +90,12 @@ def _table(columns: Sequence[str], rows: list[list[Any]], total: int | None) -> 
     return "\n".join(lines)
 
 
+class Sentence(str):
+    """A text that is shown whole, however long: what to do stands at its end."""
+
+    __slots__ = ()
+
+
 def cell(value: Any) -> str:
     """One value as a table shows it, at most 80 characters."""
     if value is None:
@@ -106,7 +112,7 @@ def cell(value: Any) -> str:
     text = json.dumps(plain, ensure_ascii=False) if isinstance(plain, (list, dict)) else str(plain)
     # A control character from the data must not reach the terminal.
     text = "".join(ch if ch.isprintable() else " " for ch in text)
-    return text if len(text) <= 80 else text[:79] + "…"
+    return text if len(text) <= 80 or isinstance(value, Sentence) else text[:79] + "…"
 
 
 def _width(text: str) -> int:

@@ -80,8 +80,11 @@ def _list(options: argparse.Namespace) -> int:
         return print_attempts(warehouse, (options.attempt,), options.format)
     for name in feeds.feed_names():
         if last_attempt(warehouse, name) and not ledger.read(warehouse, name):
-            tell_unpublished(warehouse, name)
-    rows = [(w.table, w.rows, w.discarded, w.since, w.reason) for w in rejected.waiting(warehouse)]
+            tell_unpublished(warehouse, name, f"--attempt {name}")
+    rows = [
+        (w.table, w.rows, w.discarded, w.since, output.Sentence(w.reason))
+        for w in rejected.waiting(warehouse)
+    ]
     columns = ("table", "rows", "discarded", "since (UTC)", "reason")
     common.print_rows(columns, rows, options.format)
     return 0
@@ -95,14 +98,20 @@ def _show(options: argparse.Namespace) -> int:
         rows = [row for row in rows if options.reason in row["_reasons"]]
     shown = rows[: options.limit] if options.limit else rows
     if options.format == "table":
-        _print_records(shown, len(rows), rejected.paths_of(warehouse, publication.feed))
+        told = rejected.told_of(warehouse, publication, options.table, shown)
+        _print_records(shown, len(rows), rejected.paths_of(warehouse, publication.feed), told)
         return 0
     columns = list(rows[0]) if rows else ["_reasons"]
     common.print_rows(columns, [[row[c] for c in columns] for row in shown], options.format)
     return 0
 
 
-def _print_records(rows: list[dict[str, Any]], total: int, paths: dict[str, str]) -> None:
+def _print_records(
+    rows: list[dict[str, Any]],
+    total: int,
+    paths: dict[str, str],
+    told: dict[tuple[str, int], dict[str, str]],
+) -> None:
     """One block a row: rejected rows are wide, and most of their columns are empty."""
     shown_above = ("_reasons", "_file_sha256", "_record_number")
     for row in rows:
@@ -110,9 +119,13 @@ def _print_records(rows: list[dict[str, Any]], total: int, paths: dict[str, str]
         file = f"{paths.get(sha256, 'a file')} (SHA-256 {sha256[:12]}…)"
         print(f"record {row.get('_record_number')} of {file}")
         print("  because: " + "; ".join(row["_reasons"]))
+        for name, text in told.get((sha256, row.get("_record_number") or 0), {}).items():
+            print(f"  told as {name}: {output.cell(text)}")
         for name, value in row.items():
             if value is not None and name not in shown_above:
-                print(f"  {name}: {output.cell(value)}")
+                # At full precision: a rounded number may hide what is wrong with it.
+                exact = repr(value) if isinstance(value, float) else output.cell(value)
+                print(f"  {name}: {exact}")
     print(f"{len(rows):,} of {total:,} rows")
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from strata.cli import common
 from strata.cli.answers import print_table
-from strata.cli.warnings import made_from, warnings_of
+from strata.cli.warnings import made_from, standing_warnings
 from strata.declare import feed as feeds
 from strata.declare.contract import LAYERS, grain_of, load_contract
 from strata.errors import UsageError
@@ -43,9 +43,9 @@ def _tell_warnings(warehouse: Warehouse, table: str) -> None:
     owner = rest.partition("_")[0]
     if layer not in LAYERS or owner not in feeds.feed_names():
         return
-    latest = ledger.newest(ledger.read(warehouse, owner))
-    for line in warnings_of(latest, made_from(feeds.load_feed(owner), table)) if latest else ():
-        print(f"warning: {line}", file=sys.stderr)
+    line = ledger.lineage(ledger.read(warehouse, owner))
+    for told in standing_warnings(line, made_from(feeds.load_feed(owner), table)):
+        print(f"warning: {told}", file=sys.stderr)
 
 
 def _key(table: str) -> Sequence[str]:

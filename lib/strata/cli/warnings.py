@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from strata.declare.feed import Feed
@@ -26,11 +26,40 @@ def warnings_of(publication: Publication, tables: Iterable[str] | None = None) -
     ]
 
 
+def standing_warnings(
+    line: Sequence[Publication], tables: Iterable[str] | None = None
+) -> list[str]:
+    """The warnings that hold of what is published: of each table those of its newest gate, and
+    those of earlier ones back to the last that judged every row. An increment judges only what it
+    writes; what an earlier gate counted may have changed since, so its publication is told.
+    """
+    chosen = None if tables is None else set(tables)
+    found: list[str] = []
+    told: set[tuple[str, str]] = set()
+    ended: set[str] = set()
+    for publication in reversed(line):
+        for gate in publication.gates:
+            if gate.table in ended or (chosen is not None and gate.table not in chosen):
+                continue
+            for warned in gate.told_warnings:
+                key = (gate.table, warned["rule"])
+                when = "" if publication is line[-1] else (
+                    f" (counted by publication {publication.publication})"
+                )  # fmt: skip
+                if key not in told:
+                    found.append(f"{gate.table}: {sentence(warned)}{when}")
+                told.add(key)
+            if gate.mode == "whole":
+                ended.add(gate.table)
+    return found
+
+
 def sentence(told: dict[str, Any]) -> str:
-    """`2 rows: a core should be on one flight at one instant`."""
+    """`2 rows: a product should have one name; for example product_id '22423', names 2`."""
     if told["rows"] is None:
         return str(told["rule"])
-    return f"{told['rows']:,} row{'' if told['rows'] == 1 else 's'}: {told['rule']}"
+    example = f"; for example {told['example']}" if told.get("example") else ""
+    return f"{told['rows']:,} row{'' if told['rows'] == 1 else 's'}: {told['rule']}{example}"
 
 
 def made_from(feed: Feed, table: str) -> set[str]:
@@ -48,12 +77,12 @@ def last_attempt(warehouse: Warehouse, feed: str) -> Attempt | None:
     return every[-1] if every else None
 
 
-def tell_unpublished(warehouse: Warehouse, feed: str) -> None:
+def tell_unpublished(warehouse: Warehouse, feed: str, option: str = "--attempt") -> None:
     """Says that nothing of the feed is published yet, and how its last attempt ended: an empty
     table would look as if all were well.
     """
     attempt = last_attempt(warehouse, feed)
     how = "no run has been noted"
     if attempt is not None:
-        how = f"its last attempt ended: {attempt.outcome}; add --attempt to look at it"
+        how = f"its last attempt ended: {attempt.outcome}; add {option} to look at it"
     print(f"{feed}: nothing is published yet; {how}", file=sys.stderr)

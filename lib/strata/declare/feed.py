@@ -111,6 +111,7 @@ class Feed:
                 table.group,
                 table.slices,
                 table.folds,
+                table.ends,
                 *sorted(table.via.items()),
             )
         )
@@ -190,6 +191,8 @@ def _check_table(feed: Feed, table: Table) -> list[str]:
             if split_name(item)[1] == feed.name and item not in feed.table_names
         ],
         f"{name}: driving input {{}} is not among its inputs": set(table.driving)
+        - set(table.inputs),
+        f"{name}: ends names {{}}, which is not among its inputs": set(table.ends)
         - set(table.inputs),
         f"{name}: via names {{}}, which is not among its inputs": set(table.via)
         - set(table.inputs),

@@ -60,6 +60,9 @@ class Layout:
     made: tuple[Protection, ...] = ()  # personal columns that the reader makes of other fields
     contract: str = ""  # the contract that it is one year of: `nspl_by_year`; else empty
     crs: str | None = None  # the bronze column that takes the coordinate system a file names
+    aside: tuple[str, ...] = ()  # fields that its publisher has and nothing here reads
+    whole: bool = False  # each dated delivery is whole: what it lacks has ended
+    whole_of: str = ""  # what a whole delivery tells all of; layouts of one name end each other's
     one_of: tuple[str, ...] = ()  # columns of which a file must have one: else it says nothing
 
     @property
@@ -122,8 +125,13 @@ class Layout:
 
     @property
     def named(self) -> frozenset[str]:
-        """Every field it names."""
+        """Every field it reads."""
         return frozenset(f.name for f in self.fields)
+
+    @property
+    def known(self) -> frozenset[str]:
+        """Every field it reads, and those that it knows and leaves aside."""
+        return self.named.union(self.aside)
 
 
 # --- which layout a file has ------------------------------------------------------------------
@@ -160,21 +168,38 @@ def _no_layout(found: frozenset[str], layouts: Sequence[Layout]) -> BadFile:
     told = (
         f"{len(found)} fields"
         if any(layout.personal for layout in layouts)
-        else _listed(sorted(found)) or "none"
+        else _listed(sorted(found - {"*"})) or "none"
     )
+    hint = _parted_by(found, nearest) or perhaps(missing, found - nearest.known)
     return BadFile(
         f"its fields must be those of a known layout; the nearest, {nearest.name}, also needs "
-        f"{_listed(missing)}; found {told}{perhaps(missing, found - nearest.named)}",
+        f"{_listed(missing)}; found {told}{hint}",
         nearest=nearest.name,
         missing=missing,
     )
+
+
+def _parted_by(found: frozenset[str], nearest: Layout) -> str:
+    """The hint for a CSV whose whole header was taken for one field."""
+    if nearest.format != "csv" or len(found) != 1:
+        return ""
+    [header] = found
+    marks = {";": "';'", "\t": "a tab", "|": "'|'", ",": "','"}
+    for mark, told in marks.items():
+        parts = {part.strip(' "') for part in header.split(mark)}
+        if mark != nearest.delimiter and len(parts) > 1 and parts & nearest.named:
+            return (
+                f"; its fields are perhaps parted by {told}: write it with "
+                f"{nearest.delimiter!r}, or state the delimiter in a source contract"
+            )
+    return ""
 
 
 def _distance(layout: Layout, found: frozenset[str]) -> tuple[float, int, str]:
     """The nearest layout has most of its required fields in the file; what is nearly one counts
     half.
     """
-    alike = near_names(layout.required - found, found - layout.named)
+    alike = near_names(layout.required - found, found - layout.known)
     return -len(layout.required & found) - len(alike) / 2, len(layout.required), layout.name
 
 

@@ -10,6 +10,8 @@ _ALIKE = 0.75
 """Share of letters in common from which on two names are taken for alike."""
 _SHORTEST = 4
 """A name of fewer letters stands within too many others to suggest one."""
+_ABBREVIATED = 3
+"""`lat` and `lon` begin longer names of the same."""
 _MOST = 5
 
 
@@ -36,13 +38,29 @@ def perhaps(wanted: Iterable[str], found: Iterable[str]) -> str:
     return f"; perhaps {', '.join(told[:_MOST])}{more}" if told else ""
 
 
+_UNITS = frozenset(
+    {"kmh", "kph", "mph", "ms", "mps", "knots", "pct", "percent", "gkg", "km", "m", "cm", "mm",
+     "ft", "in", "eur", "usd", "gbp", "kg", "g", "lb", "s", "min", "h"}
+)  # fmt: skip
+
+
+def _units_differ(name: str, other: str) -> bool:
+    """`speed_mph` is not `speed_kmh`, whatever letters they share."""
+    ends = {re.split(r"[^a-z0-9]+", text.casefold())[-1] for text in (name, other)}
+    return len(ends) == 2 and ends <= _UNITS
+
+
 def _likeness(name: str, other: str) -> float:
+    if _units_differ(name, other):
+        return 0.0
     one, two = _letters(name), _letters(other)
     if one == two:
         return 1.0
     short, long = sorted((one, two), key=len)
     if len(short) >= _SHORTEST and short in long:
         return 0.9
+    if len(short) >= _ABBREVIATED and long.startswith(short):
+        return 0.8
     return SequenceMatcher(None, one, two).ratio()
 
 

@@ -176,6 +176,9 @@ class SourceOptions(_Strict):
     crs: Text | None = None
     one_of: list[Text] = []
     years: list[int] = []
+    aside: list[Text] = []
+    whole: bool = False
+    whole_of: Text | None = None
 
 
 class SourceContract(_Document):

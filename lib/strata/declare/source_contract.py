@@ -119,6 +119,11 @@ def _layout(file: str, shape: shapes.SourceContract, findings: list[str]) -> Lay
         for column in custom.one_of
         if column not in columns
     ]
+    findings += [
+        f"aside names fields that are not read; {item} is one that is"
+        for item in custom.aside
+        if item in {f.name for f in fields}
+    ]
     if custom.order is not None and custom.order != DELIVERY and custom.order not in known:
         findings.append(
             f"order must be {DELIVERY} or a column of the layout; found {custom.order!r}"
@@ -136,6 +141,9 @@ def _layout(file: str, shape: shapes.SourceContract, findings: list[str]) -> Lay
         made=made,
         crs=custom.crs,
         one_of=tuple(custom.one_of),
+        aside=tuple(custom.aside),
+        whole=custom.whole,
+        whole_of=custom.whole_of or name["layout"],
     )
 
 

@@ -26,11 +26,12 @@ from strata.fs.local import (
     from_delivery,
     list_local,
     local_path,
+    says_whole,
     why_document,
     why_ignored,
 )
 
-__all__ = ["Ignored", "RawFile", "delivery_date", "why_ignored"]
+__all__ = ["Ignored", "RawFile", "delivery_date", "says_whole", "why_ignored"]
 
 
 @dataclass(frozen=True)

@@ -127,6 +127,11 @@ def _why_not_followed(entry: os.DirEntry[str], root: str) -> str | None:
 # --- names ------------------------------------------------------------------------------------
 
 
+def says_whole(path: str) -> bool:
+    """Whether a folder named `whole` in a file's path says that its delivery is whole."""
+    return "whole" in path.split("/")[:-1]
+
+
 def delivery_date(path: str) -> date | None:
     """The date of the folder `delivery=YYYY-MM-DD` in a file's path; None without one.
 

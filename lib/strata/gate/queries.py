@@ -7,8 +7,9 @@ threads would take each other's; and it would run each query twice, for the rows
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from strata.declare.suite import Expectation
 from strata.errors import GateFailed
@@ -35,14 +36,8 @@ def count_found(
     """
     from pyspark.errors import PySparkException
 
-    spark, mark = candidate.sparkSession, secrets.token_hex(4)
-    every = {"batch": candidate, **views}
-    used = [name for name in every if any(_reads(e, name) for e in expectations)]
-    # Another thread of the session has other tables under these names.
-    names = {name: f"strata_{name.replace('.', '_')}_{mark}" for name in used}
-    for name, view in names.items():
-        every[name].createOrReplaceTempView(view)
-    try:
+    spark = candidate.sparkSession
+    with _named(("batch", candidate), *views.items(), only=expectations) as names:
         asked = [_counting(n, _text(e, names)) for n, e in enumerate(expectations)]
         try:
             found = _ask(spark, " UNION ALL ".join(asked))
@@ -51,10 +46,33 @@ def count_found(
             found = [
                 _ask_alone(spark, e, text) for e, text in zip(expectations, asked, strict=True)
             ]
+    return found
+
+
+def first_found(
+    expectation: Expectation, candidate: DataFrame, views: dict[str, DataFrame]
+) -> dict[str, Any] | None:
+    """One row that the query finds; None where it finds none."""
+    with _named(("batch", candidate), *views.items(), only=(expectation,)) as names:
+        rows = candidate.sparkSession.sql(f"{_text(expectation, names)} LIMIT 1").collect()
+    return rows[0].asDict() if rows else None
+
+
+@contextmanager
+def _named(*every: tuple[str, DataFrame], only: Sequence[Expectation]) -> Iterator[dict[str, str]]:
+    """Views of the tables that the queries read, under names of their own: another thread of the
+    session has other tables under these.
+    """
+    mark, names = secrets.token_hex(4), {}
+    try:
+        for name, frame in every:
+            if any(_reads(expectation, name) for expectation in only):
+                names[name] = f"strata_{name.replace('.', '_')}_{mark}"
+                frame.createOrReplaceTempView(names[name])
+        yield names
     finally:
         for view in names.values():
-            spark.catalog.dropTempView(view)
-    return found
+            every[0][1].sparkSession.catalog.dropTempView(view)
 
 
 def _reads(expectation: Expectation, name: str) -> bool:

@@ -47,15 +47,6 @@ def _matched(text: Column, pattern: str) -> Column:
     return F.regexp_extract(text, rf"^({pattern})\z", 1)
 
 
-def parse_decimal(text: Column, precision: int, scale: int) -> Column:
-    """`decimal(precision, scale)` from plain decimal notation; null for anything else.
-
-    A number with more decimals than `scale` is not rounded: it is null, unless the rest is zeros.
-    """
-    plain = rf"[+-]?(?:[0-9]{{1,100}}(?:[.][0-9]{{0,{scale}}}0*)?|[.][0-9]{{1,{max(scale, 1)}}}0*)"
-    return _matched(text, plain).try_cast(f"decimal({precision},{scale})")
-
-
 def parse_bigint(text: Column) -> Column:
     """A bigint from an optional sign and ASCII digits; null for anything else and for what
     overflows.

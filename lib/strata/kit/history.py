@@ -15,16 +15,12 @@ from pyspark.sql import functions as F
 
 from strata.kit.columns import add_reasons, flag
 from strata.kit.shared import Shared
+from strata.kit.whole import ENDED, NONE_WHOLE, Whole, add_end, add_key_end
 
 SUPERSEDED = "superseded by a later delivery"
 REPEATED = "same as another record"
 PUT_IN_ORDER = "put each delivery in a folder delivery=YYYY-MM-DD"
 """What a user can do where records contradict each other and nothing orders them."""
-
-ENDED = "a later whole delivery lacks it"
-"""The fold of what its source has taken back."""
-WHOLE = r"(^|/)whole/"
-"""A folder by which a source says that its delivery is whole: what it lacks is no more."""
 
 OPEN_END = "9999-12-31"
 """`valid_to` of what holds until something later is told."""
@@ -80,13 +76,16 @@ class LatestOf:
     """The fold of a record that says what another one says."""
 
 
-def keep_latest(records: DataFrame, of: LatestOf, sound: Column | None = None) -> DataFrame:
+def keep_latest(
+    records: DataFrame, of: LatestOf, sound: Column | None = None, whole: Whole = NONE_WHOLE
+) -> DataFrame:
     """Adds to `_reasons` (an array), and adds `_fold`: of the records of a key, one at most is left
     with neither. Same grain.
 
     `_order` tells which is later. Of the latest records that say the same the least by file and
     record number stands; where they differ, nothing orders them, and all of them are rejected. A
-    record that is not `sound` (by default: has a reason) supersedes nothing.
+    record that is not `sound` (by default: has a reason) supersedes nothing. What a `whole`
+    delivery takes back is folded, whatever was wrong with it.
 
     | delivered  | says | gives                           |
     | ---------- | ---- | ------------------------------- |
@@ -94,7 +93,11 @@ def keep_latest(records: DataFrame, of: LatestOf, sound: Column | None = None) -
     | 2024-01-02 | 12   | stands                          |
     | 2024-01-02 | 12   | folded: same as another record  |
     """
-    flagged = records.withColumn("_is_sound", is_sound() if sound is None else sound)
+    stands = is_sound() if sound is None else sound
+    if whole:
+        records = end_missing(records, of.key, whole)
+        stands = stands & F.col("_ended_on").isNull()
+    flagged = records.withColumn("_is_sound", stands)
     current = add_latest(flagged, of.key, F.col("_is_sound"), "_order")
     latest, own = F.col("_is_latest"), F.struct(*_OWN)
     judged = current.withColumns(
@@ -105,55 +108,49 @@ def keep_latest(records: DataFrame, of: LatestOf, sound: Column | None = None) -
     )
     sentence = F.lit(of.conflict) if isinstance(of.conflict, str) else of.conflict
     is_repeat = latest & ~F.col("_differs") & (own != F.col("_first"))
+    ended = [flag(F.col("_ended_on").isNotNull(), ENDED)] if whole else []
     return judged.withColumns(
         {
             "_reasons": add_reasons(F.when(F.col("_differs"), sentence)),
             "_fold": F.coalesce(
-                flag(F.col("_is_sound") & ~latest, SUPERSEDED), flag(is_repeat, of.repeated)
+                *ended,
+                flag(F.col("_is_sound") & ~latest, SUPERSEDED),
+                flag(is_repeat, of.repeated),
             ),
         }
-    ).drop("_is_sound", "_is_latest", "_differs", "_first")
+    ).drop("_is_sound", "_is_latest", "_differs", "_first", "_ended_on")
 
 
-def end_missing(records: DataFrame, key: str, of: str) -> DataFrame:
-    """Folds, as `ENDED`, what stands and is in no record of the newest whole delivery, nor of a
-    later one. Same grain.
-
-    A delivery is whole where a folder named `whole` says so; `of` names the column by which whole
-    deliveries are told apart. A partial delivery ends nothing; what comes again after a whole one
-    stands again; a late, older delivery revives nothing. Needs every record of the source.
-
-    | delivered        | has   | gives               |
-    | ---------------- | ----- | ------------------- |
-    | 2024-01-01       | A, B  | B: folded, it ended |
-    | whole 2024-01-02 | A     | A stands            |
+def end_missing(records: DataFrame, key: Sequence[str] | None, whole: Whole) -> DataFrame:
+    """Adds `_ended_on`, the day since which a record has ended, and takes the reasons of what has:
+    nothing need be mended of what is no more. Same grain.
     """
-    is_whole = F.col("_source_file").rlike(WHOLE)
-    delivered = F.col("_delivery_date")
-    newest = records.groupBy(F.col(of).alias("_of")).agg(
-        F.max(F.when(is_whole, delivered)).alias("_whole")
-    )
-    known = records.join(F.broadcast(newest), F.col(of).eqNullSafe(F.col("_of")), how="left")
-    last = F.max(delivered).over(Window.partitionBy(key, of))
-    # Never delivered with a date: before every dated delivery.
-    is_gone = F.col("_whole").isNotNull() & F.coalesce(last < F.col("_whole"), F.lit(True))
-    stands = is_sound() & F.col("_fold").isNull()
-    return (
-        known.withColumn("_is_gone", is_gone)
-        .withColumn("_fold", F.when(stands & F.col("_is_gone"), ENDED).otherwise(F.col("_fold")))
-        .drop("_of", "_whole", "_is_gone")
+    ended = add_key_end(records, key, whole, "_ended_on")
+    none = F.array().cast("array<string>")
+    return ended.withColumn(
+        "_reasons", F.when(F.col("_ended_on").isNull(), F.col("_reasons")).otherwise(none)
     )
 
 
 def resolve(
-    raw: DataFrame, shared: Shared, of: LatestOf, read: Callable[[DataFrame], DataFrame]
+    raw: DataFrame,
+    shared: Shared,
+    of: LatestOf,
+    read: Callable[[DataFrame], DataFrame],
+    whole: Whole = NONE_WHOLE,
 ) -> DataFrame:
     """`read` of raw records, which gives them `_order` and `_reasons`, and `keep_latest` where
     several have one key. Same grain as what `read` returns.
+
+    With `whole` deliveries, `read` takes `whole.mark()` along.
     """
     alone, several = shared.split(raw)
-    latest = keep_latest(read(several), of)
-    return latest.unionByName(read(alone), allowMissingColumns=True)
+    latest = keep_latest(read(several), of, whole=whole)
+    single = read(alone)
+    if whole:
+        fold = flag(F.col("_ended_on").isNotNull(), ENDED)
+        single = end_missing(single, None, whole).withColumn("_fold", fold).drop("_ended_on")
+    return latest.unionByName(single, allowMissingColumns=True)
 
 
 def conflict_of(what: str) -> str:
@@ -161,14 +158,27 @@ def conflict_of(what: str) -> str:
     return f"the records of its {what} differ, and no order is stated: {PUT_IN_ORDER}"
 
 
-def add_periods(
-    records: DataFrame, key: str, since: str, state: Sequence[str], unchanged: str
-) -> DataFrame:
+@dataclass(frozen=True)
+class PeriodsOf:
+    """What has a history, since when a record tells it, and what is told of it."""
+
+    key: str
+    """A column; a null key is a thing of its own where `add_key` made it."""
+    since: str
+    """The date from which a record holds."""
+    state: tuple[str, ...]
+    """What a record tells: a period begins where it differs from the one before."""
+    unchanged: str
+    """The fold of a record that begins none."""
+
+
+def add_periods(records: DataFrame, of: PeriodsOf, whole: Whole = NONE_WHOLE) -> DataFrame:
     """Adds `valid_from`, `valid_to` and `is_current`, and folds what changes nothing. Same grain.
 
-    Records that have neither a reason nor a `_fold` tell the whole `state` of their key from the
+    Records that have neither a reason nor a `_fold` tell the whole state of their key from the
     date `since` on, at most one of them a date. A period begins where that differs from the state
-    before, and ends where the next one begins; a record that begins none is folded as `unchanged`.
+    before, and ends where the next one begins, or with a `whole` delivery that lacks its key; a
+    record that begins none is folded as `unchanged`. `is_current` is the last one, ended or not.
 
     | since      | state | gives                                    |
     | ---------- | ----- | ---------------------------------------- |
@@ -176,18 +186,31 @@ def add_periods(
     | 2024-03-01 | York  | folded: nothing has changed              |
     | 2024-06-01 | Hull  | period from 2024-06-01, open             |
     """
-    order = Window.partitionBy(key).orderBy(since, *_OWN)
+    order = Window.partitionBy(of.key).orderBy(of.since, *_OWN)
     before = order.rowsBetween(Window.unboundedPreceding, -1)
     after = order.rowsBetween(1, Window.unboundedFollowing)
-    stands, told = is_sound() & F.col("_fold").isNull(), F.struct(*state)
+    ended = add_end(records, (of.key,), whole, "_ends_on") if whole else records
+    ends_on = F.col("_ends_on") if whole else F.lit(None).cast("date")
+    lasts = F.coalesce(ends_on > F.col(of.since), F.lit(True))
+    stands = is_sound() & F.col("_fold").isNull() & lasts
+    told = F.struct(F.struct(*of.state).alias("state"), ends_on.alias("ends_on"))
     earlier = F.last(F.when(stands, told), ignorenulls=True).over(before)
-    begun = records.withColumn("_begins", stands & (earlier.isNull() | ~earlier.eqNullSafe(told)))
-    ends = F.first(F.when(F.col("_begins"), F.col(since)), ignorenulls=True).over(after)
-    return begun.withColumns(
+    is_same = earlier["state"].eqNullSafe(F.struct(*of.state)) & F.coalesce(
+        earlier["ends_on"] > F.col(of.since), F.lit(True)
+    )
+    begun = ended.withColumn("_begins", stands & (earlier.isNull() | ~is_same))
+    next_ = F.first(F.when(F.col("_begins"), F.col(of.since)), ignorenulls=True).over(after)
+    dated = begun.withColumn("_next", next_)
+    # Of the records that tell a period, the last one says when it ends.
+    of_period = Window.partitionBy(of.key, "_next")
+    last = F.max(F.when(stands, F.struct(of.since, *_OWN, ends_on.alias("_end")))).over(of_period)
+    end = F.least(F.col("_next"), last["_end"]) if whole else F.col("_next")
+    kept = F.when(is_sound() & ~F.col("_begins"), of.unchanged)
+    return dated.withColumns(
         {
-            "valid_from": F.col(since),
-            "valid_to": F.coalesce(ends, F.lit(OPEN_END).cast("date")),
-            "is_current": ends.isNull(),
-            "_fold": F.when(stands & ~F.col("_begins"), unchanged).otherwise(F.col("_fold")),
+            "valid_from": F.col(of.since),
+            "valid_to": F.coalesce(end, F.lit(OPEN_END).cast("date")),
+            "is_current": F.col("_next").isNull(),
+            "_fold": F.coalesce("_fold", kept),
         }
-    ).drop("_begins")
+    ).drop("_begins", "_next", "_ends_on")

@@ -98,6 +98,10 @@ class Table:
     themselves. The engine then finds those that several rows have, and the transform receives them
     as the keyword `shared` (`kit.shared`)."""
 
+    ends: tuple[str, ...] = ()
+    """Bronze inputs of which a whole delivery ends what it lacks. The engine then tells the
+    transform which deliveries are whole, as the keyword `whole` (`kit.whole`)."""
+
     params: tuple[str, ...] = ()
     """Names of the fields of the feed's `Params` that the transform receives, as the keyword
     `params`.

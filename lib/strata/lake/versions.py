@@ -16,6 +16,7 @@ from strata.lake.warehouse import Warehouse
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.compute as pc
 
 __all__ = [
     "Commit",
@@ -69,7 +70,11 @@ def has_version(warehouse: Warehouse, table: str, version: int) -> bool:
 
 
 def read_arrow(
-    warehouse: Warehouse, table: str, version: int, columns: list[str] | None = None
+    warehouse: Warehouse,
+    table: str,
+    version: int,
+    columns: list[str] | None = None,
+    where: pc.Expression | None = None,
 ) -> pa.Table:
     """A version's rows without Spark: for the ledger and for looking at a table.
 
@@ -79,9 +84,9 @@ def read_arrow(
     snapshot = TableLog(warehouse, table).snapshot(version)
     schema = schema_of(table, snapshot)
     held = data_files(warehouse, table, snapshot)
-    if not any(file.partition for file in held):
+    if where is None and not any(file.partition for file in held):
         return read_files(table, schema, held, columns)
     whole = data_set(table, schema, held)
     with readable(table):
         assert_columns(table, whole)
-        return whole.to_table(columns)
+        return whole.to_table(columns, filter=where)

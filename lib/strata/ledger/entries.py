@@ -80,12 +80,39 @@ class GateEntry:
 
     @property
     def told_warnings(self) -> list[dict[str, Any]]:
-        """The rules that warned: `table`, `rule`, and how many rows break it, where it counts."""
+        """The rules that warned: `table`, `rule`, how many rows break it, where it counts, and one
+        of them as an `example`.
+        """
         return [
-            {"table": self.table, "rule": rule["description"], "rows": rule["unexpected"]}
+            {
+                "table": self.table,
+                "rule": rule["description"],
+                "rows": _rows_told(rule),
+                "example": _example_told(rule),
+            }
             for rule in self.expectations
             if rule["severity"] == "warning" and not rule["success"]
         ]
+
+
+_QUERY = "unexpected_rows_expectation"
+
+
+def _example_told(rule: dict[str, Any]) -> str:
+    """One row that breaks the rule: of a query it stands behind the number of them."""
+    observed = str(rule["observed"] or "")
+    if rule["unexpected"] is None:
+        return observed.partition("; ")[2] if rule["type"] == _QUERY else ""
+    return observed
+
+
+def _rows_told(rule: dict[str, Any]) -> int | None:
+    """How many rows break a rule: a query finds them one by one."""
+    if rule["unexpected"] is None and rule["type"] == _QUERY:
+        count = str(rule["observed"]).partition(";")[0]
+        return int(count) if count.isdigit() else None
+    found: int | None = rule["unexpected"]
+    return found
 
 
 @dataclass(frozen=True)

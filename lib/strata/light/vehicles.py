@@ -15,6 +15,7 @@ from strata.declare.suite import load_suite
 from strata.errors import BadFile
 from strata.light.fixes import Vehicle, parse_number
 from strata.light.rules import row_rules
+from strata.raw.fit import check_fit
 
 TABLE = "silver.fleet_vehicles"
 _COLUMNS = ("vehicle_id", "max_speed_kmh", "depot_lat_deg", "depot_lon_deg")
@@ -81,7 +82,9 @@ def states(blocks: Iterable[str], path: str) -> Iterator[tuple[str, State]]:
                 of_kind = [
                     x for x in known if (x.options.get("records") == _MEMBER) == (name is not None)
                 ]
-                layout = match_layout({*told, *([] if name is None else [_MEMBER])}, of_kind)
+                names = {*told, *([] if name is None else [_MEMBER])}
+                layout = match_layout(names, of_kind)
+                check_fit(names, layout)
             vehicle = (text_of(told.get("vehicle_id")) if name is None else name) or None
             row: dict[str, Any] = dict(
                 zip(
@@ -91,7 +94,9 @@ def states(blocks: Iterable[str], path: str) -> Iterator[tuple[str, State]]:
                 )
             )
             zone = _trimmed(told.get("time_zone"))
-            if not rules.broken_by(row) and (zone is None or zone in zones):
+            is_nowhere = row["depot_lat_deg"] == 0 and row["depot_lon_deg"] == 0
+            is_sound = not is_nowhere and not rules.broken_by(row)
+            if is_sound and (zone is None or zone in zones):
                 values = tuple(row.values())
                 yield values[0], (*values[1:], _trimmed(told.get("service_region")), zone)
     except (json.JSONDecodeError, BadFile) as error:

@@ -111,8 +111,8 @@ def _look_at(opener: Opener, layouts: Sequence[Layout], stored_bytes: int) -> Lo
     scan, hashing = _scan(opener, layouts)
     if hashing.size != file.size:
         raise BadFile(f"the file changed while it was read; it had {file.size} bytes")
-    check_fit(scan.header, scan.layout)
-    extra = tuple(name for name in scan.header if name not in scan.layout.named)
+    check_fit(scan.header, scan.layout, scan.beside)
+    extra = tuple(name for name in scan.header if name not in scan.layout.known)
     return Look(
         path=file.path,
         uri=file.uri,
@@ -139,7 +139,8 @@ def _look_at(opener: Opener, layouts: Sequence[Layout], stored_bytes: int) -> Lo
 
 
 def _crs_note(scan: Scan) -> tuple[str, ...]:
-    if not scan.layout.crs:
+    # GeoJSON without a system is of WGS 84 by its standard: nothing need be told.
+    if not scan.layout.crs or (scan.layout.format == "json" and not scan.crs):
         return ()
     return (
         (f"its positions are in {scan.crs}",)
@@ -317,9 +318,14 @@ def _format(head: bytes, name: str, layouts: Sequence[Layout]) -> str:
     kind = kinds.kind_of(head, name)
     if kind in ("flatgeobuf", "json") and kind in known:
         return kind
-    if kind in ("text", "json") and known & {"csv", "json"}:
-        return "csv" if "csv" in known else "json"
+    if kind in ("text", "json") and "csv" in known:
+        return "csv"
+    is_blank = not head.removeprefix(kinds.BOM).strip()
+    if (kind == "json" or is_blank) and "json" in known:
+        return "json"
     wanted = " or ".join(sorted(known))
+    if kind == "text":
+        kind = "text that is not JSON"
     raise BadFile(f"a file of this source is {wanted}; this one is {kind}", kind=kind)
 
 
@@ -343,9 +349,12 @@ def _scan_json(opener: Opener, layouts: Sequence[Layout]) -> tuple[Scan, Hashing
             raise
         except BadFile as error:
             refusals.append(error)
+    # What knows a layout that is near says more than what finds no record at all.
+    near = [error for error in refusals if "nearest" in error.facts]
+    refusals = near or refusals
     if len(refusals) == 1:
         raise refusals[0]
-    began = any(error.facts["began"] for error in refusals)
+    began = any(error.facts.get("began") for error in refusals)
     raise BadFile("; or ".join(str(error) for error in refusals), refusals=refusals, began=began)
 
 

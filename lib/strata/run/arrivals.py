@@ -57,7 +57,8 @@ def look_at_files(
 
     Those that are remembered, unchanged and known to the ledger are passed over.
     """
-    sorting = _Sorting(ledger.files_taken(line), ledger.files_seen(line))
+    ends = frozenset(name for table in feed.tables for name in table.ends)
+    sorting = _Sorting(ledger.files_taken(line), ledger.files_seen(line), ends)
     missing: list[Source] = []
     for source in feed.sources:
         layouts = tuple(layout for layout in feed.layouts if layout.source == source.name)
@@ -85,6 +86,8 @@ class _Sorting:
 
     taken: dict[str, FileEntry]
     seen: set[tuple[str, str, str]]
+    ends: frozenset[str] = frozenset()
+    """Bronze tables of which a whole delivery ends what it lacks."""
     new: list[Look] = field(default_factory=list)
     known: dict[str, Look] = field(default_factory=dict)
     entries: list[FileEntry] = field(default_factory=list)
@@ -112,8 +115,19 @@ class _Sorting:
             self.entries.append(_entry(source, look, "folded", f"same bytes as {before.path}"))
             return
         self.new.append(look)
-        self.taken[identity] = _entry(source, look, "taken", drift(look))
+        self.taken[identity] = _entry(source, look, "taken", self._detail(look))
         self.entries.append(self.taken[identity])
+
+    def _detail(self, look: Look) -> str:
+        told = [drift(look)]
+        if files.says_whole(look.path):
+            if look.table not in self.ends:
+                told.insert(0, "its folder says whole, and nothing of this source ends by that")
+            elif look.delivery_date is None:
+                told.insert(
+                    0, "a whole delivery has a day: put it in a folder delivery=YYYY-MM-DD too"
+                )
+        return "; ".join(filter(None, told))
 
     def has_any_of(self, source: str) -> bool:
         return any(entry.source == source for entry in self.taken.values())
@@ -164,17 +178,19 @@ def _rejected(source: str, file: files.RawFile, error: BadFile) -> FileEntry:
 
 
 def drift(seen: Look) -> str:
-    """How the file's fields differ from its layout's.
+    """What the look noted of the file, and how its fields differ from its layout's.
 
     Further ones are kept in `_extra` (of a personal source they are dropped, and their names
     untold); optional ones may lack.
     """
     told = [
+        *seen.notes,
         _named("kept in _extra", seen.extra_fields),
         _named("not in the file", seen.missing_fields),
     ]
     if seen.dropped_fields:
-        told.insert(0, f"not named by the layout, and dropped: {_fields(seen.dropped_fields)}")
+        dropped = f"not named by the layout, and dropped: {_fields(seen.dropped_fields)}"
+        told.insert(len(seen.notes), dropped)
     return "; ".join(filter(None, told))
 
 

@@ -20,6 +20,7 @@ from strata.lake import versions
 from strata.lake.shape import conform
 from strata.ledger import publication as ledger
 from strata.ledger.publication import GateEntry, TableState
+from strata.run.examples import with_examples, with_found
 from strata.run.plan import Step
 from strata.run.refusal import refusal, worded
 from strata.run.rows import Candidate
@@ -84,15 +85,13 @@ def _verdict(context: Context, state: State, done: Candidacy, rows: int) -> Verd
     whole = None
     if gate.needs_frame(target.suite, rows_known):
         whole = context.store.read(target.table, written.commit.version)
-    outcomes = gate.row_outcomes(written.rules, written.tally)
-    outcomes += gate.audit(
-        whole,
-        rows,
-        target.suite,
-        target.contract,
-        _views(context, state, target.suite, whole) if whole is not None else {},
-        rows_known if rows_known is not None else _exchanged(context, done),
+    outcomes = with_examples(
+        context, target, written, gate.row_outcomes(written.rules, written.tally)
     )
+    views = _views(context, state, target.suite, whole) if whole is not None else {}
+    known = rows_known if rows_known is not None else _exchanged(context, done)
+    of_table = gate.audit(whole, rows, target.suite, target.contract, views, known)
+    outcomes += with_found(target, of_table, whole, views)
     held = done.rejected.state
     return gate.verdict(
         target.contract,

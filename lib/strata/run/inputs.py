@@ -14,6 +14,7 @@ from strata.kit import keys
 from strata.kit.groups import Groups
 from strata.kit.shared import Shared, find_shared
 from strata.kit.table import Rows, Table
+from strata.kit.whole import NONE_WHOLE, Whole
 from strata.lake.log import TableLog
 from strata.ledger import publication as ledger
 from strata.ledger import seal
@@ -21,6 +22,7 @@ from strata.ledger.publication import TableState
 from strata.run.plan import Plan, Step
 from strata.run.state import Context, State
 from strata.run.touched import find_touched, restrict
+from strata.run.whole import whole_now
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -43,6 +45,8 @@ class Inputs:
     """Of the data files of all inputs, whole."""
     shared: Shared | None = None
     """Keys that more rows than one have, for a table that declares `unique`."""
+    whole: Whole = NONE_WHOLE
+    """Which deliveries are whole, for a table that declares `ends`."""
 
 
 def read_inputs(context: Context, state: State, step: Step) -> Inputs:
@@ -74,7 +78,8 @@ def read_inputs(context: Context, state: State, step: Step) -> Inputs:
         shared = find_shared(frames[first], table.unique, count)
     built_from = {name: found.version for name, found in states.items()}
     size = sum(_bytes(context, found) for found in states.values())
-    return Inputs(frames, rows, identity, touched, built_from, size, shared)
+    whole = whole_now(context, table)
+    return Inputs(frames, rows, identity, touched, built_from, size, shared, whole)
 
 
 def _bytes(context: Context, state: TableState) -> int:

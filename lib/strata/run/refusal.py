@@ -7,10 +7,10 @@ only when a gate has said no, so that a run that passes pays nothing.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from strata.declare.contract import Contract, quarantine_name
+from strata.declare.mention import fields_in
 from strata.kit.keys import ROW_ID, has_identity
 from strata.run.state import Context, State
 
@@ -83,21 +83,15 @@ def _of_record(context: Context, state: State, reason: str, sha256: str, number:
 
 def _named(contract: Contract, row: dict[str, Any], reason: str) -> str:
     """The fields that the reason names, as they came; nothing of what is personal."""
-    words = set(re.findall(r"[a-z0-9]+", reason.casefold()))
-    named = [
-        field
-        for field in contract.fields
-        if not field.is_provenance and set(field.name.split("_")) & words and row[field.name]
-    ]
-    # The field with most of its words in the reason comes first.
-    named.sort(key=lambda field: -len(set(field.name.split("_")) & words))
     told = [
-        f"{field.name} {'(protected)' if field.is_personal else _short(row[field.name])}"
-        for field in named[:2]
+        f"{field.name} {'(protected)' if field.is_personal else short(row[field.name])}"
+        for field in fields_in(contract, reason)
+        if row[field.name]
     ]
     return ", ".join(told) + " in " if told else ""
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
+    """The value in quotes, cut where it is long."""
     text = str(value)
     return repr(text if len(text) <= _LONGEST else text[:_LONGEST] + "…")

@@ -78,10 +78,11 @@ def _params(plan: Plan, table: Table, step: Step) -> list[Any]:
 
 def _transform(table: Table, inputs: Inputs, params: list[Any]) -> DataFrame:
     given = [_as_read(table, name, frame) for name, frame in inputs.frames.items()]
-    shared = {"shared": inputs.shared} if inputs.shared is not None else {}
+    told: dict[str, Any] = {"shared": inputs.shared} if inputs.shared is not None else {}
+    if table.ends:
+        told["whole"] = inputs.whole
     frames = [
-        table.transform(*given, **({"params": p} if p is not None else {}), **shared)
-        for p in params
+        table.transform(*given, **({"params": p} if p is not None else {}), **told) for p in params
     ]
     whole = frames[0]
     for frame in frames[1:]:

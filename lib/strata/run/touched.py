@@ -8,6 +8,7 @@ from strata.kit import groups
 from strata.kit.groups import Groups
 from strata.kit.table import Reference, Table
 from strata.run.state import Change, Context, State
+from strata.run.whole import newly_whole
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -30,6 +31,11 @@ def find_touched(
         part
         for name, change in changes.items()
         for part in _touched_by(context, table, inputs, name, change)
+    ]
+    parts += [
+        _with_group(table, name, frame)
+        for name in table.ends
+        for frame in newly_whole(context, name, inputs[name])
     ]
     contract = context.plan.feed.contract(table.name)
     personal = {field.name for field in contract.fields if field.is_personal}

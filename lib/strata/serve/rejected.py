@@ -13,6 +13,7 @@ from typing import Any
 
 from strata.declare import feed as feeds
 from strata.declare.contract import quarantine_name
+from strata.declare.mention import fields_in
 from strata.errors import UsageError
 from strata.lake.versions import Warehouse, read_arrow
 from strata.ledger import publication as ledger
@@ -66,6 +67,41 @@ def paths_of(warehouse: Warehouse, feed: str) -> dict[str, str]:
         e.sha256: f"{e.source}/{e.path}"
         for e in ledger.files_taken(ledger.lineage(ledger.read(warehouse, feed))).values()
     }
+
+
+def told_of(
+    warehouse: Warehouse, publication: Publication, table: str, rows: list[dict[str, Any]]
+) -> dict[tuple[str, int], dict[str, str]]:
+    """For rejected rows of a table made from raw records, the fields of the record that a reason
+    names, as they came: what could not be read is null in the row itself. A personal one is
+    `(protected)`.
+    """
+    import pyarrow.compute as pc
+
+    feed = feeds.load_feed(publication.feed)
+    ids = {(row["_file_sha256"], row["_record_number"]): row["_reasons"] for row in rows if
+           row.get("_file_sha256")}  # fmt: skip
+    if not ids or table in feed.bronze_tables:
+        return {}
+    files, numbers = ({key[place] for key in ids} for place in (0, 1))
+    where = pc.field("_file_sha256").isin(list(files)) & pc.field("_record_number").isin(
+        list(numbers)
+    )
+    found: dict[tuple[str, int], dict[str, str]] = {}
+    for name in feed.table(table).inputs:
+        state = publication.state(name)
+        if name not in feed.bronze_tables or state is None:
+            continue
+        contract = feed.contract(name)
+        for row in read_arrow(warehouse, name, state.version, where=where).to_pylist():
+            key = (row["_file_sha256"], row["_record_number"])
+            fields = [f for reason in ids.get(key, ()) for f in fields_in(contract, reason)]
+            found[key] = found.get(key, {}) | {
+                field.name: "(protected)" if field.is_personal else row[field.name]
+                for field in fields
+                if row[field.name] is not None
+            }
+    return found
 
 
 def _by_reason(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from strata.fs.files import RawFile
-from strata.raw.formats import archive
+from strata.raw.formats import archive, archive_streams
 from strata.raw.formats.archive import Archives
 from strata.raw.look import Found, look_all
 from strata.raw.read import Part, read_part
@@ -105,7 +105,7 @@ def test_two_members_of_a_tar_can_be_read_in_turn(tmp_path: Path) -> None:
 def test_the_directory_of_an_archive_is_never_read_without_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(archive, "_MAX_READ_BYTES", 99)
+    monkeypatch.setattr(archive_streams, "MAX_READ_BYTES", 99)
     ((_, error),) = found_in(tmp_path, TWO).refused
     assert "directory takes at most 99 bytes" in str(error)
 

@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import urllib3
 from strata.errors import BadFile, StrataError, UsageError
-from strata.raw.fetch import addresses, download
+from strata.raw.fetch import addresses, asking, download
 from strata.raw.fetch.checksums import Checksum, stated_in_headers, stated_in_url
 from strata.raw.fetch.download import Download
 
@@ -257,7 +258,7 @@ def test_a_server_that_is_not_there(site: Site, fetch: Any) -> None:
 def test_a_server_that_says_nothing(
     site: Site, fetch: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(download, "TIMEOUT", download.urllib3.Timeout(connect=1, read=0.2))
+    monkeypatch.setattr(asking, "TIMEOUT", urllib3.Timeout(connect=1, read=0.2))
 
     def sleeps(headers: dict[str, str]) -> Answer:
         time.sleep(0.5)

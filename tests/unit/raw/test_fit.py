@@ -23,6 +23,12 @@ def looked(folder: Path, feed: str, source: str, name: str, text: str) -> Look:
     return look(file, [own for own in load_layouts(feed) if own.source == source])
 
 
+_EVENT = "vehicle_id,timestamp,lat,lon,speed_kmh,engine_status,fuel_level"
+_VEHICLE = {"vehicle_id": "1", "max_speed": 100, "depot_lat": 1, "depot_lon": 2}
+_FLIGHT = {"id": "a", "name": "x", "date_utc": "2020-01-01T00:00:00Z", "date_precision": "hour",
+           "upcoming": False, "cores": []}  # fmt: skip
+_ITEM = "order_item_id,order_id,product_id,quantity,unit_price"
+
 # Feed, source, the file's name and text, the layout that takes it.
 TAKEN = [
     ("commerce", "sales", "a.csv",
@@ -50,7 +56,43 @@ TAKEN = [
      "POINT_ID,coarse,clay,OC,GPS_LAT,GPS_LONG\n1,4,20,12.4,47.15,14.67\n", "lucas_2009"),
     ("residents", "users", "a.json",
      json.dumps([{"email": "a@example.org", "deleted": "true"}]), "people"),
+    ("commerce", "customers", "a.csv",
+     "customer_id,customer_unique_id,customer_zip_code_prefix,customer_city,customer_state\na,b,01151,sao paulo,SP\n", "olist"),
+    # What says nothing of a number: these stay beside the record, or are dropped of persons.
+    ("commerce", "orders", "a.csv",
+     "order_id,customer_id,order_date,status,customer_locale,status_type,sex,country\n1,2,2024-01-01,shipped,de,a,M,DEU\n", "orders"),
+    ("commerce", "products", "a.csv", "product_id,product_name,category_id,price,pack_size\n1,P,1,2.0,6 x 1 kg\n", "products"),
+    ("soil", "samples", "a.csv", "lon,lat,soc_pct,remark,sex\n1,2,3,see EPS 12,m\n", "points"),
+    ("fleet", "events", "a.csv",
+     f"{_EVENT},route\n1,2024-01-01 00:00:00,1,2,3,moving,4,5\n", "telemetry"),
+    ("fleet", "vehicles", "a.json", json.dumps([{**_VEHICLE, "unit_id": "7", "make": "MAN"}]), "list"),
+    ("launches", "launches", "a.json", json.dumps([{**_FLIGHT, "mission_type": "ISS"}]), "v5"),
+    ("residents", "users", "a.json",
+     json.dumps([{"email": "a@example.org", "address": {"postcode": "ZE1 0AE"}, "timezone": "Europe/London",
+                  "currency": "GBP", "language": "en"}]), "people"),
 ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        # Kaggle, olist_order_items_dataset.csv and olist_products_dataset.csv
+        ("commerce", "order_items", "order_id,order_item_id,product_id,seller_id,shipping_limit_date,price,freight_value"),
+        ("commerce", "orders", "order_id,customer_id,order_status,order_purchase_timestamp,order_approved_at,"
+         "order_delivered_carrier_date,order_delivered_customer_date,order_estimated_delivery_date"),
+        ("commerce", "products", "product_id,product_category_name,product_name_lenght,product_description_lenght,"
+         "product_photos_qty,product_weight_g,product_length_cm,product_height_cm,product_width_cm"),
+        # ESDAC, LUCAS topsoil of 2009 and of 2018
+        ("soil", "samples", "POINT_ID,coarse,clay,silt,sand,pH_in_H2O,pH_in_CaCl2,OC,CaCO3,N,P,K,CEC,GPS_LAT,GPS_LONG"),
+        ("soil", "samples", "Depth,POINTID,pH_CaCl2,pH_H2O,EC,OC,CaCO3,P,N,K,TH_LAT,TH_LONG,SURVEY_DATE,Elev,LC,LU"),
+    ],
+)  # fmt: skip
+def test_contracts_of_common_files_know_all_their_fields(
+    fields: tuple[str, str, str], tmp_path: Path
+) -> None:
+    feed, source, header = fields
+    row = ",".join("1" for _ in header.split(","))
+    assert looked(tmp_path, feed, source, "a.csv", f"{header}\n{row}\n").extra_fields == ()
 
 
 @pytest.mark.parametrize(("feed", "source", "name", "text", "layout"), TAKEN)
@@ -84,6 +126,42 @@ REFUSED = [
     ("commerce", "order_items", "a.csv",
      "order_item_id,order_id,product_id,quantity,unit_price,discount,price_unit\n1,1,1,1,2.0,0,cent\n",
      ["'price_unit' may"]),
+    ("commerce", "order_items", "a.csv", f"{_ITEM},discount_percent\n1,1,1,1,2.0,10\n", ["'discount_percent' may"]),
+    ("commerce", "order_items", "a.csv", f"{_ITEM},discount,discount_type\n1,1,1,1,2.0,10,percent\n", ["'discount_type' may"]),
+    ("commerce", "products", "a.csv", "product_id,product_name,category_id,price,language\n1,P,1,2.0,fr\n", ["'language' may"]),
+    # By what it holds, whatever its name.
+    ("commerce", "order_items", "a.csv", f"{_ITEM},moeda\n1,1,1,1,2.0,BRL\n",
+     ["'moeda', which holds codes of currencies, as BRL, may"]),
+    ("commerce", "orders", "a.csv", "order_id,customer_id,order_date,status,rabatt\n1,2,2024-01-01,shipped,10 %\n",
+     ["'rabatt', which holds percentages, as 10 %, may"]),
+    ("soil", "samples", "a.csv", "lon,lat,soc_pct,einheit\n1,2,3,g/kg\n", ["'einheit', which holds a unit, as g/kg, may"]),
+    ("soil", "samples", "a.csv", "lon,lat,soc_pct,note\n1,2,3,EPSG:3035\n",
+     ["'note', which holds a coordinate system, as EPSG:3035, may"]),
+    ("soil", "samples", "a.csv", "lon,lat,soc_pct,utm_zone\n1,2,3,33\n", ["'utm_zone' may"]),
+    ("fleet", "events", "a.csv", f"{_EVENT},zone\n1,2024-01-01 00:00:00,1,2,3,moving,4,+02:00\n",
+     ["'zone', which holds a time zone, as +02:00, may"]),
+    ("fleet", "events", "a.csv", f"{_EVENT},speed_unit\n1,2024-01-01 00:00:00,1,2,3,moving,4,mph\n", ["'speed_unit' may"]),
+    ("fleet", "vehicles", "a.json", json.dumps([{**_VEHICLE, "max_speed_unit": "mph"}]), ["'max_speed_unit' may"]),
+    ("fleet", "vehicles", "a.json", json.dumps([{**_VEHICLE, "geschwindigkeit_in": "mph"}]),
+     ["'geschwindigkeit_in', which holds a unit, as mph, may"]),
+    ("launches", "launches", "a.json", json.dumps([{**_FLIGHT, "timezone": "America/New_York"}]), ["'timezone' may"]),
+    # Names that nearly fit, and files of another shape.
+    ("fleet", "vehicles", "a.json", json.dumps([{"vehicleId": "1", "maxSpeed": 9, "depotLat": 1, "depotLon": 2}]),
+     ["perhaps 'depotLat' is 'depot_lat'", "'maxSpeed' is 'max_speed'"]),
+    ("launches", "launches", "a.json", json.dumps([{name.title(): value for name, value in _FLIGHT.items()}]),
+     ["perhaps 'Cores' is 'cores'"]),
+    ("launches", "launches", "a.json", json.dumps({"docs": [_FLIGHT], "totalDocs": 1}),
+     ["perhaps stand in its array 'docs': give that array alone"]),
+    ("residents", "users", "a.json", json.dumps({"users": [{"email": "a@example.org"}]}),
+     ["perhaps stand in its array 'users'"]),
+    # The name of an array may be a person's.
+    ("residents", "users", "a.json", json.dumps({"a@example.org": [{"email": "a@example.org"}]}),
+     ["perhaps stand in an array within that"]),
+    ("residents", "users", "a.csv", "email,postcode\na@example.org,ZE1 0AE\n", ["this one is text that is not JSON"]),
+    ("soil", "samples", "a.csv", "longitude,latitude,soc_pct\n1,2,3\n", ["'latitude' is 'lat'", "'longitude' is 'lon'"]),
+    ("commerce", "orders", "a.csv", "order_id;customer_id;order_date;status\n1;2;2024-01-01;shipped\n",
+     ["its fields are perhaps parted by ';'"]),
+    ("residents", "postcodes", "a.csv", "pcds;laua;doterm\nZE1 0AE;S12000027;\n", ["perhaps parted by ';'"]),
 ]  # fmt: skip
 
 
@@ -109,6 +187,10 @@ def test_a_file_that_would_be_misread_is_refused_and_told_what_it_looks_like(
         ("soc_pct", "OC", False),
         ("status", "country", False),
         ("lon", "lat", False),
+        ("lon", "longitude", True),
+        # Another unit is no other name.
+        ("speed_kmh", "speed_mph", False),
+        ("depth_cm", "depth_m", False),
     ],
 )
 def test_names_that_nearly_fit(wanted: str, found: str, near: bool) -> None:

@@ -12,6 +12,7 @@ import pytest
 from strata.errors import BadFile, DeclarationError, UsageError
 from strata.fs import files
 from strata.raw.look import look
+from strata.run.arrivals import drift
 
 from tests.corpus.cases import CASES, MANY, SMALL, Accepted, Case, Refused
 from tests.corpus.readback import layout, look_and_read, raw_file, rows
@@ -188,5 +189,7 @@ def test_raw_records_are_whole(tmp_path: Path) -> None:
 
 
 def test_notes(tmp_path: Path) -> None:
-    seen, _ = look_and_read(tmp_path, b'[{"a":NaN}]', layout("a", format="json"))
-    assert seen.notes == ("NaN or Infinity stands in 1 records and is taken as null",)
+    text = b'[{"a":NaN, "b": {"c" : -Infinity}}, {"a": NaN}]'
+    seen, _ = look_and_read(tmp_path, text, layout("a", format="json"))
+    assert seen.notes == ("NaN or Infinity is taken as null, by field: 'a' (2), 'c' (1)",)
+    assert drift(seen).startswith("NaN or Infinity is taken as null")

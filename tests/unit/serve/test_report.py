@@ -192,11 +192,11 @@ def test_limits_are_distances_from_the_value() -> None:
     assert drawn["layout"]["shapes"][0]["x0"] == 2
 
 
-def test_a_map_shades_areas_and_sets_points() -> None:
+def test_a_map_shades_areas_and_sets_points_and_leaves_heights_out() -> None:
     import shapely
 
     areas = [
-        {"B": shapely.box(0, 50, 2, 52).wkb, "Name": "west", "V": 1.0},
+        {"B": shapely.force_3d(shapely.box(0, 50, 2, 52), 9).wkb, "Name": "west", "V": 1.0},
         {"B": shapely.box(2, 50, 4, 52).wkb, "Name": "east", "V": 3.0},
         {"B": shapely.box(4, 50, 6, 52).wkb, "Name": "none", "V": None},
         {"B": shapely.box(90, 0, 91, 1).wkb, "Name": "far away", "V": 9.0},

@@ -33,6 +33,7 @@ TABLES = (
         "silver.commerce_categories",
         inputs=("bronze.commerce_product_categories",),
         transform=catalogue.commerce_categories,
+        ends=("bronze.commerce_product_categories",),
         folds=catalogue.FOLDS,
     ),
     Table(
@@ -52,6 +53,7 @@ TABLES = (
         transform=catalogue.commerce_products,
         rows=Rows.ONE_TO_MANY,
         group=("product_id",),
+        ends=("bronze.commerce_products",),
         # No `via` to categories: a decision may refer to one that no record of a product names.
         folds=catalogue.PRODUCT_FOLDS,
     ),
@@ -62,6 +64,7 @@ TABLES = (
         rows=Rows.ONE_TO_MANY,
         group=("customer_id",),
         add_group=customers.add_customer_id,
+        ends=("bronze.commerce_customers",),
         unique=("customer_id",),
         folds=customers.FOLDS,
     ),
@@ -72,6 +75,7 @@ TABLES = (
         rows=Rows.ONE_TO_MANY,
         group=("order_id",),
         unique=("order_id",),
+        ends=("bronze.commerce_orders",),
         via={"silver.commerce_customers": Reference(("customer_id",))},
         folds=orders.FOLDS,
     ),
@@ -88,6 +92,7 @@ TABLES = (
         driving=("bronze.commerce_order_items", _SALES),
         group=("order_id",),
         unique=("order_id", "order_item_id"),
+        ends=("bronze.commerce_order_items", _SALES),
         via={
             "silver.commerce_products": Reference(
                 ("product_id",), ("category_id",), where="is_current"

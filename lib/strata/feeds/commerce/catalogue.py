@@ -12,6 +12,7 @@ from strata.kit.history import (
     REPEATED,
     SUPERSEDED,
     LatestOf,
+    PeriodsOf,
     add_periods,
     conflict_of,
     is_sound,
@@ -28,6 +29,7 @@ from strata.kit.values import (
     parse_money,
     unread,
 )
+from strata.kit.whole import NONE_WHOLE, Whole, add_key_end
 
 FOLDS = (SUPERSEDED, REPEATED)
 CURRENCY = "currency must be a code of ISO 4217 such as EUR, or empty"
@@ -51,13 +53,15 @@ _PRODUCT = LatestOf(
     conflict_of("product"),
 )
 
+_PERIODS = PeriodsOf("product_id", "delivered_on", _PRODUCT.content, UNCHANGED)
+
 
 # --- categories ----------------------------------------------------------------------------------
 
 
-def commerce_categories(raw: DataFrame) -> DataFrame:
+def commerce_categories(raw: DataFrame, *, whole: Whole = NONE_WHOLE) -> DataFrame:
     """One row per record of a category, with the category at the top of its branch, and the names
-    on the way.
+    on the way. One that a later whole delivery lacks stays, for products refer to it: `ended_on`.
     """
     typed = raw.select(
         empty_to_null("category_id").alias("category_id"),
@@ -66,6 +70,7 @@ def commerce_categories(raw: DataFrame) -> DataFrame:
         F.col("_delivery_date").alias("_order"),
         "_file_sha256",
         "_record_number",
+        *whole.mark(),
     )
     judged = typed.withColumn(
         "_reasons",
@@ -75,6 +80,7 @@ def commerce_categories(raw: DataFrame) -> DataFrame:
         ),
     )
     latest = keep_latest(_without_zero(judged), _CATEGORY)
+    latest = add_key_end(latest, ("category_id",), whole, "ended_on")
     return _add_branch(latest).drop("_order", "_ids")
 
 
@@ -134,24 +140,30 @@ def _add_branch(categories: DataFrame) -> DataFrame:
 
 
 def commerce_products(
-    raw: DataFrame, sales: DataFrame, categories: DataFrame, decisions: DataFrame
+    raw: DataFrame,
+    sales: DataFrame,
+    categories: DataFrame,
+    decisions: DataFrame,
+    *,
+    whole: Whole = NONE_WHOLE,
 ) -> DataFrame:
     """One row per record of a product, of which those neither rejected nor folded are the periods
     of its history; and one for each product that only sales tell of, and for each period that a
     decision begins (`_rows` 0).
 
     A record tells the whole state of its product from its delivery date on; a period begins where
-    that differs from the one before. The category is the one that the product's category id has
+    that differs from the one before, and ends where a whole delivery lacks the product. The
+    category is the one that the product's category id has
     now.
     """
-    told = _periods(add_decided(_typed_products(raw), decisions))
+    told = _periods(add_decided(_typed_products(raw, whole), decisions), whole)
     placed = _add_category(
         told.unionByName(_from_sales(sales, raw), allowMissingColumns=True), categories
     )
     return placed.drop("_order")
 
 
-def _typed_products(raw: DataFrame) -> DataFrame:
+def _typed_products(raw: DataFrame, whole: Whole) -> DataFrame:
     typed = raw.select(
         empty_to_null("product_id").alias("product_id"),
         empty_to_null("product_name").alias("product_name"),
@@ -164,6 +176,7 @@ def _typed_products(raw: DataFrame) -> DataFrame:
         F.coalesce("_delivery_date", F.lit(UNDATED).cast("date")).alias("delivered_on"),
         "_file_sha256",
         "_record_number",
+        *whole.mark(),
     )
     judged = typed.withColumn(
         "_reasons",
@@ -183,12 +196,12 @@ def _typed_products(raw: DataFrame) -> DataFrame:
     return judged.drop("_price", "_created")
 
 
-def _periods(records: DataFrame) -> DataFrame:
+def _periods(records: DataFrame, whole: Whole) -> DataFrame:
     """Adds `valid_from`, `valid_to`, `is_current` and `_fold`."""
     # Two deliveries of one day differ in nothing that could order them.
     unordered = records.withColumn("_order", F.lit(0))
     first = keep_latest(unordered, _PRODUCT)
-    periods = add_periods(first, "product_id", "delivered_on", _PRODUCT.content, UNCHANGED)
+    periods = add_periods(first, _PERIODS, whole)
     # A row that a decision adds answers for no record: where it begins no period, it is not needed.
     needed = (F.col("_rows") == 1) | (is_sound() & F.col("_fold").isNull())
     return periods.where(needed).drop("delivered_on")

@@ -9,6 +9,7 @@ from strata.kit.columns import reasons
 from strata.kit.history import REPEATED, SUPERSEDED, LatestOf, conflict_of, resolve
 from strata.kit.shared import UNKNOWN, Shared
 from strata.kit.values import empty_to_null, mangled, missing, parse_date, unread
+from strata.kit.whole import NONE_WHOLE, Whole, add_key_end
 
 FOLDS = (SUPERSEDED, REPEATED)
 
@@ -23,19 +24,37 @@ def add_customer_id(records: DataFrame) -> DataFrame:
     return records.withColumn("customer_id", customer_id_of_sale())
 
 
-def commerce_customers(raw: DataFrame, sales: DataFrame, *, shared: Shared = UNKNOWN) -> DataFrame:
+def commerce_customers(
+    raw: DataFrame, sales: DataFrame, *, shared: Shared = UNKNOWN, whole: Whole = NONE_WHOLE
+) -> DataFrame:
     """One row per record of a customer, of which one per customer stands; and one for each customer
-    that only sales tell of (`_rows` 0), with the country that comes first by the alphabet."""
+    that only sales tell of (`_rows` 0), with the country that most of its lines tell, of equally
+    many the one told last, then the first by the alphabet.
+
+    One that a later whole delivery lacks stays, for orders refer to it: `ended_on`.
+    """
     rule = LatestOf(("customer_id",), ("country", "registered_on"), conflict_of("customer"))
-    latest = resolve(raw, shared, rule, _typed).withColumn("_rows", F.lit(1))
+    found = resolve(raw, shared, rule, lambda records: _typed(records, whole))
+    latest = add_key_end(found, ("customer_id",), whole, "ended_on").withColumn("_rows", F.lit(1))
     bought = (
         sales.withColumn("customer_id", customer_id_of_sale())
         .where("customer_id is not null")
-        .groupBy("customer_id")
+        .groupBy("customer_id", F.nullif("country", F.lit("")).alias("country"))
         .agg(
-            F.min(F.nullif("country", F.lit(""))).alias("country"),
+            F.count(F.lit(1)).alias("_lines"),
+            F.max(parse_date("sold_at")).alias("_newest"),
             F.min(F.struct("_file_sha256", "_record_number")).alias("_own"),
         )
+    )
+    # The least of its order: most lines, then the newest day, then the country itself.
+    order = F.struct(
+        (-F.col("_lines")).alias("_by_lines"),
+        F.coalesce(-F.unix_date("_newest"), F.lit(1 << 30)).alias("_by_day"),
+        F.col("country"),
+    )
+    bought = bought.groupBy("customer_id").agg(
+        F.min(F.when(F.col("country").isNotNull(), order))["country"].alias("country"),
+        F.min("_own").alias("_own"),
     )
     unlisted = bought.join(raw.select("customer_id").distinct(), on="customer_id", how="left_anti")
     made = unlisted.select(
@@ -44,7 +63,7 @@ def commerce_customers(raw: DataFrame, sales: DataFrame, *, shared: Shared = UNK
     return latest.unionByName(made, allowMissingColumns=True).drop("_order")
 
 
-def _typed(raw: DataFrame) -> DataFrame:
+def _typed(raw: DataFrame, whole: Whole) -> DataFrame:
     typed = raw.select(
         empty_to_null("customer_id").alias("customer_id"),
         empty_to_null("country").alias("country"),
@@ -53,6 +72,7 @@ def _typed(raw: DataFrame) -> DataFrame:
         F.col("_delivery_date").alias("_order"),
         "_file_sha256",
         "_record_number",
+        *whole.mark(),
     )
     judged = typed.withColumn(
         "_reasons",

@@ -78,10 +78,9 @@ def commerce_product_decisions(raw: DataFrame, categories: DataFrame) -> DataFra
 
 
 def _price(column: str) -> Column:
-    return F.expr(
-        f"try_cast(if({column} rlike '^[0-9]{{1,8}}([.][0-9]{{1,4}})?$', {column}, null) AS "
-        f"{MONEY})"
-    )
+    # `\\z`: Java's `$` passes over a last line break.
+    is_plain = F.col(column).rlike(r"^[0-9]{1,8}([.][0-9]{1,4})?\z")
+    return F.when(is_plain, F.col(column)).try_cast(MONEY)
 
 
 def add_decided(records: DataFrame, decisions: DataFrame) -> DataFrame:

@@ -15,6 +15,7 @@ from strata.kit.history import (
     SUPERSEDED,
     LatestOf,
     conflict_of,
+    is_sound,
     keep_latest,
     resolve,
 )
@@ -32,8 +33,9 @@ from strata.kit.values import (
     parse_units,
     unread,
 )
+from strata.kit.whole import ENDED, NONE_WHOLE, Whole
 
-FOLDS = LINE_FOLDS = (SUPERSEDED, REPEATED)
+FOLDS = LINE_FOLDS = (SUPERSEDED, REPEATED, ENDED)
 
 STATUSES = ("pending", "shipped", "delivered", "cancelled", "returned")
 SYNONYMS = {
@@ -69,7 +71,12 @@ _LINE = LatestOf(
 
 
 def commerce_orders(
-    raw: DataFrame, sales: DataFrame, customers: DataFrame, *, shared: Shared = UNKNOWN
+    raw: DataFrame,
+    sales: DataFrame,
+    customers: DataFrame,
+    *,
+    shared: Shared = UNKNOWN,
+    whole: Whole = NONE_WHOLE,
 ) -> DataFrame:
     """One row per record of an order, of which one per order stands; and one for each order that
     sales tell of (`_rows` 0).
@@ -80,7 +87,7 @@ def commerce_orders(
     known = customers.select("customer_id", F.lit(True).alias("_is_known"))
 
     def read(records: DataFrame) -> DataFrame:
-        placed = _typed_orders(records).join(known, on="customer_id", how="left")
+        placed = _typed_orders(records, whole).join(known, on="customer_id", how="left")
         is_orphan = F.col("customer_id").isNotNull() & F.col("_is_known").isNull()
         return placed.withColumn(
             "_reasons",
@@ -92,12 +99,14 @@ def commerce_orders(
             ),
         ).drop("_is_known")
 
-    latest = resolve(raw, shared, _ORDER, read).withColumn("_rows", F.lit(1))
-    whole = latest.unionByName(_from_sales(sales), allowMissingColumns=True)
-    return whole.withColumn("is_counted", F.col("status").isin(*COUNTED)).drop("_order")
+    latest = resolve(raw, shared, _ORDER, read, whole).withColumn("_rows", F.lit(1))
+    every = latest.unionByName(_from_sales(sales), allowMissingColumns=True)
+    # A rejected order counts for nothing: false, and not unknown, where its status is none.
+    is_counted = F.coalesce(F.col("status").isin(*COUNTED), F.lit(False)) & is_sound()
+    return every.withColumn("is_counted", is_counted).drop("_order")
 
 
-def _typed_orders(raw: DataFrame) -> DataFrame:
+def _typed_orders(raw: DataFrame, whole: Whole) -> DataFrame:
     typed = raw.select(
         empty_to_null("order_id").alias("order_id"),
         empty_to_null("customer_id").alias("customer_id"),
@@ -111,6 +120,7 @@ def _typed_orders(raw: DataFrame) -> DataFrame:
         empty_to_null("updated_at").alias("_told"),
         "_file_sha256",
         "_record_number",
+        *whole.mark(),
     )
     judged = typed.withColumn(
         "_reasons",
@@ -172,7 +182,10 @@ def _from_sales(sales: DataFrame) -> DataFrame:
                 F.col("customer_id") != F.col("_other"),
                 "the lines of one order name several customers",
             ),
-            flag(F.col("order_date").isNull(), "no line of the order tells its day"),
+            flag(
+                F.col("order_date").isNull(),
+                "sold_at must be a date, YYYY-MM-DD: no line of the order tells its day",
+            ),
             flag(
                 F.col("currency") != F.col("_other_currency"),
                 "the lines of one order name several currencies",
@@ -187,7 +200,7 @@ def _from_sales(sales: DataFrame) -> DataFrame:
 # --- lines ---------------------------------------------------------------------------------------
 
 
-def commerce_order_lines(
+def commerce_order_lines(  # noqa: PLR0913 – four inputs, and three things that it asks for
     items: DataFrame,
     sales: DataFrame,
     orders: DataFrame,
@@ -195,6 +208,7 @@ def commerce_order_lines(
     *,
     params: Params = Params(),  # noqa: B008 – frozen
     shared: Shared = UNKNOWN,
+    whole: Whole = NONE_WHOLE,
 ) -> DataFrame:
     """One row per record of an order's line, of which one per line stands; `copies` says how many
     equal lines of sales it stands for.
@@ -248,16 +262,22 @@ def commerce_order_lines(
         ).drop("_is_listed", "_is_unread", "_currency", "_order_currency")
 
     latest = resolve(
-        items, shared, _LINE, lambda lines: place(_typed_items(lines), *_reasons_of_item())
+        items,
+        shared,
+        _LINE,
+        lambda lines: place(_typed_items(lines, whole), *_reasons_of_item()),
+        whole,
     )
-    sold = keep_latest(place(_typed_sales(sales, params), *_reasons_of_sale()), _LINE)
+    typed = _typed_sales(sales, params, whole)
+    sold = keep_latest(place(typed, *_reasons_of_sale()), _LINE, whole=whole)
     # Ids tell lines of a file of lines apart; those of sales have none.
-    copies = F.count(F.lit(1)).over(Window.partitionBy(*_LINE.key))
+    is_there = ~F.col("_fold").eqNullSafe(ENDED)
+    copies = F.count_if(is_there).over(Window.partitionBy(*_LINE.key))
     counted = sold.withColumn("copies", copies)
     return latest.withColumn("copies", F.lit(1).cast("bigint")).unionByName(counted).drop("_order")
 
 
-def _typed_items(items: DataFrame) -> DataFrame:
+def _typed_items(items: DataFrame, whole: Whole) -> DataFrame:
     typed = items.select(
         empty_to_null("order_item_id").alias("order_item_id"),
         empty_to_null("order_id").alias("order_id"),
@@ -271,6 +291,7 @@ def _typed_items(items: DataFrame) -> DataFrame:
         F.col("_delivery_date").alias("_order"),
         "_file_sha256",
         "_record_number",
+        *whole.mark(),
     )
     # In a step of its own, for an expression that parses would be computed again for each value
     # that
@@ -295,7 +316,7 @@ def _reasons_of_item() -> tuple[Column, ...]:
     )
 
 
-def _typed_sales(sales: DataFrame, params: Params) -> DataFrame:
+def _typed_sales(sales: DataFrame, params: Params, whole: Whole) -> DataFrame:
     """Lines of a shop's sales. They have no ids: a line is known by its content, so an equal one is
     the same line told twice; or, where equal lines are kept, by its content and its place among
     the equal ones of its file.
@@ -326,6 +347,7 @@ def _typed_sales(sales: DataFrame, params: Params) -> DataFrame:
         F.lit(None).cast("date").alias("_order"),
         "_file_sha256",
         "_record_number",
+        *whole.mark(),
     )
 
 

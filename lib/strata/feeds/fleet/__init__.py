@@ -25,6 +25,7 @@ TABLES = (
         inputs=("bronze.fleet_vehicles",),
         transform=vehicles.fleet_vehicles,
         group=("vehicle_id",),
+        ends=("bronze.fleet_vehicles",),
         folds=vehicles.FOLDS,
     ),
     Table(

@@ -22,7 +22,9 @@ TABLES = (
         "silver.launches_flights",
         inputs=("bronze.launches_launches",),
         transform=flights.launches_flights,
-        # Always whole: a whole delivery ends flights that it does not name. They are hundreds.
+        group=("flight_id",),
+        add_group=flights.add_flight_id,
+        ends=("bronze.launches_launches",),
         folds=flights.FOLDS,
     ),
     Table(

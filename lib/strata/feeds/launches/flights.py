@@ -6,16 +6,9 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from strata.kit.columns import blank_to_null, flag, parse_bigint, reasons
-from strata.kit.history import (
-    ENDED,
-    SUPERSEDED,
-    LatestOf,
-    add_key,
-    conflict_of,
-    end_missing,
-    keep_latest,
-)
+from strata.kit.history import SUPERSEDED, LatestOf, add_key, conflict_of, keep_latest
 from strata.kit.values import parse_boolean, parse_instant
+from strata.kit.whole import ENDED, NONE_WHOLE, Whole
 
 SAME_FLIGHT = "same flight as another record"
 FOLDS = (SAME_FLIGHT, SUPERSEDED, ENDED)
@@ -48,17 +41,16 @@ _FLIGHT = LatestOf(("_key",), _CONTENT, conflict_of("flight"), SAME_FLIGHT)
 _REQUIRED = ("flight_id", "flight_name", "launch_at", "date_precision", "is_upcoming")
 
 
-def launches_flights(launches: DataFrame) -> DataFrame:
+def launches_flights(launches: DataFrame, *, whole: Whole = NONE_WHOLE) -> DataFrame:
     """One row per record of a flight, of which one row per flight is neither rejected nor folded.
 
     A later delivery of a flight supersedes an earlier one. Of records that say the same the least
     by file and record number stands for the flight; where they differ and no order is stated, all
-    of them are rejected. A flight that the newest whole delivery lacks has been taken back.
+    of them are rejected. A flight that a later whole delivery lacks has been taken back.
     """
     flagged = add_key(_typed(add_flight_id(launches)), "flight_id")
     ordered = flagged.withColumn("_order", F.col("_delivery_date"))
-    latest = keep_latest(ordered, _FLIGHT, sound=_is_sound())
-    return end_missing(latest, "_key", "source").select(
+    return keep_latest(ordered, _FLIGHT, _is_sound(), whole).select(
         *_CONTENT, "_file_sha256", "_record_number", "_reasons", "_fold"
     )
 

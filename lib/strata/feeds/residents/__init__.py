@@ -28,6 +28,7 @@ TABLES = (
         inputs=("bronze.residents_postcodes", "bronze.residents_authorities"),
         transform=postcodes.residents_postcodes,
         group=("postcode_token",),
+        ends=("bronze.residents_postcodes",),
         folds=postcodes.FOLDS,
     ),
     Table(
@@ -38,6 +39,7 @@ TABLES = (
         # cannot matter. A changed lookup may move anybody: it has no person_token, so it then
         # recomputes the whole table.
         group=("person_token",),
+        ends=("bronze.residents_users",),
         folds=people.FOLDS,
     ),
     Table(

@@ -35,13 +35,16 @@ def residents_moves(people: DataFrame, *, params: Params) -> DataFrame:
     """
     person = Window.partitionBy("person_token").orderBy("valid_from")
     earlier = {
-        f"from_{name}": F.lag(name).over(person) for name in ("authority_code", "authority_name")
+        f"from_{name}": F.lag(name).over(person)
+        for name in ("authority_code", "authority_name", "valid_to")
     }
     paired = people.withColumns(earlier).withColumns(
         {f"to_{name}": F.col(name) for name in ("authority_code", "authority_name")}
     )
     before, after = F.col("from_authority_code"), F.col("to_authority_code")
-    is_move = F.coalesce((before != after) & ~is_same_area(before, after), F.lit(False))
+    follows = F.col("from_valid_to") == F.col("valid_from")
+    is_other = (before != after) & ~is_same_area(before, after)
+    is_move = F.coalesce(follows & is_other, F.lit(False))
     flagged = paired.select(
         *[F.when(is_move, F.col(name)).alias(name) for name in _PAIR],
         F.when(~is_move, NO_MOVE).alias("_fold"),

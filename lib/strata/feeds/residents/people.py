@@ -10,12 +10,14 @@ from pyspark.sql import functions as F
 from strata.kit.columns import flag, reasons
 from strata.kit.history import (
     LatestOf,
+    PeriodsOf,
     add_key,
     add_periods,
     differ,
     is_sound,
     keep_latest,
 )
+from strata.kit.whole import NONE_WHOLE, Whole
 
 SAME_STATEMENT = "same statement as another record of its person and date"
 UNCHANGED = "nothing has changed since the person's earlier record"
@@ -54,6 +56,7 @@ _TOLD = (
 )
 _ON_ONE_DATE = ("_key", "event_date")
 _STATE = ("is_resident", "identity_token", "sex", "birth_year", "authority_code", "unplaced")
+_PERIODS = PeriodsOf("_key", "event_date", _STATE, UNCHANGED)
 _COLUMNS = (
     "person_token",
     "valid_from",
@@ -73,7 +76,9 @@ _COLUMNS = (
 )
 
 
-def residents_people(users: DataFrame, postcodes: DataFrame) -> DataFrame:
+def residents_people(
+    users: DataFrame, postcodes: DataFrame, *, whole: Whole = NONE_WHOLE
+) -> DataFrame:
     """One row per record of a user. Those neither rejected nor folded are the periods of each
     person's history.
 
@@ -88,14 +93,14 @@ def residents_people(users: DataFrame, postcodes: DataFrame) -> DataFrame:
     | 2024-06-01 | lives in Hull | period from 2024-06-01, open                                 |
     | 2024-07-01 | York; Hull    | both rejected: nothing orders them, and Hull holds           |
     """
-    placed = _add_place(_flag_conflicts(add_statement(users)), postcodes)
-    return add_periods(placed, "_key", "event_date", _STATE, UNCHANGED).select(*_COLUMNS)
+    placed = _add_place(_flag_conflicts(add_statement(users, whole)), postcodes)
+    return add_periods(placed, _PERIODS, whole).select(*_COLUMNS)
 
 
 # --- what a record says --------------------------------------------------------------------------
 
 
-def add_statement(users: DataFrame) -> DataFrame:
+def add_statement(users: DataFrame, whole: Whole = NONE_WHOLE) -> DataFrame:
     """Bronze records of users with `event_date`, what they tell of the person, and `_reasons`. Same
     grain.
     """
@@ -112,6 +117,7 @@ def add_statement(users: DataFrame) -> DataFrame:
         "_file_sha256",
         "_record_number",
         _record_reasons().alias("_reasons"),
+        *whole.mark(),
     )
     # Nothing is kept of who has left.
     return typed.withColumns(

@@ -4,11 +4,12 @@ use.
 
 from __future__ import annotations
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from strata.kit.columns import blank_to_null, flag, reasons
 from strata.kit.history import PUT_IN_ORDER, SUPERSEDED, LatestOf, add_key, keep_latest
+from strata.kit.whole import NONE_WHOLE, Whole, add_key_end
 
 SAME_POSTCODE = "same postcode as another record"
 FOLDS = (SAME_POSTCODE, SUPERSEDED)
@@ -26,13 +27,16 @@ _PSEUDO_CODE = r"^[A-Z]99999999\z"
 _NAMES_IN_COLUMNS = ("e09000001", "s12000033", "w06000015")
 
 
-def residents_postcodes(postcodes: DataFrame, authorities: DataFrame) -> DataFrame:
+def residents_postcodes(
+    postcodes: DataFrame, authorities: DataFrame, *, whole: Whole = NONE_WHOLE
+) -> DataFrame:
     """One row per record of a postcode, of which one row per postcode is neither rejected nor
     folded.
 
     A later delivery supersedes an earlier one, and an undated one is older than all; equal records
     of the newest are one, the least by file and record number; different ones are a conflict.
-    `authority_name` is of the names file, and null for a code that it lacks.
+    `authority_name` is of the names file, and null for a code that it lacks. A postcode that a
+    later whole delivery lacks is no longer in use.
     """
     typed = postcodes.withColumns(
         {
@@ -45,7 +49,10 @@ def residents_postcodes(postcodes: DataFrame, authorities: DataFrame) -> DataFra
     ).withColumn("authority_code", F.when(~F.col("_code").rlike(_PSEUDO_CODE), F.col("_code")))
     named = flagged.join(_names(authorities), on="authority_code", how="left")
     keyed = add_key(named, "postcode_token").withColumn("_order", F.col("_delivery_date"))
-    return keep_latest(keyed, _POSTCODE).select(
+    latest = keep_latest(keyed, _POSTCODE)
+    if whole:
+        latest = _terminate_missing(latest, whole)
+    return latest.select(
         "postcode_token",
         "authority_code",
         "authority_name",
@@ -55,6 +62,13 @@ def residents_postcodes(postcodes: DataFrame, authorities: DataFrame) -> DataFra
         "_reasons",
         "_fold",
     )
+
+
+def _terminate_missing(latest: DataFrame, whole: Whole) -> DataFrame:
+    """A postcode of whose records none stands has ended. Same grain."""
+    ended = add_key_end(latest, ("_key",), whole, "_ended_on")
+    none_stands = F.min(F.col("_ended_on").isNotNull()).over(Window.partitionBy("_key"))
+    return ended.withColumn("is_terminated", F.col("is_terminated") | none_stands)
 
 
 def _record_reasons() -> Column:
@@ -75,8 +89,8 @@ def _record_reasons() -> Column:
 
 
 def _names(authorities: DataFrame) -> DataFrame:
-    """One row per authority code, with the name of the newest delivery; of several, the first by
-    alphabet.
+    """One row per authority code, with the name of the newest delivery; of several, the one that
+    most records tell, of equally many the first by the alphabet.
 
     A file of names is either one record a code, or one JSON object that maps codes to names. Of
     that the bronze record holds three codes in columns of their own, by which the layout is known,
@@ -103,6 +117,9 @@ def _names(authorities: DataFrame) -> DataFrame:
         F.lit("9999-12-31").cast("date"),
         F.coalesce("_delivery_date", F.lit("0001-01-01").cast("date")),
     )
-    return known.groupBy("authority_code").agg(
-        F.min(F.struct(age.alias("age"), "name"))["name"].alias("authority_name")
+    counted = known.groupBy("authority_code", age.alias("age"), "name").agg(
+        (-F.count(F.lit(1))).alias("by_records")
+    )
+    return counted.groupBy("authority_code").agg(
+        F.min(F.struct("age", "by_records", "name"))["name"].alias("authority_name")
     )

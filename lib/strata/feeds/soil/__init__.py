@@ -30,6 +30,7 @@ TABLES = (
         driving=("bronze.soil_sites", "bronze.soil_samples"),
         group=("site_id",),
         add_group=sites.add_site_id,
+        ends=("bronze.soil_sites", "bronze.soil_samples"),
         folds=sites.FOLDS,
     ),
     Table(
@@ -39,12 +40,14 @@ TABLES = (
         rows=Rows.ONE_TO_MANY,
         group=("site_id",),
         add_group=sites.add_site_id,
+        ends=("bronze.soil_samples",),
         folds=measurements.FOLDS,
     ),
     Table(
         "silver.soil_countries",
         inputs=("bronze.soil_boundaries",),
         transform=countries.soil_countries,
+        ends=("bronze.soil_boundaries",),
         folds=countries.FOLDS,
     ),
     Table(

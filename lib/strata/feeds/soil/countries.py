@@ -10,9 +10,10 @@ from strata.feeds.soil.sites import parse_epsg
 from strata.kit import geo
 from strata.kit.columns import blank_to_null, flag, reasons
 from strata.kit.history import PUT_IN_ORDER, SUPERSEDED, LatestOf, add_key, keep_latest
+from strata.kit.whole import ENDED, NONE_WHOLE, Whole
 
 SAME_BOUNDARY = "same boundary as another record"
-FOLDS = (SAME_BOUNDARY, SUPERSEDED)
+FOLDS = (SAME_BOUNDARY, SUPERSEDED, ENDED)
 
 COAST_M = 5_000.0
 """A site that no country holds belongs to the nearest within so many metres: boundaries at
@@ -34,12 +35,13 @@ _BOX = ("min_lon_deg", "min_lat_deg", "max_lon_deg", "max_lat_deg")
 # --- boundaries ----------------------------------------------------------------------------------
 
 
-def soil_countries(boundaries: DataFrame) -> DataFrame:
+def soil_countries(boundaries: DataFrame, *, whole: Whole = NONE_WHOLE) -> DataFrame:
     """One row per record of a boundary, of which one row per country is neither rejected nor
     folded.
 
     Equal boundaries of one country are one, the least by file and record number; a later delivery
-    supersedes an earlier one; without that two boundaries are a conflict.
+    supersedes an earlier one; without that two boundaries are a conflict. A country that a later
+    whole delivery lacks is folded.
     """
     named = boundaries.withColumns(
         {
@@ -55,7 +57,7 @@ def soil_countries(boundaries: DataFrame) -> DataFrame:
     flagged = typed.withColumns(
         {"_reasons": _boundary_reasons(), "_order": F.col("_delivery_date")}
     )
-    return keep_latest(add_key(flagged, "country_id"), _COUNTRY).select(
+    return keep_latest(add_key(flagged, "country_id"), _COUNTRY, whole=whole).select(
         *_CONTENT, "boundary_srid", *_BOX, "_file_sha256", "_record_number", "_reasons", "_fold"
     )
 

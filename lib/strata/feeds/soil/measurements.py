@@ -19,10 +19,11 @@ from strata.kit.columns import (
     reasons,
 )
 from strata.kit.history import PUT_IN_ORDER, SUPERSEDED, LatestOf, keep_latest
+from strata.kit.whole import ENDED, NONE_WHOLE, Whole
 
 NOT_MEASURED = "no soil property measured"
 REPEATED = "same measurement as another record"
-FOLDS = (NOT_MEASURED, REPEATED, SUPERSEDED)
+FOLDS = (NOT_MEASURED, REPEATED, SUPERSEDED, ENDED)
 
 SOC, CLAY = "soc", "clay"
 # Unit in which silver keeps a property, and what a value in percent by mass is divided by to be in
@@ -66,7 +67,9 @@ _COLUMNS = (
 )
 
 
-def soil_measurements(samples: DataFrame, sites: DataFrame) -> DataFrame:
+def soil_measurements(
+    samples: DataFrame, sites: DataFrame, *, whole: Whole = NONE_WHOLE
+) -> DataFrame:
     """One row per property measured of each sample record; one row, folded, for a record with none.
 
     Equal measurements are one, the least by file and record number. Different values at one site
@@ -81,7 +84,7 @@ def soil_measurements(samples: DataFrame, sites: DataFrame) -> DataFrame:
     """
     records = _add_site(_add_depths(add_site_id(samples)), sites)
     parts = _to_properties(records)
-    return _fold_repeats(parts).select(*_COLUMNS)
+    return _fold_repeats(parts, whole).select(*_COLUMNS)
 
 
 # --- records -------------------------------------------------------------------------------------
@@ -223,7 +226,8 @@ def _value_reasons() -> Column:
     return add_reasons(
         flag(F.col("_told.is_bad"), "the property's JSON must be an object with a value"),
         flag(
-            text.isNotNull() & F.col("_number").isNull(), "the value must be a plain decimal number"
+            text.isNotNull() & F.col("_number").isNull(),
+            "soc and clay must be plain decimal numbers",
         ),
         flag(~is_known_unit, "the unit must be % or g/kg"),
         flag(
@@ -235,7 +239,7 @@ def _value_reasons() -> Column:
 # --- one row for each measurement ----------------------------------------------------------------
 
 
-def _fold_repeats(parts: DataFrame) -> DataFrame:
+def _fold_repeats(parts: DataFrame, whole: Whole) -> DataFrame:
     """Adds `measurement_id` and `_fold`, and flags conflicting values of one sample id.
 
     Without a sample id each measurement is a thing of its own, which nothing supersedes.
@@ -251,7 +255,7 @@ def _fold_repeats(parts: DataFrame) -> DataFrame:
             "_order": F.when(has_sample, F.col("_delivery_date")),
         }
     )
-    folded = keep_latest(keyed, _SAMPLE, sound=_is_sound())
+    folded = keep_latest(keyed, _SAMPLE, _is_sound(), whole)
     is_empty = F.col("property").isNull()
     return folded.withColumn("_fold", F.when(is_empty, NOT_MEASURED).otherwise(F.col("_fold")))
 

@@ -8,10 +8,19 @@ from pyspark.sql import functions as F
 from strata.feeds.soil.dates import add_date, parse_year_of_day
 from strata.kit import geo
 from strata.kit.columns import add_reasons, blank_to_null, flag, parse_bigint, parse_double, reasons
-from strata.kit.history import PUT_IN_ORDER, SUPERSEDED, add_key, add_latest, differ
+from strata.kit.history import (
+    PUT_IN_ORDER,
+    SUPERSEDED,
+    add_key,
+    add_latest,
+    differ,
+    end_missing,
+)
+from strata.kit.values import mangled
+from strata.kit.whole import ENDED, NONE_WHOLE, Whole
 
 SAME_SITE = "same site as another record"
-FOLDS = (SAME_SITE, SUPERSEDED)
+FOLDS = (SAME_SITE, SUPERSEDED, ENDED)
 
 _POSITION = ("source", "source_site_id", "lon", "lat", "x", "y", "epsg", "geometry_type")
 _DESCRIPTION = ("sampled_on", "sampled_on_precision", "taxon_wrb", "taxon_usda")
@@ -23,7 +32,7 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def soil_sites(sites: DataFrame, samples: DataFrame) -> DataFrame:
+def soil_sites(sites: DataFrame, samples: DataFrame, *, whole: Whole = NONE_WHOLE) -> DataFrame:
     """One row per record of a site or a sample, of which one row per site is neither rejected nor
     folded.
 
@@ -38,8 +47,8 @@ def soil_sites(sites: DataFrame, samples: DataFrame) -> DataFrame:
     | horizon of profile BE1   | folded: same site as another record                             |
     | horizon of profile XX9   | rejected: waits for the position of its site                    |
     """
-    records = _described(sites).unionByName(_undescribed(samples))
-    return _fold_by_site(add_site_id(records)).select(*_COLUMNS)
+    records = _described(sites, whole).unionByName(_undescribed(samples, whole))
+    return _fold_by_site(add_site_id(records), whole).select(*_COLUMNS)
 
 
 def add_site_id(records: DataFrame) -> DataFrame:
@@ -66,7 +75,7 @@ def _fixed(name: str) -> Column:
 # --- records -------------------------------------------------------------------------------------
 
 
-def _described(sites: DataFrame) -> DataFrame:
+def _described(sites: DataFrame, whole: Whole) -> DataFrame:
     """Records that describe a site, from its own file."""
     date = F.coalesce(
         blank_to_null(F.col("sampled_on")), parse_year_of_day(F.col("sampled_day_number"))
@@ -78,14 +87,21 @@ def _described(sites: DataFrame) -> DataFrame:
         blank_to_null(F.col("taxon_wrb")).alias("taxon_wrb"),
         blank_to_null(F.col("taxon_usda")).alias("taxon_usda"),
         *_PROVENANCE,
+        *whole.mark(),
         F.lit(True).alias("is_description"),
     )
 
 
-def _undescribed(samples: DataFrame) -> DataFrame:
+def _undescribed(samples: DataFrame, whole: Whole) -> DataFrame:
     """Records of samples: they know their site's id or position, and nothing else of it."""
     unknown = [F.lit(None).cast("string").alias(name) for name in _DESCRIPTION]
-    return samples.select(*_POSITION, *unknown, *_PROVENANCE, F.lit(False).alias("is_description"))
+    return samples.select(
+        *_POSITION,
+        *unknown,
+        *_PROVENANCE,
+        *whole.mark(),
+        F.lit(False).alias("is_description"),
+    )
 
 
 # --- positions -----------------------------------------------------------------------------------
@@ -153,6 +169,7 @@ def _position_reasons() -> Column:
     is_told = x.isNotNull() & y.isNotNull()
     code, is_known = F.col("epsg_code"), F.col("_geographic").isNotNull()
     return reasons(
+        mangled("source_site_id", "the site's id"),
         _geometry_reason(),
         flag(first.isNull() != second.isNull(), "both coordinates must be told; only one is"),
         flag(
@@ -201,7 +218,7 @@ def _is_usable() -> Column:
 # --- one record for each site --------------------------------------------------------------------
 
 
-def _fold_by_site(records: DataFrame) -> DataFrame:
+def _fold_by_site(records: DataFrame, whole: Whole) -> DataFrame:
     """Adds to `_reasons`, and adds `_fold`; at most one record of a site is left with neither."""
     keyed = add_key(records, "site_id").withColumns(
         {
@@ -210,9 +227,12 @@ def _fold_by_site(records: DataFrame) -> DataFrame:
             "source_site_id": blank_to_null(F.col("source_site_id")),
         }
     )
+    known = end_missing(keyed, ("_key",), whole)
+    stands = F.col("_ended_on").isNull()
     # Descriptions and samples come in files of their own, each with its deliveries.
     kind = ("_key", "is_description")
-    current = add_latest(keyed, kind, F.col("has_position"), "_delivery_date", "_is_current")
+    usable = F.col("has_position") & stands
+    current = add_latest(known, kind, usable, "_delivery_date", "_is_current")
     site = Window.partitionBy("_key")
     is_current, is_description = F.col("_is_current"), F.col("is_description")
     judged = current.withColumns(
@@ -236,6 +256,7 @@ def _rank() -> Column:
 
 def _site_reasons() -> Column:
     waits = F.col("site_id").isNotNull() & ~F.col("is_placed") & ~F.col("_has_position")
+    waits = waits & F.col("_ended_on").isNull()
     return add_reasons(
         flag(
             F.col("_positions_differ"),
@@ -253,7 +274,8 @@ def _site_reasons() -> Column:
 
 def _site_fold() -> Column:
     return (
-        F.when(F.size(_site_reasons()) > 0, None)
+        F.when(F.col("_ended_on").isNotNull(), ENDED)
+        .when(F.size(_site_reasons()) > 0, None)
         .when(~F.col("is_placed") & F.col("_has_position"), SAME_SITE)
         .when(F.col("has_position") & ~F.col("_is_current"), SUPERSEDED)
         .when(F.col("_is_current") & (F.col("_rank") != F.col("_first_rank")), SAME_SITE)

@@ -16,36 +16,29 @@ import json
 import random
 import re
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote, urlsplit
 
-import urllib3
-from urllib3.exceptions import HTTPError, SSLError
+from urllib3.exceptions import HTTPError
 from urllib3.response import BaseHTTPResponse
 
 from strata import __version__
-from strata.errors import BadFile, StrataError, UsageError
+from strata.errors import BadFile, StrataError
 from strata.fs import files
 from strata.raw.fetch import addresses
 from strata.raw.fetch.addresses import Address
+from strata.raw.fetch.asking import Passing, answer_of, check_status, first_line
 from strata.raw.fetch.checksums import Checksum, stated_in_headers, stated_in_url
 
 MAX_BYTES = 64 << 30
 MAX_SECONDS = 6 * 3600
-MAX_REDIRECTS = 5
 MAX_ATTEMPTS = 6  # in a row that bring nothing
 MAX_WAIT_SECONDS = 120
 FIRST_WAIT_SECONDS = 0.5
-TIMEOUT = urllib3.Timeout(connect=20, read=60)
 STATES = ".downloads"  # below the raw folder; no source lists it
 _BLOCK_BYTES = 1 << 20
-_REDIRECTS = {301, 302, 303, 307, 308}
-_PASSING = {408, 425, 429, 500, 502, 503, 504}
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]+)-[0-9]+/([0-9]+|\*)")
 
 Say = Callable[[str], None]
@@ -72,14 +65,6 @@ class State:
             if self.etag
             else self.last_modified
         )
-
-
-class _Passing(Exception):
-    """It may go better next time."""
-
-    def __init__(self, why: str, wait_seconds: float | None = None) -> None:
-        super().__init__(why)
-        self.wait_seconds = wait_seconds
 
 
 @dataclass
@@ -118,11 +103,11 @@ class Download:
             before = self._came()
             try:
                 return self._attempt(typed)
-            except _Passing as error:
+            except Passing as error:
                 idle = 0 if self._came() > before else idle + 1
                 self._wait(typed, error, idle)
 
-    def _wait(self, typed: Address, error: _Passing, idle: int) -> None:
+    def _wait(self, typed: Address, error: Passing, idle: int) -> None:
         # Spread, so that many clients do not come back at once.
         wait = (
             error.wait_seconds
@@ -161,13 +146,13 @@ class Download:
                 if known.last_modified and not known.etag
                 else {}
             )
-        with _answer(typed, headers) as (address, answer):
+        with answer_of(typed, headers) as (address, answer):
             if answer.status == 304 and known.path:
                 self.say(f"{self.feed}: {address.shown}: unchanged, nothing downloaded")
                 return f"{self.folder}/{known.path}"
             start = self._start(answer, part, came)
             state = _state_of(answer, start)
-            _check_status(answer, address)
+            check_status(answer, address)
             _check_size(state.bytes, address)
             self._receive(answer, start, state, address)
             return self._finish(
@@ -180,14 +165,14 @@ class Download:
         """The byte at which the answer goes on; the part is thrown away where it cannot go on."""
         if answer.status == 416:
             self._discard()
-            raise _Passing("the part that came is of another file")
+            raise Passing("the part that came is of another file")
         if answer.status != 206:
             return 0
         told = _CONTENT_RANGE.fullmatch(answer.headers.get("Content-Range", ""))
         new = _state_of(answer, came)
         if not told or int(told[1]) != came or new.validator != part.validator:
             self._discard()
-            raise _Passing("the server answers with a part of another file")
+            raise Passing("the server answers with a part of another file")
         return came
 
     def _receive(
@@ -212,11 +197,11 @@ class Download:
                     and not isinstance(error, (ConnectionError, TimeoutError))
                 ):
                     raise
-                raise _Passing(
-                    f"the connection broke at byte {sink.tell()}: {_first_line(error)}"
+                raise Passing(
+                    f"the connection broke at byte {sink.tell()}: {first_line(error)}"
                 ) from None
         if state.bytes and self._came() < state.bytes:
-            raise _Passing(f"the answer ended at byte {self._came()} of {state.bytes}")
+            raise Passing(f"the answer ended at byte {self._came()} of {state.bytes}")
 
     def _finish(self, state: State, checksums: list[Checksum], address: Address) -> str:
         size = self._came()
@@ -279,96 +264,7 @@ class Download:
         Path(self.part_state).unlink(missing_ok=True)
 
 
-# --- asking -----------------------------------------------------------------------------------
-
-
-@contextmanager
-def _answer(typed: Address, headers: dict[str, str]) -> Iterator[tuple[Address, BaseHTTPResponse]]:
-    """The answer behind at most MAX_REDIRECTS redirects, its body not read yet."""
-    address = typed
-    for _ in range(MAX_REDIRECTS + 1):
-        with _request(address, headers) as answer:
-            if answer.status not in _REDIRECTS:
-                yield address, answer
-                return
-            address = addresses.redirected(typed, address, answer.headers.get("Location", ""))
-    raise BadFile(
-        f"an address redirects at most {MAX_REDIRECTS} times; {typed.shown} does so more often"
-    )
-
-
-@contextmanager
-def _request(address: Address, headers: dict[str, str]) -> Iterator[BaseHTTPResponse]:
-    """Asks the IP that was checked, by the name that was typed: nothing is looked up again."""
-    pool: urllib3.HTTPConnectionPool
-    answer: BaseHTTPResponse | None = None
-    why = "no address"
-    for ip in address.ips:
-        common: dict[str, Any] = {
-            "host": ip,
-            "port": address.port,
-            "timeout": TIMEOUT,
-            "retries": False,
-            "maxsize": 1,
-        }
-        if address.scheme == "https":
-            pool = urllib3.HTTPSConnectionPool(
-                **common, server_hostname=address.host, assert_hostname=address.host
-            )
-        else:
-            pool = urllib3.HTTPConnectionPool(**common)
-        with pool:
-            try:
-                own = {**headers, "Host": address.authority}
-                answer = pool.urlopen(
-                    "GET",
-                    address.target,
-                    headers=own,
-                    redirect=False,
-                    preload_content=False,
-                    decode_content=False,
-                )
-            except SSLError as error:
-                raise StrataError(
-                    f"{address.shown} must show a certificate that this machine trusts: "
-                    f"{_first_line(error)}"
-                ) from None
-            except HTTPError as error:
-                why = _first_line(error)
-                continue
-            try:
-                yield answer
-            finally:
-                answer.close()
-            return
-    raise _Passing(why)
-
-
-def _check_status(answer: BaseHTTPResponse, address: Address) -> None:
-    if answer.status in _PASSING:
-        raise _Passing(
-            f"the server answers {answer.status} {answer.reason or ''}".rstrip(),
-            _retry_after(answer),
-        )
-    if answer.status not in (200, 206):
-        raise UsageError(
-            (
-                f"{address.shown} must be there to be taken; the server answers {answer.status} "
-                f"{answer.reason or ''}"
-            ).rstrip(),
-            status=answer.status,
-        )
-
-
-def _retry_after(answer: BaseHTTPResponse) -> float | None:
-    """Seconds to wait, as the server asks: a number or a date (RFC 9110, section 10.2.3)."""
-    text = answer.headers.get("Retry-After", "").strip()
-    if text.isascii() and text.isdigit():
-        return float(text)
-    try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time()) if text else None
-    except ValueError:
-        return None
+# --- what is kept -----------------------------------------------------------------------------
 
 
 def _check_size(size: int, address: Address) -> None:
@@ -382,13 +278,6 @@ def _state_of(answer: BaseHTTPResponse, start: int) -> State:
     length = answer.headers.get("Content-Length", "")
     whole = start + int(length) if length.isascii() and length.isdigit() else 0
     return State(answer.headers.get("ETag", ""), answer.headers.get("Last-Modified", ""), whole)
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error) or type(error).__name__).partition("\n")[0]
-
-
-# --- what is kept -----------------------------------------------------------------------------
 
 
 def _read_state(uri: str) -> State:

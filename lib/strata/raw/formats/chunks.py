@@ -4,7 +4,7 @@ rows."""
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,6 +17,7 @@ CHUNK_BYTES = 32 << 20  # one task's share of a file
 BLOCK_BYTES = 4 << 20  # one read
 BATCH_RECORDS = 20_000  # most rows handed to Spark at once
 MAX_COLUMNS = 2_000
+LOOKED_AT = 50  # records whose values are asked whether they change a number beside them
 MAX_FIELD_BYTES = 1 << 20  # a longer field makes its record one that did not parse
 MAX_RECORD_BYTES = 16 << 20  # a longer record is never held in memory whole
 KEPT_BYTES = 1 << 20  # what `_raw_record` keeps of such a record
@@ -54,6 +55,8 @@ class Scan:
     blank_lines: int = 0
     notes: tuple[str, ...] = ()
     crs: str = ""  # the coordinate system that the file names, as `EPSG:3035`; empty: none
+    beside: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """What fields that the layout does not name hold in the first records."""
 
 
 @dataclass

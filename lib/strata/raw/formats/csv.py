@@ -20,6 +20,9 @@ An empty field is null, whether quoted or not: CSV writers do not agree on a dif
 
 from __future__ import annotations
 
+import contextlib
+import csv
+import io
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -30,7 +33,7 @@ import pyarrow as pa
 from strata.declare.layout import Layout, match_layout, match_record
 from strata.errors import BadFile
 from strata.raw.formats import csv_lines, csv_quirks, csv_rows
-from strata.raw.formats.chunks import MAX_COLUMNS, Chunk, NotUtf8, Planner, Scan
+from strata.raw.formats.chunks import LOOKED_AT, MAX_COLUMNS, Chunk, NotUtf8, Planner, Scan
 from strata.raw.formats.csv_lines import StrayQuote, blank_lines, line_ends
 from strata.raw.formats.csv_quirks import Broken, parse_record
 
@@ -63,7 +66,26 @@ def scan(
         blank = csv_quirks.count(data, base + length, delimiter, planner)
         notes = ("quotes stand inside unquoted fields: read record by record",)
     chunks = planner.finish()
-    return Scan(layout, header, planner.records, chunks, parser, skipped + blank, notes)
+    beside = _values_beside(head[length : length + _MAX_HEADER_BYTES], header, layout)
+    return Scan(
+        layout, header, planner.records, chunks, parser, skipped + blank, notes, beside=beside
+    )
+
+
+def _values_beside(head: bytes, header: Sequence[str], layout: Layout) -> dict[str, frozenset[str]]:
+    """What stands in the first records under names that the layout does not know."""
+    unnamed = [(place, name) for place, name in enumerate(header) if name not in layout.known]
+    if not unnamed:
+        return {}
+    lines = io.StringIO(head.decode(errors="replace"), newline="")
+    rows = []
+    with contextlib.suppress(csv.Error):
+        for row in itertools.islice(csv.reader(lines, delimiter=layout.delimiter), LOOKED_AT):
+            rows.append(row)
+    return {
+        name: frozenset(row[place] for row in rows if len(row) == len(header))
+        for place, name in unnamed
+    }
 
 
 def _take_head(blocks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:

@@ -21,6 +21,8 @@ more than 200 levels, is counted and comes back whole in `_raw_record`.
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,7 +32,7 @@ import pyarrow as pa
 from strata.declare.layout import Layout, match_layout
 from strata.errors import BadFile
 from strata.raw.formats import crs, json_rows
-from strata.raw.formats.chunks import MAX_COLUMNS, Chunk, Planner, Scan
+from strata.raw.formats.chunks import LOOKED_AT, MAX_COLUMNS, Chunk, Planner, Scan
 from strata.raw.formats.json_rows import MEMBER_NAME, member_record, prefixes
 from strata.raw.formats.json_text import Endless, Malformed, Record, Text
 
@@ -70,13 +72,41 @@ def scan(
         )
     # An empty array is fine and has no fields to tell a layout by.
     layout = (
-        match_layout(header, layouts)
+        _match(header, seen, planner.records)
         if planner.records
         else min(layouts, key=lambda layout: layout.name)
     )
     return Scan(
-        layout, header, planner.records, planner.finish(), parser, 0, seen.notes(), seen.crs
+        layout,
+        header,
+        planner.records,
+        planner.finish(),
+        parser,
+        0,
+        seen.notes(),
+        seen.crs,
+        {name: frozenset(found) for name, found in seen.texts.items() if name not in layout.known},
     )
+
+
+def _match(header: tuple[str, ...], seen: _Seen, records: int) -> Layout:
+    """The layout of these fields; where one object holds all records in an array, BadFile says
+    so.
+    """
+    try:
+        return match_layout(header, seen.layouts)
+    except BadFile as error:
+        if records > 1 or not seen.array:
+            raise
+        # A name may be somebody's, but not one of these.
+        is_open = seen.array in _USUAL or not any(layout.personal for layout in seen.layouts)
+        where = f"its array {seen.array[:60]!r}" if is_open else "an array within that"
+        told = str(error).partition("; perhaps")[0]
+        raise BadFile(
+            f"{told}; the file is one object, and its records perhaps stand in {where}: give "
+            "that array alone",
+            **error.facts,
+        ) from None
 
 
 def _scan_text(text: Text, planner: Planner, seen: _Seen, path: str) -> str:
@@ -214,6 +244,13 @@ def _scan_objects(text: Text, planner: Planner, seen: _Seen) -> str:
     return parser
 
 
+_CONSTANT = re.compile(r'"([^"\\]*)"[ \t\r\n]*:[ \t\r\n]*(?:NaN|-?Infinity)')
+"""A member that no JSON may have, and its name."""
+_USUAL = frozenset(
+    {"data", "docs", "hits", "items", "list", "people", "records", "results", "rows", "users",
+     "value", "values"}
+)  # fmt: skip
+"""What interfaces call the array of their records."""
 _NOT_PARSED = Record("", None, is_sound=False)
 
 
@@ -231,18 +268,23 @@ class _Seen:
     layouts: Sequence[Layout]
     fields: dict[str, None] = field(default_factory=dict)
     sound: int = 0  # records that parse
-    constants: int = 0  # records with NaN or Infinity
+    constants: Counter[str] = field(default_factory=Counter)  # NaN or Infinity, by field
     crs: str = ""  # the coordinate system that the document names
+    texts: dict[str, set[str]] = field(default_factory=dict)  # of the first records
+    array: str = ""  # the first member of a record that is an array of objects
 
     def __post_init__(self) -> None:
         self._inner = prefixes(self.layouts)
         self._named = frozenset(name for layout in self.layouts for name in layout.named)
 
     def add(self, record: Record) -> None:
-        self.constants += record.has_constant
+        if record.has_constant:
+            self.constants.update(_CONSTANT.findall(record.text))
         if not record.is_sound:
             return
         self.sound += 1
+        if self.sound == 1:
+            self.array = _array_in(record.value)
         self._walk(record.value, "")
         if len(self.fields) > MAX_COLUMNS:
             raise BadFile(
@@ -258,11 +300,30 @@ class _Seen:
                     continue
             if path not in self._inner or member is not None:
                 self.fields[path] = None
+                if self.sound <= LOOKED_AT and isinstance(member, str):
+                    self.texts.setdefault(path, set()).add(member)
 
     def notes(self) -> tuple[str, ...]:
         if not self.constants:
             return ()
-        return (f"NaN or Infinity stands in {self.constants} records and is taken as null",)
+        if any(layout.personal for layout in self.layouts):
+            # Names of fields may be somebody's.
+            return (f"NaN or Infinity is taken as null: {self.constants.total():,} times",)
+        shown = [f"{name[:60]!r} ({count:,})" for name, count in self.constants.most_common(5)]
+        more = f" and {len(self.constants) - 5} more" if len(self.constants) > 5 else ""
+        return (f"NaN or Infinity is taken as null, by field: {', '.join(shown)}{more}",)
+
+
+def _array_in(record: dict[str, Any]) -> str:
+    """The name of the first member that is an array of objects; empty where there is none."""
+    return next(
+        (
+            name
+            for name, value in record.items()
+            if isinstance(value, list) and value and all(isinstance(item, dict) for item in value)
+        ),
+        "",
+    )
 
 
 _ROWS = {LINES: json_rows.line_rows, MEMBERS: json_rows.member_rows}

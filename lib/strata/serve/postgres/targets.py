@@ -69,7 +69,9 @@ def _is_current(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 
 SHOP = (
-    Target("shop.product_categories", "silver.commerce_categories"),
+    Target(
+        "shop.product_categories", "silver.commerce_categories", without=frozenset({"ended_on"})
+    ),
     Target(
         "shop.products",
         "silver.commerce_products",
@@ -78,7 +80,7 @@ SHOP = (
         own_key=("product_id",),
     ),
     Target("shop.product_periods", "silver.commerce_products", without=LATER),
-    Target("shop.customers", "silver.commerce_customers"),
+    Target("shop.customers", "silver.commerce_customers", without=frozenset({"ended_on"})),
     Target("shop.orders", "silver.commerce_orders", "order_date", True),
     Target("shop.order_items", "silver.commerce_order_lines", "sale_date", True),
     Target("shop.order_revenue", "gold.commerce_order_revenue", "order_date"),

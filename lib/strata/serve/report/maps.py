@@ -86,7 +86,7 @@ def _shape(
     ys: list[Any] = []
     for part in getattr(drawn, "geoms", [drawn]):
         if part.geom_type == "Polygon" and not part.is_empty:
-            for x, y in part.exterior.coords:
+            for x, y, *_ in part.exterior.coords:
                 xs.append(round(x, 3))
                 ys.append(round(y, 3))
             xs.append(None)

@@ -1,0 +1,136 @@
+"""One row for each rule that warned, so that a warning can be looked at."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from strata.declare.contract import Contract
+from strata.gate import queries
+from strata.gate.gate import Outcome
+from strata.gate.judging import RULES_A_WORD, Rule, broken_columns
+from strata.kit.keys import ROW_ID
+from strata.run.refusal import short
+from strata.run.state import Context
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+    from strata.run.write import Target, Written
+
+
+def with_examples(
+    context: Context, target: Target, written: Written, outcomes: list[Outcome]
+) -> list[Outcome]:
+    """The outcomes of the row rules; those that warn with a row that breaks them as `observed`."""
+    return [
+        replace(outcome, observed=_example(context, target, written, place))
+        if _warns(outcome)
+        else outcome
+        for place, outcome in enumerate(outcomes)
+    ]
+
+
+def with_found(
+    target: Target, outcomes: list[Outcome], whole: DataFrame | None, views: dict[str, DataFrame]
+) -> list[Outcome]:
+    """The outcomes of the table rules; queries that warn with a row that they find behind the
+    number of them.
+    """
+    return [
+        replace(outcome, observed=f"{outcome.observed}; {_found(target, outcome, whole, views)}")
+        if whole is not None and _warns(outcome) and queries.is_query(outcome.expectation)
+        else outcome
+        for outcome in outcomes
+    ]
+
+
+def _warns(outcome: Outcome) -> bool:
+    return outcome.expectation.severity == "warning" and not outcome.success
+
+
+def _found(target: Target, outcome: Outcome, whole: DataFrame, views: dict[str, DataFrame]) -> str:
+    row = queries.first_found(outcome.expectation, whole, views)
+    personal = {field.name for field in target.contract.fields if field.is_personal}
+    return ", ".join(
+        f"{name} {'(protected)' if name in personal else _value(value)}"
+        for name, value in (row or {}).items()
+        if value is not None
+    )
+
+
+def _example(context: Context, target: Target, written: Written, place: int) -> str | None:
+    rule = written.rules[place]
+    row = None
+    if isinstance(written.judged, pa.Table):
+        row = _of_few(written.judged, written.rules, place)
+    if row is None:
+        row = _of_many(context, target, written, rule)
+    if row is None:
+        return None
+    said = re.findall(r"[a-z0-9_]+", rule.expectation.description)
+    told = worded_row(target.contract, (*rule.expectation.columns, *said), row)
+    # A row that is one record is found by it; others by their key.
+    return f"{told}, {_record(context, row)}" if row.get(ROW_ID[0]) else told
+
+
+def _of_few(judged: pa.Table, rules: list[Rule], place: int) -> dict[str, Any] | None:
+    """The least row by its id, or by its columns, that breaks the rule."""
+    word, bit = divmod(place, RULES_A_WORD)
+    if broken_columns(rules)[word] not in judged.column_names:
+        return None  # Records that were written without being judged one by one.
+    bits = pc.bit_wise_and(judged[broken_columns(rules)[word]], pa.scalar(1 << bit, pa.int64()))
+    broken = judged.filter(pc.not_equal(bits, 0))
+    order = [name for name in ROW_ID if name in broken.column_names]
+    if order:
+        broken = broken.sort_by([(name, "ascending") for name in order])
+    rows: list[dict[str, Any]] = broken.slice(0, 1).to_pylist()
+    return rows[0] if rows else None
+
+
+def _of_many(
+    context: Context, target: Target, written: Written, rule: Rule
+) -> dict[str, Any] | None:
+    """Some row of the table that breaks the rule: the first that is found, for there are many."""
+    from pyspark.errors import AnalysisException
+
+    table = context.store.read(target.table, written.commit.version)
+    try:
+        found = table.where(rule.breaks).limit(1).collect()
+    except AnalysisException:
+        return None  # The rule asks of a column that the transform makes, and the table lacks.
+    return found[0].asDict() if found else None
+
+
+def worded_row(contract: Contract, columns: tuple[str, ...], row: dict[str, Any]) -> str:
+    """`product_id '22423', names 2`: the row's key, and what the rule asks of or names; nothing
+    that is personal.
+    """
+    fields = {field.name: field for field in contract.fields}
+    named = dict.fromkeys((*contract.key, *columns))
+    told = [
+        f"{name} {'(protected)' if fields[name].is_personal else _value(row.get(name))}"
+        for name in named
+        if name in fields
+    ]
+    return ", ".join(told)
+
+
+def _record(context: Context, row: dict[str, Any]) -> str:
+    """`record 3 of sales/s.csv`."""
+    sha256, number = (row[name] for name in ROW_ID)
+    taken = [entry for publication in context.line for entry in publication.files]
+    paths = {
+        entry.sha256: f"{entry.source}/{entry.path}"
+        for entry in (*taken, *context.plan.looked.entries)
+        if entry.status == "taken"
+    }
+    return f"record {number} of {paths.get(sha256, f'the file {sha256[:12]}…')}"
+
+
+def _value(value: Any) -> str:
+    return short(value) if isinstance(value, str) else str(value)
