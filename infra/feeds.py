@@ -8,14 +8,12 @@ rendered from the same facts. So a sixth feed is scheduled without an edit here.
 
 from __future__ import annotations
 
-import ast
 import json
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import yaml
-from strata import feeds as feed_package
 from strata.declare.feed import Feed, all_feeds
 
 SCHEDULES = Path(__file__).resolve().parent / "schedules.yaml"
@@ -57,25 +55,10 @@ def _facts(feed: Feed, schedules: dict[str, str], exports: list[str]) -> FeedFac
         [source.name for source in feed.sources],
         sorted(inputs - {feed.name}),
         [table.name for table in feed.tables if table.name.startswith("gold.")],
-        _uses(feed.name, "strata.kit.geo"),
+        feed.is_spatial,
         bool(feed.identifying),
         exports,
     )
-
-
-def _uses(feed: str, module: str) -> bool:
-    """Whether any module of a feed imports that one."""
-    parent, _, name = module.rpartition(".")
-    for folder in feed_package.__path__:
-        package = Path(folder) / feed
-        for path in [*package.glob("**/*.py"), *package.parent.glob(f"{feed}.py")]:
-            for node in ast.walk(ast.parse(path.read_text())):
-                if isinstance(node, ast.ImportFrom) and (
-                    node.module == module
-                    or (node.module == parent and name in {alias.name for alias in node.names})
-                ):
-                    return True
-    return False
 
 
 def main() -> int:

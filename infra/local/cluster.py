@@ -3,10 +3,12 @@
     python infra/local/cluster.py                              # until Ctrl-C; prints what to set
     python infra/local/cluster.py -- sh -c 'strata run launches --master "$STRATA_MASTER"'
     python infra/local/cluster.py --archive environment.tar.gz # executors run EMR's archive
+    python infra/local/cluster.py --connect                    # and a server of Spark Connect
 
 The workers start executors in processes of their own, with their own Python: what a cluster does
-that one JVM does not. The S3 server is versitygw where it is on the PATH (objects are files, and
-stay), else moto's (in memory). Every port is on 127.0.0.1. Exit code: the command's own.
+that one JVM does not. Strata reaches them as its wheel, which the driver hands out. The S3 server
+is versitygw where it is on the PATH (objects are files, and stay), else moto's (in memory). Every
+port is on 127.0.0.1. Exit code: the command's own.
 """
 
 from __future__ import annotations
@@ -28,9 +30,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.request import urlopen
 
-LIB = Path(__file__).resolve().parents[2] / "lib"
+PROJECT = Path(__file__).resolve().parents[2]
 HOST = "127.0.0.1"
-STARTS_WITHIN_S = 120
+STARTS_WITHIN_S = 300
 BUCKETS = ("strata-raw", "strata-warehouse")
 
 
@@ -50,6 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, default=2, help="workers of one core (default: 2)")
     parser.add_argument("--memory", default="2g", help="memory of each worker (default: 2g)")
     parser.add_argument("--archive", type=Path, help="environment archive for the executors")
+    parser.add_argument(
+        "--connect", action="store_true", help="a server of Spark Connect too, as SPARK_REMOTE"
+    )
     parser.add_argument("--folder", type=Path, help="logs and objects (default: a temporary one)")
     parser.add_argument("command", nargs="*", help="a command to run in it, after --")
     options = parser.parse_args(arguments)
@@ -57,10 +62,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         folder = options.folder or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         try:
             cluster = stack.enter_context(start(folder, options.workers, options.memory))
-        except TimeoutError as error:
+            given = cluster.environment | executor_settings(folder, options.archive)
+            if options.connect:
+                given |= add_connect(cluster, folder)
+        except (TimeoutError, subprocess.CalledProcessError) as error:
             print(f"cluster: {error}", file=sys.stderr)
             return 1
-        given = cluster.environment | archive_settings(options.archive)
         if options.command:
             return subprocess.run(options.command, env=os.environ | given, check=False).returncode
         for name, value in given.items():
@@ -107,17 +114,63 @@ def add_worker(cluster: Cluster, folder: Path, name: str, memory: str) -> None:
     _spark(cluster, folder, name, [f"{_DEPLOY}.worker.Worker", *options, cluster.master])
 
 
-def archive_settings(archive: Path | None) -> dict[str, str]:
-    """Gives the executors the archive that EMR uses, in place of this environment's Python."""
+def add_connect(cluster: Cluster, folder: Path, master: str = "local[2]") -> dict[str, str]:
+    """A server of Spark Connect; returns what a client without a JVM needs to find it.
+
+    It has the settings that conf/spark/local.conf gives to any Spark: clients bring the rest.
+    """
+    port = free_port()
+    settings = {
+        "spark.master": master,
+        "spark.connect.grpc.binding.address": HOST,
+        "spark.connect.grpc.binding.port": str(port),
+        "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
+        "spark.hadoop.fs.s3a.endpoint": cluster.environment.get("AWS_ENDPOINT_URL", ""),
+        "spark.hadoop.fs.s3a.path.style.access": "true",
+        "spark.hadoop.fs.s3a.connection.ssl.enabled": "false",
+        "spark.delta.logStore.s3a.impl": "io.delta.storage.S3SingleDriverLogStore",
+    }
+    given = [part for item in settings.items() for part in ("--conf", "=".join(item))]
+    server = "org.apache.spark.sql.connect.service.SparkConnectServer"
+    local = ["--properties-file", str(PROJECT / "conf" / "spark" / "local.conf")]
+    command = ["spark-submit", *local, *given, "--class", server, "spark-internal"]
+    _spark(cluster, folder, "connect", command)
+    _wait(lambda: _listens(port), "a server of Spark Connect that answers")
+    return {"SPARK_REMOTE": f"sc://{HOST}:{port}"}
+
+
+def executor_settings(folder: Path, archive: Path | None = None) -> dict[str, str]:
+    """What gives Strata to the executors: its wheel, or the archive that EMR uses in place of this
+    environment's Python; as spark-submit's options, for a session that Python starts.
+    """
     if archive is None:
-        return {}
+        wheel = build_wheel(folder)
+        return {"PYSPARK_SUBMIT_ARGS": shlex.join(["--py-files", str(wheel), "pyspark-shell"])}
     options = ["--conf", f"spark.archives={archive.resolve()}#environment", "pyspark-shell"]
     return {
-        # spark-submit's options, for a session that Python starts.
         "PYSPARK_SUBMIT_ARGS": shlex.join(options),
         # The driver tells the executors which Python to start.
         "PYSPARK_PYTHON": "./environment/bin/python",
     }
+
+
+def build_wheel(folder: Path) -> Path:
+    """Strata's wheel, under a name by which Spark puts it on the executors' path: it passes over
+    what does not end in .zip, .egg or .jar, and a wheel is a zip.
+    """
+    source, target = folder / "source", folder / "strata.zip"
+    # A copy, for setuptools leaves its work in the folder that it builds, and takes what it finds.
+    shutil.copytree(
+        PROJECT / "lib", source / "lib", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info")
+    )
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy2(PROJECT / name, source)
+    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check"]
+    pip += ["--no-deps", "--no-build-isolation", "--wheel-dir", str(folder), str(source)]
+    subprocess.run(pip, check=True)
+    next(folder.glob("strata-*.whl")).replace(target)
+    shutil.rmtree(source)
+    return target
 
 
 def free_port() -> int:
@@ -139,11 +192,12 @@ def _spark(cluster: Cluster, folder: Path, name: str, arguments: Sequence[str]) 
     import pyspark
 
     home = Path(pyspark.__file__).parent
-    # Executors take their environment from the worker that starts them.
-    path = os.pathsep.join(filter(None, [str(LIB), os.environ.get("PYTHONPATH", "")]))
-    own = {"SPARK_LOCAL_IP": HOST, "SPARK_HOME": str(home), "PYTHONPATH": path}
+    # Executors take their environment from the worker that starts them; Strata comes to them by
+    # the driver, as to machines of their own.
+    own = {"SPARK_LOCAL_IP": HOST, "SPARK_HOME": str(home), "PYTHONPATH": ""}
     own |= {"PYSPARK_PYTHON": sys.executable, "SPARK_DAEMON_MEMORY": "512m"}
-    command = [str(home / "bin" / "spark-class"), *arguments]
+    program = arguments[0] if arguments[0].startswith("spark-") else "spark-class"
+    command = [str(home / "bin" / program), *arguments[arguments[0] == program :]]
     _begin(cluster, folder, name, command, cluster.environment | own)
 
 
@@ -195,7 +249,7 @@ def _begin(
     with open(folder / f"{name}.log", "ab") as log:
         environment = {**os.environ, **own}
         cluster.processes[name] = subprocess.Popen(
-            command, env=environment, stdout=log, stderr=subprocess.STDOUT
+            command, env=environment, stdout=log, stderr=subprocess.STDOUT, cwd=PROJECT
         )
 
 

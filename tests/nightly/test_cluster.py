@@ -30,7 +30,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, Pat
     folder = tmp_path_factory.mktemp("cluster")
     with cluster.start(folder) as found:
         own = {k: v for k, v in os.environ.items() if not k.startswith("STRATA_PROJECT")}
-        told = own | found.environment
+        told = own | found.environment | cluster.executor_settings(folder)
         s3 = boto3.client("s3", **keys(found.environment))
         s3.upload_file(str(SAMPLE), "strata-raw", "launches/launches/a.json")
         yield found, folder, told

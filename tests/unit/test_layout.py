@@ -86,6 +86,22 @@ def test_a_library_has_one_home(package: str, homes: set[str]) -> None:
     assert users <= homes
 
 
+INSIDE_THE_JVM = {"_jvm", "_jsparkSession", "_jsc", "_jdf", "_jc", "sparkContext", "_sc", "rdd"}
+ONE_DOOR = {"spark/session.py"}
+"""`session.java`, for SQL that Spark itself must parse and serve: refused over Spark Connect."""
+
+
+def test_no_module_reaches_into_the_jvm() -> None:
+    """What needs it runs neither over Spark Connect nor on Databricks' shared compute."""
+    found = {
+        path.relative_to(LIBRARY).as_posix()
+        for path in MODULES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr in INSIDE_THE_JVM
+    }
+    assert found <= ONE_DOOR, f"these reach into the JVM: {found - ONE_DOOR}"
+
+
 def test_the_core_does_not_know_the_feeds() -> None:
     named = {
         path.name: name

@@ -115,19 +115,23 @@ def overrides_of(
 
 
 def start_spark(
-    of: Settings, master: str | None = None, with_gate: bool = True, small: bool = False
+    of: Settings,
+    master: str | None = None,
+    with_gate: bool = True,
+    small: bool = False,
+    spatial: bool = True,
 ) -> SparkSession:
     """Starts the JVM while Great Expectations loads: each takes seconds, and neither needs the
     other. Without a gate that needs it, the library is not loaded. `small` tunes Spark for few
-    rows.
+    rows; what is not `spatial` does without Sedona.
     """
     if not with_gate:
-        return session.build(master, of.spark, _LOG_FILE, small)
+        return session.build(master, of.spark, _LOG_FILE, small, spatial)
     from strata.gate import gate
 
     loading = threading.Thread(target=gate.library, daemon=True)
     loading.start()
-    spark = session.build(master, of.spark, _LOG_FILE, small)
+    spark = session.build(master, of.spark, _LOG_FILE, small, spatial)
     loading.join()
     return spark
 

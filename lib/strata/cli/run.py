@@ -250,7 +250,11 @@ def _run_all(plans: list[Plan], job: _Job) -> list[int]:
     job.say("starting Spark")
     small = all(plan.is_small for plan in able)
     spark = common.start_spark(
-        job.settings, job.arguments.master, any(map(needs_library, able)), small
+        job.settings,
+        job.arguments.master,
+        any(map(needs_library, able)),
+        small,
+        spatial=any(plan.feed.is_spatial for plan in able),
     )
 
     def run_one(plan: Plan) -> None:

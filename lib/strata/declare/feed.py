@@ -13,7 +13,7 @@ from typing import Any
 from strata.declare import fingerprint, resources
 from strata.declare.contract import LAYERS, Contract, load_contract, split_name
 from strata.declare.layout import READER, Layout
-from strata.declare.names import feed_names
+from strata.declare.names import feed_names, imports_module
 from strata.declare.protection import Protection
 from strata.declare.source_contract import load_layouts
 from strata.declare.suite import Suite, load_suite
@@ -55,6 +55,11 @@ class Feed:
                 (layout.table, rule) for layout in self.layouts for rule in layout.identifying
             )
         )
+
+    @property
+    def is_spatial(self) -> bool:
+        """Whether it asks where something lies, for which Spark must have Sedona."""
+        return imports_module(self.name, "strata.kit.geo")
 
     def table(self, name: str) -> Table:
         """The declared silver or gold table of that name."""

@@ -11,7 +11,7 @@ import site
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,9 +20,11 @@ from strata.declare import resources
 from strata.errors import UsageError
 from strata.fs import location
 from strata.fs import trouble as resource_trouble
-from strata.spark.settings import IN_SESSION, REQUIRED, lacking
+from strata.spark import connect
+from strata.spark.settings import IN_SESSION, REQUIRED, UNTOLD, lacking
 
 if TYPE_CHECKING:
+    from pyspark import SparkConf
     from pyspark.sql import SparkSession
 
 # What makes one machine quick and quiet; a cluster's own settings replace these.
@@ -75,18 +77,30 @@ def build(
     settings: dict[str, str] | None = None,
     log_file: str | None = None,
     small: bool = False,
+    spatial: bool = True,
 ) -> SparkSession:
     """The process's session; a JVM that cannot start is one clear sentence.
 
-    `small` tunes a session on one machine for few rows; the answers are the same.
+    `small` tunes a session on one machine for few rows; the answers are the same. A session that
+    stands elsewhere must have what Sedona needs, unless nothing `spatial` will be asked of it.
     """
-    from pyspark import SparkConf
-    from pyspark.errors import PySparkException
-    from pyspark.sql import SparkSession
+    if "DATABRICKS_RUNTIME_VERSION" in os.environ:
+        from pyspark.sql import SparkSession
 
-    if "DATABRICKS_RUNTIME_VERSION" in os.environ or "SPARK_REMOTE" in os.environ:
-        # The runtime, or a server of Spark Connect, has its session, with settings of its own.
-        return _complete(SparkSession.builder.getOrCreate())
+        # The runtime has its session, with settings of its own.
+        return _complete(SparkSession.builder.getOrCreate(), spatial)
+    if connect.is_remote(master):
+        return _complete(connect.session(master), spatial)
+    spark = _complete(_start(_conf(master, settings or {}, small), log_file), spatial)
+    # pyspark logs every query error as a JSON line with the JVM's whole trace, besides raising it.
+    logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL + 1)
+    return spark
+
+
+def _conf(master: str | None, settings: dict[str, str], small: bool) -> SparkConf:
+    """The settings of a new session, under those that spark-submit was given."""
+    from pyspark import SparkConf
+
     # Python workers must be this very interpreter, or they miss the packages that are installed
     # here.
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
@@ -97,7 +111,7 @@ def build(
     if is_local and small:
         own |= SMALL
         own["spark.driver.extraJavaOptions"] += f" {_SMALL_JAVA}"
-    for key, value in {**own, **_s3_settings(), **(settings or {})}.items():
+    for key, value in {**own, **_s3_settings(), **settings}.items():
         conf.setIfMissing(key, value)
     for key, value in REQUIRED.items():
         conf.set(
@@ -105,12 +119,21 @@ def build(
         )
     if master:
         conf.setMaster(master)
-    else:
-        conf.setIfMissing("spark.master", "local[*]")
+    conf.setIfMissing("spark.master", "local[*]")
     conf.setIfMissing("spark.app.name", "strata")
+    # Errors come as exceptions, and are told in a sentence; warnings would stand among answers.
+    conf.setIfMissing("spark.log.level", "ERROR")
+    return conf
+
+
+def _start(conf: SparkConf, log_file: str | None) -> SparkSession:
+    """Where a session stands already, as in a notebook, it keeps its own settings."""
+    from pyspark.errors import PySparkException
+    from pyspark.sql import SparkSession
+
     try:
         with _output_to(log_file):
-            spark = SparkSession.builder.config(conf=conf).getOrCreate()
+            return SparkSession.builder.config(conf=conf).getOrCreate()
     except (PySparkException, OSError, RuntimeError) as error:
         trouble = resource_trouble.explain(error, _end_of(log_file))
         if trouble is not None:
@@ -120,12 +143,6 @@ def build(
             f"Spark needs Java 17 to 22 to start, and did not start ({type(error).__name__}); "
             f"{hint}"
         ) from None
-    # Where a session stood already, as in a notebook, it has kept its own settings.
-    _complete(spark)
-    spark.sparkContext.setLogLevel("ERROR")
-    # pyspark logs every query error as a JSON line with the JVM's whole trace, besides raising it.
-    logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL + 1)
-    return spark
 
 
 @dataclass(frozen=True)
@@ -146,11 +163,16 @@ def java(spark: SparkSession) -> Java:
     return Java(spark.sparkContext._jvm, spark._jsparkSession)
 
 
-def _complete(spark: SparkSession) -> SparkSession:
+def _complete(spark: SparkSession, spatial: bool) -> SparkSession:
     """Sets what a running session takes; UsageError where it lacks what it does not take."""
+    from pyspark.errors import PySparkException
+
     for key in IN_SESSION:
-        spark.conf.set(key, REQUIRED[key])
-    missing = lacking(lambda key: _setting(spark, key), "DATABRICKS_RUNTIME_VERSION" in os.environ)
+        # What serverless compute refuses to set is told below, where it matters.
+        with suppress(PySparkException):
+            spark.conf.set(key, REQUIRED[key])
+    on_databricks = "DATABRICKS_RUNTIME_VERSION" in os.environ
+    missing = lacking(lambda key: _setting(spark, key), on_databricks, spatial)
     if missing:
         raise UsageError(
             "a session that lacks Strata's settings would give other answers; this one lacks "
@@ -167,7 +189,7 @@ def _setting(spark: SparkSession, key: str) -> str | None:
     try:
         return spark.conf.get(key, None)
     except PySparkException:  # Serverless compute refuses to tell of some.
-        return None
+        return UNTOLD
 
 
 def _end_of(log_file: str | None) -> str:

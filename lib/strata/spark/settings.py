@@ -44,19 +44,31 @@ _OWN_DELTA = (
 """What Databricks has in its own way."""
 
 
-def lacking(get: Callable[[str], str | None], on_databricks: bool = False) -> list[str]:
-    """What a session lacks, each with what it has instead; `get` asks it for one setting."""
+_SEDONAS = (
+    "org.apache.sedona.sql.SedonaSqlExtensions",
+    "spark.serializer",
+    "spark.kryo.registrator",
+)
+"""What only a feed needs that asks where something lies."""
+UNTOLD = "untold"
+"""What a session keeps to itself: Databricks' serverless compute has no such setting for users."""
+
+
+def lacking(
+    get: Callable[[str], str | None], on_databricks: bool = False, spatial: bool = True
+) -> list[str]:
+    """What a session lacks, each with what it has instead; `get` asks it for one setting.
+
+    `spatial` tells whether Sedona is needed.
+    """
+    spared = (*(_OWN_DELTA if on_databricks else ()), *(() if spatial else _SEDONAS))
     found = []
     for key, wanted in REQUIRED.items():
-        if on_databricks and key in _OWN_DELTA:
+        parts = wanted.split(",") if key == EXTENSIONS else [wanted]
+        needed = [] if key in spared else [part for part in parts if part not in spared]
+        has = get(key) if needed else None
+        if has == UNTOLD and on_databricks:
             continue
-        has = get(key) or ""
-        parts = has.split(",")
-        needed = [
-            part
-            for part in (wanted.split(",") if key == EXTENSIONS else [wanted])
-            if not (on_databricks and part in _OWN_DELTA)
-        ]
-        if not set(needed) <= set(parts):
+        if not set(needed) <= set((has or "").split(",")):
             found.append(f"{key}={','.join(needed)} (it has {has or 'none'})")
     return found

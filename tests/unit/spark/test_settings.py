@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from strata.spark.settings import EXTENSIONS, IN_SESSION, REQUIRED, lacking
+from strata.declare.feed import all_feeds
+from strata.spark.settings import EXTENSIONS, IN_SESSION, REQUIRED, UNTOLD, lacking
 
 CONF = Path(__file__).resolve().parents[3] / "conf" / "spark"
 
@@ -47,3 +48,25 @@ def test_further_extensions_and_databricks_own_delta_are_no_lack() -> None:
 def test_what_a_running_session_takes_is_set_and_not_asked_of_the_cluster() -> None:
     assert "spark.sql.ansi.enabled" in IN_SESSION
     assert not set(IN_SESSION) & {EXTENSIONS, "spark.serializer", "spark.kryo.registrator"}
+
+
+def test_a_feed_that_asks_nothing_of_places_does_without_sedona() -> None:
+    delta = "io.delta.sql.DeltaSparkSessionExtension"
+    session = {**REQUIRED, EXTENSIONS: delta, "spark.serializer": None}
+    del session["spark.kryo.registrator"]
+    assert lacking(session.get, spatial=False) == []
+    assert len(lacking(session.get)) == 3
+    assert {feed.name: feed.is_spatial for feed in all_feeds() if feed.name != "toy"} == {
+        "commerce": False, "fleet": True, "launches": False, "residents": False, "soil": True,
+    }  # fmt: skip
+
+
+def test_serverless_compute_may_keep_to_itself_what_nobody_can_set_there() -> None:
+    session = {**dict.fromkeys(REQUIRED, UNTOLD), **{key: REQUIRED[key] for key in IN_SESSION}}
+    assert lacking(session.get, on_databricks=True, spatial=False) == []
+    # Elsewhere each session tells of all.
+    assert lacking(session.get, spatial=False) != []
+    # A setting that it does tell of must be right.
+    assert lacking({**session, "spark.sql.ansi.enabled": "false"}.get, True, False) == [
+        "spark.sql.ansi.enabled=true (it has false)"
+    ]

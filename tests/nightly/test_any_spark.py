@@ -1,0 +1,201 @@
+"""The samples of all feeds give the same tables by other Sparks: a cluster of a master and two
+workers with its warehouse on an S3 server, Spark Connect from a client without a JVM, and a newer
+Delta. What local mode gives is the measure, read by delta-rs.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import boto3
+import pytest
+
+from tests import samples as shipped
+from tests import tables, versitygw
+from tests.samples import Samples
+
+FEEDS = ["commerce", "fleet", "launches", "residents", "soil"]
+pytestmark = [pytest.mark.nightly, pytest.mark.spark, pytest.mark.samples(*FEEDS)]
+PROJECT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(PROJECT / "infra" / "local"))
+cluster: ModuleType = importlib.import_module("cluster")
+environments: ModuleType = importlib.import_module("environments")
+install: ModuleType = importlib.import_module("install")
+MAIN = "import sys; from strata.cli import main; sys.exit(main())"
+WHERE = """
+import sys
+from strata.spark import session
+import pyarrow as pa
+
+def tell(batches):
+    import strata
+    for _ in batches:
+        yield pa.RecordBatch.from_pydict({"place": [strata.__file__]})
+
+spark = session.build(sys.argv[1])
+print(*{row[0] for row in spark.range(0, 4, 1, 4).mapInArrow(tell, "place string").collect()})
+"""
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, Path, dict[str, str]]]:
+    """A master, two workers and an S3 server with the samples; what a command in it needs."""
+    folder = tmp_path_factory.mktemp("cluster")
+    with pytest.MonkeyPatch.context() as patch:
+        gateway = Path(versitygw.find())
+        patch.setenv("PATH", f"{gateway.parent}{os.pathsep}{os.environ['PATH']}")
+        # The executors take the key from the workers that start them.
+        patch.setenv("STRATA_PSEUDONYM_KEY", shipped.KEY)
+        patch.setenv("STRATA_PSEUDONYM_KEY_ID", shipped.KEY_ID)
+        patch.delenv("STRATA_PROJECT", raising=False)
+        with cluster.start(folder) as found:
+            told = {**os.environ, **found.environment, **cluster.executor_settings(folder)}
+            s3 = boto3.client(
+                "s3", endpoint_url=found.environment["AWS_ENDPOINT_URL"], **keys(told)
+            )
+            for file in sorted(shipped.RAW.rglob("*")):
+                if file.is_file():
+                    s3.upload_file(str(file), "strata-raw", str(file.relative_to(shipped.RAW)))
+            for name in ("AWS_ENDPOINT_URL", "AWS_REGION", *_KEYS):
+                patch.setenv(name, found.environment[name])
+            yield found, folder, told
+
+
+_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+
+
+def keys(told: dict[str, str]) -> dict[str, str]:
+    names = ("aws_access_key_id", "aws_secret_access_key")
+    return dict(zip(names, (told[name] for name in _KEYS), strict=True)) | {
+        "region_name": told["AWS_REGION"]
+    }
+
+
+def run(python: str, told: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The samples of every feed, with the parameters that they have in local mode."""
+    asked = [python, "-c", MAIN, "run", *FEEDS, *shipped.SOIL, "--quiet", *arguments]
+    return subprocess.run(
+        asked, env=told, cwd=PROJECT, text=True, capture_output=True, timeout=3000
+    )
+
+
+def assert_equal_to_local(samples: Samples, root: str, feeds: Sequence[str] = FEEDS) -> None:
+    wanted = tables.published(samples.warehouse.root, list(feeds))
+    assert sum(rows.total() for rows in wanted.values()) > 1000 * len(feeds)
+    assert tables.differences(tables.published(root, list(feeds)), wanted) == {}
+
+
+def test_on_a_cluster_with_s3_all_feeds_give_the_tables_of_local_mode(
+    samples: Samples, running: tuple[Any, Path, dict[str, str]]
+) -> None:
+    found, _, told = running
+    ended = run(sys.executable, told, "--master", found.master)
+    assert ended.returncode == 0, ended.stderr
+    assert_equal_to_local(samples, "s3://strata-warehouse")
+
+
+def test_the_executors_of_a_cluster_run_the_wheel(
+    running: tuple[Any, Path, dict[str, str]],
+) -> None:
+    found, folder, told = running
+    asked = [sys.executable, "-c", WHERE, found.master]
+    ended = subprocess.run(asked, env=told, text=True, capture_output=True, timeout=600)
+    assert ended.returncode == 0, ended.stderr
+    places = ended.stdout.split()
+    assert places
+    for place in places:
+        # Each executor has the archive in a folder of its own, below its worker's.
+        assert "strata.zip/strata/__init__.py" in place
+        assert place.startswith(str(folder / "worker-"))
+
+
+def test_over_spark_connect_all_feeds_give_the_tables_of_local_mode(
+    samples: Samples, running: tuple[Any, Path, dict[str, str]], tmp_path: Path
+) -> None:
+    """The client has neither py4j nor Java: nothing of a JVM can be called."""
+    found, folder, _ = running
+    home = environments.install("connect")
+    python = str(home / "bin" / "python")
+    lacks = subprocess.run([python, "-c", "import py4j"], capture_output=True, text=True)
+    assert "No module named 'py4j'" in lacks.stderr
+    told = {**os.environ, **cluster.add_connect(found, folder)}
+    told |= {"PYTHONPATH": str(PROJECT / "lib"), "JAVA_HOME": str(tmp_path / "none")}
+    root = str(tmp_path / "warehouse")
+    try:
+        ended = run(python, told, "--raw", "samples", "--warehouse", root)
+    finally:
+        found.processes["connect"].terminate()
+    assert ended.returncode == 0, ended.stderr
+    assert_equal_to_local(samples, root)
+
+
+@pytest.fixture(scope="module")
+def newer_delta(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Spark home like this environment's, with the newest Delta for Spark 4.0 in its jars."""
+    home, own = tmp_path_factory.mktemp("spark"), install._pyspark()
+    wanted = [j for j in install.read_lock(install.JARS_LOCK.read_text()) if j.group == "newer"]
+    cache = install._cache()
+    absent = [jar for jar in wanted if not (cache / jar.name).is_file()]
+    install.fetch(install.find_java(), absent, cache)
+    for entry in own.iterdir():
+        if entry.name != "jars":
+            (home / entry.name).symlink_to(entry)
+    (home / "jars").mkdir()
+    for jar in (own / "jars").glob("*.jar"):
+        if not jar.name.startswith("delta-"):
+            (home / "jars" / jar.name).symlink_to(jar)
+    for jar in wanted:
+        (home / "jars" / jar.name).symlink_to(cache / jar.name)
+    return home
+
+
+def test_on_the_newest_delta_a_feed_gives_the_same_and_is_compacted(
+    samples: Samples, newer_delta: Path, tmp_path: Path
+) -> None:
+    raw, root = tmp_path / "raw", tmp_path / "warehouse"
+    shutil.copytree(shipped.RAW / "launches", raw / "launches")
+    told = {k: v for k, v in os.environ.items() if k != "STRATA_PROJECT"}
+    told |= {"SPARK_HOME": str(newer_delta), "PYTHONPATH": str(PROJECT / "lib")}
+    places = ["--warehouse", str(root)]
+
+    def strata(*arguments: str) -> str:
+        asked = [sys.executable, "-c", MAIN, *arguments, *places]
+        ended = subprocess.run(asked, env=told, text=True, capture_output=True, timeout=900)
+        assert ended.returncode == 0, ended.stderr
+        return ended.stdout
+
+    strata("run", "launches", "--quiet", "--raw", str(raw))
+    assert_equal_to_local(samples, str(root), ["launches"])
+
+    # A second file of the same records changes no table but bronze, which then has small files.
+    [file] = sorted((raw / "launches" / "launches").glob("*.json"))
+    again = json.loads(file.read_text())[:20]
+    file.with_name("again.json").write_text(json.dumps(again))
+    strata("run", "launches", "--quiet", "--raw", str(raw))
+    strata("maintain", "launches")
+    commits = sorted((root / "bronze" / "launches_launches" / "_delta_log").glob("*.json"))
+    engines = {
+        action["commitInfo"]["engineInfo"]
+        for commit in commits
+        for action in map(json.loads, commit.read_text().splitlines())
+        if action.get("commitInfo", {}).get("operation") == "OPTIMIZE"
+    }
+    assert [engine for engine in engines if engine.endswith("Delta-Lake/4.3.1")], engines
+    found = tables.published(str(root), ["launches"])
+    wanted = tables.published(samples.warehouse.root, ["launches"])
+    assert (
+        tables.differences(
+            {name: rows for name, rows in found.items() if name.startswith("gold.")},
+            {name: rows for name, rows in wanted.items() if name.startswith("gold.")},
+        )
+        == {}
+    )
