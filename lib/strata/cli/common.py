@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import signal
+import sys
 import threading
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -71,6 +72,12 @@ def add_override(parser: argparse.ArgumentParser) -> None:
 def add_log(parser: argparse.ArgumentParser) -> None:
     """How progress is told."""
     parser.add_argument("--log", choices=("text", "json"), help="progress as text or as JSON lines")
+
+
+def add_metrics(parser: argparse.ArgumentParser) -> None:
+    """Whether a door that stays open answers a collector of metrics too."""
+    text = "answer a collector of metrics at http://127.0.0.1:N/metrics; 0 takes a free port"
+    parser.add_argument("--serve-metrics", type=int, metavar="N", help=text)
 
 
 def count(text: str) -> int:
@@ -141,6 +148,16 @@ def print_rows(
 ) -> None:
     """Prints the rows in one of `output.FORMATS`."""
     print(output.render(columns, rows, form, total))
+
+
+def serve_metrics(options: argparse.Namespace) -> None:
+    """Answers them until the process ends, where the option asks for it; says where."""
+    if options.serve_metrics is None:
+        return
+    from strata.serve import metrics
+
+    port = metrics.serve(settings_of(options).open_warehouse(), options.serve_metrics)
+    print(f"metrics are at http://127.0.0.1:{port}/metrics", file=sys.stderr, flush=True)
 
 
 def wait_for_stop() -> None:

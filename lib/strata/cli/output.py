@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import io
 import json
 import sys
+import threading
 import time
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
@@ -137,15 +139,22 @@ class Progress:
         self.quiet = quiet
         self.started = time.monotonic()
         self.said: list[str] = []
-        self._is_stopped = False
+        self._stopped = threading.Event()
+        self._facts: dict[str, Any] = {}
 
     def stop(self) -> None:
         """Ends whatever tells of its progress next, in any thread."""
-        self._is_stopped = True
+        self._stopped.set()
+
+    def about(self, **facts: Any) -> Progress:
+        """The same, each of whose lines has these facts in its JSON form."""
+        told = copy.copy(self)
+        told._facts = self._facts | facts
+        return told
 
     def __call__(self, message: str, **facts: Any) -> None:
         """Prints one line; `facts` stand in its JSON form alone."""
-        if self._is_stopped:
+        if self._stopped.is_set():
             raise KeyboardInterrupt
         self.said.append(message)
         if self.quiet:
@@ -153,7 +162,8 @@ class Progress:
         seconds = time.monotonic() - self.started
         if self.as_json:
             line = json.dumps(
-                {"at_seconds": round(seconds, 3), "message": message, **facts}, ensure_ascii=False
+                {"at_seconds": round(seconds, 3), "message": message, **self._facts, **facts},
+                ensure_ascii=False,
             )
         else:
             line = f"{seconds:6.1f} s  {message}"

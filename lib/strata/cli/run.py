@@ -289,6 +289,7 @@ def _nothing_new(plan: Plan, settings: Settings) -> str:
 
 def _tell_files(plan: Plan, say: Progress) -> None:
     looked, name = plan.looked, plan.feed.name
+    say = say.about(feed=name)
     for entry in looked.folded:
         say(f"{name}: {entry.source}/{entry.path}: {entry.detail}; folded")
     details: dict[tuple[str, str], list[str]] = {}
@@ -309,6 +310,7 @@ def _tell_files(plan: Plan, say: Progress) -> None:
 
 def tell_report(report: Report, warehouse: Warehouse, say: Progress) -> None:
     """How a feed's run ended."""
+    say = say.about(run=report.run_id, feed=report.feed)
     if report.publication is None:
         say(f"{report.feed}: another run has done it meanwhile; nothing to do")
         return

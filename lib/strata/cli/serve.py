@@ -31,6 +31,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     postgres.add_argument("--migrate", metavar="URL", help=text)
     text = f"only make roles and database on the server of {ADMIN}, with passwords of {PASSWORDS}"
     postgres.add_argument("--prepare", action="store_true", help=text)
+    common.add_metrics(postgres)
     common.add_warehouse(postgres)
     postgres.set_defaults(action=run_postgres)
     text = "a Spark Thrift server of the published tables; the same as `strata sql serve`"
@@ -57,6 +58,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     graphql.add_argument("--a-minute", type=int, default=600, metavar="N", help=text)
     text = "raw files, where decisions on products are written (default: samples/shop)"
     graphql.add_argument("--raw", default="samples/shop", metavar="DIR", help=text)
+    common.add_metrics(graphql)
     common.add_warehouse(graphql)
     graphql.set_defaults(action=run_graphql)
 
@@ -74,6 +76,7 @@ def run_postgres(options: argparse.Namespace) -> int:
     with running(Path(options.data), options.port) as server:
         done = _load(load_tables, warehouse, server.url("loader"))
         print(f"{done} tables loaded; read them with: psql {server.url('reader')}", flush=True)
+        common.serve_metrics(options)
         common.wait_for_stop()
     return 0
 
@@ -110,6 +113,7 @@ def _serve_api(options: argparse.Namespace, door: Any, database: str, editor: st
 
     app = make_app(database, door, Desk(editor, options.raw))
     place = f"http://{options.host}:{options.port}/"
+    common.serve_metrics(options)
     print(f"the API is at {place} (dashboard: {place}dashboard)", flush=True)
     uvicorn.run(app, host=options.host, port=options.port, log_level="warning", server_header=False)
     return 0

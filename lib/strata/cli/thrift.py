@@ -56,8 +56,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     text = "only print what spark-submit takes as --driver-class-path for jobs/thrift.py"
     parser.add_argument("--class-path", action="store_true", help=text)
     parser.add_argument("--master", metavar="URL", help="Spark's master (default: local[*])")
-    text = "answer a collector of metrics at http://127.0.0.1:N/metrics; 0 takes a free port"
-    parser.add_argument("--serve-metrics", type=int, metavar="N", help=text)
+    common.add_metrics(parser)
     common.add_log(parser)
     common.add_warehouse(parser)
     parser.description = "Serves the published tables to SQL clients, read-only, until Ctrl-C."
@@ -90,11 +89,7 @@ def run(options: argparse.Namespace) -> int:
     server = Server(spark, session.java(spark), settings.open_warehouse(), door, say)
     server.start()
     print(how_to(door, server.port), flush=True)
-    if options.serve_metrics is not None:
-        from strata.serve import metrics
-
-        port = metrics.serve(settings.open_warehouse(), options.serve_metrics)
-        say(f"metrics are at http://127.0.0.1:{port}/metrics")
+    common.serve_metrics(options)
     common.wait_for_stop()
     server.stop()
     spark.stop()

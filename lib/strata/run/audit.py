@@ -24,7 +24,7 @@ from strata.run.examples import with_examples, with_found
 from strata.run.plan import Step
 from strata.run.refusal import refusal, worded
 from strata.run.rows import Candidate
-from strata.run.state import Built, Change, Context, State
+from strata.run.state import Built, Change, Context, State, about
 from strata.run.write import Rejected, Target, Written
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def audit(context: Context, state: State, done: Candidacy) -> Built:
     commits = [(target.table, written.commit.version)]
     if done.rejected.commit:
         commits.append((quarantine_name(target.table), done.rejected.commit.version))
-    context.say(_line(entry))
+    about(context.say, table=entry.table)(_line(entry))
     failpoint.reach("gate.passed", target.table)
     return Built(table_state, change, entry, tuple(commits))
 

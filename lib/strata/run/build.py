@@ -10,14 +10,14 @@ from strata.run.bronze import bronze_rows
 from strata.run.inputs import read_inputs
 from strata.run.plan import Plan, Step
 from strata.run.rows import Candidate, table_rows
-from strata.run.state import Built, Context, State
+from strata.run.state import Built, Context, State, about
 from strata.run.write import Target, write_accepted, write_rejected
 
 
 def build(context: Context, state: State, step: Step) -> Built:
     """Computes, gates, writes and audits one table; raises GateFailed when its gate says no."""
     started, feed = time.monotonic(), context.plan.feed
-    context.say(f"{step.table}: {step.why}")
+    about(context.say, table=step.table)(f"{step.table}: {step.why}")
     candidate = _rows(context, state, step)
     target = Target(feed.contract(step.table), feed.suite(step.table), state.tables.get(step.table))
     written = write_accepted(context, target, candidate)

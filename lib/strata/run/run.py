@@ -33,7 +33,7 @@ from strata.run.options import Options
 from strata.run.plan import Plan, make_plan
 from strata.run.publish import assert_untouched, make_publication
 from strata.run.schedule import build_all
-from strata.run.state import Context, Say, State
+from strata.run.state import Context, Say, State, about
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -72,7 +72,8 @@ def run_feed(
             return report
         for table in plan.base.tables if plan.base else ():
             integrity.assert_intact(warehouse, table)
-        context = Context(spark, Store(spark, warehouse, run_id), plan, options, say)
+        told = about(say, run=run_id, feed=feed.name)
+        context = Context(spark, Store(spark, warehouse, run_id), plan, options, told)
         state = State({table.table: table for table in plan.base.tables} if plan.base else {})
         attempt = Attempt(run_id, feed.name, now(), params=plan.params)
         with _noted(warehouse, attempt):

@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 Say = Callable[[str], None]
 
 
+def about(say: Say, **facts: str) -> Say:
+    """As `say`; where it keeps facts beside its words, as a log of JSON lines does, with these."""
+    own = getattr(say, "about", None)
+    return own(**facts) if own else say
+
+
 @dataclass(frozen=True)
 class Change:
     """How a table of this run differs from its published version."""

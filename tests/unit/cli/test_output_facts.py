@@ -1,0 +1,44 @@
+"""Progress as JSON lines: each line says which run, feed and table it is of."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from strata.cli.output import Progress
+from strata.run.state import about
+
+
+def test_json_lines_carry_run_feed_and_table(capsys: pytest.CaptureFixture[str]) -> None:
+    say = Progress(as_json=True)
+    of_run = about(say, run="20260301T000000Z-abc", feed="toy")
+    of_run("every gate has passed")
+    about(of_run, table="gold.toy_days")("3 rows")
+    say("starting Spark")
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    for line in lines:
+        assert line.pop("at_seconds") >= 0
+    assert lines == [
+        {"message": "every gate has passed", "run": "20260301T000000Z-abc", "feed": "toy"},
+        {
+            "message": "3 rows",
+            "run": "20260301T000000Z-abc",
+            "feed": "toy",
+            "table": "gold.toy_days",
+        },
+        {"message": "starting Spark"},
+    ]
+
+
+def test_a_plain_listener_hears_the_words_alone() -> None:
+    heard: list[str] = []
+    about(heard.append, run="r", feed="toy")("done")
+    assert heard == ["done"]
+
+
+def test_a_stop_holds_for_all_who_tell() -> None:
+    say = Progress(quiet=True)
+    of_run = say.about(feed="toy")
+    say.stop()
+    with pytest.raises(KeyboardInterrupt):
+        of_run("next")
