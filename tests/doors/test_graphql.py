@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
+import time
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -288,6 +290,74 @@ def test_attacks(client: Client) -> None:
         ).status_code
         == 400
     )
+
+
+def doubled(levels: int) -> str:
+    """A small text that is a query of 2 to the power of `levels` fields, written out."""
+    parts = [f"fragment f{n} on Query {{ ...f{n + 1} ...f{n + 1} }}" for n in range(levels)]
+    last = f"fragment f{levels} on Query {{ publication {{ number }} }}"
+    return " ".join(["{ ...f0 }", *parts, last])
+
+
+def cursor(*values: Any) -> str:
+    return base64.urlsafe_b64encode(json.dumps(values).encode()).decode()
+
+
+BUYS = 'query Q($n: Int%s) { customer(customerId: "c3") { orders(first: $n) { nodes { items { product { history { name } decisions { why } } } } } } }'
+PAGES = "query Q($after: String) { %s(after: $after%s) { nodes { productId } } }"
+DEAREST, BEST = (
+    PAGES % ("products", ", orderBy: DEAREST"),
+    PAGES % ("productSales", ", orderBy: UNITS"),
+)
+PRODUCTS = "query Q($id: ID!) { product(productId: $id) { name } }"
+WITH_VARIABLES: dict[str, tuple[str, dict[str, Any], str]] = {
+    "a page as large as a default": (BUYS % " = 100", {}, "TOO_COSTLY"),
+    "a page of 100.0": (BUYS % "", {"n": 100.0}, "TOO_COSTLY"),
+    "an endless page": (BUYS % "", {"n": 1e999}, "BAD_QUERY"),
+    "a cursor of a number without end": (
+        DEAREST,
+        {"after": cursor("dearest", "1e999999999", "p1")},
+        "BAD_REQUEST",
+    ),
+    "a cursor that is no number": (
+        DEAREST,
+        {"after": cursor("dearest", "NaN", "p1")},
+        "BAD_REQUEST",
+    ),
+    "a cursor of many digits": (
+        BEST,
+        {"after": cursor("units", "9" * 190, "2024-01-01", "p1", "EUR")},
+        "BAD_REQUEST",
+    ),
+    "a cursor of code": (DEAREST, {"after": cursor("dearest", "1) OR (1=1", "p1")}, "BAD_REQUEST"),
+    "a cursor of a day that is none": (
+        BEST,
+        {"after": cursor("units", "1", "2024-02-30", "p1", "EUR")},
+        "BAD_REQUEST",
+    ),
+    "a cursor of nested lists": (
+        DEAREST,
+        {"after": base64.urlsafe_b64encode(b"[" * 40_000).decode()},
+        "BAD_REQUEST",
+    ),
+    "half of a letter": (PRODUCTS, {"id": "\ud800"}, "BAD_REQUEST"),
+    "a list for a name": (PRODUCTS, {"id": ["a", "b"]}, "BAD_QUERY"),
+}
+
+
+def test_attacks_by_variables(client: Client) -> None:
+    for name, (query, variables, expected) in WITH_VARIABLES.items():
+        text = json.dumps({"query": query, "variables": variables})
+        headers = {
+            "Authorization": f"Bearer {client.tokens['reader']}",
+            "Content-Type": "application/json",
+        }
+        answer = client.http.post("/graphql", content=text, headers=headers).json()
+        assert [e["extensions"]["code"] for e in answer["errors"]] == [expected], (name, answer)
+    began = time.monotonic()
+    assert client.refused(doubled(40))[0] == "BAD_REQUEST"
+    assert time.monotonic() - began < 5, "refused by counting, not by walking through it"
+    assert client.ask(doubled(3)) == {"publication": {"number": 1}}
 
 
 def test_errors_say_nothing_of_the_inside(client: Client, database: Server) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 
 from strata.serve.graphql.errors import Refused
 
+_MOST_DIGITS = 38
 MOST = 100
 """Rows of the largest page."""
 
@@ -43,7 +44,7 @@ class Order:
             return [
                 _read(value, kind) for value, (_, kind) in zip(values, self.columns, strict=True)
             ]
-        except (ValueError, TypeError, InvalidOperation):
+        except (ValueError, TypeError, InvalidOperation, RecursionError):
             raise Refused(
                 "a cursor is taken from a page of the same sorting; this one is not"
             ) from None
@@ -61,16 +62,23 @@ class Order:
 
 
 def _read(value: Any, kind: type) -> Any:
-    if not isinstance(value, str) or len(value) > 200 or "\0" in value:
+    if not isinstance(value, str) or len(value) > 200 or not is_plain(value):
         raise ValueError
     if kind is date:
         return date.fromisoformat(value)
     if kind is Decimal:
         number = Decimal(value)
-        if not number.is_finite():
+        if not number.is_finite() or abs(number.adjusted()) > _MOST_DIGITS:
             raise ValueError
         return number
+    if kind is int and len(value) > _MOST_DIGITS:
+        raise ValueError
     return kind(value)
+
+
+def is_plain(text: str) -> bool:
+    """Whether a database can hold it: no zero byte, and no half of a pair of UTF-16."""
+    return "\0" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def page_size(first: int) -> int:
@@ -82,7 +90,7 @@ def page_size(first: int) -> int:
 
 def assert_text(name: str, value: str | None, most: int = 200) -> None:
     """Refused where a text is too long, or holds a character that no database text has."""
-    if value is not None and (len(value) > most or "\0" in value):
+    if value is not None and (len(value) > most or not is_plain(value)):
         raise Refused(f"{name} is a text of at most {most} characters")
 
 

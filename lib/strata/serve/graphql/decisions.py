@@ -21,6 +21,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from strata.fs import files
+from strata.serve.graphql.cursors import is_plain
 from strata.serve.graphql.errors import Refused
 from strata.serve.graphql.store import apply_changes, as_text
 from strata.serve.graphql.version import version_of
@@ -99,8 +100,10 @@ class Desk:
         undoes: int | None,
     ) -> Row:
         """One decision on a product at a time; the lock goes with the transaction."""
-        if not why.strip() or len(why) > 500 or "\0" in why:
+        if not why.strip() or len(why) > 500 or not is_plain(why):
             raise Refused("a decision says why, in at most 500 characters")
+        if not is_plain(product_id) or len(product_id) > 200:
+            raise Refused("a product is named by its id, of at most 200 characters")
         expected, named = what
         with self._connect() as connection:
             connection.execute(
@@ -226,7 +229,12 @@ def _plain(name: str, value: Any) -> str | None:
             raise Refused("a price is from 0 to 100,000,000")
         return str(price.quantize(Decimal("0.0001")))
     text = "" if value is None else str(value).strip()
-    if not text or len(text) > 200 or any(ord(letter) < 32 for letter in text):
+    if (
+        not text
+        or len(text) > 200
+        or any(ord(letter) < 32 for letter in text)
+        or not is_plain(text)
+    ):
         raise Refused(f"{name} is a text of 1 to 200 characters in one line")
     return text
 

@@ -28,7 +28,7 @@ from strawberry.extensions import (
 
 from strata.serve.graphql.errors import Refused
 
-DEPTH, ALIASES, TOKENS, COST = 10, 15, 1_000, 5_000
+DEPTH, ALIASES, TOKENS, COST, SELECTIONS = 10, 15, 1_000, 5_000, 2_000
 _LISTS = {"productSales": 20, "products": 20, "orders": 20, "bestSellers": 10}
 """Fields that give pages, with the size of a page that asks for none."""
 _FIXED = {"items": 5, "history": 5, "decisions": 5, "categories": 50, "salesTrends": 60}
@@ -48,6 +48,54 @@ class CostLimiter(SchemaExtension):
         yield
 
 
+class ExpansionLimiter(SchemaExtension):
+    """Refuses a query whose fragments, written out, are larger than SELECTIONS.
+
+    A few fragments that each name the next one twice are a small text and a query without end;
+    the other rules walk through them as if they were written out, so this one comes first.
+    """
+
+    def on_validate(self) -> Iterator[None]:
+        """Refuses the document before it is checked."""
+        document = self.execution_context.graphql_document
+        if document is not None:
+            assert_expansion(document)
+        yield
+
+
+def assert_expansion(document: DocumentNode) -> int:
+    """How many selections the document has, written out; Refused where they are too many."""
+    sizes: dict[str, int] = {}
+    bodies = {
+        d.name.value: d.selection_set
+        for d in document.definitions
+        if isinstance(d, FragmentDefinitionNode)
+    }
+
+    def size(selected: SelectionSetNode | None) -> int:
+        total = 0
+        for node in selected.selections if selected else ():
+            total += 1
+            if isinstance(node, FragmentSpreadNode):
+                name = node.name.value
+                if name not in sizes:
+                    sizes[name] = 0  # A circle of fragments is another rule's to refuse.
+                    sizes[name] = size(bodies.get(name))
+                total += sizes[name]
+            elif isinstance(node, (FieldNode, InlineFragmentNode)):
+                total += size(node.selection_set)
+        return total
+
+    total = sum(
+        size(d.selection_set)
+        for d in document.definitions
+        if isinstance(d, OperationDefinitionNode | FragmentDefinitionNode)
+    )
+    if total > SELECTIONS:
+        raise Refused(f"a query selects at most {SELECTIONS:,} fields; this one has {total:,}")
+    return total
+
+
 def assert_cost(
     document: DocumentNode, variables: Mapping[str, Any], operation: str | None = None
 ) -> int:
@@ -57,13 +105,23 @@ def assert_cost(
     }
     operations = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
     chosen = [d for d in operations if operation is None or (d.name and d.name.value == operation)]
-    cost = sum(_cost(d.selection_set, fragments, variables) for d in chosen)
+    cost = sum(_cost(d.selection_set, fragments, _given(d, variables)) for d in chosen)
     if cost > COST:
         raise Refused(
             f"a query costs at most {COST:,}; this one would cost {cost:,}: ask for smaller pages",
             "TOO_COSTLY",
         )
     return cost
+
+
+def _given(operation: OperationDefinitionNode, variables: Mapping[str, Any]) -> dict[str, Any]:
+    """The variables, with the values that the operation gives those that are left out."""
+    defaults = {
+        definition.variable.name.value: int(definition.default_value.value)
+        for definition in operation.variable_definitions or ()
+        if isinstance(definition.default_value, IntValueNode)
+    }
+    return {**defaults, **variables}
 
 
 def _cost(
@@ -95,9 +153,15 @@ def _rows(node: FieldNode, variables: Mapping[str, Any]) -> int:
             if isinstance(value, IntValueNode):
                 return max(1, int(value.value))
             if isinstance(value, VariableNode):
-                given = variables.get(value.name.value)
-                return max(1, given) if isinstance(given, int) else _LISTS[name]
+                return _number(variables.get(value.name.value, _LISTS[name]))
     return _LISTS[name]
+
+
+def _number(given: Any) -> int:
+    """As GraphQL reads a size: 100.0 is 100. What is no number is refused when the query runs."""
+    if isinstance(given, float) and given.is_integer():
+        return max(1, int(given))
+    return max(1, given) if isinstance(given, int) else 1
 
 
 # A client's queries differ by their variables alone: each text is parsed and checked once. The
@@ -109,6 +173,7 @@ _RULES = [
 ]
 LIMITS = [
     lambda: ParserCache(maxsize=_KEPT_TEXTS),
+    ExpansionLimiter,
     lambda: ValidationCache(maxsize=_KEPT_TEXTS),
     lambda: AddValidationRules(_RULES),
     lambda: MaxTokensLimiter(max_token_count=TOKENS),
