@@ -21,6 +21,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+WIDTH = 140
 ROOT = Path(__file__).resolve().parents[2]
 SHOP = ("silver.commerce_*", "gold.commerce_*")
 QUESTIONS = {
@@ -115,7 +116,8 @@ def place_of_cluster(folder: Path) -> Path:
 def show(address: str, token: str) -> None:
     """Four questions, a decision, and where to click."""
     for question, query in QUESTIONS.items():
-        print(f"\n{question}\n{query}\n{json.dumps(ask(address, token, query), indent=1)}")
+        print(f"\n{question}\n  {query}")
+        tell(ask(address, token, query))
     read = ask(address, token, PRODUCT)["product"]
     change = {
         "productId": "1",
@@ -123,16 +125,36 @@ def show(address: str, token: str) -> None:
         "why": "shown in the demo",
         "name": f"{read['name']}, new",
     }
-    print(
-        "\nA decision on product "
-        f"1\n{json.dumps(ask(address, token, UPDATE, change=change), indent=1)}"
-    )
+    print("\nA decision on product 1: another name")
+    tell(ask(address, token, UPDATE, change=change))
     print("It stands in the API, and as a raw file that the next run takes.")
     print(
         f"\nTry the API: {address}/\nDashboard:   {address}/dashboard\nToken:       "
         f"{token}\nCtrl-C ends it.",
         flush=True,
     )
+
+
+def tell(answer: Any, indent: str = "  ") -> None:
+    """An answer as a person reads it: what fits a line stands in one."""
+    line = json.dumps(answer, ensure_ascii=False)
+    if len(line) + len(indent) <= WIDTH or not isinstance(answer, (dict, list)):
+        print(f"{indent}{line}")
+    elif isinstance(answer, list):
+        for item in answer:
+            if len(json.dumps(item, ensure_ascii=False)) + len(indent) > WIDTH:
+                print(f"{indent}-")
+                tell(item, indent + "  ")
+            else:
+                tell(item, indent)
+    else:
+        for name, value in answer.items():
+            short = json.dumps(value, ensure_ascii=False)
+            if len(indent) + len(name) + len(short) + 2 <= WIDTH:
+                print(f"{indent}{name}: {short}")
+            else:
+                print(f"{indent}{name}:")
+                tell(value, indent + "  ")
 
 
 def ask(address: str, token: str, query: str, **variables: Any) -> dict[str, Any]:

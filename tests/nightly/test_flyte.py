@@ -5,6 +5,7 @@ What `strata` itself does is shown elsewhere: here it answers as it would, and f
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import sys
@@ -13,7 +14,9 @@ from pathlib import Path
 import pytest
 
 pytestmark = pytest.mark.nightly
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "infra" / "local"))
+environments = importlib.import_module("environments")
 STRATA = """
 import json, os, sys
 log = open(os.environ["LOG"], "a"); log.write(" ".join(sys.argv[1:3]) + "\\n")
@@ -30,15 +33,9 @@ print(json.dumps({
 
 
 @pytest.fixture(scope="module")
-def pyflyte(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def pyflyte() -> Path:
     """flytekit asks for other versions of what Strata needs, so it has an environment of its own."""
-    kept = os.environ.get("STRATA_FLYTE_ENV")
-    folder = Path(kept) if kept else tmp_path_factory.mktemp("flyte") / "venv"
-    if not (folder / "bin" / "pyflyte").exists():
-        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-        wanted = (ROOT / "infra" / "flyte" / "requirements.txt").read_text().split()
-        subprocess.run([folder / "bin" / "pip", "install", "-q", *wanted], check=True)
-    return folder / "bin" / "pyflyte"
+    return Path(environments.install("flyte")) / "bin" / "pyflyte"
 
 
 def run(pyflyte: Path, tmp_path: Path, **more: str) -> tuple[int, str, list[str]]:
@@ -54,6 +51,7 @@ def run(pyflyte: Path, tmp_path: Path, **more: str) -> tuple[int, str, list[str]
         "STRATA_COMMAND": f"{sys.executable} {program}",
         "LOG": str(log),
         "HOME": str(tmp_path),
+        "TMPDIR": str(tmp_path),
         "PATH": os.environ["PATH"],
     }
     done = subprocess.run(
@@ -91,6 +89,9 @@ def test_the_tasks_follow_each_other(pyflyte: Path, tmp_path: Path) -> None:
         "export silver.commerce_*",
     ]
     assert "shop.orders merged" in said
+    decks = [path.read_text() for path in tmp_path.rglob("deck.html")]
+    row = "<td>silver.commerce_orders</td><td>10</td><td>8</td><td>1</td>"
+    assert any(row in deck for deck in decks), "the gates are a report"
     again, said, calls = run(pyflyte, tmp_path, **database)
     assert again == 0, said
     assert calls[4:] == ["gates commerce", "export silver.commerce_*"], (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from graphql import (
@@ -171,7 +171,7 @@ _RULES = [
     *QueryDepthLimiter(max_depth=DEPTH).validation_rules,
     *MaxAliasesLimiter(max_alias_count=ALIASES).validation_rules,
 ]
-LIMITS = [
+LIMITS: list[type[SchemaExtension] | Callable[[], SchemaExtension]] = [
     lambda: ParserCache(maxsize=_KEPT_TEXTS),
     ExpansionLimiter,
     lambda: ValidationCache(maxsize=_KEPT_TEXTS),
