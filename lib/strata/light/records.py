@@ -65,6 +65,7 @@ def look(open_at: Open, path: str, layouts: Sequence[Layout]) -> Look:
     with open_at(0) as stored:
         hashed = _Hashed(stored)
         head = hashed.peek(MAX_FIELD_BYTES)
+        _refuse_kinds(head, path)
         is_gzip = head.startswith(_GZIP)
         stream = (
             cast(BinaryIO, gzip.GzipFile(fileobj=cast(BinaryIO, hashed))) if is_gzip else hashed
@@ -113,6 +114,8 @@ def pieces(blocks: Iterable[bytes]) -> Iterator[bytes]:
             yield _checked(data[:end])
         carry = data[end:]
     if carry:
+        if carry.count(b'"') % 2:
+            raise BadFile("every quote must be closed; the last one is not")
         yield _checked(carry)
 
 
@@ -241,21 +244,17 @@ def _check_text(
     """The layout, the header and where the records begin; BadFile for text that cannot be read."""
     head = b""
     found: tuple[Layout, tuple[str, ...], int] | None = None
-    quotes = 0
     blocks = _utf8(iter(lambda: stream.read(BLOCK_BYTES), b""), path)
     try:
         for piece in pieces(blocks):
             if found is None:
                 head += piece
                 found = _header(head, path, layouts)
-            quotes += piece.count(b'"')
     except BadFile as error:
         raise BadFile(f"{path}: {error}".replace(f"{path}: {path}", path), path=path) from None
     found = found or _header(head + b"\n", path, layouts)
     if found is None:
         raise BadFile(f"{path}: the file is empty: not even a header", path=path)
-    if quotes % 2:
-        raise BadFile(f"{path}: every quote must be closed; the last one is not", path=path)
     return found
 
 
@@ -279,7 +278,6 @@ def _header(
 ) -> tuple[Layout, tuple[str, ...], int] | None:
     """What the first line that is not blank says; None where more of the file is needed."""
     start = len(_BOM) if head.startswith(_BOM) else 0
-    _refuse_kinds(head, path)
     for piece in head[start:].splitlines(keepends=True):
         start += len(piece)
         if not piece.endswith(b"\n"):
