@@ -31,7 +31,7 @@ metastore: .venv/.ready
 
 # What needs no JVM: style, types, the rules of the codebase, and every test without Spark.
 check: .venv/.ready
-	@sh infra/local/postgres.sh
+	@sh infra/local/postgres.sh && sh infra/local/redis.sh
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
 	@.venv/bin/python -m pytest -n 2 -m "not spark and not nightly"
 

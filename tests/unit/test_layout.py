@@ -74,7 +74,8 @@ def test_each_broken_rule_is_found(tmp_path: Path) -> None:
         ("deltalake", {"lake"}),
         # Redshift's Data API is one of its doors.
         ("boto3", {"fs", "ledger", "serve"}),
-        ("urllib3", {"raw"}),
+        ("urllib3", {"raw", "light"}),
+        ("redis", {"light"}),
     ],
 )
 def test_a_library_has_one_home(package: str, homes: set[str]) -> None:

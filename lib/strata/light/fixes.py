@@ -69,13 +69,6 @@ class Fix(NamedTuple):
         """What it says beside its vehicle and instant."""
         return self[2:]
 
-    @property
-    def is_moving(self) -> bool:
-        """Whether its vehicle moves: by its status, else by its speed."""
-        if self.engine_status is None:
-            return self.speed_kmh >= MOVING_KMH
-        return self.engine_status == "moving"
-
 
 @dataclass(frozen=True)
 class Judge:
@@ -225,6 +218,15 @@ class Quick:
 
     def _ask_limits(self, key: tuple[float | None, float | None]) -> tuple[int, ...]:
         return broken(self._limits, {"speed_kmh": key[0], "max_speed_kmh": key[1]})
+
+    def is_moving(self, row: Sequence[str]) -> bool:
+        """Whether a record says that its vehicle moves, sound or not: by its status, else by its
+        speed. The row has `FIELDS`."""
+        status = self._engine[row[5]][0]
+        if status is not None:
+            return bool(status == "moving")
+        speed = self._at[row[1]][1][row[4]][0]
+        return speed is not None and speed >= MOVING_KMH
 
     def instant(self, text: str) -> dt.datetime | None:
         """The instant that a record's timestamp tells."""

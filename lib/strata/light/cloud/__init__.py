@@ -1,0 +1,1 @@
+"""The serverless path's functions on S3, SQS, DynamoDB and Redis."""
