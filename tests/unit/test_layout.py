@@ -73,7 +73,7 @@ def test_each_broken_rule_is_found(tmp_path: Path) -> None:
         ("delta", {"lake"}),
         ("deltalake", {"lake"}),
         # Redshift's Data API is one of its doors.
-        ("boto3", {"fs", "ledger", "serve"}),
+        ("boto3", {"fs", "ledger", "light", "serve"}),
         ("urllib3", {"raw", "light"}),
         ("redis", {"light"}),
     ],
