@@ -136,10 +136,12 @@ class Vehicles:
         return bool(self.clients.redis.set(f"fleet:lock:{bucket}", 1, nx=True, px=_LOCK_MS))
 
     def _put(self, read: Mapping[str, Vehicle | None], held: Mapping[str, bytes | None]) -> None:
+        swap = self.clients.redis.register_script(_SWAP)
         pipe = self.clients.redis.pipeline(transaction=False)
         for name, vehicle in read.items():
             kept = KEPT_S if vehicle else UNKNOWN_S
-            pipe.eval(_SWAP, 1, key_of(name), held.get(name) or "", self._value(vehicle), kept)
+            values = [held.get(name) or "", self._value(vehicle), kept]
+            swap(keys=[key_of(name)], args=values, client=pipe)
         pipe.execute()
 
     def _value(self, vehicle: Vehicle | None) -> str:
