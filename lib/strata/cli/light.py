@@ -153,8 +153,9 @@ def reconcile_paths(options: argparse.Namespace) -> int:
     return 1 if found.counts else 0
 
 
-_FIX = ("vehicle_id", "fixed_at", "lat_deg", "lon_deg", "speed_kmh", "engine_status",
-        "fuel_level_pct", "distance_from_depot_m", "versions", "_file_sha256", "_record_number")  # fmt: skip
+_VALUES = ("lat_deg", "lon_deg", "speed_kmh", "engine_status", "fuel_level_pct", "versions")
+_PLACE = ("distance_from_depot_m", "_file_sha256", "_record_number")
+_FIX = ("vehicle_id", "fixed_at", *_VALUES, *_PLACE)
 
 
 def fixes_of(published: Any) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from pyproj import Geod
 
-from strata.light.fixes import Vehicle
+from strata.light.fixes import Fix, Vehicle
 
 _WGS84 = Geod(ellps="WGS84")
 
@@ -19,5 +19,14 @@ def from_depots(
     depot_lons = array("d", [vehicle.depot_lon_deg for vehicle in of])
     depot_lats = array("d", [vehicle.depot_lat_deg for vehicle in of])
     _, _, metres = _WGS84.inv(depot_lons, depot_lats, array("d", lons), array("d", lats))
+    found: array[float] = metres
+    return found
+
+
+def between(fixes: Sequence[Fix]) -> array[float]:
+    """Metres from each fix to the next, along the shortest line; one fewer than fixes."""
+    lons = array("d", [fix.lon_deg for fix in fixes])
+    lats = array("d", [fix.lat_deg for fix in fixes])
+    _, _, metres = _WGS84.inv(lons[:-1], lats[:-1], lons[1:], lats[1:])
     found: array[float] = metres
     return found
