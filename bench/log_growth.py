@@ -1,9 +1,11 @@
-"""Planning time as a table's log grows: 10 files a version, up to 1,000 versions and 10,000 files.
+"""Planning time as a warehouse grows: a table's log of 10 files a version, up to 1,000 versions and
+10,000 files, and a ledger of as many publications.
 
     python -m bench.log_growth
 
 Versions are committed by delta-rs, with no data behind them: planning reads the log alone. Measured
-at each size: `snapshot` of the newest version as every run and reader takes it, in plain Python.
+at each size: `snapshot` of the newest version and the whole ledger, as every run and reader takes
+them, in plain Python. CPU seconds, so that other work on the machine tells little.
 """
 
 from __future__ import annotations
@@ -19,9 +21,13 @@ from deltalake import DeltaTable
 from deltalake.transaction import AddAction
 from strata.lake.log import TableLog
 from strata.lake.versions import Warehouse
+from strata.ledger import publication as ledger
+from strata.ledger import row
+from strata.ledger.publication import GateEntry, Publication, TableState
 
 SIZES = (10, 100, 300, 1000)
 FILES = 10
+FEED = "bench"
 ROUNDS = 5
 
 
@@ -30,13 +36,18 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "gold" / "bench_log")
         table = DeltaTable.create(path, pa.schema([("id", pa.int64())]))
-        print(f"{'versions':>8} {'files':>6} {'log MB':>7} {'seconds':>8}")
+        print(f"{'versions':>8} {'files':>6} {'log MB':>7} {'log CPU s':>9} {'ledger CPU s':>12}")
         for size in SIZES:
             grow(table, size)
             table.create_checkpoint()
             seconds = statistics.median(measure(folder, table.version()) for _ in range(ROUNDS))
             log = sum(file.stat().st_size for file in (Path(path) / "_delta_log").iterdir())
-            print(f"{size:>8} {size * FILES:>6} {log / 1e6:>7.1f} {seconds:>8.3f}")
+            publish(Warehouse(folder), size)
+            whole = statistics.median(read_ledger(folder, size) for _ in range(ROUNDS))
+            print(
+                f"{size:>8} {size * FILES:>6} {log / 1e6:>7.1f} {seconds:>9.3f} {whole:>12.3f}",
+                flush=True,
+            )
     return 0
 
 
@@ -58,11 +69,38 @@ def action(version: int, file: int) -> AddAction:
 
 
 def measure(root: str, version: int) -> float:
-    """Seconds to know a version's files, from the log on disk."""
-    started = time.perf_counter()
+    """CPU seconds to know a version's files, from the log on disk."""
+    started = time.process_time()
     found = TableLog(Warehouse(root), "gold.bench_log").snapshot(version)
     assert len(found.adds) == version * FILES
-    return time.perf_counter() - started
+    return time.process_time() - started
+
+
+def publish(warehouse: Warehouse, publications: int) -> None:
+    """Adds publications of eight tables, each with a gate of eight rules, up to that number."""
+    names = [f"gold.bench_t{number}" for number in range(8)]
+    rules = tuple(
+        {"type": "expect_column_values_to_not_be_null", "columns": ["id"], "description": "id told",
+         "severity": "critical", "success": True, "unexpected": 0, "observed": None}
+        for _ in range(8)
+    )  # fmt: skip
+    for number in range(len(ledger.read(warehouse, FEED)) + 1, publications + 1):
+        tables = tuple(TableState(name, number, 1000 * number) for name in names)
+        gates = tuple(
+            GateEntry(name, "append", "1 new file", 1000, 1000, 0, 0, {}, {}, 1000, 1000 * number,
+                      0, 1.0, expectations=rules)
+            for name in names
+        )  # fmt: skip
+        row.commit(
+            warehouse, Publication(FEED, number, number - 1, "r", tables=tables, gates=gates)
+        )
+
+
+def read_ledger(root: str, publications: int) -> float:
+    """CPU seconds to read the whole ledger."""
+    started = time.process_time()
+    assert len(ledger.read(Warehouse(root), FEED)) == publications
+    return time.process_time() - started
 
 
 if __name__ == "__main__":
