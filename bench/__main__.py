@@ -6,7 +6,7 @@ import argparse
 
 from bench import commerce, commits, gate, sql
 
-BENCHMARKS = ("commerce", "commits", "gate", "shop", "shop-api", "sql")
+BENCHMARKS = ("commerce", "commits", "gate", "shop", "shop-api", "sql", "sql-opening")
 
 
 def main() -> None:
@@ -25,6 +25,10 @@ def main() -> None:
         gate.main(arguments.rows, arguments.rounds)
     if arguments.name in (None, "sql"):
         sql.main(arguments.warehouse, arguments.rounds)
+    if arguments.name == "sql-opening":
+        from bench import sql_opening
+
+        sql_opening.main(arguments.warehouse, arguments.rounds)
     if arguments.name in (None, "commits"):
         commits.main()
     if arguments.name in (None, "commerce"):

@@ -24,6 +24,7 @@ from typing import Any
 
 import pytest
 import yaml
+from pyhive import hive
 from strata.lake.versions import Warehouse
 
 from tests import versitygw
@@ -65,7 +66,7 @@ class Stack:
         text = re.sub(r"\$\{(\w+)[^}]*\}", lambda found: self.secrets[found.group(1)], text)
         for name in self.services:
             text = re.sub(rf"(?:(?<=//)|(?<=@)|^){name}(?=:\d|$)", "127.0.0.1", text)
-        text = re.sub(r"(?<![\d.])(7077|7070|808[01]|5432|6379|8000)(?!\d)", self._port, text)
+        text = re.sub(r"(?<![\d.])(7077|7070|808[01]|5432|6379|8000|10000)(?!\d)", self._port, text)
         # All addresses of a container are this machine's loopback here.
         text = re.sub(r"^:(\d+)$", r"127.0.0.1:\1", text).replace("0.0.0.0", "127.0.0.1")
         return text.replace("/tmp/work", str(self.folder / "work")).replace(
@@ -175,6 +176,11 @@ def test_a_cluster_comes_up_and_a_feed_runs_on_it(stack: Stack) -> None:
     assert said.returncode == 0, said.stderr[-3000:]
     assert "launches: published as publication 1" in said.stderr
     assert "tables are in s3://strata-warehouse" in said.stderr
+    stack.start("thrift")
+    stack.check_health("thrift")
+    cursor = hive.connect("127.0.0.1", int(stack.ports["10000"]), database="gold").cursor()
+    cursor.execute("SELECT max(reuse_count) FROM launches_core_reuse")
+    assert cursor.fetchall() == [(13,)]
 
 
 def start_postgres(stack: Stack) -> None:

@@ -7,9 +7,11 @@ import importlib
 import io
 import json
 import os
+import re
 import ssl
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -24,12 +26,12 @@ from pyhive import hive
 from strata.lake.versions import Warehouse
 from strata.serve import duck
 from strata.serve.published import Published
-from strata.serve.thrift import passwords
+from strata.serve.thrift import guard, passwords
 
 from tests import ldap_server
 from tests.samples import Samples
 from tests.spark.test_thrift import generation
-from tests.thrift_server import BIN, ROOT, Running, refused_by, serving
+from tests.thrift_server import ROOT, Running, refused_by, serving
 from tests.unit.serve import small
 
 pytestmark = pytest.mark.nightly
@@ -83,7 +85,7 @@ def test_the_questions_by_beeline_over_jdbc(
     texts = [path.read_text(encoding="utf-8").rstrip() for path in QUESTIONS]
     script.write_text("".join(f"{text};\nSELECT 'end';\n" for text in texts))
     command = [
-        str(BIN / "beeline"),
+        str(guard.spark_home() / "bin" / "beeline"),
         "-u",
         f"jdbc:hive2://127.0.0.1:{server.port}/gold",
         "--silent=true",
@@ -93,7 +95,9 @@ def test_the_questions_by_beeline_over_jdbc(
         capture_output=True, text=True, timeout=300, env={**os.environ, "HADOOP_CLIENT_OPTS": "-Xmx200m"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
-    answers = done.stdout.split("end\n")[:-1]
+    # Beeline writes the prompt of a script over itself.
+    told = re.sub(r"\rnull *\rnull", "", done.stdout)
+    answers = told.split("end\n")[:-1]
     assert len(answers) == len(QUESTIONS)
     for path, answer in zip(QUESTIONS, answers, strict=True):
         expected = [
@@ -118,11 +122,13 @@ def same(cell: str) -> str:
 def test_the_questions_by_dbt_spark(server: Running, samples: Samples, tmp_path: Path) -> None:
     sys.path.insert(0, str(ROOT / "infra" / "local"))
     dbt = importlib.import_module("environments").install("dbt") / "bin" / "dbt"
-    (tmp_path / "dbt_project.yml").write_text("name: asked\nversion: '1'\nprofile: strata\n")
-    (tmp_path / "profiles.yml").write_text(
-        "strata: {target: thrift, outputs: {thrift: {type: spark, method: thrift, host: 127.0.0.1, "
-        f"port: {server.port}, schema: gold, threads: 1}}}}\n"
+    (tmp_path / "dbt_project.yml").write_text(
+        "name: asked\nversion: 1.0.0\nconfig-version: 2\nprofile: strata\n"
     )
+    thrift = {"type": "spark", "method": "thrift", "host": "127.0.0.1", "port": server.port}
+    output = thrift | {"schema": "gold", "threads": 1}
+    profile = {"strata": {"target": "thrift", "outputs": {"thrift": output}}}
+    (tmp_path / "profiles.yml").write_text(json.dumps(profile))
     own = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
     for path in QUESTIONS:
         text = path.read_text(encoding="utf-8")
@@ -144,7 +150,7 @@ def test_every_published_table_is_listed_with_its_words(server: Running, samples
     names = [n for n in published.tables() if not n.startswith("bronze.")]
     listed: set[str] = set()
     end = time.monotonic() + 120
-    while len(listed) < 40 and time.monotonic() < end:
+    while len(listed) < 35 and time.monotonic() < end:
         listed = {
             f"{d}.{row[1]}"
             for d in ("gold", "silver", "quarantine", "ops")
@@ -153,7 +159,7 @@ def test_every_published_table_is_listed_with_its_words(server: Running, samples
         time.sleep(1)
     personal = {n for n in names if n not in listed}
     assert {n for n in personal if not n.startswith("quarantine.")} == {
-        "gold.residents_by_authority_internal", *(n for n in personal if n.startswith("silver.residents_")),
+        "gold.residents_by_authority_internal", "gold.residents_history_internal", *(n for n in personal if n.startswith("silver.residents_")),
     }  # fmt: skip
     assert listed <= set(names)
     for name in sorted(listed):
@@ -311,7 +317,7 @@ def test_a_password_file_and_tls_keep_others_out(toy: str, tmp_path: Path) -> No
             ("nobody", ""),
             ("", ""),
         ]:
-            with pytest.raises(Exception, match=r"(?i)auth|sasl|peer|username|password"):
+            with pytest.raises(Exception, match=r"(?i)valid|auth|sasl|peer|username|password"):
                 over_tls(server, alone, user, password)
         with pytest.raises(ssl.SSLError):
             over_tls(server, None, "ada", "correct horse")
@@ -382,7 +388,10 @@ def test_a_metastore_on_postgresql_is_shared(toy: str, tmp_path: Path) -> None:
     from strata.serve.thrift import metastore, site
 
     secret = "a secret of 'the' metastore \\ and more"
-    with running(tmp_path / "postgres") as database, pytest.MonkeyPatch.context() as patch:
+    # PostgreSQL runs as a user of its own where the tests run as root, and must reach its folder.
+    place = Path(tempfile.mkdtemp(prefix="strata-pg-"))
+    place.chmod(0o755)
+    with running(place / "cluster") as database, pytest.MonkeyPatch.context() as patch:
         patch.setenv(site.METASTORE_PASSWORD, secret)
         with psycopg.connect(database.superuser_url, autocommit=True) as connection:
             quoted = psycopg.sql.Literal(secret)

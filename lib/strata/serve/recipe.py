@@ -1,7 +1,7 @@
 """How Spark reads a published name at its pinned version: by its files, or by SQL.
 
-The log has been read and compared by then, so Spark needs none of it: opening a table by its
-Parquet files takes a tenth of the time that Delta takes to read the log again.
+The log has been read and compared by then, so Spark need not read it: a table is opened by its
+Parquet files. `docs/PERFORMANCE.md` has what that saves.
 """
 
 from __future__ import annotations

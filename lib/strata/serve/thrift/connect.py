@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
-from pathlib import Path
-
 from strata.serve.thrift.door import Door
+from strata.serve.thrift.guard import spark_home
 
 _TRUST = ";ssl=true;sslTrustStore=FILE;trustStorePassword=PASSWORD"
 
@@ -33,6 +30,5 @@ Ctrl-C ends it."""
 
 
 def _beeline() -> str:
-    """The one that pyspark brings, where it is not on the path."""
-    own = Path(sys.executable).with_name("beeline")
-    return "beeline" if shutil.which("beeline") or not own.exists() else str(own)
+    """The one that pyspark brings: it finds its Java and jars where it lies."""
+    return str(spark_home() / "bin" / "beeline")
