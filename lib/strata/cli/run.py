@@ -6,7 +6,6 @@ import argparse
 import io
 import os
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, replace
@@ -120,12 +119,12 @@ class _Job:
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the feeds that are named, or all; the least exit code other than 0 of them."""
-    began_ns = time.time_ns()
     settings = common.settings_of(arguments)
     chosen = [feeds.load_feed(name) for name in arguments.feeds] or list(feeds.all_feeds())
     say = Progress(settings.log == "json", arguments.quiet)
     options = _with_places(_options(arguments, settings, chosen), arguments, chosen, say)
     job = _Job(arguments, settings, Book(settings.open_warehouse()), options, say)
+    watch = _watch(chosen, job)
     say("looking at the raw files")
     plans = [
         make_plan(feed, params_of(arguments, feed), job.book, job.options_of(feed))
@@ -142,8 +141,9 @@ def run(arguments: argparse.Namespace) -> int:
     print(answers, end="")
     if any(not plan.is_empty for plan in plans):
         _write_report(job)
-    elif not any(codes) and not arguments.places and not arguments.rejects:
-        _note_nothing_new(plans, job, began_ns, answers)
+    elif watch and not any(codes):
+        said = {"progress": say.said, "answers": answers}
+        watch.keep(job.warehouse.root, arguments.argv, said)
     return min((code for code in codes if code), default=0)
 
 
@@ -156,16 +156,16 @@ def _answers(plans: list[Plan], job: _Job) -> str:
     return printed.getvalue()
 
 
-def _note_nothing_new(plans: list[Plan], job: _Job, began_ns: int, answers: str) -> None:
-    """So that the same command can say so again without looking, while nothing changes."""
-    raw, warehouse = job.options.raw, job.warehouse
-    if not unchanged.can_be_watched(raw, warehouse.root):
-        return
-    tables = {answer.table for plan in plans for answer in answers_of(plan.feed)}
+def _watch(chosen: list[Feed], job: _Job) -> unchanged.Watch | None:
+    """By which the same command can say again that nothing is new, without looking."""
+    raw, warehouse, asked = job.options.raw, job.warehouse, job.arguments
+    does_more = asked.dry_run or asked.places or asked.rejects
+    if does_more or not unchanged.can_be_watched(raw, warehouse.root):
+        return None
+    tables = sorted({answer.table for feed in chosen for answer in answers_of(feed)})
     places = [*unchanged.program_folders(), warehouse.path("ops.publications")]
-    places += [f"{raw}/{plan.feed.name}" for plan in plans] + [*map(warehouse.path, sorted(tables))]
-    said = {"progress": job.say.said, "answers": answers}
-    unchanged.keep(warehouse.root, job.arguments.argv, began_ns, places, said)
+    places += [f"{raw}/{feed.name}" for feed in chosen] + [*map(warehouse.path, tables)]
+    return unchanged.Watch.begin(places)
 
 
 def _write_report(job: _Job) -> None:

@@ -19,8 +19,10 @@ import json
 import os
 import shutil
 import sys
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -75,29 +77,39 @@ def recall(warehouse: str, argv: Sequence[str]) -> dict[str, Any] | None:
         return None
 
 
-def keep(
-    warehouse: str,
-    argv: Sequence[str],
-    began_ns: int,
-    places: Iterable[str],
-    said: dict[str, Any],
-) -> None:
-    """Notes what was said, if nothing that it rests on has changed since shortly before the run.
+@dataclass(frozen=True)
+class Watch:
+    """What a run's answer rests on, as it was before the run looked at it."""
 
-    `places` are folders, watched with all that lies in them. A failure to note never fails a run.
-    """
-    rests_on = {str(path): _signs(path) for path in _watched(map(Path, places))}
-    if any(signs and max(signs[2:]) > began_ns - _SETTLED_NS for signs in rests_on.values()):
-        return
-    note, command = _note_path(warehouse), _command(argv)
-    others = {name: held for name, held in _notes(note).items() if name != command}
-    told = dict(list(others.items())[1 - _MOST_NOTES :])
-    told[command] = {"rests_on": rests_on, "said": said}
-    with suppress(OSError):
-        note.parent.mkdir(parents=True, exist_ok=True)
-        piece = note.with_name(f".{note.name}.{os.getpid()}")
-        piece.write_text(json.dumps(told, ensure_ascii=False), encoding="utf-8")
-        piece.replace(note)
+    places: tuple[str, ...]
+    began_ns: int
+    signs: dict[str, list[int] | None]
+
+    @classmethod
+    def begin(cls, places: Iterable[str]) -> Watch:
+        """Takes the signs of these folders, and of all that lies in them."""
+        watched, began_ns = tuple(places), time.time_ns()
+        return cls(watched, began_ns, _signs_of(watched))
+
+    def keep(self, warehouse: str, argv: Sequence[str], said: dict[str, Any]) -> None:
+        """Notes what was said, if nothing that it rests on has changed since shortly before the
+        run. A failure to note never fails a run.
+        """
+        settled = self.began_ns - _SETTLED_NS
+        if any(signs and max(signs[2:]) > settled for signs in self.signs.values()):
+            return
+        # The clock may have been set back meanwhile: what the run did not see must not be noted.
+        if _signs_of(self.places) != self.signs:
+            return
+        note, command = _note_path(warehouse), _command(argv)
+        others = {name: held for name, held in _notes(note).items() if name != command}
+        told = dict(list(others.items())[1 - _MOST_NOTES :])
+        told[command] = {"rests_on": self.signs, "said": said}
+        with suppress(OSError):
+            note.parent.mkdir(parents=True, exist_ok=True)
+            piece = note.with_name(f".{note.name}.{os.getpid()}")
+            piece.write_text(json.dumps(told, ensure_ascii=False), encoding="utf-8")
+            piece.replace(note)
 
 
 def program_folders() -> list[str]:
@@ -112,6 +124,10 @@ def can_be_watched(*places: str) -> bool:
     """Whether all of these are folders on a disk of this machine."""
     found = [location.parse(place) for place in places]
     return all(place.is_local and not place.is_mounted for place in found)
+
+
+def _signs_of(places: Iterable[str]) -> dict[str, list[int] | None]:
+    return {str(path): _signs(path) for path in _watched(map(Path, places))}
 
 
 def _watched(places: Iterable[Path]) -> Iterator[Path]:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -40,11 +41,15 @@ def argv(place: Path, *more: str) -> list[str]:
     return ["run", "soil", *own, *more]
 
 
-def keep(place: Path, since_ns: int = LATER_NS) -> None:
+def keep(
+    place: Path, since_ns: int = LATER_NS, meanwhile: Callable[[], object] = lambda: None
+) -> None:
     """The note that a run would leave that began so long after now."""
     places = [*unchanged.program_folders(), f"{place}/raw/soil", f"{place}/ledger"]
-    began_ns = time.time_ns() + since_ns
-    unchanged.keep(f"{place}/warehouse", argv(place), began_ns, places, SAID)
+    watch = unchanged.Watch.begin(places)
+    meanwhile()
+    watch = replace(watch, began_ns=time.time_ns() + since_ns)
+    watch.keep(f"{place}/warehouse", argv(place), SAID)
 
 
 def recall(place: Path, *more: str) -> object:
@@ -102,6 +107,11 @@ def test_another_command_or_setting_has_a_note_of_its_own(
 
 def test_what_changed_just_before_a_run_is_not_trusted(place: Path) -> None:
     keep(place, since_ns=0)
+    assert recall(place) is None
+
+
+def test_what_comes_while_a_run_looks_is_never_noted_whatever_the_clock_says(place: Path) -> None:
+    keep(place, meanwhile=lambda: (place / "raw/soil/samples/b.csv").write_text("1\n"))
     assert recall(place) is None
 
 
