@@ -40,7 +40,9 @@ class Look:
     source: str
     layout: str  # its name; unique within the source
     table: str  # the bronze table it goes to
-    sha256: str  # of the file as it lies there; of a member, expanded
+    # Of the file as it lies there; of a member, expanded. Where the same bytes came in another
+    # delivery, of that hash and the day (`run.arrivals`).
+    sha256: str
     bytes: int
     records: int  # data records, of which some may not parse
     header: tuple[str, ...]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from strata.declare.feed import Feed
@@ -105,8 +106,11 @@ class _Sorting:
             self._sort(source, look)
 
     def _sort(self, source: str, look: Look) -> None:
+        before = self.taken.get(f"{source}/{look.sha256}")
+        if before is not None and before.delivery_date != look.delivery_date:
+            look = _of_another_delivery(look)
+            before = self.taken.get(f"{source}/{look.sha256}")
         identity = f"{source}/{look.sha256}"
-        before = self.taken.get(identity)
         if before is not None and (identity not in self.known or before.path == look.path):
             self.known[identity] = look
         if (source, look.path, look.sha256) in self.seen:
@@ -135,6 +139,16 @@ class _Sorting:
     def result(self) -> Looked:
         known = tuple(self.known.values())
         return Looked(tuple(self.new), known, tuple(self.entries), tuple(self.ignored), self.kept)
+
+
+def _of_another_delivery(look: Look) -> Look:
+    """A file whose bytes came in another delivery: a file of its own, known by the two together.
+
+    A source that goes back to what it said before sends the same bytes: folded, they would say
+    nothing, and what came between would stand.
+    """
+    told = f"{look.sha256} of {look.delivery_date}"
+    return replace(look, sha256=hashlib.sha256(told.encode()).hexdigest())
 
 
 def _look_at_all(
