@@ -91,7 +91,7 @@ def residents(names: tuple[str, ...]) -> dict[str, str]:
 
 def soil(names: tuple[str, ...]) -> dict[str, str]:
     samples = csv(
-        "lon,lat,site_id,soc_pct", *(f"5.{ord(n)},50.5,{n},{n == 'a' and 2 or 3}" for n in names)
+        "lon,lat,site_id,soc_pct", *(f"5.{ord(n)},50.5,{n},{(n == 'a' and 2) or 3}" for n in names)
     )
     land = {"type": "Feature", "properties": {"name": "Belgium", "iso_n3": "056"},
             "geometry": {"type": "Polygon", "coordinates": [BOX]}}  # fmt: skip

@@ -107,7 +107,8 @@ class _Sorting:
 
     def _sort(self, source: str, look: Look) -> None:
         before = self.taken.get(f"{source}/{look.sha256}")
-        if before is not None and before.delivery_date != look.delivery_date:
+        is_stock = look.table in self.ends
+        if before is not None and is_stock and before.delivery_date != look.delivery_date:
             look = _of_another_delivery(look)
             before = self.taken.get(f"{source}/{look.sha256}")
         identity = f"{source}/{look.sha256}"
