@@ -60,7 +60,7 @@ def test_a_run_ends_with_its_warnings_and_so_do_the_answers_that_they_touch(
 ) -> None:
     shop = Shop(spark, tmp_path)
     shop.shops("a.csv", "s1,One", "s2,X", "s3,Y")
-    shop.sales("a.csv", "a1,s1,2024-01-01,2.50")
+    shop.sales("a.csv", "a1,s1,2024-01-01,2.50", "a3,s1,2024-01-01,0.50 EUR")
     where = ["--warehouse", shop.warehouse.root]
     told = (
         "silver.toy_shops: 2 rows: a name has two letters or more; for example shop_id 's2', "
@@ -73,6 +73,10 @@ def test_a_run_ends_with_its_warnings_and_so_do_the_answers_that_they_touch(
     assert f"toy: warning: {told}" in messages
     # The answers are computed from the shops, by way of their sales.
     assert f"warning: {told}" in shown.out
+
+    # What could not be read is null in the rejected row; the text that was told stands beside it.
+    assert main(["quarantine", "show", "silver.toy_sales", *where]) == 0
+    assert "told as amount: 0.50 EUR" in capsys.readouterr().out
 
     # A later run that judges other rows does not hide it, and says whose count it is.
     shop.sales("b.csv", "a2,s1,2024-01-02,2.50")
