@@ -30,6 +30,21 @@ _LAYER = {
 }
 WHOLE = {
     (
+        "silver.soil_sites",
+        "one place should be one site: a record without the site's id makes another one there",
+    ): Whole(
+        [
+            {
+                "site_id": site,
+                "source": "points",
+                "lon_deg": 5.0,
+                "lat_deg": 50.0,
+                "position_error_m": 0.0,
+            }
+            for site in ("points:A", "at:5.0000000,50.0000000")
+        ]
+    ),
+    (
         "silver.soil_site_countries",
         "a country with sites should have a code: without it they are in no statistics of "
         "countries",

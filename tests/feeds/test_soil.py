@@ -917,6 +917,20 @@ def test_a_country_whose_code_stands_in_another_field_has_it(spark: SparkSession
 
 
 @pytest.mark.spark
+def test_a_country_goes_on_when_a_later_record_tells_its_code(spark: SparkSession) -> None:
+    rows = [
+        {"name": "Norway", "iso_n3": "-99", "_delivery_date": dt.date(2024, 1, 1)},
+        {"name": "Norway", "iso_n3": "578", "_delivery_date": dt.date(2024, 2, 1)},
+    ]
+    shaped = [{**row, "geometry": square(n, 1)} for n, row in enumerate(rows)]
+    found = soil_countries(boundaries(spark, *shaped)).collect()
+    assert sorted((row["country_id"], row["_fold"] or "stands") for row in found) == [
+        ("NO", "stands"),
+        ("NO", "superseded by a later delivery"),
+    ]
+
+
+@pytest.mark.spark
 def test_a_boundary_is_transformed_from_the_system_that_its_file_names(
     spark: SparkSession,
 ) -> None:

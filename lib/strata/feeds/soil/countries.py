@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from strata.feeds.soil.iso3166 import ALPHA_2, USER_ASSIGNED
@@ -45,12 +45,13 @@ def soil_countries(boundaries: DataFrame, *, whole: Whole = NONE_WHOLE) -> DataF
     """
     named = boundaries.withColumns(
         {
-            "country_code": _country_code(),
+            "_code": _country_code(),
             "country_name": blank_to_null(F.col("name")),
             "boundary_srid": F.lit(geo.WGS84),
         }
     )
-    told = named.withColumn("_system", parse_epsg(F.coalesce("epsg", F.lit("4326"))))
+    coded = named.withColumn("country_code", F.coalesce("_code", _code_of_name()))
+    told = coded.withColumn("_system", parse_epsg(F.coalesce("epsg", F.lit("4326"))))
     known = geo.add_geographic_system(told, "_system", "_geographic")
     shaped = geo.add_polygon_wkb(known, "geometry", "boundary_wkb", ("_system", "_geographic"))
     typed = shaped.withColumns({"country_id": _country_id(), **geo.box(F.col("boundary_wkb"))})
@@ -87,6 +88,15 @@ def _country_code() -> Column:
         own,
         by_name,
     )
+
+
+def _code_of_name() -> Column:
+    """The code that another record of the country's name tells, if all tell one: a later, fuller
+    record continues a country that was first told without its code.
+    """
+    same = Window.partitionBy("source", "country_name")
+    least, most = F.min("_code").over(same), F.max("_code").over(same)
+    return F.when(F.col("country_name").isNotNull() & (least == most), least)
 
 
 def _lookup(texts: dict[str, str]) -> Column:
