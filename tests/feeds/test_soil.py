@@ -1304,7 +1304,7 @@ BREAKING: dict[str, list[dict[str, Any]]] = {
     ],
     "silver.soil_countries": [{"min_lon_deg": -180.01}, {"max_lon_deg": 180.01}, {"min_lat_deg": -90.01}, {"max_lat_deg": math.nan}],
     "silver.soil_curve_ranks": [{"curve_rank": 0}],
-    "silver.soil_site_countries": [{"rule": "sea"}, {"coast_distance_m": 5000.01}, {"coast_distance_m": -1.0}],
+    "silver.soil_site_countries": [{"rule": "sea"}, {"rule": "none"}, {"coast_distance_m": 5000.01}, {"coast_distance_m": -1.0}],
     "gold.soil_country_stats": [
         {"method": "best"}, {"sampling_unit": "row"}, {"depth_rule": "0-20"},
         {"n_clusters_asked": 0}, {"n_clusters": 0}, {"soc_ci95_rule": "guess"}, {"inclusion_probability_greatest": 1.1},
