@@ -45,12 +45,14 @@ def soil_countries(boundaries: DataFrame, *, whole: Whole = NONE_WHOLE) -> DataF
     """
     named = boundaries.withColumns(
         {
-            "_code": _country_code(),
+            "_own_code": _country_code(),
             "country_name": blank_to_null(F.col("name")),
             "boundary_srid": F.lit(geo.WGS84),
         }
     )
-    coded = named.withColumn("country_code", F.coalesce("_code", _code_of_name()))
+    coded = named.withColumn("country_code", F.coalesce("_own_code", _code_of_name())).drop(
+        "_own_code"
+    )
     told = coded.withColumn("_system", parse_epsg(F.coalesce("epsg", F.lit("4326"))))
     known = geo.add_geographic_system(told, "_system", "_geographic")
     shaped = geo.add_polygon_wkb(known, "geometry", "boundary_wkb", ("_system", "_geographic"))
@@ -95,7 +97,7 @@ def _code_of_name() -> Column:
     record continues a country that was first told without its code.
     """
     same = Window.partitionBy("source", "country_name")
-    least, most = F.min("_code").over(same), F.max("_code").over(same)
+    least, most = F.min("_own_code").over(same), F.max("_own_code").over(same)
     return F.when(F.col("country_name").isNotNull() & (least == most), least)
 
 
