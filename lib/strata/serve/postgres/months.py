@@ -12,6 +12,7 @@ import itertools
 import json
 import os
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -80,12 +81,25 @@ class Stager:
         self.pool = ThreadPoolExecutor(max(2, min(MOST_WORKERS, os.cpu_count() or 1)))
         self.done: dict[tuple[str, date], Future[list[Any]]] = {}
         self.digests: dict[str, str] = {}
+        self._own = threading.local()
+        self._opened: list[Connection] = []
 
     def __enter__(self) -> Stager:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.pool.shutdown(wait=True, cancel_futures=True)
+        for connection in self._opened:
+            connection.close()
+
+    def _connection(self) -> Connection:
+        """The thread's own: a new one for each month would read the catalogue anew."""
+        kept: Connection | None = getattr(self._own, "connection", None)
+        if kept is None:
+            kept = psycopg.connect(self.url, autocommit=True, application_name="strata export")
+            self._own.connection = kept
+            self._opened.append(kept)
+        return kept
 
     def read(self, target: Target, pinned: Pinned, change: Change) -> None:
         """Reads a table and hands its months to the connections. GateFailed where rows lack."""
@@ -95,8 +109,7 @@ class Stager:
         above = self.digests.get(parent, "") if parent else ""
         self.digests[target.name] = pinned.digest + above
         if parent and spilled and not above:
-            with psycopg.connect(self.url, autocommit=True) as one:
-                _make_partitions(one, parent, sorted(spilled))
+            _make_partitions(self._connection(), parent, sorted(spilled))
         for month in sorted(spilled):
             if parent and above:
                 # A line whose order is in no month must fail by its reference, not by a name.
@@ -114,8 +127,7 @@ class Stager:
         if waits:
             waits.result()
         what = (self.digests[target.name], "staging" if waits else "shop")
-        with psycopg.connect(self.url, autocommit=True, application_name="strata export") as one:
-            fill_month(one, target, month, own, what)
+        fill_month(self._connection(), target, month, own, what)
         own.file.close()
         return own.tally.facts()
 
