@@ -31,6 +31,8 @@ module "operations_key" {
     "events.amazonaws.com",
     "cloudwatch.amazonaws.com",
     "scheduler.amazonaws.com",
+    # Notices of new files, to a queue that is encrypted.
+    "s3.amazonaws.com",
   ]
 }
 

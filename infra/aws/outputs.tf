@@ -53,3 +53,8 @@ output "alarm_topic_arn" {
   description = "Topic to which every alarm goes."
   value       = module.monitoring.topic_arn
 }
+
+output "access_logs_bucket" {
+  description = "Bucket of the other buckets' access logs."
+  value       = module.access_logs.name
+}

@@ -130,7 +130,7 @@ def test_a_rule_of_columns_that_are_not_known_together_is_refused() -> None:
 
 def test_neither_spark_nor_arrow_nor_pandas_is_imported() -> None:
     code = (
-        "import sys; import strata.light.run; "
+        "import sys; import strata.light.run, strata.light.cloud.handlers; "
         "print(sorted({'pyspark', 'pandas', 'great_expectations', 'numpy', 'pyarrow'} & set(sys.modules)))"
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
