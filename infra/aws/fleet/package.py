@@ -24,8 +24,8 @@ def build(target: Path) -> int:
     """Writes the package; returns its size unpacked, in bytes, of which Lambda takes 250 MB."""
     with tempfile.TemporaryDirectory() as folder:
         code = Path(folder, "code")
-        command = (sys.executable, "-m", "pip", "install", "--quiet", "--target", str(code), *PLATFORM,
-                   "--python-version", "3.13", "--only-binary=:all:", *NEEDED)  # fmt: skip
+        pip = (sys.executable, "-m", "pip", "install", "--quiet", "--only-binary=:all:")
+        command = (*pip, "--target", str(code), *PLATFORM, "--python-version", "3.13", *NEEDED)
         subprocess.run(command, check=True)
         own = code / "strata"
         own.mkdir()
