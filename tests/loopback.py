@@ -40,6 +40,7 @@ class Site:
     ignores_ranges: bool = False
     script: list[Answer | Callable[[dict[str, str]], Answer]] = field(default_factory=list)
     asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    posted: list[bytes] = field(default_factory=list)
     url: str = ""
 
     def answer(self, path: str, headers: dict[str, str]) -> Answer:
@@ -96,6 +97,10 @@ def serve(
                     socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
                 )
             self.close_connection = True
+
+        def do_POST(self) -> None:
+            site.posted.append(self.rfile.read(int(self.headers.get("Content-Length", 0))))
+            self.do_GET()
 
         def log_message(self, *_: object) -> None:
             pass

@@ -18,6 +18,7 @@ VALID = {
     ),
 }  # fmt: skip
 
+_CELL = {"cell_id": 1, "country_id": "BE", "country_name": "Belgium", "is_whole": True}
 _RANK = {"site_id": "a", "country_code": "BE", "s2_cell": 1}
 _LAYER = {
     "site_id": "a",
@@ -29,6 +30,9 @@ _LAYER = {
     "_record_number": 1,
 }
 WHOLE = {
+    ("silver.soil_country_cells", "a country must have one row a cell"): Whole(
+        [{**_CELL, "is_touching": True}, {**_CELL, "is_touching": True}]
+    ),
     (
         "silver.soil_sites",
         "one place should be one site: a record without the site's id makes another one there",

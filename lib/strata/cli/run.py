@@ -22,6 +22,7 @@ from strata.declare import feed as feeds
 from strata.declare import protection
 from strata.declare.contract import LAYERS
 from strata.declare.feed import Feed
+from strata.declare.own_layouts import with_own_layouts
 from strata.errors import BadFile, StrataError, UsageError
 from strata.fs import files
 from strata.lake.versions import Warehouse
@@ -120,7 +121,8 @@ class _Job:
 def run(arguments: argparse.Namespace) -> int:
     """Runs the feeds that are named, or all; the least exit code other than 0 of them."""
     settings = common.settings_of(arguments)
-    chosen = [feeds.load_feed(name) for name in arguments.feeds] or list(feeds.all_feeds())
+    named = [feeds.load_feed(name) for name in arguments.feeds] or list(feeds.all_feeds())
+    chosen = [with_own_layouts(feed, settings.raw) for feed in named]
     say = Progress(settings.log == "json", arguments.quiet)
     options = _with_places(_options(arguments, settings, chosen), arguments, chosen, say)
     job = _Job(arguments, settings, Book(settings.open_warehouse()), options, say)

@@ -167,7 +167,7 @@ class SourceOptions(_Strict):
     """Custom properties of a source contract."""
 
     table: Annotated[str, Field(pattern=r"^bronze\.[a-z][a-z0-9_]*\z")]
-    format: Literal["csv", "json", "flatgeobuf"]
+    format: Literal["csv", "json", "flatgeobuf", "vector", "overpass"]
     delimiter: Text | None = None
     header: Literal["none"] | None = None
     records: Text | None = None

@@ -12,22 +12,17 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from strata.kit import grid
+
 WGS84 = 4326
 
 # The square of the eccentricity of WGS 84's ellipsoid.
 _ECCENTRICITY_2 = 0.0066943799901413165
-# No degree of latitude or, at the equator, of longitude is shorter than this on WGS 84.
-_SHORTEST_DEGREE_M = 110_574.0
 
 TOUCH_DEG = 1e-9
 """A position this near to a boundary, in longitude and in latitude, lies on it: 0.1 mm, far below
 what positions are told to, and far above what cutting a boundary into pieces moves its edges by
 (1e-14)."""
-
-_PIECE_VERTICES = 256
-"""Boundaries are cut into pieces of at most so many vertices: a test against a small piece is
-quick, and its box is tight. 256 was the quickest of several for 1 M points and Natural Earth
-10m."""
 
 
 def _call(name: str, *arguments: Column) -> Column:
@@ -102,8 +97,9 @@ def add_wgs84(frame: DataFrame, x: str, y: str, code: str, geographic: str, name
     is_geographic = F.col(code) == F.col(geographic)
     given = F.when(~is_geographic, F.concat(F.lit("EPSG:"), F.col(code).cast("string")))
     target = F.concat(F.lit("EPSG:"), F.col(geographic).cast("string"))
-    there = _call("ST_Transform", _call("ST_Point", F.col(x), F.col(y)), given, target)
-    back = _call("ST_Transform", F.col("_there"), target, given)
+    point = _call("ST_Point", F.col(x), F.col(y))
+    there = F.when(~is_geographic, _call("ST_Transform", point, given, target))
+    back = F.when(~is_geographic, _call("ST_Transform", F.col("_there"), target, given))
     lon, lat = _call("ST_X", F.col("_there")), _call("ST_Y", F.col("_there"))
     returns = _is_near(_call("ST_X", F.col("_back")), F.col(x)) & _is_near(
         _call("ST_Y", F.col("_back")), F.col(y)
@@ -274,98 +270,87 @@ def box(wkb: Column) -> dict[str, Column]:
 # --- positions and boundaries --------------------------------------------------------------------
 
 
-def join_areas(
-    points: DataFrame, areas: DataFrame, area: str, wkb: str, near_m: float
-) -> DataFrame:
-    """For each point the areas that hold it, and else those within `near_m` metres of it.
+def cell_number(lon: Column, lat: Column) -> Column:
+    """The cell of a position in the grid, in the same steps as `grid.cell_of`."""
+    row, column = (F.floor(edge * grid.CELLS_PER_DEG) for edge in (lat + 90, lon + 180))
+    return row * grid.COLUMNS + column
 
-    One row per point and piece of such an area; one row with nulls for a point that has neither; so
-    each point has a row or more, and duplicates are the caller's to fold. Reads `lon_deg`,
-    `lat_deg` of the points, and of the areas the column `area` (any type) and the column `wkb`
-    (valid polygons). Adds `area`, `is_held` (false: near only, or nothing) and `distance_m`
-    (geodesic, WGS 84; null where held or nothing).
 
-    Points at the antimeridian are looked at from both sides of it.
+def join_cells(points: DataFrame, mapped: DataFrame, area: str, near_m: float) -> DataFrame:
+    """Adds to each point the areas that hold it, and else the nearest within `near_m` metres.
+
+    Same grain. Reads `lon_deg`, `lat_deg` of the points, and of the map, which `cells.cells_of`
+    made with the same `near_m`, `cell_id`, `is_whole`, `is_touching`, `piece_wkb` and the column
+    `area` (any type that has an order). Adds `holders`, all areas that hold the point, in their
+    order, empty where none does; and `nearest`, the struct of `distance_m` (geodesic, WGS 84, to
+    the millimetre; of equally near areas the first) and `area`, null where one holds it or none is
+    near.
     """
-    pieces = _pieces(areas, area, wkb)
-    copies = points.withColumn("_lon", F.explode(_longitudes(near_m)))
-    held = _left_join_touched(
-        copies, pieces, _square(F.lit(TOUCH_DEG), F.lit(TOUCH_DEG)), "_held_area", "_held_piece"
+    lon, lat = F.col("lon_deg"), F.col("lat_deg")
+    # Tens of thousands of cells against any number of points, none of which is then shuffled.
+    by_cell = F.broadcast(_by_cell(mapped, area))
+    placed = points.withColumn("_cell", cell_number(lon, lat)).join(
+        by_cell, F.col("_cell") == F.col("_map_cell"), how="left"
     )
-    around = F.when(F.col("_held_area").isNull(), _square(_lon_reach(near_m), _lat_reach(near_m)))
-    near = _left_join_touched(held, pieces, around, "_near_area", "_near_piece")
-    return near.select(
+    square = _square(F.lit(TOUCH_DEG), F.lit(TOUCH_DEG))
+    touched = F.filter("_edges", lambda edge: _call("ST_Intersects", _piece(edge), square))
+    # Most points lie in a cell without a boundary: they are asked for nothing.
+    held = F.when(
+        F.size("_edges") > 0,
+        F.array_union("_wholes", F.transform(touched, lambda edge: edge["area"])),
+    ).otherwise(F.col("_wholes"))
+    nobody = F.array().cast(f"array<{mapped.schema[area].dataType.simpleString()}>")
+    found = placed.withColumn(
+        "holders",
+        F.coalesce(F.array_sort(held), nobody),
+    )
+    around = F.transform(
+        F.concat("_edges", "_nears"),
+        lambda edge: F.struct(
+            _distance_m(_piece(edge)).alias("distance_m"), edge["area"].alias(area)
+        ),
+    )
+    is_alone = (F.size("holders") == 0) & F.col("_map_cell").isNotNull()
+    nearest = F.when(is_alone, F.array_min(around))
+    measured = found.withColumn("_nearest", nearest)
+    return measured.select(
         *points.columns,
-        F.coalesce("_held_area", "_near_area").alias(area),
-        F.col("_held_area").isNotNull().alias("is_held"),
-        _distance_m(F.col("_near_piece")).alias("distance_m"),
+        "holders",
+        F.when(F.col("_nearest.distance_m") <= near_m, F.col("_nearest")).alias("nearest"),
     )
 
 
-def _pieces(areas: DataFrame, area: str, wkb: str) -> DataFrame:
-    """One row per piece of each area: its `area` and its geometry, `_piece`."""
-    cut = _call("ST_SubDivide", _call("ST_GeomFromWKB", F.col(wkb)), F.lit(_PIECE_VERTICES))
-    return areas.select(F.col(area).alias("_area"), F.explode(cut).alias("_piece"))
-
-
-def _left_join_touched(
-    points: DataFrame, pieces: DataFrame, reach: Column, area: str, piece: str
-) -> DataFrame:
-    """Adds each piece that touches the rectangle `reach`; a point that none touches stays, with
-    nulls.
-    """
-    named = pieces.select(F.col("_area").alias(area), F.col("_piece").alias(piece))
-    # A few thousand pieces against any number of points: with the pieces broadcast, no point is
-    # shuffled.
-    touches = _call("ST_Intersects", F.col(piece), F.col("_reach"))
-    return (
-        points.withColumn("_reach", reach)
-        .join(F.broadcast(named), touches, how="left")
-        .drop("_reach")
+def _by_cell(mapped: DataFrame, area: str) -> DataFrame:
+    """One row per cell: the areas that hold it whole, and the pieces that touch it or are near."""
+    whole, touching = F.col("is_whole"), F.col("is_touching")
+    edge = F.struct(F.col(area).alias("area"), F.col("piece_wkb").alias("piece"))
+    return mapped.groupBy(F.col("cell_id").alias("_map_cell")).agg(
+        F.collect_set(F.when(whole, F.col(area))).alias("_wholes"),
+        F.collect_list(F.when(~whole & touching, edge)).alias("_edges"),
+        F.collect_list(F.when(~whole & ~touching, edge)).alias("_nears"),
     )
+
+
+def _piece(edge: Column) -> Column:
+    return _call("ST_GeomFromWKB", edge["piece"])
 
 
 def _square(lon_reach: Column, lat_reach: Column) -> Column:
-    lon, lat = F.col("_lon"), F.col("lat_deg")
+    lon, lat = F.col("lon_deg"), F.col("lat_deg")
     return _call(
         "ST_PolygonFromEnvelope", lon - lon_reach, lat - lat_reach, lon + lon_reach, lat + lat_reach
     )
 
 
-def _longitudes(near_m: float) -> Column:
-    """The point's longitude; and, where its reach crosses the antimeridian, the same one turn
-    away."""
-    lon = F.col("lon_deg")
-    crosses = F.abs(lon) + _lon_reach(near_m) >= 180
-    other = F.when(lon > 0, lon - 360).otherwise(lon + 360)
-    return F.when(crosses, F.array(lon, other)).otherwise(F.array(lon))
-
-
-def _lat_reach(metres: float) -> Column:
-    """Degrees of latitude that are surely no less than so many metres."""
-    return F.lit(metres / _SHORTEST_DEGREE_M)
-
-
-def _lon_reach(metres: float) -> Column:
-    """Degrees of longitude that are surely no less than so many metres, at the latitude of the
-    reach's far edge.
-    """
-    far = F.least(F.abs(F.col("lat_deg")) + _lat_reach(metres), F.lit(90.0))
-    # Next to a pole every longitude is near.
-    return F.least(
-        F.lit(metres / _SHORTEST_DEGREE_M) / F.greatest(F.cos(F.radians(far)), F.lit(1e-9)),
-        F.lit(360.0),
-    )
-
-
 def _distance_m(piece: Column) -> Column:
-    """Geodesic distance from the point to the nearest place of a piece that does not hold it.
+    """Geodesic distance from the point to the nearest place of a piece that does not hold it, to
+    the millimetre.
 
     Which place is the nearest is judged in a plane that has, at the point, the proportions of the
     ellipsoid; over a few kilometres this misplaces it by metres along the shore, and so the
     distance by millimetres.
     """
-    lon, lat = F.col("_lon"), F.col("lat_deg")
+    lon, lat = F.col("lon_deg"), F.col("lat_deg")
     shrink = _lon_per_lat(lat)
     nearest = _call(
         "ST_ClosestPoint",
@@ -373,7 +358,7 @@ def _distance_m(piece: Column) -> Column:
         _call("ST_Point", lon * shrink, lat),
     )
     place = _call("ST_Point", _call("ST_X", nearest) / shrink, _call("ST_Y", nearest))
-    return _call("ST_DistanceSpheroid", _call("ST_Point", lon, lat), place)
+    return F.round(_call("ST_DistanceSpheroid", _call("ST_Point", lon, lat), place), 3)
 
 
 def _lon_per_lat(lat: Column) -> Column:

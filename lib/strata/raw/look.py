@@ -12,7 +12,7 @@ whole.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 from pathlib import PurePosixPath
@@ -22,10 +22,24 @@ from strata.errors import BadFile, UsageError
 from strata.fs import files
 from strata.fs.files import Ignored, RawFile
 from strata.raw.fit import check_fit
-from strata.raw.formats import archive, csv, flatgeobuf, json_records, kinds, opening
+from strata.raw.formats import (
+    archive,
+    csv,
+    flatgeobuf,
+    geojson,
+    json_records,
+    kinds,
+    opening,
+    overpass,
+    vector,
+)
 from strata.raw.formats.archive import Archives, Damaged, Member
 from strata.raw.formats.chunks import CHUNK_BYTES, Chunk, Scan
 from strata.raw.formats.opening import Hashing, Opener
+
+VECTOR = "vector"
+"""The format of a layout of features: FlatGeobuf, GeoPackage, Shapefile, GeoJSON, GeoParquet, KML.
+"""
 
 WGS84 = "EPSG:4326"
 """The coordinate system of positions where a file names none."""
@@ -77,7 +91,7 @@ def look_all(file: RawFile, layouts: Sequence[Layout], chunk_bytes: int = CHUNK_
     """
     try:
         kind = _archive_kind(file)
-        if kind:
+        if kind and not (kind == "zip" and _is_shapefile(file, layouts)):
             return _look_inside(file, kind, layouts, chunk_bytes)
         return Found(looks=(look(file, layouts, chunk_bytes),))
     except BadFile as error:
@@ -212,6 +226,13 @@ def _archive_kind(file: RawFile) -> str:
     return {kinds.ZIP: "zip", kinds.TAR: "tar"}.get(kinds.kind_of(head, file.path), "")
 
 
+def _is_shapefile(file: RawFile, layouts: Sequence[Layout]) -> bool:
+    """Whether a zip is one Shapefile, whose parts are one file of features."""
+    if not any(layout.format == VECTOR for layout in layouts):
+        return False
+    return any(member.path.lower().endswith(".shp") for member in archive.members(file.uri, "zip"))
+
+
 def _look_inside(file: RawFile, kind: str, layouts: Sequence[Layout], chunk_bytes: int) -> Found:
     """Members that fit a layout are taken; the others are ignored, or refused where they should
     have fitted.
@@ -300,16 +321,36 @@ def _scan(opener: Opener, layouts: Sequence[Layout]) -> tuple[Scan, Hashing]:
         raise BadFile("a file named .gz is gzip; this one is not")
     head = opener.head()
     format_ = _format(head, opener.file.path, layouts)
-    of_format = [layout for layout in layouts if layout.format == format_]
-    scan = {"csv": _scan_csv, "json": _scan_json, "flatgeobuf": _scan_flatgeobuf}[format_]
-    try:
-        return scan(opener, of_format)
-    except BadFile as error:
-        if format_ == "csv" and kinds.kind_of(head) == "json":
-            raise BadFile(
-                f"{error}; it looks like JSON, for which this source has no layout", **error.facts
-            ) from None
-        raise
+    if format_ in vector.KINDS:
+        return _scan_vector(opener, _of(layouts, VECTOR), format_)
+    if format_ == "csv":
+        return _scan_as_csv(opener, _of(layouts, "csv"), head)
+    if format_ == "overpass":
+        return opener.scan(partial(overpass.scan, layouts=_of(layouts, "overpass")))
+    if format_ == "flatgeobuf":
+        of_features = _of(layouts, "flatgeobuf", VECTOR)
+        return opener.scan(partial(flatgeobuf.scan, layouts=of_features), is_text=False)
+    plain, features = _of(layouts, "json"), _of(layouts, VECTOR)
+    scan, hashing = _scan_json(opener, [*plain, *geojson.as_json(features)])
+    if scan.layout.name in {layout.name for layout in features}:
+        scan = replace(scan, parser=geojson.PARSER + scan.parser)
+    return scan, hashing
+
+
+def _of(layouts: Sequence[Layout], *formats: str) -> list[Layout]:
+    return [layout for layout in layouts if layout.format in formats]
+
+
+# What each kind of file of features is, by its first bytes.
+_FEATURES = {
+    kinds.GEOPACKAGE: vector.GEOPACKAGE,
+    kinds.KML: vector.KML,
+    kinds.PARQUET: vector.GEOPARQUET,
+    kinds.ZIP: vector.SHAPEFILE,
+    "flatgeobuf": "flatgeobuf",
+    "json": "json",
+}
+_WORDS = {VECTOR: "features (FlatGeobuf, GeoPackage, Shapefile, GeoJSON, GeoParquet, KML)"}
 
 
 def _format(head: bytes, name: str, layouts: Sequence[Layout]) -> str:
@@ -318,17 +359,41 @@ def _format(head: bytes, name: str, layouts: Sequence[Layout]) -> str:
         raise BadFile("the file is empty: not even a header")
     known = {layout.format for layout in layouts}
     kind = kinds.kind_of(head, name)
+    if kind == "json" and "overpass" in known and overpass.is_answer(head):
+        return "overpass"
     if kind in ("flatgeobuf", "json") and kind in known:
         return kind
+    if VECTOR in known and kind in _FEATURES:
+        return _FEATURES[kind]
     if kind in ("text", "json") and "csv" in known:
         return "csv"
     is_blank = not head.removeprefix(kinds.BOM).strip()
     if (kind == "json" or is_blank) and "json" in known:
         return "json"
-    wanted = " or ".join(sorted(known))
+    wanted = " or ".join(sorted(_WORDS.get(format_, format_) for format_ in known))
     if kind == "text":
         kind = "text that is not JSON"
     raise BadFile(f"a file of this source is {wanted}; this one is {kind}", kind=kind)
+
+
+def _scan_vector(opener: Opener, layouts: Sequence[Layout], kind: str) -> tuple[Scan, Hashing]:
+    # Features of what is compressed, or is text, are not found in the middle of it.
+    is_whole = opener.is_gzip or opener.member or kind == vector.KML
+    share = 1 << 62 if is_whole else opener.chunk_bytes
+    return opener.scan(
+        lambda blocks, _, planner: vector.scan(blocks, kind, layouts, share), is_text=False
+    )
+
+
+def _scan_as_csv(opener: Opener, layouts: Sequence[Layout], head: bytes) -> tuple[Scan, Hashing]:
+    try:
+        return _scan_csv(opener, layouts)
+    except BadFile as error:
+        if kinds.kind_of(head) == "json":
+            raise BadFile(
+                f"{error}; it looks like JSON, for which this source has no layout", **error.facts
+            ) from None
+        raise
 
 
 def _scan_csv(opener: Opener, layouts: Sequence[Layout]) -> tuple[Scan, Hashing]:
@@ -358,7 +423,3 @@ def _scan_json(opener: Opener, layouts: Sequence[Layout]) -> tuple[Scan, Hashing
         raise refusals[0]
     began = any(error.facts.get("began") for error in refusals)
     raise BadFile("; or ".join(str(error) for error in refusals), refusals=refusals, began=began)
-
-
-def _scan_flatgeobuf(opener: Opener, layouts: Sequence[Layout]) -> tuple[Scan, Hashing]:
-    return opener.scan(partial(flatgeobuf.scan, layouts=layouts), is_text=False)

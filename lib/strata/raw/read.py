@@ -12,7 +12,7 @@ from strata.declare import protection as protect
 from strata.declare.layout import Layout
 from strata.errors import BadFile, ConservationError, DeclarationError
 from strata.fs import files
-from strata.raw.formats import csv, flatgeobuf, json_records
+from strata.raw.formats import csv, flatgeobuf, geojson, json_records, overpass, vector
 from strata.raw.formats.archive import Archives
 from strata.raw.formats.chunks import (
     BLOCK_BYTES,
@@ -237,8 +237,17 @@ def _check_size(look: Look) -> None:
 
 def _read(part: Part, archives: Archives) -> Iterator[pa.RecordBatch]:
     look, chunk, layout = part.look, part.chunk, part.layout
+    if look.parser.startswith(vector.PARSER):
+        # Not cut by bytes: every task has the whole file, and reads its share of the features.
+        end = max(part.end for part in look.chunks)
+        whole = _blocks(look, 0, end, archives)
+        return vector.read(whole, chunk, look.parser, layout)
     blocks = _blocks(look, chunk.start, chunk.end, archives)
-    if layout.format == "flatgeobuf":
+    if look.parser == overpass.PARSER:
+        return overpass.read(blocks, chunk, layout)
+    if look.parser.startswith(geojson.PARSER):
+        return geojson.read(blocks, chunk, look.parser, layout)
+    if look.parser == flatgeobuf.PARSER:
         head = _blocks(look, 0, chunk.start, archives)
         return flatgeobuf.read(blocks, chunk, flatgeobuf.read_header(head), layout)
     if layout.format == "json":

@@ -8,6 +8,8 @@ site one country; gold draws a sample of each country's sites and sums it up.
 
 from __future__ import annotations
 
+import pyarrow.compute as pc
+
 from strata.feeds.soil import countries, curve, measurements, sites, stats
 from strata.feeds.soil.stats import Params
 from strata.kit.table import Answer, Rows, Source, Table
@@ -51,10 +53,16 @@ TABLES = (
         folds=countries.FOLDS,
     ),
     Table(
+        "silver.soil_country_cells",
+        inputs=("silver.soil_countries",),
+        transform=countries.soil_country_cells,
+        rows=Rows.ONE_TO_MANY,
+    ),
+    Table(
         "silver.soil_site_countries",
-        inputs=("silver.soil_sites", "silver.soil_countries"),
+        inputs=("silver.soil_sites", "silver.soil_country_cells"),
         transform=countries.soil_site_countries,
-        # A changed boundary may move any site: countries have no site_id, so they then recompute
+        # A changed boundary may move any site: cells have no site_id, so they then recompute
         # the whole table.
         group=("site_id",),
     ),
@@ -80,4 +88,13 @@ TABLES = (
     ),
 )
 
-ANSWERS = (Answer("Soil organic carbon and clay by country", "gold.soil_country_stats"),)
+ANSWERS = (
+    Answer(
+        "Sites that no country holds: in the sea, or with exchanged coordinates",
+        "silver.soil_site_countries",
+        columns=("site_id", "rule"),
+        where=lambda _: pc.field("rule") == "none",
+        limit=20,
+    ),
+    Answer("Soil organic carbon and clay by country", "gold.soil_country_stats"),
+)

@@ -1,23 +1,39 @@
-"""Countries: their boundaries, and the one country of each site."""
+"""Countries: their boundaries, the cells in which they lie, and the one country of each site."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from strata.feeds.soil.iso3166 import ALPHA_2, USER_ASSIGNED
+from strata.feeds.soil.iso3166 import ALPHA_2, ALPHA_2_OF_3, USER_ASSIGNED
 from strata.feeds.soil.sites import parse_epsg
 from strata.kit import geo
 from strata.kit.columns import blank_to_null, flag, reasons
-from strata.kit.history import PUT_IN_ORDER, SUPERSEDED, LatestOf, add_key, keep_latest
+from strata.kit.history import (
+    PUT_IN_ORDER,
+    SUPERSEDED,
+    LatestOf,
+    add_key,
+    is_sound,
+    keep_latest,
+)
 from strata.kit.whole import ENDED, NONE_WHOLE, Whole
 
+if TYPE_CHECKING:
+    from strata.kit.cells import Cell
+
 SAME_BOUNDARY = "same boundary as another record"
-FOLDS = (SAME_BOUNDARY, SUPERSEDED, ENDED)
+NO_COUNTRY = "no country: a region, a land area or a border line"
+FOLDS = (SAME_BOUNDARY, SUPERSEDED, ENDED, NO_COUNTRY)
 
 COAST_M = 5_000.0
 """A site that no country holds belongs to the nearest within so many metres: boundaries at
 1:10,000,000 are drawn to a few kilometres, and soil is not sampled in the sea."""
+
+# The EU's own codes for two countries (Interinstitutional style guide, annex A5).
+_EU_CODES = {"EL": "GR", "UK": "GB"}
 
 # How sources write that a territory has no numeric code.
 _NO_CODE = ("-99", "-099", "NaN", "nan", "None", "null")
@@ -46,7 +62,9 @@ def soil_countries(boundaries: DataFrame, *, whole: Whole = NONE_WHOLE) -> DataF
     named = boundaries.withColumns(
         {
             "_own_code": _country_code(),
-            "country_name": blank_to_null(F.col("name")),
+            "country_name": F.coalesce(
+                *(blank_to_null(F.col(name)) for name in ("name_en", "name_int", "name"))
+            ),
             "boundary_srid": F.lit(geo.WGS84),
         }
     )
@@ -60,9 +78,23 @@ def soil_countries(boundaries: DataFrame, *, whole: Whole = NONE_WHOLE) -> DataF
     flagged = typed.withColumns(
         {"_reasons": _boundary_reasons(), "_order": F.col("_delivery_date")}
     )
-    return keep_latest(add_key(flagged, "country_id"), _COUNTRY, whole=whole).select(
+    is_other = ~_is_country() & is_sound()
+    # Nor does it take part where boundaries of one country are compared.
+    latest = keep_latest(
+        add_key(flagged, "country_id"), _COUNTRY, is_sound() & _is_country(), whole
+    )
+    folded = latest.withColumn("_fold", F.coalesce("_fold", F.when(is_other, NO_COUNTRY)))
+    return folded.select(
         *_CONTENT, "boundary_srid", *_BOX, "_file_sha256", "_record_number", "_reasons", "_fold"
     )
+
+
+def _is_country() -> Column:
+    """Whether the source counts the area among countries: OpenStreetMap has their land areas and
+    border lines too, NUTS and geoBoundaries their regions.
+    """
+    has_level = F.col("country_level").isNull() | F.col("level").eqNullSafe(F.col("country_level"))
+    return has_level & F.coalesce(F.col("kind") == "administrative", F.lit(True))
 
 
 def _numeric_code(name: str) -> Column:
@@ -77,17 +109,19 @@ def _numeric_code(name: str) -> Column:
 
 def _country_code() -> Column:
     """ISO 3166-1 alpha-2 by the numeric code; else by Natural Earth's own codes for countries whose
-    territory it draws differently (Norway, France); by name only for a territory that has none.
+    territory it draws differently (Norway, France); else by the codes of letters; by name only for
+    a territory that has none.
     """
-    codes = _lookup(ALPHA_2)
-    alpha = F.upper(blank_to_null(F.col("iso_a2_eh")))
-    own = F.when(alpha.isin(*ALPHA_2.values()), alpha)
+    codes, three = _lookup(ALPHA_2), _lookup(ALPHA_2_OF_3)
     has_none = _numeric_code("iso_n3").isNull() & _numeric_code("iso_n3_eh").isNull()
     by_name = F.when(has_none, F.element_at(_lookup(USER_ASSIGNED), F.col("name")))
     return F.coalesce(
         F.element_at(codes, _numeric_code("iso_n3")),
         F.element_at(codes, _numeric_code("iso_n3_eh")),
-        own,
+        _two_letters("iso_a2_eh"),
+        _two_letters("iso_a2"),
+        F.element_at(three, F.upper(blank_to_null(F.col("iso_a3_eh")))),
+        F.element_at(three, F.upper(blank_to_null(F.col("iso_a3")))),
         by_name,
     )
 
@@ -99,6 +133,13 @@ def _code_of_name() -> Column:
     same = Window.partitionBy("source", "country_name")
     least, most = F.min("_own_code").over(same), F.max("_own_code").over(same)
     return F.when(F.col("country_name").isNotNull() & (least == most), least)
+
+
+def _two_letters(name: str) -> Column:
+    """The alpha-2 code that a field tells, the EU's own as ISO's; null where it tells none."""
+    told = F.upper(blank_to_null(F.col(name)))
+    own = F.coalesce(F.element_at(_lookup(_EU_CODES), told), told)
+    return F.when(own.isin(*ALPHA_2.values(), *USER_ASSIGNED.values()), own)
 
 
 def _lookup(texts: dict[str, str]) -> Column:
@@ -129,43 +170,66 @@ def _boundary_reasons() -> Column:
     )
 
 
+# --- the map as cells ----------------------------------------------------------------------------
+
+_CELLS = (
+    "array<struct<cell_id: bigint, is_whole: boolean, is_touching: boolean, piece_wkb: binary>>"
+)
+
+
+def soil_country_cells(countries: DataFrame) -> DataFrame:
+    """One row per country and cell of the grid in which it lies, or within 5 km of which it does.
+
+    `_rows` is 1 on the first row of a country, and 0 on its others.
+    """
+    # A UDF: shapely cuts a boundary in halves again and again; it sees one row a country.
+    cut = F.udf(_cells_of, _CELLS)
+    named = countries.select(
+        "country_id", "country_code", "country_name", "_file_sha256", "_record_number",
+        F.posexplode(cut("boundary_wkb")).alias("_place", "_cell"),
+    )  # fmt: skip
+    return named.select(
+        "_cell.*",
+        "country_id",
+        "country_code",
+        "country_name",
+        F.when(F.col("_place") == 0, 1).otherwise(0).alias("_rows"),
+        "_file_sha256",
+        "_record_number",
+    )
+
+
+def _cells_of(wkb: bytes) -> list[Cell]:
+    # In the executors alone: whoever only lists tables needs no shapely.
+    from strata.kit import cells
+
+    return cells.cells_of(wkb, COAST_M)
+
+
 # --- the country of a site -----------------------------------------------------------------------
 
 
-def soil_site_countries(sites: DataFrame, countries: DataFrame) -> DataFrame:
+def soil_site_countries(sites: DataFrame, country_cells: DataFrame) -> DataFrame:
     """One row per site, with its country, if any, and the rule that gave it (`inside`, `border`,
     `coast`, `none`).
 
-    Reads `lon_deg`, `lat_deg` of the sites and `boundary_wkb` of the countries. The rules stand in
-    the contract.
+    Reads `lon_deg`, `lat_deg` of the sites. The rules stand in the contract.
     """
-    named = countries.select(
-        F.struct("country_id", "country_code", "country_name").alias("country"), "boundary_wkb"
+    mapped = country_cells.withColumn(
+        "country", F.struct("country_id", "country_code", "country_name")
     )
     points = sites.select("site_id", "lon_deg", "lat_deg", "_file_sha256", "_record_number")
-    found = geo.join_areas(points, named, "country", "boundary_wkb", COAST_M)
-    distance = F.when(F.col("distance_m").isNotNull(), F.round("distance_m", 3))
-    is_near = distance <= COAST_M
-    chosen = found.groupBy("site_id", "_file_sha256", "_record_number").agg(
-        F.sort_array(F.collect_set(F.when(F.col("is_held"), F.col("country")))).alias("_holders"),
-        F.min(F.when(is_near, F.struct(distance.alias("distance_m"), "country"))).alias("_nearest"),
-    )
-    return _with_rule(chosen)
-
-
-def _with_rule(chosen: DataFrame) -> DataFrame:
-    holders, nearest = F.col("_holders"), F.col("_nearest")
-    is_held = F.size(holders) > 0
+    holders, nearest = F.col("holders"), F.col("nearest")
     # Countries compare by their first field, country_id, which is unique: the first holder is the
     # first by id.
-    country = F.when(is_held, F.try_element_at(holders, F.lit(1))).otherwise(nearest["country"])
+    country = F.coalesce(F.try_element_at(holders, F.lit(1)), nearest["country"])
     rule = (
         F.when(F.size(holders) == 1, "inside")
         .when(F.size(holders) > 1, "border")
         .when(nearest.isNotNull(), "coast")
         .otherwise("none")
     )
-    return chosen.select(
+    return geo.join_cells(points, mapped, "country", COAST_M).select(
         "site_id",
         country["country_id"].alias("country_id"),
         country["country_code"].alias("country_code"),

@@ -31,6 +31,7 @@ SOC, CLAY = "soc", "clay"
 _UNIT = {SOC: ("%", 1.0), CLAY: ("1", 100.0)}
 # What a value in a told unit is divided by to be in percent by mass.
 _PER_PERCENT = {"%": 1.0, "g/kg": 10.0}
+_FRACTION = "1"
 _RANGE = r"^ *([0-9.]+) *- *([0-9.]+) *(?:cm)? *\z"
 _JSON = "struct<value:string,method:string,quality:string,uncertainty:string,_bad:string>"
 
@@ -51,7 +52,8 @@ _CONTENT = (
     "sampled_on_precision",
 )
 _SAMPLE = LatestOf(
-    ("_sample",),
+    # The sample alone would do; with the site before it, the exchange of the join serves here too.
+    ("site_id", "_sample"),
     ("measurement_id",),
     f"the records of its sample tell different values, and no order is stated: {PUT_IN_ORDER}",
     REPEATED,
@@ -167,11 +169,9 @@ def _to_properties(records: DataFrame) -> DataFrame:
 
     `_rows` is 1 on the first row of a record, and 0 on its second.
     """
-    measured = F.filter(
-        F.array(_measured(SOC), _measured(CLAY)),
-        lambda part: part["told"].isNotNull() | part["is_bad"],
-    )
-    exploded = records.select("*", F.posexplode_outer(measured).alias("_part", "_told"))
+    parsed = records.withColumns({f"_{name}_parsed": _parsed(name) for name in (SOC, CLAY)})
+    told = parsed.withColumns({f"_{name}_told": _measured(name) for name in (SOC, CLAY)})
+    exploded = told.select("*", F.posexplode_outer(_told_parts()).alias("_part", "_told"))
     valued = exploded.withColumns(
         {
             "dataset": blank_to_null(F.col("dataset")),
@@ -189,13 +189,30 @@ def _to_properties(records: DataFrame) -> DataFrame:
     return valued.withColumn("value", _value()).withColumn("_reasons", own)
 
 
+def _parsed(name: str) -> Column:
+    json = blank_to_null(F.col(f"{name}_json"))
+    return F.from_json(json, _JSON, {"columnNameOfCorruptRecord": "_bad"})
+
+
+def _told_parts() -> Column:
+    """The properties that a record tells, in order; null where it tells none.
+
+    Branches, and no filter of an array: that would end Spark's generated code.
+    """
+    soc, clay = F.col(f"_{SOC}_told"), F.col(f"_{CLAY}_told")
+    has_soc, has_clay = (part["told"].isNotNull() | part["is_bad"] for part in (soc, clay))
+    return (
+        F.when(has_soc & has_clay, F.array(soc, clay))
+        .when(has_soc, F.array(soc))
+        .when(has_clay, F.array(clay))
+    )
+
+
 def _measured(name: str) -> Column:
     """What a record tells of one property: its text, unit and quality, from a plain field or from
     JSON.
     """
-    parsed = F.from_json(
-        blank_to_null(F.col(f"{name}_json")), _JSON, {"columnNameOfCorruptRecord": "_bad"}
-    )
+    parsed = F.col(f"_{name}_parsed")
     return F.struct(
         F.lit(name).alias("property"),
         F.coalesce(_told(F.col(name)), _told(parsed["value"])).alias("told"),
@@ -217,19 +234,22 @@ def _value() -> Column:
     percent = F.coalesce(
         *[F.when(unit == name, number / divisor) for name, divisor in _PER_PERCENT.items()]
     )
-    return _by_property(lambda name: percent / _UNIT[name][1], F.col("property"))
+    parts = _by_property(lambda name: percent / _UNIT[name][1], F.col("property"))
+    # A fraction stays as it is told, digit for digit, where silver keeps one.
+    fractions = _by_property(lambda name: number * (100.0 / _UNIT[name][1]), F.col("property"))
+    return F.when(unit == _FRACTION, fractions).otherwise(parts)
 
 
 def _value_reasons() -> Column:
     text, unit = F.col("_told.told"), F.col("_told.unit")
-    is_known_unit = F.coalesce(unit.isin(*_PER_PERCENT), F.lit(False))
+    is_known_unit = F.coalesce(unit.isin(*_PER_PERCENT, _FRACTION), F.lit(False))
     return add_reasons(
         flag(F.col("_told.is_bad"), "the property's JSON must be an object with a value"),
         flag(
             text.isNotNull() & F.col("_number").isNull(),
             "soc and clay must be plain decimal numbers",
         ),
-        flag(~is_known_unit, "the unit must be % or g/kg"),
+        flag(~is_known_unit, "the unit must be %, g/kg or 1 (a fraction)"),
         flag(
             (F.col("property") == CLAY) & (F.col("value") > 1), "a clay fraction must be at most 1"
         ),

@@ -220,12 +220,17 @@ def _is_usable() -> Column:
 
 def _fold_by_site(records: DataFrame, whole: Whole) -> DataFrame:
     """Adds to `_reasons`, and adds `_fold`; at most one record of a site is left with neither."""
-    keyed = add_key(records, "site_id").withColumns(
-        {
-            "epsg": F.col("epsg_code"),
-            "position_error_m": geo.measured_error_m(F.col("epsg_code")),
-            "source_site_id": blank_to_null(F.col("source_site_id")),
-        }
+    # One exchange serves every window below: without it the first, by site and kind, makes another.
+    keyed = (
+        add_key(records, "site_id")
+        .repartition("_key")
+        .withColumns(
+            {
+                "epsg": F.col("epsg_code"),
+                "position_error_m": geo.measured_error_m(F.col("epsg_code")),
+                "source_site_id": blank_to_null(F.col("source_site_id")),
+            }
+        )
     )
     known = end_missing(keyed, ("_key",), whole)
     stands = F.col("_ended_on").isNull()

@@ -96,7 +96,8 @@ def _site_values(measurements: DataFrame, depth: str) -> DataFrame:
     """
     weighed = measurements.withColumn("_weight_cm", _weight_cm(DEPTHS[depth]))
     unweighed = F.col("_weight_cm").isNull() if DEPTHS[depth] is None else F.lit(False)
-    used = weighed.where((F.col("_weight_cm") > 0) | unweighed)
+    # One exchange serves the three groupings below, and the join of their result with sites.
+    used = weighed.where((F.col("_weight_cm") > 0) | unweighed).repartition("site_id")
     # Sorted by value, as the sum of floating-point numbers depends on their order.
     values = F.sort_array(F.collect_list("value"))
     layers = used.groupBy(

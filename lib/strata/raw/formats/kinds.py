@@ -11,10 +11,11 @@ GZIP = b"\x1f\x8b"
 BOM = codecs.BOM_UTF8
 
 TAR, ZIP = "a tar archive", "a zip archive"
+GEOPACKAGE, KML, PARQUET = "a GeoPackage", "a KML document", "a Parquet file"
 _MAGIC = (
     (b"PK\x03\x04", ZIP),
     (b"PK\x05\x06", ZIP),
-    (b"PAR1\x15", "a Parquet file"),
+    (b"PAR1\x15", PARQUET),
     (b"\xfd7zXZ\x00", "an xz archive"),
     (b"\x28\xb5\x2f\xfd", "a zstd archive"),
     (b"BZh91AY&SY", "a bzip2 archive"),
@@ -58,16 +59,29 @@ def kind_of(head: bytes, name: str = "") -> str:
         return "flatgeobuf"
     if is_gzip(head):
         return "a gzip file within a gzip file"
-    if head[257:262] == b"ustar":
-        return TAR
     for magic, kind in _MAGIC:
         if head.startswith(magic):
-            return "an Office document" if kind == ZIP and name.lower().endswith(_OFFICE) else kind
-    text = head.removeprefix(BOM).lstrip().lower()
+            return _of_magic(kind, head, name)
+    if head[257:262] == b"ustar":
+        return TAR
+    return _of_text(head.removeprefix(BOM).lstrip().lower())
+
+
+def _of_text(text: bytes) -> str:
+    if b"<kml" in text and text.startswith((b"<?xml", b"<kml")):
+        return KML
     for start, kind in _MARKUP:
         if text.startswith(start):
             return kind
     return "json" if text[:1] in (b"{", b"[") else "text"
+
+
+def _of_magic(kind: str, head: bytes, name: str) -> str:
+    """The kind by its first bytes, where these begin several kinds."""
+    if kind == ZIP and name.lower().endswith(_OFFICE):
+        return "an Office document"
+    # A GeoPackage says so in the application id of its SQLite header.
+    return GEOPACKAGE if head[68:71] in (b"GPK", b"GP1") else kind
 
 
 def is_archive(head: bytes, name: str) -> bool:

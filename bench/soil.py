@@ -1,0 +1,386 @@
+"""Soil side by side: the country of each point, and files to published gold.
+
+    python -m bench.soil join [POINTS] [ROUNDS]
+    python -m bench.soil feed [POINTS] [ROUNDS]
+
+`join`: points in a Parquet file, three quarters of them in one country, and Natural Earth 1:10m, by
+Strata's cells, plain Sedona (boundaries subdivided and broadcast), SedonaDB, PyCanopy, DuckDB and
+geopandas. Every way does it twice in a process of its own and says the seconds of the second time;
+the start of Python and Spark is left out, and so is what each makes of the boundaries beforehand:
+Strata's cells are made when boundaries are published, and their seconds are told apart. All must
+give each country the same number of points.
+
+`feed`: a CSV to gold, by Strata with its gates and ledger, and by plain PySpark, Sedona and Delta.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import venv
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+BOUNDARIES = Path(__file__).parents[1] / "samples/soil/boundaries/natural_earth_10m_europe.geojson"
+JOIN_WAYS = ("strata", "sedona", "sedonadb", "pycanopy", "duckdb", "geopandas")
+FEED_WAYS = ("strata", "plain")
+_SPARK = ("strata", "sedona", "plain")
+# What the ways without Spark run on, apart from Strata's own packages.
+_PINNED = (
+    "sedonadb==0.5.0", "geoarrow-pyarrow==0.3.0", "pycanopy==0.4.1", "duckdb==1.4.4", "duckdb-ext-spatial==1.4.4.20260205",
+    "geopandas==1.2.0", "pyarrow==26.0.1", "polars==2.1.0",
+)  # fmt: skip
+# geopandas holds all points as objects; DuckDB compares each point with whole countries, and takes
+# minutes a million.
+_MOST = {"geopandas": 1_000_000, "duckdb": 200_000}
+
+
+def main(what: str = "join", points: int = 1_000_000, rounds: int = 3) -> None:
+    """Prints the medians of each way, and the ratios to those they are measured against."""
+    folder = Path(tempfile.mkdtemp(prefix="strata-bench-"))
+    try:
+        write = _write_points if what == "join" else _write_csv
+        write(folder, points)
+        ways = JOIN_WAYS if what == "join" else FEED_WAYS
+        chosen = [way for way in ways if points <= _MOST.get(way, points)]
+        told: dict[str, list[dict[str, Any]]] = {way: [] for way in chosen}
+        for number in range(rounds):
+            for way in chosen:
+                target = folder / f"{number}-{way}"
+                target.mkdir()
+                told[way].append(_in_process(what, way, folder, target))
+                shutil.rmtree(target)
+        _tell(what, points, rounds, told)
+    finally:
+        shutil.rmtree(folder)
+
+
+def _in_process(what: str, way: str, folder: Path, target: Path) -> dict[str, Any]:
+    python = sys.executable if way in _SPARK else _other_python()
+    code = (
+        f"from bench import soil; soil.run_way({what!r}, {way!r}, {str(folder)!r}, {str(target)!r})"
+    )
+    done = subprocess.run([python, "-c", code], capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"{way}: {done.stdout[-2000:]}{done.stderr[-3000:]}")
+    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    said = {key: value for key, value in answer.items() if key != "counts"}
+    print(f"{way}: {said}", file=sys.stderr, flush=True)
+    return answer
+
+
+def _other_python() -> str:
+    """An environment of its own, made once: these packages do not go with Strata's."""
+    folder = Path(tempfile.gettempdir()) / f"strata-bench-soil-{os.getuid()}"
+    python = folder / "bin" / "python"
+    if not (folder / "done").exists():
+        venv.create(folder, with_pip=True)
+        subprocess.run([python, "-m", "pip", "install", "-q", *_PINNED], check=True)
+        (folder / "done").touch()
+    return str(python)
+
+
+def _tell(what: str, points: int, rounds: int, told: dict[str, list[dict[str, Any]]]) -> None:
+    found = {way: of[0]["counts"] for way, of in told.items()}
+    first = next(iter(found.values()))
+    for way, counts in found.items():
+        if counts != first:
+            raise SystemExit(f"every way must give a country the same points; {way} differs: "
+                             f"{set(counts.items()) ^ set(first.items())}")  # fmt: skip
+    medians = {way: statistics.median(row["seconds"] for row in of) for way, of in told.items()}
+    print(f"{what}: {points:,} points, {rounds} rounds; seconds (median), and CPU seconds")
+    base = "sedonadb" if what == "join" else "plain"
+    for way, of in told.items():
+        cpu = statistics.median(row["cpu"] for row in of)
+        against = f"{medians[way] / medians[base]:6.2f} of {base}"
+        more = f", {medians[way] / medians['sedona']:.2f} of sedona" if what == "join" else ""
+        print(f"{way:10} {medians[way]:8.2f} s {cpu:8.2f} s CPU {against}{more}")
+    if what == "join":
+        cells = statistics.median(row["cells"] for row in told["strata"])
+        print(f"strata's cells are made in {cells:.1f} s, when boundaries are published")
+
+
+# --- data -----------------------------------------------------------------------------------------
+
+
+def _places(points: int) -> tuple[np.ndarray, np.ndarray, np.random.Generator]:
+    lot = np.random.default_rng(5)
+    many = points * 3 // 4
+    lon = np.r_[lot.uniform(0, 5, many), lot.uniform(-10, 30, points - many)].round(6)
+    lat = np.r_[lot.uniform(44, 49, many), lot.uniform(36, 68, points - many)].round(6)
+    return lon, lat, lot
+
+
+def _write_points(folder: Path, points: int) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    lon, lat, _ = _places(points)
+    table = pa.table(
+        {
+            "site_id": [f"p{n}" for n in range(points)],
+            "lon_deg": lon,
+            "lat_deg": lat,
+            "_file_sha256": pa.array(["f"] * points).dictionary_encode(),
+            "_record_number": np.arange(1, points + 1),
+        }
+    )
+    parquet.write_table(table, folder / "points.parquet", row_group_size=250_000)
+
+
+def _write_csv(folder: Path, points: int) -> None:
+    lon, lat, lot = _places(points)
+    soc, clay = lot.uniform(0, 8, points).round(2), lot.uniform(2, 60, points).round(1)
+    target = folder / "raw" / "soil" / "samples"
+    target.mkdir(parents=True)
+    (folder / "raw" / "soil" / "boundaries").mkdir()
+    shutil.copy(BOUNDARIES, folder / "raw" / "soil" / "boundaries")
+    with open(target / "points.csv", "w") as sink:
+        sink.write("site_id,lon,lat,soc_pct,clay_pct,upper_depth_cm,lower_depth_cm\n")
+        for n, row in enumerate(zip(lon, lat, soc, clay, strict=True)):
+            sink.write(f"p{n},{row[0]},{row[1]},{row[2]},{row[3]},0,30\n")
+
+
+def countries() -> dict[str, Any]:
+    """Each country's geometry by its name, made valid."""
+    import shapely
+
+    features = json.loads(BOUNDARIES.read_text())["features"]
+    return {
+        f["properties"]["name"]: shapely.make_valid(shapely.geometry.shape(f["geometry"]))
+        for f in features
+    }
+
+
+# --- one way, in its own process ------------------------------------------------------------------
+
+
+def run_way(what: str, way: str, folder: str, target: str) -> None:
+    """Runs one way and prints what it took and found, as JSON."""
+    ways: dict[tuple[str, str], Callable[[Path, Path], dict[str, Any]]] = {
+        ("join", "strata"): _join_strata,
+        ("join", "sedona"): _join_sedona,
+        ("join", "sedonadb"): _join_sedonadb,
+        ("join", "pycanopy"): _join_pycanopy,
+        ("join", "duckdb"): _join_duckdb,
+        ("join", "geopandas"): _join_geopandas,
+        ("feed", "strata"): _feed_strata,
+        ("feed", "plain"): _feed_plain,
+    }
+    print(json.dumps(ways[what, way](Path(folder), Path(target))))
+
+
+def _twice(join: Callable[[], dict[str, int]], cpu: Callable[[], float]) -> dict[str, Any]:
+    for _ in range(2):
+        before, started = cpu(), time.monotonic()
+        counts = join()
+        found = {"seconds": time.monotonic() - started, "cpu": cpu() - before, "counts": counts}
+    return found
+
+
+def _cpu(*processes: str) -> float:
+    """CPU seconds of processes and their waited-for children, threads and all."""
+    ticks = 0
+    for process in processes:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        ticks += sum(map(int, fields[11:15]))
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _spark() -> tuple[Any, Callable[[], float]]:
+    from strata.spark import session
+
+    spark = session.build(log_file=session.default_log_file())
+    java = str(spark._jvm.ProcessHandle.current().pid())  # type: ignore[union-attr]
+    return spark, lambda: _cpu(java, "self")
+
+
+def _counted(frame: Any) -> dict[str, int]:
+    return {row["country"]: row["count"] for row in frame.groupBy("country").count().collect()}
+
+
+def _join_strata(folder: Path, target: Path) -> dict[str, Any]:
+    from pyspark.sql import functions as F
+    from strata.feeds.soil.countries import soil_country_cells, soil_site_countries
+
+    spark, cpu = _spark()
+    rows = [(name, name, name, bytearray(shape.wkb), "b", 1) for name, shape in countries().items()]
+    made = spark.createDataFrame(
+        rows,
+        "country_id string, country_code string, country_name string, boundary_wkb binary, "
+        "_file_sha256 string, _record_number bigint",
+    )
+    started = time.monotonic()
+    soil_country_cells(made).write.parquet(str(target / "cells"))
+    seconds = time.monotonic() - started
+
+    def join() -> dict[str, int]:
+        points = spark.read.parquet(str(folder / "points.parquet"))
+        found = soil_site_countries(points, spark.read.parquet(str(target / "cells")))
+        held = found.where(F.col("rule").isin("inside", "border"))
+        return _counted(held.withColumnRenamed("country_name", "country"))
+
+    return _twice(join, cpu) | {"cells": seconds}
+
+
+def _join_sedona(folder: Path, _: Path) -> dict[str, Any]:
+    from pyspark.sql import functions as F
+
+    spark, cpu = _spark()
+    rows = [(name, shape.wkt) for name, shape in countries().items()]
+    pieces = (
+        spark.createDataFrame(rows, "country string, wkt string")
+        .selectExpr("country", "ST_SubdivideExplode(ST_GeomFromWKT(wkt), 256) as piece")
+        .localCheckpoint()
+    )
+
+    def join() -> dict[str, int]:
+        points = spark.read.parquet(str(folder / "points.parquet"))
+        placed = points.withColumn("point", F.expr("ST_Point(lon_deg, lat_deg)"))
+        found = placed.join(F.broadcast(pieces), F.expr("ST_Intersects(piece, point)"))
+        return _counted(found)
+
+    return _twice(join, cpu)
+
+
+def _join_sedonadb(folder: Path, target: Path) -> dict[str, Any]:
+    import sedonadb
+
+    connection = sedonadb.connect()
+    connection.read_parquet(str(folder / "points.parquet")).to_view("points")
+    connection.create_data_frame(_geopandas_countries()).to_view("countries")
+    text = """
+    select c.country, count(*) as n from points p
+    join countries c on ST_Intersects(c.geometry, ST_Point(p.lon_deg, p.lat_deg, 4326))
+    group by c.country"""
+
+    def join() -> dict[str, int]:
+        rows = connection.sql(text).to_pandas()
+        return {row.country: int(row.n) for row in rows.itertuples()}
+
+    return _twice(join, lambda: _cpu("self"))
+
+
+def _join_pycanopy(folder: Path, _: Path) -> dict[str, Any]:
+    import polars as pl
+    import pycanopy
+
+    shapes = countries()
+    table = pl.DataFrame({"country": list(shapes), "geometry": [s.wkb for s in shapes.values()]})
+    zones = pycanopy.SpatialFrame.from_wkb_polygons(table, wkb_col="geometry")
+
+    def join() -> dict[str, int]:
+        points = pl.read_parquet(folder / "points.parquet", columns=["lon_deg", "lat_deg"])
+        found = (
+            zones.lazy()
+            .within_join(points, x_col="lon_deg", y_col="lat_deg")
+            .group_by(["country"])
+            .agg(n=pycanopy.agg.count())
+        )
+        rows = found.collect() if hasattr(found, "collect") else found
+        return {row["country"]: int(row["n"]) for row in rows.to_dicts()}
+
+    return _twice(join, lambda: _cpu("self"))
+
+
+def _join_duckdb(folder: Path, _: Path) -> dict[str, Any]:
+    import duckdb
+
+    packages = Path(duckdb.__file__).parents[1]
+    [extension] = packages.glob("duckdb_ext/extensions/*/*/spatial.duckdb_extension")
+    connection = duckdb.connect()
+    connection.execute(f"load '{extension}'")
+    connection.execute("create table raw (country varchar, wkb blob)")
+    rows = [(name, shape.wkb) for name, shape in countries().items()]
+    connection.executemany("insert into raw values (?, ?)", rows)
+    connection.execute(
+        "create table countries as select country, ST_GeomFromWKB(wkb) as shape from raw"
+    )
+    text = f"""
+    select c.country, count(*) from '{folder / "points.parquet"}' p
+    join countries c on ST_Intersects(c.shape, ST_Point(p.lon_deg, p.lat_deg))
+    group by c.country"""
+    return _twice(lambda: dict(connection.execute(text).fetchall()), lambda: _cpu("self"))
+
+
+def _geopandas_countries() -> Any:
+    import geopandas
+
+    shapes = countries()
+    return geopandas.GeoDataFrame(
+        {"country": list(shapes)}, geometry=list(shapes.values()), crs="EPSG:4326"
+    )
+
+
+def _join_geopandas(folder: Path, _: Path) -> dict[str, Any]:
+    import geopandas
+    import pandas as pd
+
+    areas = _geopandas_countries()
+
+    def join() -> dict[str, int]:
+        table = pd.read_parquet(folder / "points.parquet", columns=["lon_deg", "lat_deg"])
+        points = geopandas.GeoDataFrame(
+            table, geometry=geopandas.points_from_xy(table.lon_deg, table.lat_deg), crs="EPSG:4326"
+        )
+        return dict(Counter(points.sjoin(areas, predicate="intersects")["country"]))
+
+    return _twice(join, lambda: _cpu("self"))
+
+
+# --- files to gold --------------------------------------------------------------------------------
+
+
+def _feed_strata(folder: Path, target: Path) -> dict[str, Any]:
+    import threading
+
+    from strata.declare.feed import load_feed
+    from strata.gate import gate
+    from strata.lake.versions import Warehouse, read_arrow
+    from strata.ledger.book import Book
+    from strata.run.options import Options
+    from strata.run.plan import make_plan
+    from strata.run.run import run_feed
+
+    # As the command does: the library loads while Spark starts.
+    threading.Thread(target=gate.library).start()
+    spark, cpu = _spark()
+    steps: list[tuple[float, str]] = []
+    started, before = time.monotonic(), cpu()
+    feed, warehouse = load_feed("soil"), Warehouse(str(target))
+    options = Options(str(folder / "raw"))
+    plan = make_plan(feed, feed.default_params(), Book(warehouse), options)
+    tell = lambda text: steps.append((time.monotonic() - started, text))  # noqa: E731
+    published = run_feed(spark, warehouse, plan, options, tell).publication
+    seconds, used = time.monotonic() - started, cpu() - before
+    for at, text in steps:
+        print(f"  {at:6.1f} s  {text}", file=sys.stderr)
+    assert published is not None, "the run publishes"
+    state = published.state("gold.soil_country_stats")
+    assert state is not None, "the run publishes it"
+    gold = read_arrow(warehouse, "gold.soil_country_stats", state.version)
+    counts = zip(gold["country_name"].to_pylist(), gold["n_drawn"].to_pylist(), strict=True)
+    return {"seconds": seconds, "cpu": used, "counts": dict(counts)}
+
+
+def _feed_plain(folder: Path, target: Path) -> dict[str, Any]:
+    from bench import soil_plain
+
+    spark, cpu = _spark()
+    started, before = time.monotonic(), cpu()
+    counts = soil_plain.build(spark, folder / "raw" / "soil", target)
+    return {"seconds": time.monotonic() - started, "cpu": cpu() - before, "counts": counts}
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:2], *map(int, sys.argv[2:]))
