@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from pathlib import Path
 from types import ModuleType
 
@@ -54,3 +55,16 @@ def test_the_major_version_of_java(
     java.write_text(f"#!/bin/sh\necho '{said}' >&2\n")
     java.chmod(0o755)
     assert install.java_major(java) == major
+
+
+def test_a_client_of_spark_connect_gets_all_that_the_package_needs() -> None:
+    """Its environment is listed apart, for it must not hold pyspark."""
+    wanted = re.search(
+        r"^dependencies = \[(.*?)^\]", (ROOT / "pyproject.toml").read_text(), re.S | re.M
+    )
+    assert wanted is not None
+    needed = set(re.findall(r'^    "([^"]+)"', wanted[1], re.M))
+    listed = ROOT / "infra" / "local" / "environments" / "connect.in"
+    given = {line for line in listed.read_text().splitlines() if line and line[0] != "#"}
+    assert given - needed == {"pyspark-client==4.0.4"}
+    assert needed - given == set()
