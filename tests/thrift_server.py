@@ -40,25 +40,28 @@ class Running:
 
 @contextmanager
 def serving(
-    warehouse: str, *options: str, project: Path | None = None, **env: str
+    warehouse: str, *options: str, project: Path | None = None, submit: bool = False, **env: str
 ) -> Iterator[Running]:
-    """`strata sql serve` until the end of the block; its heap is small."""
+    """`strata sql serve` until the end of the block, or `jobs/thrift.py` by spark-submit; its heap
+    is small.
+    """
     own = {k: v for k, v in os.environ.items() if k != "STRATA_PROJECT"} | env
-    own["PYSPARK_SUBMIT_ARGS"] = "--driver-memory 1200m pyspark-shell"
     if project:
         own["STRATA_PROJECT"] = str(project)
-    command = [
-        str(BIN / "strata"),
-        "sql",
-        "serve",
-        "--warehouse",
-        warehouse,
-        "--master",
-        "local[2]",
-    ]
+    command = [str(BIN / "strata"), "sql", "serve"]
+    if submit:
+        place = subprocess.run(
+            [*command, "--class-path"], env=own, text=True, stdout=subprocess.PIPE, check=True
+        )
+        own["PATH"] = f"{BIN}{os.pathsep}{own['PATH']}"
+        submitted = ["--driver-memory", "1200m", "--driver-class-path", place.stdout.strip()]
+        command = [str(BIN / "spark-submit"), *submitted, "jobs/thrift.py"]
+    else:
+        own["PYSPARK_SUBMIT_ARGS"] = "--driver-memory 1200m pyspark-shell"
+    command += ["--warehouse", warehouse, "--master", "local[2]", *options]
     process = subprocess.Popen(
-        [*command, *options], env=own, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
+        command, env=own, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
     try:
         said = _until_told(process)
         found = re.search(r"127\.0\.0\.1:([0-9]+)", said)

@@ -238,6 +238,16 @@ def test_a_query_that_takes_too_long_is_cancelled(tmp_path: Path) -> None:
         assert time.monotonic() - started < 20
 
 
+@pytest.mark.spark
+def test_spark_submit_starts_it_too(tmp_path: Path) -> None:
+    warehouse = Warehouse(str(tmp_path / "warehouse"))
+    small.publish(warehouse, generation(1))
+    with serving(warehouse.root, project=TOY, submit=True) as server:
+        assert server.ask("SELECT count(*) FROM gold.toy_days") == [(3,)]
+        with pytest.raises(hive.OperationalError):
+            server.ask("DROP VIEW gold.toy_days")
+
+
 # --- who may come in ------------------------------------------------------------------------------
 
 

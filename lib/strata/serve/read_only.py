@@ -36,6 +36,9 @@ REFUSED_FUNCTIONS = frozenset({
     "current_schemas", "vector_type", "stats",
     # Sequences, seeds, logs, waiting, failing on purpose.
     "nextval", "currval", "setval", "setseed", "write_log", "sleep_ms", "pg_sleep", "error",
+    # Spark's own, which DuckDB lacks: one sentence for both engines.
+    "reflect", "try_reflect", "java_method", "input_file_name", "raise_error", "assert_true",
+    "from_protobuf", "to_protobuf",
 })  # fmt: skip
 SPATIAL = re.compile(r"(st|rs|h3|s2)_\w+", re.IGNORECASE)
 """Functions that Sedona has and DuckDB has not."""

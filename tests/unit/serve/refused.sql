@@ -349,3 +349,38 @@ EXPLAIN ANALYZE INSERT INTO gold.toy_days SELECT * FROM gold.toy_days
 EXPLAIN DELETE FROM gold.toy_days
 EXPLAIN ANALYZE DELETE FROM gold.toy_days
 EXPLAIN COPY (SELECT 1) TO 'none.csv'
+
+# --- what hides within a query ---
+SELECT TRANSFORM (sales) USING 'cat' AS (a STRING) FROM gold.toy_days
+SELECT MAP (sales) USING 'cat' AS (a STRING) FROM gold.toy_days
+FROM gold.toy_days REDUCE sales USING 'cat' AS (a STRING)
+FROM csv.`none.csv` SELECT *
+SELECT count(*) OVER w FROM gold.toy_days WINDOW w AS (ORDER BY reflect('java.util.UUID', 'randomUUID'))
+SELECT * FROM gold.toy_days LIMIT length(reflect('java.util.UUID', 'randomUUID'))
+SELECT * FROM VALUES (reflect('java.util.UUID', 'randomUUID')) AS x(a)
+VALUES (reflect('java.util.UUID', 'randomUUID'))
+WITH x AS (SELECT reflect('java.util.UUID', 'randomUUID')) SELECT 1
+WITH x AS (SELECT * FROM json.`none.json`) SELECT 1
+SELECT (SELECT max(reflect('java.util.UUID', 'randomUUID')))
+SELECT 1 WHERE EXISTS (SELECT java_method('java.util.UUID', 'randomUUID'))
+SELECT transform(array(1), x -> reflect('java.util.UUID', 'randomUUID'))
+SELECT CASE WHEN true THEN reflect('java.util.UUID', 'randomUUID') END
+SELECT /*+ BROADCAST(x) */ reflect('java.util.UUID', 'randomUUID') FROM gold.toy_days x
+SELECT * FROM gold.toy_days x JOIN text.`none.txt` y ON true
+SELECT * FROM gold.toy_days LATERAL VIEW explode(array(reflect('java.util.UUID', 'randomUUID'))) t AS a
+SELECT * FROM gold.toy_days PIVOT (max(reflect('java.util.UUID', 'randomUUID')) FOR sales IN (1, 2))
+SELECT sales, count(*) FROM gold.toy_days GROUP BY sales HAVING max(reflect('java.util.UUID', 'randomUUID')) > ''
+SELECT Reflect('java.util.UUID', 'randomUUID')
+SELECT `reflect`('java.util.UUID', 'randomUUID')
+SELECT system.builtin.reflect('java.util.UUID', 'randomUUID')
+SELECT from_protobuf(CAST('' AS BINARY), 'M', 'none.desc')
+BEGIN SELECT 1; END
+BEGIN DROP TABLE gold.toy_days; END
+BEGIN DECLARE v INT DEFAULT 1; SET v = 2; SELECT v; END
+EXECUTE IMMEDIATE 'DROP TABLE gold.toy_days'
+SELECT IDENTIFIER('reflect')('java.util.UUID', 'randomUUID')
+SELECT IDENTIFIER('ref' || 'lect')('java.util.UUID', 'randomUUID') FROM gold.toy_days
+SELECT * FROM IDENTIFIER('csv' || '.`none.csv`')
+SELECT * FROM gold.toy_days |> INSERT INTO gold.toy_days
+SELECT * FROM parquet.`none.parquet` VERSION AS OF 0
+SELECT * FROM delta.`none@v0`

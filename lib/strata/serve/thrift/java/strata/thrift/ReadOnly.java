@@ -3,6 +3,7 @@ package strata.thrift;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.SparkSessionExtensions;
 import org.apache.spark.sql.catalyst.parser.ParserInterface;
+import org.apache.spark.sql.catalyst.plans.QueryPlan;
 import scala.runtime.AbstractFunction1;
 import scala.runtime.AbstractFunction2;
 import scala.runtime.BoxedUnit;
@@ -24,6 +25,27 @@ public final class ReadOnly extends AbstractFunction1 {
                 return new Names((SparkSession) session);
             }
         });
+        given.injectCheckRule(new AbstractFunction1() {
+            public Object apply(Object session) {
+                return new Found((SparkSession) session);
+            }
+        });
         return BoxedUnit.UNIT;
+    }
+
+    /** Looks at what a statement came to, once Spark has found every name. */
+    private static final class Found extends AbstractFunction1 {
+        private final SparkSession session;
+
+        Found(SparkSession session) {
+            this.session = session;
+        }
+
+        public Object apply(Object plan) {
+            if (!Desk.isOwn(session)) {
+                Reading.checkFound((QueryPlan) plan);
+            }
+            return BoxedUnit.UNIT;
+        }
     }
 }

@@ -7,6 +7,9 @@ import java.util.List;
 import java.util.Set;
 import org.apache.spark.sql.catalyst.analysis.UnresolvedFunction;
 import org.apache.spark.sql.catalyst.analysis.UnresolvedTableValuedFunction;
+import org.apache.spark.sql.catalyst.expressions.Expression;
+import org.apache.spark.sql.catalyst.expressions.PlanExpression;
+import org.apache.spark.sql.catalyst.plans.QueryPlan;
 import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan;
 import org.apache.spark.sql.catalyst.trees.TreeNode;
 import scala.Product;
@@ -35,6 +38,15 @@ final class Reading {
     private static final Set NAMED = set(
         "UnresolvedNamespace CurrentNamespace UnresolvedTableOrView UnresolvedTable UnresolvedView"
         + " UnresolvedFunctionName UnresolvedIdentifier");
+    /** What stands in a query for what Spark has yet to find; any other kind may hide what it names. */
+    private static final Set UNRESOLVED = set(
+        "UnresolvedAttribute UnresolvedStar UnresolvedStarExceptOrReplace UnresolvedStarWithColumns"
+        + " UnresolvedAlias UnresolvedExtractValue UnresolvedNamedLambdaVariable UnresolvedFunction"
+        + " UnresolvedOrdinal UnresolvedWindowExpression UnresolvedRegex");
+    /** Expressions that are looked for again when all is found. */
+    private static final Set NEVER = set(
+        "CallMethodViaReflection TryReflect InputFileName InputFileBlockStart InputFileBlockLength"
+        + " FromProtobuf ToProtobuf");
     private static final Set TABLE_FUNCTIONS = set(
         "range explode explode_outer posexplode posexplode_outer inline inline_outer stack");
     /** They reach beyond rows: into Java, files, the cluster, or fail and wait on purpose. */
@@ -63,6 +75,9 @@ final class Reading {
         if (item instanceof LogicalPlan) {
             checkNode((LogicalPlan) item, looks);
         }
+        if (item instanceof Expression) {
+            checkExpression(item.getClass().getSimpleName());
+        }
         if (item instanceof UnresolvedFunction) {
             checkFunction(CollectionConverters.asJava(((UnresolvedFunction) item).nameParts()));
         }
@@ -79,6 +94,36 @@ final class Reading {
         }
         if (item instanceof TreeNode) {
             walk(((TreeNode) item).children(), looks);
+        }
+    }
+
+    private static void checkExpression(String kind) {
+        if (kind.contains("Unresolved") && !UNRESOLVED.contains(kind)) {
+            throw refused(kind);
+        }
+    }
+
+    /** A second look, at the plan in which every name has been found. */
+    static void checkFound(QueryPlan plan) {
+        each(plan.expressions());
+        Iterator parts = CollectionConverters.asJava(plan.children().iterator());
+        while (parts.hasNext()) {
+            checkFound((QueryPlan) parts.next());
+        }
+    }
+
+    private static void each(scala.collection.immutable.Seq expressions) {
+        Iterator parts = CollectionConverters.asJava(expressions.iterator());
+        while (parts.hasNext()) {
+            Expression item = (Expression) parts.next();
+            if (NEVER.contains(item.getClass().getSimpleName())) {
+                throw new Refused("the function " + item.prettyName()
+                    + " is not allowed here: it reaches beyond the published tables");
+            }
+            if (item instanceof PlanExpression) {
+                checkFound(((PlanExpression) item).plan());
+            }
+            each(item.children());
         }
     }
 
