@@ -27,6 +27,7 @@ from strata.lake.versions import Warehouse
 from strata.serve import duck
 from strata.serve.published import Published
 from strata.serve.thrift import guard, passwords
+from thrift.transport.TTransport import TTransportException
 
 from tests import ldap_server
 from tests.samples import Samples
@@ -92,11 +93,11 @@ def test_the_questions_by_beeline_over_jdbc(
     ]
     done = subprocess.run(
         [*command, "--outputformat=csv2", "--nullemptystring=true", "--showHeader=false", "-f", str(script)],
-        capture_output=True, text=True, timeout=300, env={**os.environ, "HADOOP_CLIENT_OPTS": "-Xmx200m"},
+        capture_output=True, timeout=300, env={**os.environ, "HADOOP_CLIENT_OPTS": "-Xmx200m"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
     # Beeline writes the prompt of a script over itself.
-    told = re.sub(r"\rnull *\rnull", "", done.stdout)
+    told = re.sub(r"\rnull *\rnull", "", done.stdout.decode())
     answers = told.split("end\n")[:-1]
     assert len(answers) == len(QUESTIONS)
     for path, answer in zip(QUESTIONS, answers, strict=True):
@@ -133,7 +134,7 @@ def test_the_questions_by_dbt_spark(server: Running, samples: Samples, tmp_path:
     for path in QUESTIONS:
         text = path.read_text(encoding="utf-8")
         done = subprocess.run(
-            [dbt, "--quiet", "show", "--inline", text, "--output", "json", "--limit", "1000"],
+            [dbt, "--quiet", "show", "--inline", text, "--output", "json", "--limit", "-1"],
             cwd=tmp_path, env=own, capture_output=True, text=True, timeout=300,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout[-2000:]
@@ -329,7 +330,7 @@ def test_a_password_file_and_tls_keep_others_out(toy: str, tmp_path: Path) -> No
         ]:
             with pytest.raises(Exception, match=r"(?i)valid|auth|sasl|peer|username|password"):
                 over_tls(server, alone, user, password)
-        with pytest.raises(ssl.SSLError):
+        with pytest.raises(TTransportException, match="connect"):
             over_tls(server, None, "ada", "correct horse")
         with pytest.raises(
             Exception, match=r"(?i)socket|read|connect|ssl|transport|closed|reset|size"
@@ -337,11 +338,9 @@ def test_a_password_file_and_tls_keep_others_out(toy: str, tmp_path: Path) -> No
             server.ask("SELECT 1", auth="CUSTOM", username="ada", password="correct horse")
         passwords.add(people, "ada", "another horse")
         assert over_tls(server, alone, "ada", "another horse") == [(3,)]
-        told = (
-            Path(f"/proc/{os.getpid()}/task").exists()
-            and subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout
-        )
-        assert "a secret of the keystore" not in (told or "")
+        listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout
+        assert str(stored.name) in listed
+        assert "a secret of the keystore" not in listed
 
 
 @contextmanager

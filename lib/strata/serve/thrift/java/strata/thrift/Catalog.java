@@ -9,6 +9,7 @@ import org.apache.spark.sql.catalyst.catalog.CatalogStorageFormat;
 import org.apache.spark.sql.catalyst.catalog.CatalogTable;
 import org.apache.spark.sql.catalyst.catalog.CatalogTableType$;
 import org.apache.spark.sql.catalyst.catalog.ExternalCatalog;
+import org.apache.spark.sql.catalyst.catalog.SessionCatalog;
 import org.apache.spark.sql.classic.SparkSession;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.StructType;
@@ -30,9 +31,9 @@ public final class Catalog {
 
     /** Makes a database where there is none. */
     public static void database(org.apache.spark.sql.SparkSession session, String name, String comment) {
-        java.net.URI place = ((SparkSession) session).sessionState().catalog().getDefaultDBPath(name);
-        CatalogDatabase made = new CatalogDatabase(name, comment, place, map(new HashMap()));
-        external(session).createDatabase(made, true);
+        SessionCatalog catalog = ((SparkSession) session).sessionState().catalog();
+        catalog.createDatabase(
+            new CatalogDatabase(name, comment, catalog.getDefaultDBPath(name), map(new HashMap())), true);
     }
 
     /** Makes a view, or exchanges what stood under its name. */
