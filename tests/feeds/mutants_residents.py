@@ -41,9 +41,15 @@ _PUBLISHED: Row = {
     "authority_code": "S12000036",
     "is_suppressed": False,
     "suppressed_below": 10,
+    "rounded_to": 1,
 }
+_LIMITS: Row = {"is_suppressed": False, "suppressed_below": 10, "rounded_to": 1}
+_CELL: Row = {"age_band": "25-34", "sex": "F", "people": 20, **_LIMITS}
+_MONTH: Row = {"month_start": dt.date(2024, 3, 1), "moves": 20, "people": 20, **_LIMITS}
+_COVERED: Row = {"authority_code": "S12000036", "is_authority": True, "postcodes_in_use": 9, "postcodes_terminated": 1,
+                 "addresses": 90, "people": 20, "is_suppressed": False}  # fmt: skip
 _MOVE: Row = {"from_authority_code": "S12000036", "to_authority_code": "E06000014", "moves": 20, "people": 20, "is_suppressed": False,
-              "suppressed_below": 10}  # fmt: skip
+              "suppressed_below": 10, "rounded_to": 1}  # fmt: skip
 
 _people = {"silver.residents_people": [_PERSON]}
 _two_people = {"silver.residents_people": [_PERSON, {**_PERSON, "person_token": f"{_TOKEN}2"}]}
@@ -60,8 +66,12 @@ VALID = {
     "gold.residents_by_authority_internal": (_COUNTED,),
     "gold.residents_by_authority": (_PUBLISHED,),
     "gold.residents_moves": (_MOVE,),
+    "gold.residents_by_age_and_sex": (_CELL,),
+    "gold.residents_moves_by_month": (_MONTH,),
+    "gold.residents_lookup_coverage": (_COVERED,),
 }
 VIEWS = {
+    "gold.residents_lookup_coverage": {"gold.residents_by_authority": [_PUBLISHED]},
     "silver.residents_people": {"silver.residents_postcodes": [_POSTCODE]},
     "gold.residents_history_internal": _people,
     "gold.residents_by_authority_internal": _people,
@@ -189,5 +199,53 @@ WHOLE = {
                 "is_suppressed": True,
             },
         ]
+    ),
+    (
+        "gold.residents_by_age_and_sex",
+        "no number above zero and below the limit must be visible",
+    ): Whole([{**_CELL, "people": 9}]),
+    (
+        "gold.residents_by_age_and_sex",
+        "a number is hidden where the row says so, and only there",
+    ): Whole([{**_CELL, "is_suppressed": True}]),
+    ("gold.residents_by_age_and_sex", "a band must be shown whole or not at all"): Whole(
+        [_CELL, {**_CELL, "sex": "M", "people": None, "is_suppressed": True}]
+    ),
+    (
+        "gold.residents_by_age_and_sex",
+        "one hidden band alone would be told by the sums of the sexes",
+    ): Whole([_CELL, {**_CELL, "age_band": "35-44", "people": None, "is_suppressed": True}]),
+    (
+        "gold.residents_moves_by_month",
+        "no number of people below the limit must be visible, nor its moves",
+    ): Whole([{**_MONTH, "people": 9}]),
+    ("gold.residents_moves_by_month", "a month must be given by its first day"): Whole(
+        [{**_MONTH, "month_start": dt.date(2024, 3, 2)}]
+    ),
+    (
+        "gold.residents_moves_by_month",
+        "one hidden month alone would be told by the sum of all",
+    ): Whole(
+        [
+            _MONTH,
+            {
+                **_MONTH,
+                "month_start": dt.date(2024, 4, 1),
+                "moves": None,
+                "people": None,
+                "is_suppressed": True,
+            },
+        ]
+    ),
+    (
+        "gold.residents_lookup_coverage",
+        "people must be those of gold.residents_by_authority, hidden where they are hidden there",
+    ): Whole([{**_COVERED, "people": 21}], VIEWS["gold.residents_lookup_coverage"]),
+    (
+        "gold.residents_lookup_coverage",
+        "a number of people is hidden where the row says so, and only there",
+    ): Whole([{**_COVERED, "is_suppressed": True}], VIEWS["gold.residents_lookup_coverage"]),
+    ("gold.residents_lookup_coverage", "most postcodes should be in an authority"): Whole(
+        [{**_COVERED, "is_authority": False}], VIEWS["gold.residents_lookup_coverage"]
     ),
 }

@@ -283,6 +283,40 @@ def moves(histories: dict[str, list[Period]]) -> dict[tuple[str, str], tuple[int
     return {pair: (count, len(movers[pair])) for pair, count in counted.items()}
 
 
+def by_age_and_sex(histories: dict[str, list[Period]], day: dt.date) -> Counter[tuple[str, str]]:
+    """Residents on the day by band, as the columns of the table by authority name them, and sex."""
+    found: Counter[tuple[str, str]] = Counter()
+    for period in held(histories, day):
+        (band,) = (
+            n for n in _figures_of(period, day) if n[7:8].isdigit() or n.endswith("age_unknown")
+        )
+        label = (
+            "unknown"
+            if band.endswith("unknown")
+            else band.removeprefix("people_").replace("_", "-")
+        )
+        found[label, str(period.state.sex)] += 1
+    return found
+
+
+def _figures_of(period: Period, day: dt.date) -> list[str]:
+    (figures,) = by_authority({"": [period]}, day).values()
+    return list(figures)
+
+
+def moves_by_month(histories: dict[str, list[Period]]) -> dict[dt.date, tuple[int, int]]:
+    """Moves, and people who moved, by the first day of the month."""
+    counted: Counter[dt.date] = Counter()
+    movers: dict[dt.date, set[str]] = defaultdict(set)
+    for address, own in histories.items():
+        for one, other in itertools.pairwise(own):
+            if one.authority and other.authority and one.authority != other.authority:
+                month = other.start.replace(day=1)
+                counted[month] += 1
+                movers[month].add(address)
+    return {month: (count, len(movers[month])) for month, count in counted.items()}
+
+
 # --- pseudonyms ----------------------------------------------------------------------------------
 
 

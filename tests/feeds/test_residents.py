@@ -13,15 +13,16 @@ from typing import Any
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 from strata.declare.contract import load_contract, struct_type
+from strata.feeds.residents.ages import residents_by_age_and_sex
 from strata.feeds.residents.authorities import (
     residents_by_authority,
     residents_by_authority_internal,
     residents_history,
 )
-from strata.feeds.residents.moves import residents_moves
+from strata.feeds.residents.moves import residents_moves, residents_moves_by_month
 from strata.feeds.residents.params import Params
 from strata.feeds.residents.people import residents_people
-from strata.feeds.residents.postcodes import residents_postcodes
+from strata.feeds.residents.postcodes import residents_lookup_coverage, residents_postcodes
 
 from tests.feeds import oracle_residents as oracle
 from tests.frames import local_frame
@@ -448,6 +449,118 @@ def test_moves_are_counted_from_one_authority_straight_to_another(spark: SparkSe
     assert sum(row["_rows"] for row in found) == 16
 
 
+def test_moves_are_counted_by_month_as_by_pair(spark: SparkSession) -> None:
+    rows = [
+        said(f"m{n}", code, day)
+        for n in range(3)
+        for code, day in (("y1", JANUARY), ("h1", MARCH), ("y1", MAY))
+    ]
+    # Twice in one month is two moves of one person; within an authority it is none.
+    rows += [said("m0", "h1", dt.date(2024, 5, 20)), said("n", "y1"), said("n", "y2", MARCH)]
+    periods = kept(people(spark, rows)).drop("_reasons", "_fold")
+    found = residents_moves_by_month(periods, params=Params(suppress_below=2)).collect()
+    told = {r["month_start"]: (r["moves"], r["people"]) for r in found if r["_fold"] is None}
+    assert told == {MARCH.replace(day=1): (3, 3), MAY.replace(day=1): (4, 3)}
+    by_pair = residents_moves(periods, params=Params(suppress_below=2)).collect()
+    assert sum(row["_rows"] for row in found) == sum(row["_rows"] for row in by_pair)
+    hidden = residents_moves_by_month(periods, params=Params(suppress_below=10)).collect()
+    assert {r["moves"] for r in hidden if r["_fold"] is None} == {None}
+
+
+def test_people_by_age_and_sex_on_any_date(spark: SparkSession) -> None:
+    rows = [said(f"f{n}", "y1", JANUARY, birth_year="1990") for n in range(12)]
+    rows += [said(f"m{n}", "h1", JANUARY, sex="m", birth_year="1990") for n in range(11)]
+    rows += [said(f"u{n}", None, JANUARY, sex=None, birth_year=None) for n in range(10)]
+    rows += [said(f"f{n}", "y1", MARCH, birth_year="1990", deleted="true") for n in range(12)]
+    periods = kept(people(spark, rows)).drop("_reasons", "_fold")
+    history = residents_history(periods).where("_fold IS NULL").drop("_fold", "_rows")
+    users = frame(spark, "bronze.residents_users", rows)
+
+    def told(**params: Any) -> dict[tuple[str, str], int | None]:
+        found = residents_by_age_and_sex(history, users, params=Params(**params)).collect()
+        assert sum(row["_rows"] for row in found) == history.count()
+        return {(r["age_band"], r["sex"]): r["people"] for r in found if r["_fold"] is None}
+
+    then = told(as_of="2024-02-01")
+    assert len(then) == 27
+    assert {cell: n for cell, n in then.items() if n} == {
+        ("25-34", "F"): 12, ("25-34", "M"): 11, ("unknown", "unknown"): 10,
+    }  # fmt: skip
+    assert {cell: n for cell, n in told().items() if n} == {
+        ("25-34", "M"): 11,
+        ("unknown", "unknown"): 10,
+    }
+    assert {n for n in told(suppress_below=12).values() if n != 0} == {None}
+    assert {n for n in told(suppress_below=10, round_to=5).values() if n} == {10}
+    assert told(as_of="2023-01-01") == {}
+
+
+def test_addresses_come_from_whichever_lookup_of_a_delivery_counts_them(
+    spark: SparkSession,
+) -> None:
+    rows = [
+        {"postcode_token": token, "authority_code": YORK, "addresses": addresses, "_delivery_date": day}
+        for token, addresses, day in (
+            ("a", None, MARCH), ("a", "12", MARCH), ("b", "7", JANUARY), ("b", None, MARCH), ("c", "many", MARCH),
+        )
+    ]  # fmt: skip
+    names = frame(spark, "bronze.residents_authorities", [])
+    found = residents_postcodes(frame(spark, "bronze.residents_postcodes", rows), names)
+    assert {row["postcode_token"]: row["addresses"] for row in kept(found).collect()} == {
+        "a": 12,
+        "b": None,
+    }
+    (refused,) = found.where("size(_reasons) > 0").collect()
+    assert refused["_reasons"] == ["the number of addresses must be a whole number"]
+
+
+def test_what_the_lookup_holds_of_each_authority(spark: SparkSession) -> None:
+    def place(
+        token: str, code: str | None, addresses: int | None, is_terminated: bool = False
+    ) -> Row:
+        more = {"authority_name": code, "is_terminated": is_terminated, "addresses": addresses}
+        return {"postcode_token": token, "authority_code": code, **more}
+
+    lookup = [
+        place("a", YORK, 30),
+        place("b", YORK, 10),
+        place("c", YORK, 99, True),
+        place("d", HULL, None),
+        place("e", None, 5),
+        place("f", LEEDS, 0),
+    ]
+    public = [
+        {
+            "authority_code": code,
+            "is_authority": code != "postcode_unknown",
+            "people": n,
+            "is_suppressed": n is None,
+            "suppressed_below": 10,
+            "rounded_to": 1,
+        }
+        for code, n in ((YORK, 12), (HULL, None), ("postcode_unknown", 40))
+    ]
+    found = residents_lookup_coverage(
+        frame(spark, "silver.residents_postcodes", lookup),
+        frame(spark, "gold.residents_by_authority", public),
+    ).collect()
+    names = (
+        "postcodes_in_use",
+        "postcodes_terminated",
+        "addresses",
+        "people",
+        "is_suppressed",
+        "people_per_1000_addresses",
+    )
+    assert {row["authority_code"]: tuple(row[name] for name in names) for row in found} == {
+        YORK: (2, 1, 40, 12, False, 300.0),
+        HULL: (1, 0, None, None, True, None),
+        LEEDS: (1, 0, 0, 0, False, None),
+        "postcode_without_authority": (1, 0, 5, 0, False, 0.0),
+    }
+    assert sum(row["_rows"] for row in found) == len(lookup)
+
+
 def test_who_stays_while_an_authority_becomes_another_has_not_moved(spark: SparkSession) -> None:
     periods = [
         # Allerdale became a part of Cumberland; Taunton Deane, twice over, of Somerset.
@@ -478,7 +591,14 @@ def test_who_stays_while_an_authority_becomes_another_has_not_moved(spark: Spark
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("as_of", "2024-02-30"), ("as_of", "today"), ("as_of", "20240101"), ("suppress_below", 1)],
+    [
+        ("as_of", "2024-02-30"),
+        ("as_of", "today"),
+        ("as_of", "20240101"),
+        ("suppress_below", 1),
+        ("round_to", 0),
+        ("round_to", 3),
+    ],
 )
 def test_a_wrong_parameter_is_told(name: str, value: Any) -> None:
     with pytest.raises(ValueError, match=name.replace("_", "-")):

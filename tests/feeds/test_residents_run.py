@@ -48,6 +48,9 @@ GOLD = (
     "gold.residents_by_authority_internal",
     "gold.residents_by_authority",
     "gold.residents_moves",
+    "gold.residents_by_age_and_sex",
+    "gold.residents_moves_by_month",
+    "gold.residents_lookup_coverage",
 )
 
 
@@ -344,6 +347,39 @@ def test_moves_are_those_of_the_independent_program(story: Story) -> None:
     assert set(found) == set(expected)
     assert all(found[pair] in (expected[pair], (None, None)) for pair in found)
     assert all(found[pair] == (None, None) for pair, (_, people) in expected.items() if people < 10)
+
+
+def test_ages_and_months_are_those_of_the_independent_program(story: Story) -> None:
+    for publication, histories, day in (
+        (story.first, story.expected_first, dt.date(2024, 7, 1)),
+        (story.second, story.expected, dt.date(2024, 9, 1)),
+    ):
+        true = oracle.by_age_and_sex(histories, day)
+        rows = story.town.rows(publication, "gold.residents_by_age_and_sex")
+        assert len(rows) == 27
+        for row in rows:
+            expected = true[row["age_band"], row["sex"]]
+            assert row["people"] in (None, expected)
+            assert (row["people"] is None) or expected == 0 or expected >= 10
+        months = oracle.moves_by_month(histories)
+        found = story.town.rows(publication, "gold.residents_moves_by_month")
+        told = {row["month_start"]: (row["moves"], row["people"]) for row in found}
+        assert told.keys() == months.keys()
+        assert all(told[month] in (months[month], (None, None)) for month in told)
+
+
+def test_the_lookups_coverage_shows_the_published_people_and_no_others(story: Story) -> None:
+    public = {
+        r["authority_code"]: r for r in story.town.rows(story.first, "gold.residents_by_authority")
+    }
+    rows = story.town.rows(story.first, "gold.residents_lookup_coverage")
+    assert sum(row["postcodes_in_use"] + row["postcodes_terminated"] for row in rows) == 335
+    assert {row["addresses"] for row in rows} == {None}, "Code-Point Open and NSPL count none"
+    placed = {code for code, row in public.items() if row["is_authority"]}
+    for row in rows:
+        code = row["authority_code"]
+        assert row["people"] == (public[code]["people"] if code in placed else 0)
+    assert placed <= {row["authority_code"] for row in rows}
 
 
 # --- conflicts, keys -----------------------------------------------------------------------------

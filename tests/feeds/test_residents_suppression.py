@@ -11,9 +11,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
-from strata.feeds.residents import moves
+from strata.feeds.residents import ages, moves
 from strata.feeds.residents.authorities import BY_AGE, BY_SEX, publish
-from strata.feeds.residents.suppression import hide_breakdowns, hide_totals
+from strata.feeds.residents.suppression import hide_breakdowns, hide_totals, rounded
 
 Row = dict[str, Any]
 SMALL_BANDS = BY_AGE[:3]
@@ -170,8 +170,141 @@ def test_pairs_of_authorities_with_few_movers_are_hidden(
         {"from_authority_code": code, "to_authority_code": "z", "moves": n + 1, "people": n}
         for code, n in zip("abc", people, strict=False)
     ]
-    told = moves.publish(pairs, 10)
+    told = moves.publish(pairs, ("from_authority_code", "to_authority_code"), 10)
     assert [
         row["from_authority_code"] for row in told if row["people"] is None and row["moves"] is None
     ] == hidden
     assert [row["from_authority_code"] for row in told if row["is_suppressed"]] == hidden
+
+
+# --- across tables and dates ---------------------------------------------------------------------
+
+CUBES = st.lists(
+    st.lists(st.one_of(st.just(0), st.integers(0, 4), st.integers(0, 30)), min_size=9, max_size=9),
+    min_size=1,
+    max_size=5,
+).filter(lambda cube: any(map(any, cube)))
+
+
+def both_tables(
+    cube: list[list[int]], limit: int
+) -> tuple[list[Row], list[Row], dict[tuple[str, str], int | None]]:
+    """The table by authority, true and shown, and the grid shown, of people by three properties."""
+    held = [row for row in cube if any(row)]
+    truth = [
+        {
+            "as_of_date": None, "authority_code": f"E{n:08}", "authority_name": None, "is_authority": True, "people": sum(row),
+            **{name: sum(row[3 * sex : 3 * sex + 3]) for sex, name in enumerate(BY_SEX)},
+            **dict.fromkeys(BY_AGE, 0),
+            **{name: sum(row[band::3]) for band, name in enumerate(SMALL_BANDS)},
+        }
+        for n, row in enumerate(held)
+    ]  # fmt: skip
+    cells = [
+        {
+            "as_of_date": None, "authority_code": f"E{n:08}", "age_band": ages.BANDS[place % 3],
+            "sex": ages.SEXES[place // 3], "people": people, "_rows": 1,
+        }
+        for n, row in enumerate(held)
+        for place, people in enumerate(row)
+        if people
+    ]  # fmt: skip
+    grid = {(row["age_band"], row["sex"]): row["people"] for row in ages.publish(cells, limit)}
+    return truth, publish(truth, limit), grid
+
+
+@settings(max_examples=25, deadline=None)
+@given(CUBES, st.integers(2, 10))
+def test_the_two_tables_together_give_no_hidden_number_away(
+    cube: list[list[int]], limit: int
+) -> None:
+    """Bounds by linear programming over every authority, sex and band, by all that both tables show and the sum of all."""
+    truth, shown, grid = both_tables(cube, limit)
+    held = [row for row in cube if any(row)]
+    size = 9 * len(held)
+    known: list[tuple[list[int], float]] = [(list(range(size)), sum(map(sum, held)))]
+    hidden: list[tuple[list[int], int]] = []
+
+    def tell(places: list[int], value: int | None, true: int) -> None:
+        if value is not None:
+            known.append((places, value))
+        elif true:
+            hidden.append((places, true))
+
+    for n, (row, true) in enumerate(zip(shown, truth, strict=True)):
+        tell([9 * n + place for place in range(9)], row["people"], true["people"])
+        for k in range(3):
+            tell([9 * n + 3 * k + band for band in range(3)], row[BY_SEX[k]], true[BY_SEX[k]])
+            tell(
+                [9 * n + 3 * sex + k for sex in range(3)], row[SMALL_BANDS[k]], true[SMALL_BANDS[k]]
+            )
+    is_shown = any(grid[band, sex] for band in ages.BANDS for sex in ages.SEXES)
+    for place in range(9):
+        value = grid[ages.BANDS[place % 3], ages.SEXES[place // 3]]
+        # A grid that shows nobody tells nothing; what its margins tell is for the other table.
+        if is_shown:
+            tell([9 * n + place for n in range(len(held))], value, sum(row[place] for row in held))
+    matrix = np.zeros((len(known), size))
+    for number, (places, _) in enumerate(known):
+        matrix[number, places] = 1
+    for places, true in hidden:
+        goal = np.zeros(size)
+        goal[places] = 1
+        low, high = (
+            linprog(sign * goal, A_eq=matrix, b_eq=[v for _, v in known], bounds=[(0, None)] * size, method="highs")
+            for sign in (1, -1)
+        )  # fmt: skip
+        if all(row["people"] is None for row in shown) and not is_shown:
+            continue
+        assert -high.fun - low.fun >= 1 - 1e-6, (true, places)
+
+
+def test_a_grid_that_would_tell_of_an_authority_is_not_shown() -> None:
+    """All people of the first authority are of one band, and the grid would tell that all of that
+    band are women; then its men, who are hidden, would be known.
+    """
+    women, both = [0, 0, 0], [0, 0, 0]
+    alone = [
+        [20, 0, 0, *both, *women],
+        [0, 15, 5, 0, 5, 15, 0, 0, 0],
+        [0, 30, 30, 0, 30, 30, 0, 0, 0],
+    ]
+    _, shown, grid = both_tables(alone, 10)
+    assert shown[1]["people_f"] == 20
+    assert grid["0-15", "F"] == 20, "nothing is hidden, so nothing is told"
+    alone[1] = [0, 20, 0, 3, 0, 0, 0, 0, 0]
+    _, shown, grid = both_tables(alone, 10)
+    assert shown[1]["people_f"] is None
+    assert {value for value in grid.values() if value != 0} == {None}
+
+
+@given(st.sampled_from([5, 10]), st.integers(30, 200), st.integers(-9, 9))
+def test_two_dates_of_rounded_numbers_leave_every_small_change_open(
+    to: int, before: int, change: int
+) -> None:
+    """Whoever compares two publications sees a change of a multiple, which each of several true
+    changes gives.
+    """
+    shown = rounded(before, to), rounded(before + change, to)
+    could_be = {
+        later - earlier
+        for earlier in range(max(before - to, 0), before + to + 1)
+        for later in range(max(before + change - to, 0), before + change + to + 1)
+        if (rounded(earlier, to), rounded(later, to)) == shown
+    }
+    assert change in could_be
+    assert max(could_be) - min(could_be) == 2 * (to - 1)
+    assert all(number % to == 0 for number in shown if number is not None)
+
+
+def test_moves_by_month_and_by_pair_hide_what_their_sums_would_tell() -> None:
+    """Both add up to the same moves: one hidden month would be told by the other table."""
+    months = [
+        {"month_start": m, "moves": n, "people": n} for m, n in (("a", 3), ("b", 40), ("c", 20))
+    ]
+    assert [row["moves"] for row in moves.publish(months, ("month_start",), 10)] == [None, 40, None]
+    assert [row["people"] for row in moves.publish(months, ("month_start",), 10, 5)] == [
+        None,
+        40,
+        None,
+    ]

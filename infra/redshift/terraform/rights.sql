@@ -15,7 +15,10 @@ GRANT SELECT ON published.launches_turnaround_years TO ROLE analysts;
 GRANT SELECT ON published.commerce_order_lines TO ROLE analysts;
 GRANT SELECT ON published.commerce_trends TO ROLE analysts;
 GRANT SELECT ON published.residents_by_authority TO ROLE analysts;
+GRANT SELECT ON published.residents_by_age_and_sex TO ROLE analysts;
+GRANT SELECT ON published.residents_lookup_coverage TO ROLE analysts;
 GRANT SELECT ON published.residents_moves TO ROLE analysts;
+GRANT SELECT ON published.residents_moves_by_month TO ROLE analysts;
 
 -- Columns: who checks figures sees neither pseudonyms nor years of birth.
 GRANT USAGE ON SCHEMA published TO ROLE checkers;

@@ -50,6 +50,15 @@ TAKEN = [
      "PCD7,PCD8,PCDS,DOINTR,DOTERM,LAD25CD\nZE10AE,ZE1 0AE,ZE1 0AE,198001,,S12000027\n", "nspl_by_year_25"),
     ("residents", "postcodes", "a.csv",
      "pcd7,pcd8,pcds,dointr,doterm,lad24cd\nZE10AE,ZE1 0AE,ZE1 0AE,198001,,S12000027\n", "onspd_by_year_24"),
+    # Code-Point Open of 2014 and of 2017, and Code-Point with its numbers of addresses.
+    ("residents", "postcodes", "ab.csv",
+     '"AB101AB",10,394235,806529,"S92000003","","S08000020","","S12000033","S13002842"\n', "code_point_open"),
+    ("residents", "postcodes", "so.csv",
+     '"SO160AS",10,"N",9,9,0,7,2,9,0,437292,115542,"E92000001","E19000002","E18000009","E10000014","E07000093","E05012936","L"\n',
+     "code_point"),
+    ("residents", "postcodes", "a.csv",
+     "pcd,pcd2,pcds,dointr,doterm,usertype,oseast1m,osnrth1m,osgrdind,oa11,cty,ced,laua\n"
+     "ZE10AE,ZE1 0AE,ZE1 0AE,198001,,0,1,1,1,S,S99999999,S99999999,S12000027\n", "nspl"),
     ("soil", "samples", "a.csv",
      "Depth,POINTID,pH_CaCl2,OC,TH_LAT,TH_LONG\n0-20 cm,47862690,4.1,12.4,47.15,14.67\n", "lucas_2018"),
     ("soil", "samples", "a.csv",

@@ -8,7 +8,7 @@ and hides small numbers. docs/PRIVACY.md tells what is protected, how, and what 
 
 from __future__ import annotations
 
-from strata.feeds.residents import authorities, moves, people, postcodes
+from strata.feeds.residents import ages, authorities, moves, people, postcodes
 from strata.feeds.residents.params import Params
 from strata.kit.table import Answer, Rows, Source, Table
 
@@ -61,14 +61,36 @@ TABLES = (
         "gold.residents_by_authority",
         inputs=("gold.residents_by_authority_internal",),
         transform=authorities.residents_by_authority,
-        params=("suppress_below",),
+        params=("suppress_below", "round_to"),
+    ),
+    Table(
+        "gold.residents_by_age_and_sex",
+        inputs=("gold.residents_history_internal", "bronze.residents_users"),
+        transform=ages.residents_by_age_and_sex,
+        rows=Rows.AGGREGATE,
+        params=("as_of", "suppress_below", "round_to"),
+        folds=authorities.DATE_FOLDS,
+    ),
+    Table(
+        "gold.residents_lookup_coverage",
+        inputs=("silver.residents_postcodes", "gold.residents_by_authority"),
+        transform=postcodes.residents_lookup_coverage,
+        rows=Rows.AGGREGATE,
     ),
     Table(
         "gold.residents_moves",
         inputs=("silver.residents_people",),
         transform=moves.residents_moves,
         rows=Rows.AGGREGATE,
-        params=("suppress_below",),
+        params=("suppress_below", "round_to"),
+        folds=moves.FOLDS,
+    ),
+    Table(
+        "gold.residents_moves_by_month",
+        inputs=("silver.residents_people",),
+        transform=moves.residents_moves_by_month,
+        rows=Rows.AGGREGATE,
+        params=("suppress_below", "round_to"),
         folds=moves.FOLDS,
     ),
 )
@@ -89,6 +111,33 @@ ANSWERS = (
         ),
         order=(("people", "descending"), ("authority_code", "ascending")),
         limit=15,
+    ),
+    Answer(
+        "People by age band and sex; a band is shown whole or not at all",
+        "gold.residents_by_age_and_sex",
+        ("age_band", "sex", "people", "as_of_date"),
+        limit=27,
+    ),
+    Answer(
+        "The lookup by authority: postcodes, addresses where it counts them, and people",
+        "gold.residents_lookup_coverage",
+        (
+            "authority_code",
+            "authority_name",
+            "postcodes_in_use",
+            "postcodes_terminated",
+            "addresses",
+            "people",
+            "people_per_1000_addresses",
+        ),
+        order=(("postcodes_in_use", "descending"), ("authority_code", "ascending")),
+        limit=5,
+    ),
+    Answer(
+        "Moves by month",
+        "gold.residents_moves_by_month",
+        ("month_start", "moves", "people"),
+        limit=24,
     ),
     Answer(
         "Moves between authorities",

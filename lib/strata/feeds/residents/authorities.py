@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 
 from strata.feeds.residents.params import Params
 from strata.feeds.residents.people import UNDATED, UNKNOWN_SEX, add_statement
-from strata.feeds.residents.suppression import hide_breakdowns, hide_totals
+from strata.feeds.residents.suppression import hide_breakdowns, hide_totals, rounded
 
 NOT_RESIDENT = "the person has left"
 HISTORY_FOLDS = (NOT_RESIDENT,)
@@ -75,13 +75,9 @@ def residents_by_authority_internal(
     The date is `as_of`, else the newest that a record of a user tells, never the clock's. Where no
     record tells a date, what holds is counted, and no age is known.
     """
-    dated = history.crossJoin(_as_of(users, params)).withColumn(
-        "_day", F.coalesce("as_of_date", F.lit("9999-12-30").cast("date"))
-    )
-    holds = (F.col("valid_from") <= F.col("_day")) & (F.col("_day") < F.col("valid_to"))
     counts = {"people": F.lit(True), **_sexes(), **_ages()}
     return (
-        dated.withColumn("_fold", F.when(~holds, OTHER_DATE))
+        add_date(history, users, params)
         .groupBy("as_of_date", *_PLACE, "_fold")
         .agg(
             *[
@@ -93,12 +89,26 @@ def residents_by_authority_internal(
     )
 
 
+def add_date(history: DataFrame, users: DataFrame, params: Params) -> DataFrame:
+    """Adds `as_of_date`, and `_fold` to the periods that do not hold on it. Same grain."""
+    dated = history.crossJoin(_as_of(users, params)).withColumn(
+        "_day", F.coalesce("as_of_date", F.lit("9999-12-30").cast("date"))
+    )
+    holds = (F.col("valid_from") <= F.col("_day")) & (F.col("_day") < F.col("valid_to"))
+    return dated.withColumn("_fold", F.when(~holds, OTHER_DATE))
+
+
 def _as_of(users: DataFrame, params: Params) -> DataFrame:
     """One row: `as_of_date`, null where no record tells a date."""
     date = F.col("event_date")
     is_dated = (F.size("_reasons") == 0) & (date > F.lit(UNDATED).cast("date"))
     newest, asked = F.max(F.when(is_dated, date)), F.lit(params.as_of or None).cast("date")
     return add_statement(users).agg(F.coalesce(asked, newest).alias("as_of_date"))
+
+
+def age_of() -> Column:
+    """Age reached in the year of `as_of_date`, in years; null where no year of birth is known."""
+    return F.year("as_of_date") - F.col("birth_year").try_cast("int")
 
 
 def _sexes() -> dict[str, Column]:
@@ -108,7 +118,7 @@ def _sexes() -> dict[str, Column]:
 
 
 def _ages() -> dict[str, Column]:
-    age = F.year("as_of_date") - F.col("birth_year").try_cast("int")
+    age = age_of()
     known = {
         name: F.coalesce(age.between(*bounds), F.lit(False)) for name, bounds in AGE_BANDS.items()
     }
@@ -129,32 +139,46 @@ def residents_by_authority(internal: DataFrame, *, params: Params) -> DataFrame:
     """The same rows, with small numbers hidden (null), and what would give them away. See
     `suppression`.
     """
-    limit = params.suppress_below
+    limit, to = params.suppress_below, params.round_to
     # A UDF: which numbers are hidden depends on all of them. It sees one row, of a few hundred
     # authorities.
-    hide = F.udf(lambda rows: publish(rows, limit), f"array<struct<{_PUBLISHED}>>")
+    hide = F.udf(lambda rows: publish(rows, limit, to), f"array<struct<{_PUBLISHED}>>")
     whole = internal.agg(
         F.collect_list(F.struct("as_of_date", *_PLACE, *_FIGURES)).alias("_rows_of_date")
     )
-    return whole.select(F.inline(hide("_rows_of_date"))).withColumn(
-        "suppressed_below", F.lit(limit).cast("int")
-    )
+    return whole.select(F.inline(hide("_rows_of_date"))).withColumns(limits(params))
 
 
-def publish(rows: Sequence[Any], limit: int) -> list[dict[str, Any]]:
+def limits(params: Params) -> dict[str, Column]:
+    """The columns that tell by which rules numbers were hidden and rounded."""
+    return {
+        "suppressed_below": F.lit(params.suppress_below).cast("int"),
+        "rounded_to": F.lit(params.round_to).cast("int"),
+    }
+
+
+def publish(rows: Sequence[Any], limit: int, to: int = 1) -> list[dict[str, Any]]:
     """The rows of one date as they may be published, in the order of their codes."""
     ordered = [row.asDict() if hasattr(row, "asDict") else dict(row) for row in rows]
     ordered.sort(key=lambda row: row["authority_code"])
+    hidden = hide_figures(ordered, limit)
+    return [
+        {
+            **row,
+            **{name: None if n in hidden[name] else rounded(row[name], to) for name in _FIGURES},
+            "is_suppressed": any(n in hidden[name] for name in _FIGURES),
+        }
+        for n, row in enumerate(ordered)
+    ]
+
+
+def hide_figures(ordered: Sequence[Any], limit: int) -> dict[str, set[int]]:
+    """Of each figure, the numbers of the rows in which it is hidden; rows in order of their
+    codes.
+    """
     totals = [row["people"] for row in ordered]
     hidden = {"people": hide_totals(totals, [total < limit for total in totals], limit)}
     for names in (BY_SEX, BY_AGE):
         cells = [[row[name] for name in names] for row in ordered]
         hidden |= dict.fromkeys(names, hide_breakdowns(totals, cells, hidden["people"], limit))
-    return [
-        {
-            **row,
-            **{name: None if n in hidden[name] else row[name] for name in _FIGURES},
-            "is_suppressed": any(n in hidden[name] for name in _FIGURES),
-        }
-        for n, row in enumerate(ordered)
-    ]
+    return hidden

@@ -11,8 +11,9 @@ CHARTS = (
 select coalesce(authority_name, replace(authority_code, '_', ' ')) as "Authority",
   people as "People", people_f as "Women", people_m as "Men",
   people_sex_unknown as "Sex not known",
-  people - coalesce(people_f, 0) - coalesce(people_m, 0) - coalesce(people_sex_unknown, 0)
-    as "Suppressed"
+  -- Rounded parts may add up to more.
+  greatest(people - coalesce(people_f, 0) - coalesce(people_m, 0)
+    - coalesce(people_sex_unknown, 0), 0) as "Suppressed"
 from gold.residents_by_authority where people is not null
 qualify as_of_date = max(as_of_date) over ()
 order by people desc, authority_code limit 20""",

@@ -20,6 +20,14 @@ class Params:
         default=10, metadata={"help": "smallest number of people that is published"}
     )
 
+    round_to: int = field(
+        default=1,
+        metadata={
+            "help": "published numbers of people are multiples of this; 5 or 10 keeps two dates "
+            "from telling of single persons, 1 leaves the numbers exact"
+        },
+    )
+
     def __post_init__(self) -> None:
         try:
             is_date = not self.as_of or date.fromisoformat(self.as_of).isoformat() == self.as_of
@@ -29,3 +37,8 @@ class Params:
             raise ValueError(f"as-of must be a date, YYYY-MM-DD, or empty; got {self.as_of!r}")
         if not 2 <= self.suppress_below <= 1_000_000:
             raise ValueError(f"suppress-below must be in [2, 1000000]; got {self.suppress_below}")
+        if self.round_to < 1 or self.suppress_below % self.round_to:
+            raise ValueError(
+                "round-to must be a whole number that divides suppress-below, "
+                f"{self.suppress_below}; got {self.round_to}"
+            )

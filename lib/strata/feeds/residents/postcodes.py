@@ -7,7 +7,7 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from strata.kit.columns import blank_to_null, flag, reasons
+from strata.kit.columns import blank_to_null, flag, parse_bigint, reasons
 from strata.kit.history import PUT_IN_ORDER, SUPERSEDED, LatestOf, add_key, keep_latest
 from strata.kit.whole import NONE_WHOLE, Whole, add_key_end
 
@@ -20,6 +20,7 @@ _POSTCODE = LatestOf(
     f"the records of its postcode differ, and no order is stated: {PUT_IN_ORDER}",
     SAME_POSTCODE,
 )
+IN_NONE = "postcode_without_authority"
 _CODE = r"^[A-Z][0-9]{8}\z"
 # National Statistics writes that a place has no such area as E99999999, and in the Channel Islands
 # L99999999.
@@ -48,7 +49,9 @@ def residents_postcodes(
         {"_reasons": _record_reasons(), "is_terminated": F.col("_month").isNotNull()}
     ).withColumn("authority_code", F.when(~F.col("_code").rlike(_PSEUDO_CODE), F.col("_code")))
     named = flagged.join(_names(authorities), on="authority_code", how="left")
-    keyed = add_key(named, "postcode_token").withColumn("_order", F.col("_delivery_date"))
+    keyed = add_key(named, "postcode_token").withColumns(
+        {"_order": F.col("_delivery_date"), "addresses": _addresses()}
+    )
     latest = keep_latest(keyed, _POSTCODE)
     if whole:
         latest = _terminate_missing(latest, whole)
@@ -57,6 +60,7 @@ def residents_postcodes(
         "authority_code",
         "authority_name",
         "is_terminated",
+        "addresses",
         "_file_sha256",
         "_record_number",
         "_reasons",
@@ -64,11 +68,18 @@ def residents_postcodes(
     )
 
 
+<<<<<<< HEAD
 def _terminate_missing(latest: DataFrame, whole: Whole) -> DataFrame:
     """A postcode of whose records none stands has ended. Same grain."""
     ended = add_key_end(latest, ("_key",), whole, "_ended_on")
     none_stands = F.min(F.col("_ended_on").isNotNull()).over(Window.partitionBy("_key"))
     return ended.withColumn("is_terminated", F.col("is_terminated") | none_stands)
+=======
+def _addresses() -> Column:
+    """Homes with a letter box, as any lookup of the delivery counts them; others lack the field."""
+    same = Window.partitionBy("_key", "_delivery_date")
+    return F.max(parse_bigint(F.col("addresses"))).over(same)
+>>>>>>> ee31715 (Answer by age band and sex, by month and by address, safe beside the other tables; round on request)
 
 
 def _record_reasons() -> Column:
@@ -85,7 +96,41 @@ def _record_reasons() -> Column:
             F.col("_month").isNotNull() & ~F.col("_month").rlike(r"^[0-9]{6}\z"),
             "the month of termination must be YYYYMM",
         ),
+        flag(
+            F.col("addresses").isNotNull() & parse_bigint(F.col("addresses")).isNull(),
+            "the number of addresses must be a whole number",
+        ),
     )
+
+
+def residents_lookup_coverage(postcodes: DataFrame, published: DataFrame) -> DataFrame:
+    """One row per authority of the lookup, and one of postcodes in none, from one row per postcode.
+
+    People are those of `gold.residents_by_authority`, hidden where they are hidden there; an
+    authority that is not in it has nobody. Addresses are of postcodes in use.
+    """
+    in_use = ~F.col("is_terminated")
+    code = F.coalesce("authority_code", F.lit(IN_NONE))
+    lookup = postcodes.groupBy(code.alias("authority_code")).agg(
+        F.max("authority_name").alias("authority_name"),
+        F.count_if(in_use).alias("postcodes_in_use"),
+        F.count_if(~in_use).alias("postcodes_terminated"),
+        F.sum(F.when(in_use, F.col("addresses"))).alias("addresses"),
+        F.count(F.lit(1)).alias("_rows"),
+    )
+    counted = published.where("is_authority").select(
+        "authority_code", F.struct("people").alias("_counted")
+    )
+    people = F.when(F.col("_counted").isNull(), F.lit(0)).otherwise(F.col("_counted.people"))
+    joined = lookup.join(counted, on="authority_code", how="left").withColumn("people", people)
+    per = F.col("people") * 1000 / F.nullif(F.col("addresses"), F.lit(0))
+    return joined.withColumns(
+        {
+            "is_authority": F.col("authority_code") != IN_NONE,
+            "is_suppressed": F.col("people").isNull(),
+            "people_per_1000_addresses": per.cast("double"),
+        }
+    ).drop("_counted")
 
 
 def _names(authorities: DataFrame) -> DataFrame:

@@ -11,6 +11,15 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 
 
+def rounded(number: int | None, to: int) -> int | None:
+    """The nearest multiple, the larger one of two as near; a hidden number stays hidden.
+
+    From the rounded numbers of two dates nobody learns how many came or went, only within what
+    bounds. `to` divides the limit, so that no number falls below it.
+    """
+    return None if number is None else (number + to // 2) // to * to
+
+
 def hide_totals(totals: Sequence[int], is_small: Sequence[bool], limit: int) -> set[int]:
     """Which rows' totals are hidden: the small ones, and the smallest of the others until these are
     safe.
@@ -21,10 +30,15 @@ def hide_totals(totals: Sequence[int], is_small: Sequence[bool], limit: int) -> 
     """
 
     def is_safe(hidden: Collection[int]) -> bool:
-        return len(hidden) > 1 and sum(totals[n] for n in hidden) >= limit + len(hidden) - 1
+        return are_totals_safe([totals[n] for n in hidden], limit)
 
     small = {n for n, is_one in enumerate(is_small) if is_one}
     return _widened(small, totals, is_safe)
+
+
+def are_totals_safe(hidden: Sequence[int], limit: int) -> bool:
+    """Whether hidden totals, whose sum is known, could each be anything from 1 to `limit`."""
+    return not hidden or (len(hidden) > 1 and sum(hidden) >= limit + len(hidden) - 1)
 
 
 def hide_breakdowns(
@@ -55,6 +69,47 @@ def hide_breakdowns(
         if n in without_total or any(0 < value < limit for value in row)
     }
     return _widened(small, totals, is_safe)
+
+
+Cube = dict[tuple[int, int, int], int]
+"""People by three properties, each as a number; what is not there is zero."""
+
+
+def can_all_move(
+    cube: Cube, axes: tuple[int, int, int], rows: Collection[int], cover: Collection[int]
+) -> bool:
+    """Whether each number of people of a row (first axis) and column (second) that is not zero
+    could be one more or one less, though all other sums of the cube are known.
+
+    It could where, within one slice of the third axis, it and another hidden row can trade one
+    person for one of another column: sums over the slice, and those by row or column and slice,
+    stay.
+    """
+    own: dict[int, set[tuple[int, int]]] = {}
+    for place, people in cube.items():
+        if people:
+            row, column, slice_ = (place[axis] for axis in axes)
+            own.setdefault(row, set()).add((column, slice_))
+    held: dict[tuple[int, int], int] = {}
+    for row in cover:
+        for cell in own.get(row, ()):
+            held[cell] = held.get(cell, 0) + 1
+
+    def has_partner(row: int, cell: tuple[int, int]) -> bool:
+        return held.get(cell, 0) > (cell in own.get(row, ()))
+
+    def can_move(row: int, column: int) -> bool:
+        slices = {slice_ for _, slice_ in held}
+        others = {other for other, _ in held} - {column}
+        cells = own.get(row, set())
+        return any(
+            ((column, s) in cells and has_partner(row, (other, s)))
+            or ((other, s) in cells and has_partner(row, (column, s)))
+            for s in slices
+            for other in others
+        )
+
+    return all(can_move(row, column) for row in rows for column in {c for c, _ in own.get(row, ())})
 
 
 def _widened(
