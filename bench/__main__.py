@@ -6,7 +6,9 @@ import argparse
 
 from bench import commerce, commits, gate, sql
 
-BENCHMARKS = ("commerce", "commits", "gate", "shop", "shop-api", "sql", "sql-opening")
+BENCHMARKS = (
+    "commerce", "commits", "export", "gate", "shop", "shop-api", "sql", "sql-opening",
+)  # fmt: skip
 
 
 def main() -> None:
@@ -33,6 +35,11 @@ def main() -> None:
         commits.main()
     if arguments.name in (None, "commerce"):
         commerce.main(arguments.scale, arguments.rounds)
+    if arguments.name == "export":
+        # Needs what tests publish by, and a gigabyte on the disk.
+        from bench import export
+
+        export.main(min(arguments.rows, 1_000_000), arguments.rounds)
     if arguments.name == "shop":
         # Needs PostgreSQL's server, which the others do not.
         from bench import shop

@@ -163,3 +163,22 @@ def test_redshifts_statements_give_the_same_rows_on_postgresql(
                 assert connection.execute(differ).fetchall() == [], name  # type: ignore[arg-type]
             (rows,) = connection.execute(f"SELECT count(*) FROM rs.{name}").fetchone() or (0,)  # type: ignore[arg-type]
             assert rows, name
+
+
+def test_spark_gives_the_same_over_thrift(samples: Samples, tmp_path: Path) -> None:
+    """The door is for reading: nothing is built, each test asks its model whole."""
+    thrift_server = pytest.importorskip("tests.thrift_server")
+    with thrift_server.serving(samples.warehouse.root) as running_server:
+        asked = [
+            "test",
+            "--target",
+            "spark",
+            "--no-populate-cache",
+            "--select",
+            "marts.launches",
+            "marts.commerce",
+        ]
+        said = dbt(*asked, folder=tmp_path, STRATA_THRIFT_PORT=str(running_server.port))
+    assert said.returncode == 0, said.stdout[-3000:]
+    assert "FAIL" not in said.stdout
+    assert "ERROR=0 SKIP=0" in said.stdout

@@ -68,18 +68,17 @@ def residents_postcodes(
     )
 
 
-<<<<<<< HEAD
 def _terminate_missing(latest: DataFrame, whole: Whole) -> DataFrame:
     """A postcode of whose records none stands has ended. Same grain."""
     ended = add_key_end(latest, ("_key",), whole, "_ended_on")
     none_stands = F.min(F.col("_ended_on").isNotNull()).over(Window.partitionBy("_key"))
     return ended.withColumn("is_terminated", F.col("is_terminated") | none_stands)
-=======
+
+
 def _addresses() -> Column:
     """Homes with a letter box, as any lookup of the delivery counts them; others lack the field."""
     same = Window.partitionBy("_key", "_delivery_date")
     return F.max(parse_bigint(F.col("addresses"))).over(same)
->>>>>>> ee31715 (Answer by age band and sex, by month and by address, safe beside the other tables; round on request)
 
 
 def _record_reasons() -> Column:
