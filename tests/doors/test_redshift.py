@@ -301,6 +301,18 @@ def test_a_statement_that_does_not_end_is_cancelled_and_its_outcome_called_unkno
         DataApi(parse(TO), client).transact(["SELECT 1"] * 41)
 
 
+def test_calls_are_those_that_an_independent_emulator_takes(
+    s3: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Moto runs no SQL and knows no batches, but holds the calls to the API's own shapes."""
+    for name, value in s3_server.environment(s3).items():
+        monkeypatch.setenv(name, value)
+    for to in (TO, "redshift://big/strata?user=loader"):
+        api = DataApi(parse(to))
+        api.transact(["SELECT 1"])
+        assert api.rows("SELECT 1"), "its canned rows"
+
+
 def test_without_redshift_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in s3_server.environment("http://127.0.0.1:9").items():
         monkeypatch.setenv(name, value)
