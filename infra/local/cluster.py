@@ -126,6 +126,7 @@ def add_connect(cluster: Cluster, folder: Path, master: str = "local[2]") -> dic
         "spark.connect.grpc.binding.port": str(port),
         "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
         "spark.hadoop.fs.s3a.endpoint": cluster.environment.get("AWS_ENDPOINT_URL", ""),
+        "spark.hadoop.fs.s3a.endpoint.region": cluster.environment.get("AWS_REGION", "us-east-1"),
         "spark.hadoop.fs.s3a.path.style.access": "true",
         "spark.hadoop.fs.s3a.connection.ssl.enabled": "false",
         "spark.delta.logStore.s3a.impl": "io.delta.storage.S3SingleDriverLogStore",

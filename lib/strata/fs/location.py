@@ -183,6 +183,11 @@ def s3_endpoint() -> str | None:
     return _settings()[0]
 
 
+def s3_region() -> str:
+    """The region for which requests to an S3-compatible server are signed."""
+    return _settings()[1] or "us-east-1"
+
+
 @lru_cache(maxsize=16)
 def _file_system(
     store: str, bucket: str, endpoint: str | None, region: str | None, _process: int

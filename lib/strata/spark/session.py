@@ -18,10 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from strata.declare import resources
 from strata.errors import UsageError
-from strata.fs import location
 from strata.fs import trouble as resource_trouble
 from strata.spark import connect
-from strata.spark.settings import IN_SESSION, REQUIRED, UNTOLD, lacking
+from strata.spark.settings import IN_SESSION, REQUIRED, UNTOLD, lacking, s3_settings
 
 if TYPE_CHECKING:
     from pyspark import SparkConf
@@ -111,7 +110,7 @@ def _conf(master: str | None, settings: dict[str, str], small: bool) -> SparkCon
     if is_local and small:
         own |= SMALL
         own["spark.driver.extraJavaOptions"] += f" {_SMALL_JAVA}"
-    for key, value in {**own, **_s3_settings(), **settings}.items():
+    for key, value in {**own, **s3_settings(), **settings}.items():
         conf.setIfMissing(key, value)
     for key, value in REQUIRED.items():
         conf.set(
@@ -240,24 +239,6 @@ def _local_workers() -> dict[str, str]:
         if home in site.getsitepackages()
         else settings | {"spark.executorEnv.PYTHONPATH": home}
     )
-
-
-def _s3_settings() -> dict[str, str]:
-    """S3 by `s3a://` and `s3://` alike; an S3-compatible server by AWS's own environment
-    variable."""
-    settings = {
-        "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
-        "spark.delta.logStore.s3a.impl": "io.delta.storage.S3SingleDriverLogStore",
-        "spark.delta.logStore.s3.impl": "io.delta.storage.S3SingleDriverLogStore",
-    }
-    endpoint = location.s3_endpoint()
-    if endpoint:
-        settings |= {
-            "spark.hadoop.fs.s3a.endpoint": endpoint,
-            "spark.hadoop.fs.s3a.path.style.access": "true",
-            "spark.hadoop.fs.s3a.connection.ssl.enabled": str(endpoint.startswith("https")).lower(),
-        }
-    return settings
 
 
 @contextmanager

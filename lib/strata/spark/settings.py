@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from strata.fs import location
+
 # What every run needs, wherever it runs; a session without these would give other answers.
 REQUIRED = {
     "spark.sql.extensions": ",".join(
@@ -72,3 +74,23 @@ def lacking(
         if not set(needed) <= set((has or "").split(",")):
             found.append(f"{key}={','.join(needed)} (it has {has or 'none'})")
     return found
+
+
+def s3_settings() -> dict[str, str]:
+    """S3 by `s3a://` and `s3://` alike; an S3-compatible server by AWS's own environment
+    variables."""
+    settings = {
+        "spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
+        "spark.delta.logStore.s3a.impl": "io.delta.storage.S3SingleDriverLogStore",
+        "spark.delta.logStore.s3.impl": "io.delta.storage.S3SingleDriverLogStore",
+    }
+    endpoint = location.s3_endpoint()
+    if not endpoint:
+        return settings
+    return settings | {
+        "spark.hadoop.fs.s3a.endpoint": endpoint,
+        # S3A signs for us-east-2 where none is named, and a server may ask for its own.
+        "spark.hadoop.fs.s3a.endpoint.region": location.s3_region(),
+        "spark.hadoop.fs.s3a.path.style.access": "true",
+        "spark.hadoop.fs.s3a.connection.ssl.enabled": str(endpoint.startswith("https")).lower(),
+    }

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from strata.declare.feed import all_feeds
-from strata.spark.settings import EXTENSIONS, IN_SESSION, REQUIRED, UNTOLD, lacking
+from strata.spark.settings import EXTENSIONS, IN_SESSION, REQUIRED, UNTOLD, lacking, s3_settings
 
 CONF = Path(__file__).resolve().parents[3] / "conf" / "spark"
 
@@ -70,3 +70,21 @@ def test_serverless_compute_may_keep_to_itself_what_nobody_can_set_there() -> No
     assert lacking({**session, "spark.sql.ansi.enabled": "false"}.get, True, False) == [
         "spark.sql.ansi.enabled=true (it has false)"
     ]
+
+
+def test_a_server_that_speaks_s3_is_asked_in_its_own_region(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """S3A signs for us-east-2 where it is told none; versitygw answers that with 400."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:7070")
+    monkeypatch.delenv("AWS_REGION", raising=False)
+    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+    assert s3_settings()["spark.hadoop.fs.s3a.endpoint.region"] == "us-east-1"
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    told = s3_settings()
+    assert told["spark.hadoop.fs.s3a.endpoint.region"] == "eu-west-1"
+    assert told["spark.hadoop.fs.s3a.endpoint"] == "http://127.0.0.1:7070"
+    # AWS itself is asked where the SDK says.
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    monkeypatch.delenv("AWS_ENDPOINT_URL_S3", raising=False)
+    assert "spark.hadoop.fs.s3a.endpoint.region" not in s3_settings()
