@@ -23,8 +23,6 @@ import threading
 import time
 from pathlib import Path
 
-from bench import fleet_data
-
 WAYS = ("strata light run", "csv.DictReader")
 
 
@@ -35,6 +33,9 @@ SIZES_MB = (256, 512, 1024, 1769)
 
 def main(rows: int = 1_000_000, rounds: int = 3, most_mib: int = 512) -> None:
     """Prints median seconds of CPU and of the clock, records a second of CPU, and peak memory."""
+    # Here, not above: the ways' own processes import this module too, and need no numpy.
+    from bench import fleet_data
+
     folder = Path(tempfile.mkdtemp(prefix="strata-bench-"))
     try:
         for name, count in (("fleet", rows), ("small", max(1000, rows // 10))):

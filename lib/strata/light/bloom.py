@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from array import array
+from collections.abc import Callable
 
 _WORD = 64
 _PROBES = 3
@@ -55,8 +56,16 @@ class Seen:
 
     def may_be_twice(self, hashed: int) -> bool:
         """Whether a key that was noted may have come twice or more."""
+        return self.twice(hashed)
+
+    @property
+    def twice(self) -> Callable[[int], bool]:
+        """The same, for whoever asks of many keys; it holds until the next key is noted."""
         if self._few is not None:
-            return hashed in self._few
+            return self._few.__contains__
+        return self._is_again
+
+    def _is_again(self, hashed: int) -> bool:
         mask = self._masks[hashed >> 40 & 4095]
         return self._again[hashed % len(self._again)] & mask == mask
 

@@ -190,6 +190,7 @@ class Quick:
         self._engine = Memo(lambda text: _asked("engine_status", judge.status(text), status))
         self._level = Memo(lambda text: _asked("fuel_level_pct", judge.fuel(text), fuel))
         self._speeds: dict[float | None, Memo] = {}
+        self._speeds_of = Memo(self._read_day)
 
     @property
     def offset(self) -> str:
@@ -207,14 +208,17 @@ class Quick:
         return (*_NOWHERE, *_NOWHERE)
 
     def _read_instant(self, text: str) -> tuple[Any, Memo, tuple[int, ...]]:
-        at, factor = self._judge.instant(text), self._judge.kmh_factor(text)
+        at = self._judge.instant(text)
         late = broken(self._instant, {"fixed_at": at, "latest_at": self._judge.latest_at})
-        speeds = self._speeds.get(factor)
-        if speeds is None:
+        return at, self._speeds_of[text[:10]], late
+
+    def _read_day(self, day: str) -> Memo:
+        """The speeds of a day, by their texts: a layout's unit may change from day to day."""
+        factor = self._judge.kmh_factor(day)
+        if factor not in self._speeds:
             read, rules = self._judge.speed, self._speed
-            speeds = Memo(lambda told: _asked("speed_kmh", read(told, factor), rules))
-            self._speeds[factor] = speeds
-        return at, speeds, late
+            self._speeds[factor] = Memo(lambda told: _asked("speed_kmh", read(told, factor), rules))
+        return self._speeds[factor]
 
     def _ask_limits(self, key: tuple[float | None, float | None]) -> tuple[int, ...]:
         return broken(self._limits, {"speed_kmh": key[0], "max_speed_kmh": key[1]})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache, partial
@@ -45,24 +45,26 @@ class Source:
         """The judge of its records."""
         return quick_judge(self.seen.layout, self.delivered_on)
 
+    def keys(self, rows: Sequence[Sequence[str]]) -> list[int]:
+        """Of each row of `FIELDS`, the hash of its vehicle and instant."""
+        texts: Sequence[Any] = [row[1] for row in rows]
+        if not (self._is_plain and {text[10:11] + text[19:] for text in texts} == {" "}):
+            texts = list(map(self._instant, texts))
+        return list(map(hash, zip([row[0] for row in rows], texts, strict=True)))
+
     @cached_property
-    def key(self) -> Callable[[str], Any]:
-        """What tells an instant from others, by a record's timestamp: the text itself where it is
-        of the usual form, for then no other text of that form tells the same instant."""
-        instant, is_plain = (
-            self.judge.instant,
-            self.judge.offset == "Z",
-        )
+    def _is_plain(self) -> bool:
+        return self.judge.offset == "Z"
 
-        def key(text: str) -> Any:
-            if is_plain and len(text) == 19 and text[10] == " ":
-                return text
-            at = instant(text)
-            if at is None or at.microsecond or not is_plain:
-                return at
-            return at.isoformat(" ")[:19]
-
-        return key
+    def _instant(self, text: str) -> Any:
+        """What tells an instant from others: the text itself where it is of the usual form, for
+        then no other text of that form tells the same instant."""
+        if self._is_plain and len(text) == 19 and text[10] == " ":
+            return text
+        at = self.judge.instant(text)
+        if at is None or at.microsecond or not self._is_plain:
+            return at
+        return at.isoformat(" ")[:19]
 
     @cached_property
     def pick(self) -> Any:
