@@ -198,6 +198,25 @@ def test_a_products_name_is_the_one_most_lines_use_then_the_newest(spark: SparkS
     }
 
 
+def test_a_customers_country_is_the_one_most_lines_tell(spark: SparkSession) -> None:
+    lines = [
+        ("17850", "United Kingdom", "2011-01-01"), ("17850", "United Kingdom", "2011-01-02"),
+        ("17850", "Belgium", "2011-06-01"), ("17851.0", "Spain", "2011-01-01"),
+        ("17851", "Portugal", "2011-02-01"), ("17852", "", "2011-02-01"),
+    ]  # fmt: skip
+    sales = bronze(
+        spark,
+        "sales",
+        *[{"customer": c, "country": place, "sold_at": day} for c, place, day in lines],
+    )
+    made = commerce_customers(bronze(spark, "customers"), sales).collect()
+    assert {row["customer_id"]: row["country"] for row in made} == {
+        "17850": "United Kingdom",
+        "17851": "Portugal",
+        "17852": None,
+    }
+
+
 EXPONENT = "{} is in exponent form: a spreadsheet has cut its digits; export it as text"
 DECORATED = "{} ends in .0: a program has made it a number on the way; export it as text"
 ORDERS: dict[str, tuple[dict[str, Any], list[str]]] = {
