@@ -1,23 +1,29 @@
 """Fleet side by side: files to published gold by Strata with its gates, by plain PySpark and Delta, by
 DuckDB and by Polars, which write the same tables as Parquet.
 
-    python -m bench.fleet [ROWS] [ROUNDS]
+    python -m bench.fleet [--rows 100000 1000000 10000000] [--rounds 3] [--ways strata plain …]
+    python -m bench.fleet --days 100 [--rows 10000000] [--rounds 3]
 
 Each way runs in a process of its own, in turns, and says its seconds (without the start of Python and
 Spark) and its peak of memory. All must find the same number of fixes and, to 1 %, the same
-kilometres: DuckDB and Polars measure on a sphere.
+kilometres: DuckDB and Polars measure on a sphere. Of several sizes it prints the growth: the exponent
+of the time over the rows.
+
+With `--days`, Strata alone: all days and one more in one run, beside one more day on the others, of
+which the old ones lie in the archive, and on the same without an archive.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
+import os
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -28,35 +34,92 @@ WAYS = ("strata", "plain", "duckdb", "polars")
 _FAULTS = 0.0002
 
 
-def main(rows: int = 1_000_000, rounds: int = 3, ways: tuple[str, ...] = WAYS) -> None:
-    """Prints the medians of each way, and the ratios to plain Spark and to DuckDB."""
+def main(sizes: list[int], rounds: int = 3, ways: tuple[str, ...] = WAYS, heap: str = "4g") -> None:
+    """Prints of each size the medians of each way and the ratios to plain Spark and to DuckDB, then
+    how each way grows."""
+    found: dict[str, list[float]] = {way: [] for way in ways}
+    for rows in sizes:
+        medians = _size(rows, rounds, ways, heap)
+        for way in ways:
+            found[way].append(medians[way])
+    for way, seconds in found.items():
+        told = [
+            f"{math.log(seconds[n + 1] / seconds[n]) / math.log(sizes[n + 1] / sizes[n]):.2f}"
+            for n in range(len(sizes) - 1)
+        ]
+        if told:
+            print(f"{way:8} grows by the power {', then '.join(told)} of the rows")
+
+
+def _fleet(rows: int, days: int, **more: Any) -> fleet_data.Fleet:
+    faults = fleet_data.Faults.of_share(rows, _FAULTS)
+    vehicles = min(50_000, max(100, rows // 20))
+    return fleet_data.Fleet(rows, vehicles, days=days, faults=faults, **more)
+
+
+def _size(rows: int, rounds: int, ways: tuple[str, ...], heap: str) -> dict[str, float]:
     folder = Path(tempfile.mkdtemp(prefix="strata-bench-"))
     try:
-        fleet = fleet_data.Fleet(
-            rows,
-            min(50_000, max(100, rows // 20)),
-            days=max(1, rows // 1_000_000),
-            faults=fleet_data.Faults.of_share(rows, _FAULTS),
-        )
-        fleet_data.write(folder / "raw" / "fleet", fleet)
+        fleet_data.write(folder / "raw" / "fleet", _fleet(rows, max(1, rows // 1_000_000)))
         told: dict[str, list[dict[str, float]]] = {way: [] for way in ways}
         for number in range(rounds):
             for way in ways:
                 target = folder / f"{number}-{way}"
                 target.mkdir()
-                told[way].append(_in_process(way, folder / "raw", target))
+                told[way].append(_in_process(way, folder / "raw", target, heap))
                 shutil.rmtree(target)
-        _tell(rows, rounds, told)
+        return _tell(rows, rounds, told)
     finally:
         shutil.rmtree(folder)
 
 
-def _in_process(way: str, raw: Path, target: Path) -> dict[str, float]:
+def one_day(rows: int, days: int, rounds: int, heap: str) -> None:
+    """Prints what one more day takes, beside all of them."""
+    folder = Path(tempfile.mkdtemp(prefix="strata-bench-"))
+    told: dict[str, list[float]] = {}
+    try:
+        raw = folder / "raw"
+        fleet_data.write(raw / "fleet", _fleet(rows, days + 1, by_day=True))
+        last = max((raw / "fleet" / "events").rglob("*.csv"))
+        for number in range(rounds):
+            whole, before = folder / f"{number}-whole", folder / f"{number}-before"
+            whole.mkdir()
+            _add(told, "all days", _in_process("strata", raw, whole, heap))
+            kept = last.rename(folder / last.name)
+            before.mkdir()
+            _add(told, "all but one", _in_process("strata", raw, before, heap))
+            without = folder / f"{number}-without"
+            shutil.copytree(before, without)
+            _add(told, "the archive", _in_process("archive", raw, before, heap))
+            kept.rename(last)
+            _add(told, "one more day", _in_process("strata", raw, before, heap))
+            _add(told, "one more, no archive", _in_process("strata", raw, without, heap))
+            for each in (whole, before, without):
+                shutil.rmtree(each)
+    finally:
+        shutil.rmtree(folder)
+    whole_s = statistics.median(told["all days"])
+    print(f"{rows:,} records of {days + 1} days, {rounds} rounds; seconds, ratio to all days")
+    for name, seconds in told.items():
+        print(
+            f"{name:22} {statistics.median(seconds):8.1f} s {statistics.median(seconds) / whole_s:6.2f}"
+        )
+
+
+def _add(told: dict[str, list[float]], name: str, found: dict[str, float]) -> None:
+    told.setdefault(name, []).append(found["seconds"])
+
+
+def _in_process(way: str, raw: Path, target: Path, heap: str) -> dict[str, float]:
     code = (
         "from pathlib import Path; from bench import fleet; "
         f"fleet.run_way({way!r}, Path({str(raw)!r}), Path({str(target)!r}))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    # Both of Spark's ways with the same heap.
+    environment = {**os.environ, "PYSPARK_SUBMIT_ARGS": f"--driver-memory {heap} pyspark-shell"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment
+    )
     if done.returncode:
         raise SystemExit(f"{way}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
     answer: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
@@ -64,7 +127,7 @@ def _in_process(way: str, raw: Path, target: Path) -> dict[str, float]:
     return answer
 
 
-def _tell(rows: int, rounds: int, told: dict[str, list[dict[str, float]]]) -> None:
+def _tell(rows: int, rounds: int, told: dict[str, list[dict[str, float]]]) -> dict[str, float]:
     found = [row for rows_ in told.values() for row in rows_]
     if len({row["fixes"] for row in found}) != 1:
         raise SystemExit(f"every way must find the same fixes; found {found}")
@@ -77,7 +140,8 @@ def _tell(rows: int, rounds: int, told: dict[str, list[dict[str, float]]]) -> No
     for way, of in told.items():
         most = max(row["gib"] for row in of)
         ratios = f"{medians[way] / plain:6.2f} {medians[way] / duckdb:6.2f}"
-        print(f"{way:8} {medians[way]:8.1f} s {ratios} {most:6.1f} GiB")
+        print(f"{way:8} {medians[way]:8.1f} s {ratios} {most:6.1f} GiB", flush=True)
+    return medians
 
 
 # --- one way, in its own process -----------------------------------------------------------------
@@ -92,17 +156,15 @@ def run_way(way: str, raw: Path, target: Path) -> None:
         build = fleet_duckdb.build if way == "duckdb" else fleet_polars.build
         _print(build(raw, target), time.monotonic() - started, _peak("self"))
         return
-    from strata.gate import gate
     from strata.spark import session
 
-    if way == "strata":
-        # As the command does: the library loads while Spark starts.
-        threading.Thread(target=gate.library).start()
     spark = session.build(log_file=session.default_log_file())
     java = str(spark._jvm.ProcessHandle.current().pid())  # type: ignore[union-attr]
     started = time.monotonic()
     if way == "strata":
         found = _strata(spark, raw, target)
+    elif way == "archive":
+        found = _archive(spark, target)
     else:
         from bench import fleet_plain
 
@@ -135,6 +197,15 @@ def _strata(spark: Any, raw: Path, target: Path) -> dict[str, float]:
     }
 
 
+def _archive(spark: Any, target: Path) -> dict[str, float]:
+    from strata.lake.versions import Warehouse
+    from strata.upkeep import archive
+
+    tell = lambda text: print(text, file=sys.stderr)  # noqa: E731
+    (moved,) = archive.archive(spark, Warehouse(str(target)), "fleet", 7, tell)
+    return {"rows": float(moved.rows), "ratio": moved.ratio or 0.0}
+
+
 def _peak(process: str) -> float:
     """The peak of a process's memory, in GiB."""
     status = Path(f"/proc/{process}/status").read_text()
@@ -146,5 +217,19 @@ def _print(found: dict[str, float], seconds: float, gib: float) -> None:
     print(json.dumps(found | {"seconds": seconds, "gib": gib}))
 
 
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench.fleet", description=__doc__)
+    parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS)
+    parser.add_argument("--days", type=int, default=0, help="measure one more day on so many")
+    parser.add_argument("--heap", default="4g", help="of Spark's driver")
+    return parser.parse_args()
+
+
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    asked = _arguments()
+    if asked.days:
+        one_day(max(asked.rows), asked.days, asked.rounds, asked.heap)
+    else:
+        main(asked.rows, asked.rounds, tuple(asked.ways), asked.heap)

@@ -54,7 +54,7 @@ if "COVERAGE_PROCESS_CONFIG" in os.environ:
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """One session a test run: starting one takes longer than most tests."""
-    from strata.serve.thrift import Door, settings_of
+    from strata.serve.thrift import Door, guard, settings_of
     from strata.spark import session
     from strata.spark.settings import EXTENSIONS, REQUIRED
 
@@ -64,6 +64,10 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     session_ = session.build(
         settings=settings, log_file=str(tmp_path_factory.mktemp("log") / "spark.log")
     )
+    # The tests' session is the program's own: the guard is for readers' sessions, and would refuse
+    # what the engine asks in SQL.
+    java = session.java(session_)
+    guard.desk(java).open(java.session, 0, False)
     yield session_
     session_.stop()
 

@@ -9,23 +9,23 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from strata.declare.contract import load_contract, quarantine_name
+from strata.declare.contract import archive_name, load_contract, quarantine_name
 from strata.lake.versions import Warehouse, read_arrow
 from strata.ledger import publication as ledger
-from strata.ledger.publication import Publication
+from strata.ledger.publication import Publication, TableState
 
 Content = dict[str, tuple[int, str]]
 """Of each table, and of each quarantine: its rows, counted, and a hash of them as a multiset."""
 
 
 def content_of(warehouse: Warehouse, publication: Publication | None) -> Content:
-    """The content of a publication's tables, provenance columns excluded."""
+    """The content of a publication's tables, provenance columns excluded. What a table's archive
+    holds is part of the table.
+    """
     found: Content = {}
     for state in publication.tables if publication else ():
         columns = list(load_contract(state.table).business_columns)
-        found[state.table] = _digest(
-            read_arrow(warehouse, state.table, state.version, columns).to_pylist()
-        )
+        found[state.table] = _digest(rows_of(warehouse, state, columns))
         rejected: list[dict[str, Any]] = []
         if state.quarantine_version is not None:
             held = read_arrow(
@@ -39,6 +39,15 @@ def content_of(warehouse: Warehouse, publication: Publication | None) -> Content
         # same.
         found[quarantine_name(state.table)] = _digest(rejected)
     return found
+
+
+def rows_of(warehouse: Warehouse, state: TableState, columns: list[str]) -> list[dict[str, Any]]:
+    """A table's rows, with those of its archive."""
+    rows = read_arrow(warehouse, state.table, state.version, columns).to_pylist()
+    if state.archive_version is not None:
+        name = archive_name(state.table)
+        rows += read_arrow(warehouse, name, state.archive_version, columns).to_pylist()
+    return rows
 
 
 def answers_of(warehouse: Warehouse, feed: str) -> dict[str, Any]:
@@ -106,9 +115,9 @@ def assert_conserved(warehouse: Warehouse, feed: str) -> None:
         state = line[-1].state(table)
         assert state is not None
         ids = ["_file_sha256", "_record_number"]
-        rows = read_arrow(warehouse, table, state.version, ids).to_pylist()
-        assert len(rows) == state.rows, (
-            f"{table}: {state.rows} rows in the ledger, {len(rows)} in the table"
+        rows = rows_of(warehouse, state, ids)
+        assert len(rows) == state.all_rows, (
+            f"{table}: {state.all_rows} rows in the ledger, {len(rows)} in the table"
         )
         if state.quarantine_version is not None:
             held = read_arrow(

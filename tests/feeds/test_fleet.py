@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
-from strata.declare.contract import load_contract, struct_type
+from strata.declare.contract import load_contract, quarantine_contract, struct_type
 from strata.declare.source_contract import load_layouts
 from strata.declare.suite import load_suite
+from strata.feeds.fleet import SOURCES
 from strata.feeds.fleet.days import fleet_depot_distances, fleet_vehicle_days
-from strata.feeds.fleet.fixes import OF_VEHICLES, fleet_fixes
+from strata.feeds.fleet.fixes import OF_VEHICLES, add_fix_date, fleet_fixes, fleet_rejects
 from strata.feeds.fleet.params import Params
 from strata.feeds.fleet.trips import SINGLE, STOOD, fleet_trips
 from strata.feeds.fleet.vehicles import UNCHANGED, fleet_vehicles
@@ -49,9 +51,14 @@ def known(spark: SparkSession, *rows: dict[str, Any]) -> DataFrame:
     return frame(spark, "silver.fleet_vehicles", told).select("vehicle_id", *OF_VEHICLES)
 
 
-def judged(spark: SparkSession, events: list[dict[str, Any]], vehicles: DataFrame) -> DataFrame:
+def judged(
+    spark: SparkSession,
+    events: list[dict[str, Any]],
+    vehicles: DataFrame,
+    transform: Callable[..., DataFrame] = fleet_fixes,
+) -> DataFrame:
     """Records of events behind the gate."""
-    fixes = fleet_fixes(
+    fixes = transform(
         frame(spark, "bronze.fleet_events", events), vehicles, params=Params(), shared=UNKNOWN
     )
     rules = gate.row_rules(fixes, load_suite("silver.fleet_fixes"))
@@ -149,6 +156,37 @@ def test_of_the_records_of_a_vehicle_and_instant_one_at_most_stands(
     rows = judged(spark, [EVENT | change for change in changes], known(spark, {"vehicle_id": "v"}))
     found = rows.orderBy("_record_number").collect()
     assert [(r["_fold"], r["_reasons"], r["versions"]) for r in found] == expected
+
+
+def test_rejected_rows_are_the_same_where_they_are_made_alone(spark: SparkSession) -> None:
+    conflict = [EVENT, EVENT | {"speed": "52"}]
+    others = [EVENT | change for change in (
+        {"lat": "95", "timestamp": "2026-10-01 06:01:00"}, {"vehicle_id": "ghost"},
+        {"timestamp": "2026-02-30 06:00:00"}, {"timestamp": "2026-10-01 06:02:00"},
+        {"timestamp": "2026-10-01 06:03:00", "_delivery_date": FIRST, "fuel_level": "101"},
+    )]  # fmt: skip
+    vehicles = known(spark, {"vehicle_id": "v"})
+    columns = [*quarantine_contract(load_contract("silver.fleet_fixes")).columns]
+    rows = {
+        transform: judged(spark, [*conflict, *others], vehicles, transform)
+        .where(judging.is_rejected()).select(*columns).orderBy("_record_number").collect()
+        for transform in (fleet_fixes, fleet_rejects)
+    }  # fmt: skip
+    assert rows[fleet_rejects] == rows[fleet_fixes]
+    assert [row["_record_number"] for row in rows[fleet_rejects]] == [1, 2, 3, 4, 5, 7]
+
+
+def test_the_day_by_which_a_record_is_archived_is_that_of_its_fix(spark: SparkSession) -> None:
+    times = ("2026-10-01 23:59:59", "2026-10-01T23:30:00-05:00", "2026-10-02T00:30:00+02:00",
+             "2026-02-30 06:00:00", None)  # fmt: skip
+    raw = frame(spark, "bronze.fleet_events", [EVENT | {"timestamp": at} for at in times])
+    (source,) = (s for s in SOURCES if s.day)
+    told = add_fix_date(raw).selectExpr("fix_date", f"{source.day} AS day").collect()
+    days = [dt.date(2026, 10, day) for day in (1, 2, 1)]
+    assert source.day_column == "silver.fleet_fixes.fix_date"
+    assert [(row["fix_date"], row["day"]) for row in told] == [
+        *((day, day) for day in days), (None, None), (None, None)
+    ]  # fmt: skip
 
 
 def test_superseded_values_stay_visible(spark: SparkSession) -> None:

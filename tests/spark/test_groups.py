@@ -19,7 +19,7 @@ from pyspark.sql import DataFrame, SparkSession
 from strata import failpoint
 from strata.declare.contract import Contract, Field, struct_type
 from strata.errors import CommitUnknown, ConservationError, StrataError
-from strata.kit.groups import Groups, groups_of
+from strata.kit.groups import Bounds, Groups, groups_of
 from strata.lake import data_file, versions
 from strata.lake import store as storage
 from strata.lake.compact import compact
@@ -350,7 +350,7 @@ def test_an_overwrite_takes_out_all_that_stood_behind_a_checkpoint_too(
 # --- bounds --------------------------------------------------------------------------------------
 
 
-def test_bounds_are_told_of_ordered_columns_without_null_that_are_not_personal(
+def test_bounds_are_told_of_ordered_columns_that_are_not_personal(
     table: Table,
 ) -> None:
     rows = [row(3, "b", 5), row(1, "a", 4), row(2, None, 9)]
@@ -358,7 +358,10 @@ def test_bounds_are_told_of_ordered_columns_without_null_that_are_not_personal(
         [table.frame(rows)], ("sale_date", "shop", "sale_id"), {"sale_id"}, lambda frame: frame
     )
 
-    assert made.bounds == (("sale_date", "date", "2024-01-02", "2024-01-04"),)
+    assert made.bounds == (
+        Bounds("sale_date", "date", "2024-01-02", "2024-01-04"),
+        Bounds("shop", "string", "a", "b", has_null=True),
+    )
     assert groups_of([table.frame([])], ("sale_date",), (), lambda frame: frame).bounds == ()
 
 
@@ -374,11 +377,24 @@ def test_bounds_are_not_asked_of_a_column_of_another_type(
         lambda frame: frame,
     )
 
-    assert texts.bounds == (("sale_id", "string", "10", "9"),)
+    assert texts.bounds == (Bounds("sale_id", "string", "10", "9", values=("10", "9")),)
     assert {
         kept.sale_id
         for kept in texts.rows_of(table.store.read(SALES.table, table.version)).collect()
     } == {9, 10}
+
+
+def test_few_values_and_null_leave_out_what_lies_between_them(
+    table: Table, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table.append(row(0, "a", 0), row(None, "a", 1), row(5, "a", 2), row(9, "a", 3))
+    touched = table.touched(("sale_date",), row(None, "", 0), row(0, "", 0), row(9, "", 0))
+
+    rows = touched.rows_of(table.store.read(SALES.table, table.version))
+
+    assert sorted(kept.sale_id for kept in rows.collect()) == [0, 1, 3]
+    rows.explain(mode="formatted")
+    assert "IsNull(sale_date)" in capsys.readouterr().out
 
 
 def test_bounds_hold_for_days_that_python_does_not_know(spark: SparkSession, table: Table) -> None:

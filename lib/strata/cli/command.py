@@ -50,6 +50,7 @@ COMMANDS = {
     "quarantine": "look after rejected rows",
     "doctor": "look for damage in stored tables, their logs and the ledger; exit code 8 where "
     "there is any",
+    "archive": "move raw days that are old out of bronze into compressed files, or back",
     "maintain": "compact small files, end old publications, and remove files that no kept "
     "publication needs",
     "forget": "forget a person, in every table and version, and prove it",

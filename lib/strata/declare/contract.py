@@ -249,6 +249,28 @@ def quarantine_name(table: str) -> str:
     return "quarantine." + table.replace(".", "_")
 
 
+DAY = Field("_day", "date", "The day by which the record is archived", True, is_provenance=True)
+
+
+def archive_name(table: str) -> str:
+    """`bronze.fleet_events` → `archive.bronze_fleet_events`."""
+    return "archive." + table.replace(".", "_")
+
+
+def archive_contract(contract: Contract) -> Contract:
+    """The columns of a bronze table, and the day of each record, in the order of their days, and
+    within a day in that of the first two columns: like rows compress well.
+    """
+    return Contract(
+        table=archive_name(contract.table),
+        purpose=f"Rows of {contract.table} whose days have left it.",
+        grain=contract.grain,
+        fields=(*contract.fields, DAY),
+        allow_empty=True,
+        order_by=(DAY.name, *contract.business_columns[:2]),
+    )
+
+
 def quarantine_contract(contract: Contract) -> Contract:
     """The table's columns, all of them nullable, and the reasons: a rejected row whole."""
     nullable = tuple(

@@ -41,6 +41,18 @@ class Feed:
         return tuple(sorted({layout.table for layout in self.layouts}))
 
     @property
+    def archived(self) -> tuple[tuple[str, Source], ...]:
+        """Each bronze table whose raw days can be archived, and the source that says how."""
+        days = {source.name: source for source in self.sources if source.day}
+        return tuple(
+            dict.fromkeys(
+                (layout.table, days[layout.source])
+                for layout in self.layouts
+                if layout.source in days
+            )
+        )
+
+    @property
     def table_names(self) -> tuple[str, ...]:
         """Every table of the feed, each after its inputs."""
         return self.bronze_tables + tuple(table.name for table in self.tables)
@@ -106,6 +118,7 @@ class Feed:
             return fingerprint.digest(*declared, *layouts, str(READER))
         table = self.table(name)
         code = fingerprint.of_code(table.transform)
+        code += fingerprint.of_code(table.rejects) if table.rejects else ""
         grouping = fingerprint.of_code(table.add_group) if table.add_group else ""
         own = {} if table.slices else {key: params[key] for key in table.params}
         shape = repr(
@@ -180,6 +193,8 @@ def check(feed: Feed) -> list[str]:
     ]
     for table in feed.tables:
         findings += _check_table(feed, table)
+    for source in feed.sources:
+        findings += _check_days(feed, source)
     for answer in feed.answers:
         findings += _check_answer(feed, answer)
     return findings
@@ -207,6 +222,21 @@ def _check_table(feed: Feed, table: Table) -> list[str]:
     return findings + [
         sentence.format(item) for sentence, items in missing.items() for item in sorted(items)
     ]
+
+
+def _check_days(feed: Feed, source: Source) -> list[str]:
+    """What is wrong with how a source's raw days are told; nothing where they are not."""
+    if not source.day and not source.day_column:
+        return []
+    about = f"source {source.name}: its archive needs `day` and `day_column`"
+    if not (source.day and source.day_column):
+        return [f"{about}, and has one of them"]
+    if source.day_table not in feed.table_names:
+        return [f"{about} of a table of the feed; {source.day_column} is none's"]
+    found = {field.name: field.type for field in feed.contract(source.day_table).fields}
+    if found.get(source.day_name) != "date":
+        return [f"{about} of type date; {source.day_column} is {found.get(source.day_name)}"]
+    return []
 
 
 def _check_answer(feed: Feed, answer: Answer) -> list[str]:

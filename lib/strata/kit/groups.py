@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import reduce
-from operator import and_
+from operator import and_, or_
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,6 +17,39 @@ _ORDERED = ("string", "date", "int", "bigint")
 """Types by whose bounds Spark leaves out files and pages, and whose values come back from text as
 they were.
 """
+_FEW = 10
+"""So many conditions Spark still asks of a Parquet file's statistics one by one."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Between what the values of a column lie in some groups."""
+
+    name: str
+    type: str
+    least: str
+    """As text, like the greatest."""
+    greatest: str
+    has_null: bool = False
+    """Whether some group's value is NULL."""
+    values: tuple[str, ...] = ()
+    """All of the values, where they are few: one that lies far off would make a wide stretch."""
+
+    @property
+    def stretches(self) -> tuple[tuple[str, str], ...]:
+        """Between what the values lie: each for itself where they are few."""
+        return tuple((v, v) for v in self.values) or ((self.least, self.greatest),)
+
+    def hold(self) -> Column:
+        """Whether a row may belong to one of the groups."""
+        from pyspark.sql import functions as F
+
+        parts = [
+            F.col(self.name).between(F.lit(least).cast(self.type), F.lit(greatest).cast(self.type))
+            for least, greatest in self.stretches
+        ]
+        within = reduce(or_, parts)
+        return within | F.col(self.name).isNull() if self.has_null else within
 
 
 @dataclass(frozen=True)
@@ -26,10 +59,8 @@ class Groups:
     frame: DataFrame
     """One row a group, of `columns`; kept in memory."""
     columns: tuple[str, ...]
-    bounds: tuple[tuple[str, str, str, str], ...] = ()
-    """Of some columns the type, and the least and the greatest value of all groups as text, where
-    none is NULL.
-    """
+    bounds: tuple[Bounds, ...] = ()
+    """Of some columns, between what all groups lie."""
 
     def rows_of(self, frame: DataFrame) -> DataFrame:
         """The rows that belong to these groups.
@@ -37,15 +68,11 @@ class Groups:
         What changes together mostly lies together: the bounds let Spark leave out the files and
         pages that lie outside of them.
         """
-        from pyspark.sql import functions as F
-
         types = dict(frame.dtypes)
-        for name, kind, least, greatest in self.bounds:
+        for bounds in self.bounds:
             # Text has another order than the number that it tells.
-            if types[name] == kind:
-                frame = frame.where(
-                    F.col(name).between(F.lit(least).cast(kind), F.lit(greatest).cast(kind))
-                )
+            if types[bounds.name] == bounds.type:
+                frame = frame.where(bounds.hold())
         return semi_join(frame, self.frame, self.columns)
 
     def rows_without(self, frame: DataFrame) -> DataFrame:
@@ -72,9 +99,7 @@ def groups_of(
     return Groups(frame, columns, _bounds(frame, bounded))
 
 
-def _bounds(
-    frame: DataFrame, bounded: list[tuple[str, str]]
-) -> tuple[tuple[str, str, str, str], ...]:
+def _bounds(frame: DataFrame, bounded: list[tuple[str, str]]) -> tuple[Bounds, ...]:
     from pyspark.sql import functions as F
 
     if not bounded:
@@ -86,12 +111,21 @@ def _bounds(
         )
         for name, _ in bounded
     ]
-    told = zip(bounded, frame.agg(*asked).collect()[0], strict=True)
+    number, *found = frame.agg(F.count(F.lit(1)), *asked).collect()[0]
+    values = _values(frame, bounded[0][0]) if number <= _FEW and len(frame.columns) == 1 else ()
     return tuple(
-        (*column, least, greatest)
-        for column, (least, greatest, nulls) in told
-        if least is not None and not nulls
+        Bounds(*column, least, greatest, bool(nulls), values)
+        for column, (least, greatest, nulls) in zip(bounded, found, strict=True)
+        if least is not None
     )
+
+
+def _values(frame: DataFrame, name: str) -> tuple[str, ...]:
+    """Its values as text, without NULL."""
+    from pyspark.sql import functions as F
+
+    rows = frame.select(F.col(name).cast("string")).collect()
+    return tuple(sorted(row[0] for row in rows if row[0] is not None))
 
 
 def semi_join(frame: DataFrame, wanted: DataFrame, columns: tuple[str, ...]) -> DataFrame:

@@ -40,6 +40,22 @@ class Source:
     """`samples`: the raw files lie below `<raw>/<feed>/samples/`, in any depth."""
     needed: str = ""
     """For a source that the feed cannot do without: what to put there, told when it has no file."""
+    day: str = ""
+    """For a source whose raw days leave bronze for its archive: the day of a record, as SQL over
+    its bronze columns; NULL where it has none. Empty = nothing of it is archived."""
+    day_column: str = ""
+    """`silver.fleet_fixes.fix_date`: the column of a table made from the source that holds the same
+    day. Its greatest value is the newest day of the data, for it holds sound records alone."""
+
+    @property
+    def day_table(self) -> str:
+        """The table that has `day_column`."""
+        return self.day_column.rpartition(".")[0]
+
+    @property
+    def day_name(self) -> str:
+        """The name of `day_column` in that table."""
+        return self.day_column.rpartition(".")[2]
 
 
 @dataclass(frozen=True)
@@ -112,6 +128,13 @@ class Table:
 
     folds: tuple[str, ...] = ()
     """Every sentence that the transform may write in `_fold`; the gate counts each of them."""
+
+    rejects: Callable[..., DataFrame] | None = None
+    """Takes what the transform takes, and gives the rows that it rejects, and may give others, made
+    without what only accepted rows need. For a transform that looks at other rows to make a row
+    (windows, joins): the quarantine of many rows is written from this, and not by making all of
+    them a second time. Where it gives other rejected rows than were counted, the transform is
+    asked."""
 
     @property
     def driving_inputs(self) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ commit's user metadata. Which version readers see is the ledger's business, not 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import reduce
@@ -41,6 +41,13 @@ MOST_PLAIN_FILES = 200
 """Files that are named to Spark; of more, Delta leaves out by their statistics those that a query
 needs not.
 """
+_FREE: Mapping[str, str] = {}
+_PACKED: Mapping[str, str] = {
+    "compression": "zstd",
+    "parquet.compression.codec.zstd.level": "9",
+    "maxRecordsPerFile": "0",
+}
+"""For what is written once and hardly ever read."""
 _ROWS_A_TASK = 1_000_000
 """Of the rows that an increment brings: a file for each task would leave many small ones, day by
 day.
@@ -87,6 +94,20 @@ class Store:
             path = self.warehouse.spark_path(table)
             return self.spark.read.format("delta").option("versionAsOf", version).load(path)
         return self._read_parquet(table, snapshot.files, snapshot.schema)
+
+    def read_between(
+        self, table: str, version: int, column: str, days: Sequence[tuple[str, str]] | None
+    ) -> DataFrame | None:
+        """The rows of the files that may hold values of a date column in one of these stretches;
+        None where none may. No other file is opened: in an archive that may take hours.
+        """
+        snapshot = self.log(table).snapshot(version)
+        names = [
+            name
+            for name, add in zip(snapshot.files, snapshot.adds.values(), strict=True)
+            if days is None or any(_may_hold(add, column, stretch) for stretch in days)
+        ]
+        return self._read_parquet(table, names, snapshot.schema) if names else None
 
     def _read_parquet(self, table: str, names: Sequence[str], schema: StructType) -> DataFrame:
         folder = self.warehouse.spark_path(table)
@@ -146,6 +167,33 @@ class Store:
                 commit.overwrite(self.warehouse, contract.table, before.version, whole, self.run_id)
         return self._confirm(contract.table, before.version)
 
+    def pack(
+        self, contract: Contract, frame: DataFrame, rows: int, file_rows: int, small_bytes: int
+    ) -> Commit:
+        """Adds so many rows in few files, each a stretch of the contract's order, compressed hard.
+
+        A value of the order's first column lies in one file, which takes further values until it
+        has about `file_rows` rows. Files below `small_bytes` are packed again with them, in one
+        commit.
+        """
+        table, before = contract.table, self._snapshot(contract.table)
+        small = [add for add in before.adds.values() if int(add["size"]) < small_bytes]
+        if small:
+            old = self.read(table, before.version)
+            frame = frame.unionByName(self._rows_in(contract, old, before, small))
+            rows += sum(int(statistics(add).get("numRecords", 0)) for add in small)
+        parts = frame.repartitionByRange(max(1, rows // file_rows), contract.order_by[0])
+        if not has_columns_of(before, contract):
+            if before.adds:
+                raise StrataError(
+                    f"an archive has its table's columns; {table} has others: run with --full, "
+                    "which brings all of it back"
+                )
+            return self.overwrite(contract, parts)
+        added = self._write_files(contract, parts, _PACKED)
+        self.exchange_files(contract, before, small, added)
+        return self._confirm(table, before.version)
+
     def can_add_files(self, contract: Contract) -> bool:
         """Whether the table as it stands takes files that are made by its contract."""
         exists = self.log(contract.table).latest is not None
@@ -169,13 +217,19 @@ class Store:
         return self._confirm(contract.table, before)
 
     def replace_groups(
-        self, contract: Contract, frame: DataFrame, rows: int, touched: Groups
+        self,
+        contract: Contract,
+        frame: DataFrame,
+        rows: int,
+        touched: Groups,
+        grouped: Callable[[DataFrame], DataFrame] = lambda rows: rows,
     ) -> Exchange:
         """Replaces the rows of the touched groups by `frame`, in one commit.
 
         `frame` holds every row that the touched groups should have, `rows` of them. Only files with
         a row of theirs are written again, without those rows; what `frame` holds goes into files of
-        its own. A MERGE reads and joins every column of every file, twice.
+        its own. A MERGE reads and joins every column of every file, twice. `grouped` adds the
+        groups' columns where the table lacks them.
         """
         table, before = contract.table, self._snapshot(contract.table)
         if not has_columns_of(before, contract):
@@ -185,7 +239,7 @@ class Store:
             )
         old = self.read(table, before.version)
         # An empty table is read from no file, and has no column that tells one.
-        hit = self._files_with(old, touched) if before.adds else {}
+        hit = self._files_with(grouped(old), touched) if before.adds else {}
         removed = [
             add for path, add in before.adds.items() if unquote(path).rpartition("/")[2] in hit
         ]
@@ -199,7 +253,7 @@ class Store:
         new = frame.coalesce(1 + rows // _ROWS_A_TASK)
         if hit:
             new = (
-                touched.rows_without(self._rows_in(contract, old, before, removed))
+                touched.rows_without(grouped(self._rows_in(contract, old, before, removed)))
                 .select(*contract.columns)
                 .unionByName(new)
             )
@@ -226,7 +280,12 @@ class Store:
                 self.warehouse, contract.table, before.version, removed, added, self.run_id
             )
 
-    def _write_files(self, contract: Contract, frame: DataFrame | pa.Table) -> list[DataFile]:
+    def _write_files(
+        self,
+        contract: Contract,
+        frame: DataFrame | pa.Table,
+        options: Mapping[str, str] = _FREE,
+    ) -> list[DataFile]:
         """Writes the rows as plain Parquet into a folder of this write's own, below the table's.
 
         There they stay: a file is not moved in an object store. What a killed or repeated task
@@ -238,8 +297,8 @@ class Store:
             if frame.num_rows:
                 data_file.write_table(f"{folder}/{under}", sort(frame, contract))
             return footers.written(folder, contract, under, columns_with_statistics(contract))
-        writer = in_order(frame, contract).write.option(
-            "mapreduce.fileoutputcommitter.marksuccessfuljobs", "false"
+        writer = in_order(frame, contract).write.options(
+            **{"mapreduce.fileoutputcommitter.marksuccessfuljobs": "false", **options}
         )
         if contract.partition_columns:
             writer = writer.partitionBy(*contract.partition_columns)
@@ -309,6 +368,14 @@ class Store:
                 f"table {table} has vanished from {self.warehouse.path(table)} during the run"
             )
         return latest
+
+
+def _may_hold(add: dict[str, Any], column: str, bounds: tuple[str, str]) -> bool:
+    """Whether a file may have a value between these dates, by the statistics of its log."""
+    told = statistics(add)
+    low = told.get("minValues", {}).get(column, bounds[0])
+    high = told.get("maxValues", {}).get(column, bounds[1])
+    return bool(low <= bounds[1] and high >= bounds[0])
 
 
 def _file_name() -> Column:

@@ -28,6 +28,23 @@ class TableState:
     """Digest of what the table's log says of that version, by which a later reader knows it again.
     """
     quarantine_manifest: str = ""
+    archive_version: int | None = None
+    """Of a bronze table: version of its archive, which holds further rows of it; None while no day
+    has left it."""
+    archived: int = 0
+    """Rows in the archive; `rows` and `identity` are without them."""
+    archived_identity: int = 0
+    archive_manifest: str = ""
+
+    @property
+    def all_rows(self) -> int:
+        """Its rows, archived ones too."""
+        return self.rows + self.archived
+
+    @property
+    def all_identity(self) -> int:
+        """The order-free hash of the ids of all its rows, archived ones too."""
+        return self.identity ^ self.archived_identity
 
 
 @dataclass(frozen=True)
@@ -141,7 +158,8 @@ class Publication:
     strata_version: str = ""
     params: str = "{}"
     kind: str = "run"
-    """`run`, `rollback`, `decision`, `maintenance` (the same rows in other files) or `erasure`."""
+    """`run`, `rollback`, `decision`, `erasure`, `maintenance` (the same rows in other files) or
+    `archive` (raw days moved into the archive, or out of it)."""
     ends: int = 0
     """Publications up to this number have ended: their files may be gone, and nobody rolls back to
     them.

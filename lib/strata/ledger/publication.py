@@ -49,6 +49,8 @@ __all__ = [
     "version_of",
 ]
 
+SAME_ROWS = ("maintenance", "archive")
+"""Kinds of publication that change no table: its rows lie elsewhere."""
 NOTHING = 0
 """The number that a feed's first publication builds on."""
 
@@ -170,7 +172,7 @@ def files_seen(line: Iterable[Publication]) -> set[tuple[str, str, str]]:
 
 def same_rows(publications: Iterable[Publication], table: str, version: int, other: int) -> bool:
     """Whether two published versions of a table hold the same rows: no publication but maintenance
-    lies between them.
+    or archiving lies between them.
     """
     first: dict[int, int] = {}
     before = None
@@ -178,7 +180,7 @@ def same_rows(publications: Iterable[Publication], table: str, version: int, oth
         state = publication.state(table)
         if state is None:
             continue
-        if publication.kind == "maintenance" and before is not None:
+        if publication.kind in SAME_ROWS and before is not None:
             first.setdefault(state.version, first.get(before, before))
         before = state.version
     return first.get(version, version) == first.get(other, other)

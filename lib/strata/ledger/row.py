@@ -36,6 +36,10 @@ _TABLE = pa.struct(
         "built_from": _BIGINTS,
         "manifest": pa.string(),
         "quarantine_manifest": pa.string(),
+        "archive_version": pa.int64(),
+        "archived": pa.int64(),
+        "archived_identity": pa.int64(),
+        "archive_manifest": pa.string(),
     }
 )
 _FILE = pa.struct(
@@ -209,6 +213,16 @@ def from_row(row: dict[str, Any]) -> Publication:
     return Publication(**{**told, **parts, "erasures": tuple(row.get("erasures") or ())})
 
 
+_IF_NULL = {
+    "manifest": "",
+    "quarantine_manifest": "",
+    "archive_manifest": "",
+    "archived": 0,
+    "archived_identity": 0,
+}
+"""What a column means that an older release did not write."""
+
+
 def _plain(item: dict[str, Any]) -> dict[str, Any]:
     """Arrow gives maps as lists of pairs, and lists where the ledger means tuples."""
     plain = dict(item)
@@ -218,7 +232,7 @@ def _plain(item: dict[str, Any]) -> dict[str, Any]:
     for key in ("slices", "expectations"):
         if key in plain:
             plain[key] = tuple(plain[key] or ())
-    for key in ("manifest", "quarantine_manifest"):
+    for key, nothing in _IF_NULL.items():
         if key in plain:
-            plain[key] = plain[key] or ""
+            plain[key] = plain[key] or nothing
     return plain

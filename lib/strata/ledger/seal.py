@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from strata.declare.contract import quarantine_name
+from strata.declare.contract import archive_name, quarantine_name
 from strata.errors import ConservationError, Damaged
 from strata.lake.log import Snapshot, TableLog, statistics
 from strata.lake.versions import Warehouse
@@ -15,12 +15,25 @@ from strata.ledger.publication import TableState
 
 
 def parts(state: TableState) -> Iterator[tuple[str, int, str]]:
-    """The physical tables of a published table: itself and its quarantine, each with version and
-    manifest.
+    """The physical tables of a published table: itself, its quarantine and its archive, each with
+    version and manifest.
     """
     yield state.table, state.version, state.manifest
     if state.quarantine_version is not None:
         yield quarantine_name(state.table), state.quarantine_version, state.quarantine_manifest
+    if state.archive_version is not None:
+        yield archive_name(state.table), state.archive_version, state.archive_manifest
+
+
+def counted(state: TableState, part: str) -> tuple[int, int]:
+    """How many rows one of its parts holds, and the order-free hash of their ids; 0 where the
+    ledger does not keep that.
+    """
+    if part == state.table:
+        return state.rows, state.identity
+    if part == archive_name(state.table):
+        return state.archived, state.archived_identity
+    return state.rejected, 0
 
 
 def seal(warehouse: Warehouse, state: TableState, before: TableState | None) -> TableState:
@@ -33,15 +46,20 @@ def seal(warehouse: Warehouse, state: TableState, before: TableState | None) -> 
     published = (
         {table: (version, manifest) for table, version, manifest in parts(before)} if before else {}
     )
-    manifests = []
+    manifests = {}
     for table, version, _ in parts(state):
         stood, manifest = published.get(table, (None, ""))
         if stood != version:
             snapshot = TableLog(warehouse, table).snapshot(version)
-            _assert_counted(table, snapshot, state.rows if table == state.table else state.rejected)
+            _assert_counted(table, snapshot, counted(state, table)[0])
             manifest = snapshot.digest
-        manifests.append(manifest)
-    return replace(state, manifest=manifests[0], quarantine_manifest="".join(manifests[1:]))
+        manifests[table] = manifest
+    return replace(
+        state,
+        manifest=manifests[state.table],
+        quarantine_manifest=manifests.get(quarantine_name(state.table), ""),
+        archive_manifest=manifests.get(archive_name(state.table), ""),
+    )
 
 
 def _assert_counted(table: str, snapshot: Snapshot, rows: int) -> None:

@@ -56,7 +56,7 @@ def audit(context: Context, state: State, done: Candidacy) -> Built:
     overridden_by = _override(context, state, verdict, done.rejected)
     entry = _gate_entry(done, verdict, overridden_by)
     table_state = replace(
-        done.rejected.state,
+        done.rejected.state if candidate.appends else _without_archive(done.rejected.state),
         version=written.commit.version,
         rows=rows,
         identity=identity,
@@ -76,6 +76,11 @@ def audit(context: Context, state: State, done: Candidacy) -> Built:
     about(context.say, table=entry.table)(_line(entry))
     failpoint.reach("gate.passed", target.table)
     return Built(table_state, change, entry, tuple(commits))
+
+
+def _without_archive(state: TableState) -> TableState:
+    """The state of a table that was made whole: all that its archive held stands in it again."""
+    return replace(state, archive_version=None, archived=0, archived_identity=0)
 
 
 def _verdict(context: Context, state: State, done: Candidacy, rows: int) -> Verdict:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import functions as F
 
 from strata.declare import protection as protect
-from strata.declare.contract import Contract, quarantine_name
+from strata.declare.contract import Contract, archive_name, quarantine_name
 from strata.kit.table import Rows
 from strata.ledger import erasures as erasure
 from strata.ledger.publication import TableState
@@ -27,7 +27,8 @@ UNPARSED = "the record does not parse by its layout"
 
 
 def bronze_rows(context: Context, state: State, step: Step) -> Candidate:
-    """Records of the new files; when whole, also those of every file taken before.
+    """Records of the new files; when whole, also those of every file taken before, archived ones
+    too.
 
     A file that still lies in the raw folder is read again; the rows of one that has gone are kept
     as
@@ -92,6 +93,8 @@ def _archived(
     parts = [context.store.read(contract.table, state.version)]
     if state.quarantine_version is not None:
         parts.append(context.store.read(quarantine_name(contract.table), state.quarantine_version))
+    if state.archive_version is not None:
+        parts.append(context.store.read(archive_name(contract.table), state.archive_version))
     frame = parts[0].select(*contract.columns)
     for part in parts[1:]:
         frame = frame.unionByName(part.select(*contract.columns))

@@ -19,6 +19,7 @@ from strata.lake.log import TableLog
 from strata.ledger import publication as ledger
 from strata.ledger import seal
 from strata.ledger.publication import TableState
+from strata.run.archived import with_archive
 from strata.run.plan import Plan, Step
 from strata.run.state import Context, State
 from strata.run.touched import find_touched, restrict
@@ -59,6 +60,10 @@ def read_inputs(context: Context, state: State, step: Step) -> Inputs:
     touched = None
     if not step.whole and not table.slices:
         touched = find_touched(context, state, table, frames)
+    frames = {
+        name: with_archive(context, table, states[name], frame, touched)
+        for name, frame in frames.items()
+    }
     if touched is not None:
         frames = {
             name: restrict(context, table, name, frame, touched) for name, frame in frames.items()
@@ -66,7 +71,7 @@ def read_inputs(context: Context, state: State, step: Step) -> Inputs:
     counts = {
         name: _count_and_identity(frames[name])
         if touched is not None
-        else (states[name].rows, states[name].identity)
+        else (states[name].all_rows, states[name].all_identity)
         for name in table.driving_inputs
     }
     rows, identity = _balance(table, counts)

@@ -73,7 +73,7 @@ class Plan:
         """Whether all the rows at hand, published and new, are few: then a run's time is what it
         costs to plan and start, and not work on rows.
         """
-        published = sum(table.rows for table in self.base.tables) if self.base else 0
+        published = sum(table.all_rows for table in self.base.tables) if self.base else 0
         arriving = sum(look.records for look in (*self.looked.new, *self.looked.known))
         return published + arriving <= MOST_SMALL_ROWS
 

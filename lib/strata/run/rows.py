@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from strata.kit.groups import Groups
@@ -38,6 +40,8 @@ class Candidate:
     folded_records: int = 0
     """Bronze: records in files that were folded whole."""
     built_from: dict[str, int] = field(default_factory=dict)
+    rejects: Callable[[], DataFrame] | None = None
+    """Makes the rejected rows alone, where the table says how (`Table.rejects`)."""
     records: Records | None = None
     """Bronze: what `frame` reads, if it is nothing but records of raw files."""
 
@@ -52,9 +56,10 @@ def table_rows(context: Context, state: State, step: Step, inputs: Inputs) -> Ca
     plan = context.plan
     table = plan.feed.table(step.table)
     params = _params(plan, table, step)
+    rejects = table.rejects
     held = state.tables[table.name].slices if step.adds_slices else ()
     return Candidate(
-        frame=_transform(table, inputs, params),
+        frame=_transform(table, table.transform, inputs, params),
         rows=table.rows,
         rows_in=inputs.rows * len(params),
         identity_in=inputs.identity,
@@ -64,6 +69,7 @@ def table_rows(context: Context, state: State, step: Step, inputs: Inputs) -> Ca
         touched=inputs.touched,
         slices=(*held, *step.slices),
         built_from=inputs.built_from,
+        rejects=partial(_transform, table, rejects, inputs, params) if rejects else None,
     )
 
 
@@ -76,14 +82,14 @@ def _params(plan: Plan, table: Table, step: Step) -> list[Any]:
     return [cls(**plan.params) if cls and table.params else None]
 
 
-def _transform(table: Table, inputs: Inputs, params: list[Any]) -> DataFrame:
+def _transform(
+    table: Table, transform: Callable[..., DataFrame], inputs: Inputs, params: list[Any]
+) -> DataFrame:
     given = [_as_read(table, name, frame) for name, frame in inputs.frames.items()]
     told: dict[str, Any] = {"shared": inputs.shared} if inputs.shared is not None else {}
     if table.ends:
         told["whole"] = inputs.whole
-    frames = [
-        table.transform(*given, **({"params": p} if p is not None else {}), **told) for p in params
-    ]
+    frames = [transform(*given, **({"params": p} if p is not None else {}), **told) for p in params]
     whole = frames[0]
     for frame in frames[1:]:
         whole = whole.unionByName(frame)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from strata.declare.contract import quarantine_name
+from strata.declare.contract import archive_name, quarantine_name
 from strata.errors import GateFailed, StrataError
 from strata.lake.store import Store
 from strata.lake.torn import set_torn_aside
@@ -131,6 +131,8 @@ def _set_torn_aside(context: Context) -> None:
         set_torn_aside(warehouse, table.table, table.version)
         if table.quarantine_version is not None:
             set_torn_aside(warehouse, quarantine_name(table.table), table.quarantine_version)
+        if table.archive_version is not None:
+            set_torn_aside(warehouse, archive_name(table.table), table.archive_version)
 
 
 def _again(plan: Plan, options: Options) -> Looked | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from strata.kit import groups
 from strata.kit.groups import Groups
 from strata.kit.table import Reference, Table
+from strata.run.archived import with_archive
 from strata.run.state import Change, Context, State
 from strata.run.whole import newly_whole
 
@@ -29,8 +30,8 @@ def find_touched(
         return None
     parts = [
         part
-        for name, change in changes.items()
-        for part in _touched_by(context, table, inputs, name, change)
+        for item in changes.items()
+        for part in _touched_by(context, state, table, inputs, item)
     ]
     parts += [
         _with_group(table, name, frame)
@@ -43,9 +44,14 @@ def find_touched(
 
 
 def _touched_by(
-    context: Context, table: Table, inputs: dict[str, DataFrame], name: str, change: Change
+    context: Context,
+    state: State,
+    table: Table,
+    inputs: dict[str, DataFrame],
+    item: tuple[str, Change],
 ) -> list[DataFrame]:
     """The groups that one input's change touches."""
+    name, change = item
     if change.touched and change.touched.columns == table.group and name not in table.via:
         # The input was replaced by the same groups: no need to look for them in its rows.
         return [change.touched.frame]
@@ -53,7 +59,12 @@ def _touched_by(
     if change.touched is not None and change.before is not None:
         rows.append(_changed_rows(context.store.read(name, change.before), change))
     if name in table.via:
-        return _referring(table, inputs, table.via[name], rows)
+        held = {
+            other: with_archive(context, table, state.tables[other], frame)
+            for other, frame in inputs.items()
+            if other in state.tables
+        }
+        return _referring(table, inputs | held, table.via[name], rows)
     return [_with_group(table, name, part) for part in rows]
 
 

@@ -70,6 +70,9 @@ class Written:
     """The judged rows as Spark's, where they were fetched and Spark goes on with them."""
     whole: pa.Table | None = None
     """Every row of the table, where it is small and was written whole."""
+    rejects: DataFrame | None = None
+    """The rejected rows with their verdicts, made more cheaply than `judged`, where the table says
+    how."""
 
 
 @dataclass(frozen=True)
@@ -149,12 +152,15 @@ def _write_whole(context: Context, target: Target, candidate: Candidate) -> Writ
     accepted = conform(observed.where(judging.is_accepted()), contract)
     commit = store.append(contract, accepted) if appends else store.overwrite(contract, accepted)
     measured = observation.get
-    judged = parts.judged
-    if "marks" in measured:
-        judged = judging.marked(judged, measured["marks"])
     tally = judging.read_tally(measured, candidate.rows_in, parts.rules, candidate.folds)
     _assert_written(target.table, tally.rows_written, commit)
-    return Written(commit, tally, parts.rules, judged)
+    judged, rejects = parts.judged, None
+    if tally.rows_rejected and candidate.rejects:
+        rejects = split(replace(candidate, frame=candidate.rejects()), target.suite).judged
+    if "marks" in measured:
+        judged = judging.marked(judged, measured["marks"])
+        rejects = None if rejects is None else judging.marked(rejects, measured["marks"])
+    return Written(commit, tally, parts.rules, judged, rejects=rejects)
 
 
 def _write_groups(
@@ -306,8 +312,14 @@ def _mark_rejected(
 ) -> tuple[DataFrame, dict[str, int]]:
     """The rejected rows, kept, and how many have each reason; completes the tally."""
     columns = (*own.columns, *judging.broken_columns(written.rules))
-    rejected = written.judged.where(judging.is_rejected())
-    marked = context.kept.keep(rejected.select(*columns))
+
+    def keep(judged: DataFrame) -> DataFrame:
+        return context.kept.keep(judged.where(judging.is_rejected()).select(*columns))
+
+    marked = None if written.rejects is None else keep(written.rejects)
+    if marked is None or marked.count() != written.tally.rows_rejected:
+        assert not isinstance(written.judged, pa.Table), "fetched rows are marked where they lie"
+        marked = keep(written.judged)
     return marked, judging.count_rejected(written.tally, marked, written.rules)
 
 

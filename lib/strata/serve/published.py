@@ -24,6 +24,8 @@ from strata.declare import feed as feeds
 from strata.declare.contract import (
     LAYERS,
     Contract,
+    archive_contract,
+    archive_name,
     load_contract,
     quarantine_contract,
     quarantine_name,
@@ -162,7 +164,7 @@ class Published:
             publication=publication.publication,
             published_at=publication.published_at,
             version=version,
-            rows=state.rows if name == state.table else state.rejected,
+            rows=seal.counted(state, name)[0],
             schema=schema_of(name, snapshot),
             files=data_files(self.warehouse, name, snapshot),
             contract=contract_of(state.table, name),
@@ -189,6 +191,8 @@ class Published:
                 found[state.table] = (feed, state)
                 if state.quarantine_version is not None:
                     found[quarantine_name(state.table)] = (feed, state)
+                if state.archive_version is not None:
+                    found[archive_name(state.table)] = (feed, state)
         return dict(sorted(found.items(), key=lambda item: _rank(item[0])))
 
     def _ops(self, name: str) -> PublishedTable:
@@ -221,8 +225,11 @@ class Published:
 
 
 def contract_of(table: str, name: str) -> Contract:
-    """The contract of a published name: its table's own, or that of the table's quarantine."""
+    """The contract of a published name: its table's own, or that of the table's quarantine or
+    archive."""
     contract = load_contract(table)
+    if name == archive_name(table):
+        return archive_contract(contract)
     return contract if name == table else quarantine_contract(contract)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from strata.declare.contract import load_contract, quarantine_name, split_name
+from strata.declare.contract import archive_name, load_contract, quarantine_name, split_name
 from strata.declare.feed import Feed, load_feed
 from strata.errors import UsageError
 from strata.kit.table import Table
@@ -84,7 +84,7 @@ def _step(
     inputs = () if is_bronze else _inputs(rows, feed, name, found, seen)
     keys = found.select(list(contract.key)).slice(0, _FEW).to_pylist() if contract.key else []
     return Step(
-        name, table.version, found.num_rows, table.rows, by, tuple(keys),
+        name, table.version, found.num_rows, rows.total(name), by, tuple(keys),
         _files(found) if is_bronze else (), inputs,
     )  # fmt: skip
 
@@ -172,24 +172,38 @@ class _Rows:
         if strange or not values:
             named = strange[0] if strange else "no column"
             raise UsageError(f"a row of {name} is named by its columns; {named} is none of them")
-        self._connection.register("rows_of_it", self.published.table(name).dataset())
         where = " AND ".join(
             f'"{column}" IS NOT DISTINCT FROM ?' if text else f'"{column}" IS NULL'
             for column, text in values.items()
         )
         return self._ask(
-            f"SELECT * FROM rows_of_it WHERE {where}", [v for v in values.values() if v]
+            f"SELECT * FROM {self._all(name)} WHERE {where}", [v for v in values.values() if v]
         )
 
     def behind(self, name: str, found: pa.Table, by: tuple[str, ...]) -> pa.Table:
         """The rows of a table that share these columns with the rows found; all where none."""
-        self._connection.register("rows_of_it", self.published.table(name).dataset())
+        every = self._all(name)
         if not by:
-            return self._ask("SELECT * FROM rows_of_it", [])
+            return self._ask(f"SELECT * FROM {every}", [])
         self._connection.register("rows_found", found.select(list(by)))
         same = " AND ".join(f'a."{c}" IS NOT DISTINCT FROM b."{c}"' for c in by)
         wanted = "SELECT DISTINCT * FROM rows_found"
-        return self._ask(f"SELECT a.* FROM rows_of_it a SEMI JOIN ({wanted}) b ON {same}", [])
+        return self._ask(f"SELECT a.* FROM {every} a SEMI JOIN ({wanted}) b ON {same}", [])
+
+    def total(self, name: str) -> int:
+        """How many rows the table has, archived ones too."""
+        tables = (name, archive_name(name))
+        return sum(self.published.table(n).rows for n in tables if n in self.published)
+
+    def _all(self, name: str) -> str:
+        """The table's rows for a FROM clause, with those of raw days that lie in its archive."""
+        self._connection.register("rows_standing", self.published.table(name).dataset())
+        if (archived := archive_name(name)) not in self.published:
+            return "rows_standing"
+        self._connection.register("rows_archived", self.published.table(archived).dataset())
+        own = ", ".join(f'"{column}"' for column in self.published.table(name).schema.names)
+        rest = f"SELECT {own} FROM rows_archived"
+        return f"(SELECT {own} FROM rows_standing UNION ALL {rest})"
 
     def _ask(self, text: str, values: list[Any]) -> pa.Table:
         import duckdb

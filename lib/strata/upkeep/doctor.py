@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from strata.declare import feed as feeds
+from strata.declare.contract import archive_name, quarantine_name
 from strata.errors import StrataError
 from strata.fs import files
 from strata.lake.file_check import ENDS_READER
@@ -92,6 +93,6 @@ class _Feed:
     def folders(self) -> Iterator[str]:
         """Every table of the feed that was ever made here, published or not."""
         for table in feeds.load_feed(self.name).table_names:
-            for own in (table, integrity.quarantine_name(table)):
+            for own in (table, quarantine_name(table), archive_name(table)):
                 if files.list_names(self.warehouse.path(own)):
                     yield own

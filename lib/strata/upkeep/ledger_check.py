@@ -72,7 +72,7 @@ def _check_bronze(name: str, every: tuple[Publication, ...], report: Report) -> 
     for table in feeds.load_feed(name).bronze_tables:
         state = line[-1].state(table)
         records = sum(entry.records for entry in taken if entry.table == table)
-        held = state.rows + state.rejected if state else 0
+        held = state.all_rows + state.rejected if state else 0
         if held > records or (held < records and not erased):
             what = (
                 f"{table} must hold every record of its files; {records} were taken, {held} "

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from strata import __version__, failpoint
 from strata.declare import feed as feeds
-from strata.declare.contract import quarantine_contract
+from strata.declare.contract import archive_contract, quarantine_contract
 from strata.errors import ConservationError, UsageError
 from strata.lake import compact, versions
 from strata.lake.log import TableLog
@@ -80,21 +80,7 @@ def maintain(
         states = tuple(_compact(store, feed, state, done, say) for state in every[-1].tables)
         ends = _ends(every, keep, days)
         if done.compacted or ends > done.ended:
-            number = every[-1].publication + 1
-            made = Publication(
-                name,
-                number,
-                number - 1,
-                run_id,
-                kind="maintenance",
-                strata_version=__version__,
-                params=every[-1].params,
-                published_at=datetime.now(timezone.utc),
-                tables=tuple(
-                    integrity.seal(warehouse, s, every[-1].state(s.table))
-                    for s in _moved(every[-1].tables, states)
-                ),
-            )
+            made = same_rows(warehouse, every[-1], states, "maintenance", run_id)
             done.ended = max(done.ended, _ends((*every, made), keep, days))
             held.assert_held()
             failpoint.reach("expire.before", name)
@@ -102,6 +88,30 @@ def maintain(
             done.publication = every[-1].publication
         done.freed = vacuum_all(warehouse, feed, every)
     return done
+
+
+def same_rows(
+    warehouse: Warehouse,
+    before: Publication,
+    states: tuple[TableState, ...],
+    kind: str,
+    run_id: str,
+) -> Publication:
+    """The publication that shows the rows of the one before, which lie elsewhere now."""
+    return Publication(
+        before.feed,
+        before.publication + 1,
+        before.publication,
+        run_id,
+        kind=kind,
+        strata_version=__version__,
+        params=before.params,
+        published_at=datetime.now(timezone.utc),
+        tables=tuple(
+            integrity.seal(warehouse, s, before.state(s.table))
+            for s in _moved(before.tables, states)
+        ),
+    )
 
 
 def restore_all(store: Store, feed: feeds.Feed, published: Publication) -> None:
@@ -137,6 +147,7 @@ def _physical(feed: feeds.Feed, published: Publication) -> list[tuple[Contract, 
         contract, state = feed.contract(name), published.state(name)
         found.append((contract, state.version if state else None))
         found.append((quarantine_contract(contract), state.quarantine_version if state else None))
+        found.append((archive_contract(contract), state.archive_version if state else None))
     return found
 
 
@@ -149,7 +160,7 @@ def _ends(every: tuple[Publication, ...], keep: int, days: int) -> int:
 
     A publication that a maintenance follows does not count: the maintenance shows the same rows.
     """
-    followed = {p.builds_on for p in every if p.kind == "maintenance"}
+    followed = {p.builds_on for p in every if p.kind in ledger.SAME_ROWS}
     counted = [p for p in every if p.publication not in followed]
     now = datetime.now(timezone.utc)
 

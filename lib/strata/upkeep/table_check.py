@@ -15,6 +15,7 @@ from strata.lake.file_check import ENDS_READER, Scan, fits_checksum, scan
 from strata.lake.log import CHECKPOINT, COMMIT, Snapshot, TableLog, check_path
 from strata.lake.statistics import wrong_statistics
 from strata.lake.versions import Warehouse, is_restore_of
+from strata.ledger import seal as integrity
 from strata.ledger.publication import TableState
 from strata.upkeep.findings import BACKUP, Report, first_line, in_words
 
@@ -144,14 +145,13 @@ class TableCheck:
             return
         scans = [item for item in found if item is not None]
         rows = sum(item.rows for item in scans)
-        in_quarantine = table.startswith("quarantine.")
-        wanted = state.rejected if in_quarantine else state.rows
+        wanted, identity = integrity.counted(state, table)
         if rows != wanted:
             report.damaged(
                 table, "", f"version {version} holds {rows} rows, the ledger says {wanted}"
             )
         ids = reduce(xor, (item.identity for item in scans), 0)
-        if not in_quarantine and state.identity and ids != state.identity:
+        if identity and ids != identity:
             report.damaged(
                 table,
                 "",

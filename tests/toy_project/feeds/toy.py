@@ -92,7 +92,10 @@ def big_sales(sale: DataFrame, *, params: Params) -> DataFrame:
     return counted.select(F.lit(params.threshold).cast("int").alias("threshold"), "sales", "_rows")
 
 
-SOURCES = (Source("shops"), Source("sales"))
+SOURCES = (
+    Source("shops"),
+    Source("sales", day="try_cast(sale_date as date)", day_column="silver.toy_sales.sale_date"),
+)
 TABLES = (
     Table("gold.toy_days", ("silver.toy_sales",), days, Rows.AGGREGATE, group=("sale_date",)),
     Table(

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from strata.feeds.fleet import cells, days, fixes, trips, vehicles
 from strata.feeds.fleet.params import Params
+from strata.feeds.fleet.values import INSTANT_SQL
 from strata.kit.table import Answer, Reference, Rows, Source, Table
 
 __all__ = ["ANSWERS", "SOURCES", "TABLES", "Params"]
 
 SOURCES = (
-    Source("events"),
+    Source("events", day=f"cast({INSTANT_SQL} as date)", day_column="silver.fleet_fixes.fix_date"),
     Source("vehicles", needed="what is known of each vehicle; samples/fleet/vehicles shows how"),
 )
 
@@ -32,6 +33,7 @@ TABLES = (
         "silver.fleet_fixes",
         inputs=("bronze.fleet_events", "silver.fleet_vehicles"),
         transform=fixes.fleet_fixes,
+        rejects=fixes.fleet_rejects,
         # A day of its own: its fixes, and the steps between them, need no other day.
         group=("fix_date",),
         add_group=fixes.add_fix_date,

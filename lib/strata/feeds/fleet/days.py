@@ -6,12 +6,13 @@ order of the rows.
 
 from __future__ import annotations
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from strata.feeds.fleet.fixes import is_jump
 from strata.feeds.fleet.geodesy import geodesic
 from strata.feeds.fleet.params import UTC, Params
+from strata.feeds.fleet.values import VEHICLE_DAY, add_vehicle_day, of_vehicle_and_day
 
 MOVING_KMH = 3.0
 """A vehicle whose layout tells no status moves from this speed on: less is receivers' noise."""
@@ -31,9 +32,9 @@ def add_day_steps(fixes: DataFrame, params: Params) -> DataFrame:
     """Steps within `day_date`, where that is not the UTC day by which silver has them."""
     if params.day_zone == UTC:
         return fixes
-    day = Window.partitionBy(*_KEY).orderBy("fixed_at")
+    day = of_vehicle_and_day("day_date").orderBy("fixed_at")
     told = F.lag(F.struct("fixed_at", "lon_deg", "lat_deg", "fuel_level_pct")).over(day)
-    before = fixes.withColumn("_before", told)
+    before = add_vehicle_day(fixes, "day_date").withColumn("_before", told)
     is_missing = F.col("previous_s").isNull() & F.col("_before").isNotNull()
     ends = before.withColumns(
         {
@@ -53,7 +54,7 @@ def add_day_steps(fixes: DataFrame, params: Params) -> DataFrame:
             "fuel_change_pct": F.when(has_step, fuel).otherwise(none),
             "is_jump": F.when(has_step, is_jump(metres, seconds, F.col("max_speed_kmh"))),
         }
-    ).drop("_before", "_from_lon", "_from_lat", "_step")
+    ).drop("_before", "_from_lon", "_from_lat", "_step", VEHICLE_DAY)
 
 
 def _total(value: Column, unit: float) -> Column:

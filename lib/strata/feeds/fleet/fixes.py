@@ -10,9 +10,16 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from strata.feeds.fleet.geodesy import geodesic
+from strata.feeds.fleet.geodesy import step_and_depot
 from strata.feeds.fleet.params import OF_VEHICLE, UTC, Params
-from strata.feeds.fleet.values import INSTANT_SQL, instant_of_fix, kmh_of_speed, parse_number
+from strata.feeds.fleet.values import (
+    INSTANT_SQL,
+    add_vehicle_day,
+    instant_of_fix,
+    kmh_of_speed,
+    of_vehicle_and_day,
+    parse_number,
+)
 from strata.kit import geo
 from strata.kit.columns import reasons
 from strata.kit.history import (
@@ -36,6 +43,17 @@ JUMP_FACTOR, JUMP_NOISE_M = 1.5, 100.0
 """A step is a jump if the vehicle had to be faster than so many times its own maximum, beyond so
 many metres that receivers are wrong by among buildings."""
 
+_OF_STANDING = {
+    "distance_from_depot_m": "double",
+    "previous_s": "double",
+    "previous_m": "double",
+    "bearing_deg": "double",
+    "fuel_change_pct": "double",
+    "is_jump": "boolean",
+    "h3_cell": "bigint",
+    "day_date": "date",
+}
+"""What only a record that stands has."""
 _CONTENT = ("lat_deg", "lon_deg", "speed_kmh", "engine_status", "fuel_level_pct")
 _FIX = LatestOf(("vehicle_id", "fixed_at"), _CONTENT, conflict_of("vehicle and instant"))
 UNIQUE = ("vehicle_id", INSTANT_SQL)
@@ -56,19 +74,36 @@ def fleet_fixes(
     that differ are rejected. The step is the one from the vehicle's fix before on the UTC day.
     """
 
+    judged = _judged(events, vehicles, params, shared)
+    return _add_places(_add_step(judged), params)
+
+
+def fleet_rejects(
+    events: DataFrame, vehicles: DataFrame, *, params: Params, shared: Shared
+) -> DataFrame:
+    """The same rows without steps and places, which a record that does not stand lacks anyway."""
+    judged = _judged(events, vehicles, params, shared)
+    nothing = {name: F.lit(None).cast(kind) for name, kind in _OF_STANDING.items()}
+    return judged.where(~F.col("_stands")).withColumns(nothing)
+
+
+def _judged(events: DataFrame, vehicles: DataFrame, params: Params, shared: Shared) -> DataFrame:
+    """Records as typed, each with whether it stands (`_stands`): sound, and the one of its vehicle
+    and instant."""
+
     def read(records: DataFrame) -> DataFrame:
         # A fleet's vehicles are few beside their fixes: with them broadcast no fix is moved for it.
         typed = _typed(records, params)
         placed = typed.join(F.broadcast(vehicles), on="vehicle_id", how="left")
         return placed.withColumns({"_reasons": reasons(), "_keeps": _keeps()})
 
-    alone, several = shared.split(events)
+    # Read before the records are parted: behind that, each timestamp would be read a second time.
+    alone, several = shared.split(events.withColumn("fixed_at", instant_of_fix()))
     one = _keep_latest(read(several)).unionByName(read(alone), allowMissingColumns=True)
     stands = F.col("_keeps") & F.col("_fold").isNull() & is_sound()
-    judged = one.withColumns(
+    return one.withColumns(
         {"_stands": stands, "versions": F.coalesce("versions", F.col("_keeps").cast("int"))}
     )
-    return _add_places(_add_step(judged), params)
 
 
 # --- values --------------------------------------------------------------------------------------
@@ -77,7 +112,7 @@ def fleet_fixes(
 def _typed(events: DataFrame, params: Params) -> DataFrame:
     told = events.select(
         empty_to_null("vehicle_id").alias("vehicle_id"),
-        instant_of_fix().alias("fixed_at"),
+        "fixed_at",
         parse_number("lat").alias("_lat"),
         parse_number("lon").alias("lon_deg"),
         (parse_number("speed") * kmh_of_speed()).alias("speed_kmh"),
@@ -165,14 +200,14 @@ def _keep_latest(fixes: DataFrame) -> DataFrame:
 def _add_step(fixes: DataFrame) -> DataFrame:
     """Adds what lies between a fix and the one that stands before it on its vehicle's UTC day."""
     before = (
-        Window.partitionBy("fix_date", "vehicle_id")
+        of_vehicle_and_day("fix_date")
         .orderBy("fixed_at", "_file_sha256", "_record_number")
         .rowsBetween(Window.unboundedPreceding, -1)
     )
     told = F.struct("fixed_at", "lon_deg", "lat_deg", "fuel_level_pct")
     stands = F.col("_stands")
     found = F.last(F.when(stands, told), ignorenulls=True).over(before)
-    stepped = fixes.withColumn("_before", F.when(stands, found))
+    stepped = add_vehicle_day(fixes, "fix_date").withColumn("_before", F.when(stands, found))
     return stepped.withColumns(
         {
             "previous_s": (F.unix_micros("fixed_at") - F.unix_micros("_before.fixed_at")) / 1e6,
@@ -187,23 +222,16 @@ def _add_places(fixes: DataFrame, params: Params) -> DataFrame:
     """Adds distances, bearing, jump, cell and day; all null for a record that does not stand."""
     stands = F.col("_stands")
     ends = fixes.withColumns(
-        {
-            "_lon": F.when(stands, F.col("lon_deg")),
-            "_lat": F.when(stands, F.col("lat_deg")),
-        }
+        {"_lon": F.when(stands, F.col("lon_deg")), "_lat": F.when(stands, F.col("lat_deg"))}
     )
-    lined = ends.withColumns(
+    depot, here = ("depot_lon_deg", "depot_lat_deg"), ("_lon", "_lat")
+    placed = ends.withColumn("_place", step_and_depot(("_from_lon", "_from_lat"), depot, here))
+    metres = F.col("_place.previous_m")
+    return placed.withColumns(
         {
-            "_step": geodesic("_from_lon", "_from_lat", "_lon", "_lat"),
-            "_depot": geodesic("depot_lon_deg", "depot_lat_deg", "_lon", "_lat"),
-        }
-    )
-    metres = F.col("_step.distance_m")
-    return lined.withColumns(
-        {
-            "distance_from_depot_m": F.col("_depot.distance_m"),
+            "distance_from_depot_m": F.col("_place.distance_from_depot_m"),
             "previous_m": metres,
-            "bearing_deg": F.col("_step.bearing_deg"),
+            "bearing_deg": F.col("_place.bearing_deg"),
             "is_jump": is_jump(metres, F.col("previous_s"), F.col("max_speed_kmh")),
             "h3_cell": geo.h3_cell(F.col("_lon"), F.col("_lat"), params.cell_resolution),
             "day_date": F.when(stands, _day(params)),

@@ -7,6 +7,7 @@ from pyspark.sql import functions as F
 
 from strata.feeds.fleet.days import add_day_steps, is_moving
 from strata.feeds.fleet.params import Params
+from strata.feeds.fleet.values import VEHICLE_DAY, add_vehicle_day, of_vehicle_and_day
 
 STOOD = "the vehicle stood"
 SINGLE = "a single moving fix is no trip"
@@ -24,11 +25,12 @@ def fleet_trips(fixes: DataFrame, *, params: Params) -> DataFrame:
     | 06:09 moving          | trip 1, which ends here         |
     | 06:20 moving, a last  | none: a trip has two            |
     """
-    day = Window.partitionBy("vehicle_id", "day_date").orderBy("fixed_at")
+    day = of_vehicle_and_day("day_date").orderBy("fixed_at")
     so_far = day.rowsBetween(Window.unboundedPreceding, Window.currentRow)
     before = day.rowsBetween(Window.unboundedPreceding, -1)
     driven = F.when(~F.col("is_jump"), F.round(F.col("previous_m") * 1e3).cast("bigint"))
-    marked = add_day_steps(fixes, params).withColumn("_moves", is_moving())
+    dated = add_vehicle_day(add_day_steps(fixes, params), "day_date")
+    marked = dated.withColumn("_moves", is_moving())
     moved_at = F.last(F.when(F.col("_moves"), F.col("fixed_at")), ignorenulls=True).over(before)
     timed = marked.withColumns(
         {
@@ -40,7 +42,7 @@ def fleet_trips(fixes: DataFrame, *, params: Params) -> DataFrame:
     number = F.count_if(F.col("_moves") & is_rest).over(so_far)
     numbered = timed.withColumn("trip_number", F.when(F.col("_moves"), number.cast("int")))
     place = F.struct("fixed_at", "lat_deg", "lon_deg", "_mm")
-    summed = numbered.groupBy("vehicle_id", "day_date", "trip_number").agg(
+    summed = numbered.groupBy(VEHICLE_DAY, "vehicle_id", "day_date", "trip_number").agg(
         F.min(place).alias("_start"), F.max(place).alias("_end"), F.count(F.lit(1)).alias("_rows")
     )
     return summed.select(
