@@ -8,6 +8,7 @@ import io
 import json
 import os
 import re
+import socket
 import ssl
 import subprocess
 import sys
@@ -27,7 +28,6 @@ from strata.lake.versions import Warehouse
 from strata.serve import duck
 from strata.serve.published import Published
 from strata.serve.thrift import guard, passwords
-from thrift.transport.TTransport import TTransportException
 
 from tests import ldap_server
 from tests.samples import Samples
@@ -295,19 +295,19 @@ def keystore(folder: Path, secret: str) -> tuple[Path, Path]:
     return stored, alone
 
 
-def over_tls(server: Running, trusted: Path | None, user: str, password: str) -> list[Any]:
+def over_tls(server: Running, trusted: Path, user: str, password: str) -> list[Any]:
     """One question by PyHive over TLS, with the transport that it takes from its caller."""
     import thrift_sasl
     from pyhive.sasl_compat import PureSASLClient
     from thrift.transport.TSSLSocket import TSSLSocket
 
-    context = ssl.create_default_context(cafile=str(trusted) if trusted else None)
-    socket = TSSLSocket("127.0.0.1", server.port, ssl_context=context, server_hostname="127.0.0.1")
+    context = ssl.create_default_context(cafile=str(trusted))
+    secured = TSSLSocket("127.0.0.1", server.port, ssl_context=context, server_hostname="127.0.0.1")
 
     def client() -> Any:
         return PureSASLClient("127.0.0.1", username=user, password=password, service="hive")
 
-    transport = thrift_sasl.TSaslClientTransport(client, "PLAIN", socket)
+    transport = thrift_sasl.TSaslClientTransport(client, "PLAIN", secured)
     cursor = hive.connect(thrift_transport=transport).cursor()
     cursor.execute("SELECT count(*) FROM gold.toy_days")
     return list(cursor.fetchall())
@@ -330,10 +330,14 @@ def test_a_password_file_and_tls_keep_others_out(toy: str, tmp_path: Path) -> No
         ]:
             with pytest.raises(Exception, match=r"(?i)valid|auth|sasl|peer|username|password"):
                 over_tls(server, alone, user, password)
-        with pytest.raises(TTransportException, match="connect"):
-            over_tls(server, None, "ada", "correct horse")
+        stranger = ssl.create_default_context()
+        with (
+            pytest.raises(ssl.SSLCertVerificationError),
+            socket.create_connection(("127.0.0.1", server.port), 10) as plain_socket,
+        ):
+            stranger.wrap_socket(plain_socket, server_hostname="127.0.0.1")
         with pytest.raises(
-            Exception, match=r"(?i)socket|read|connect|ssl|transport|closed|reset|size"
+            Exception, match=r"(?i)socket|sasl|read|connect|ssl|transport|closed|reset|size"
         ):
             server.ask("SELECT 1", auth="CUSTOM", username="ada", password="correct horse")
         passwords.add(people, "ada", "another horse")
