@@ -342,7 +342,7 @@ def test_a_password_file_and_tls_keep_others_out(toy: str, tmp_path: Path) -> No
             server.ask("SELECT 1", auth="CUSTOM", username="ada", password="correct horse")
         passwords.add(people, "ada", "another horse")
         assert over_tls(server, alone, "ada", "another horse") == [(3,)]
-        listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout
+        listed = subprocess.run(["ps", "-ewwo", "args"], capture_output=True, text=True).stdout
         assert str(stored.name) in listed
         assert "a secret of the keystore" not in listed
 
