@@ -107,6 +107,8 @@ FEEDS = {f.__name__: f for f in (commerce, fleet, launches, residents, soil)}
 def put(raw: Path, feed: str, folder: str) -> None:
     for name, text in FEEDS[feed](DELIVERIES[folder]).items():
         source, _, file = name.partition("/")
+        if source == "events" and folder != next(iter(DELIVERIES)):
+            continue  # Nothing of events ends: they come once.
         path = raw / feed / source / folder / file
         path.parent.mkdir(parents=True)
         path.write_text(text)
