@@ -68,7 +68,7 @@ def _told(moved: Moved, what: str) -> str:
     span = f"{moved.days[0]} to {moved.days[-1]}" if len(moved.days) > 1 else f"{moved.days[0]}"
     days = "1 day" if len(moved.days) == 1 else f"{len(moved.days)} days"
     return (
-        f"{moved.table}: {days} ({span}), {moved.rows:,} rows, {what}, as publication "
+        f"{moved.table}: {days} ({span}), {_rows(moved.rows)}, {what}, as publication "
         f"{moved.publication}; {_held(moved)}"
     )
 
@@ -76,12 +76,16 @@ def _told(moved: Moved, what: str) -> str:
 def _held(moved: Moved) -> str:
     if moved.ratio is None:
         return "its archive is empty"
-    rows = sum(stretch.rows for stretch in moved.stretches)
+    rows = _rows(sum(stretch.rows for stretch in moved.stretches))
     files = "1 file" if len(moved.stretches) == 1 else f"{len(moved.stretches)} files"
     return (
-        f"its archive holds {rows:,} rows in {files} of {moved.bytes:,} bytes, "
-        f"{moved.ratio:.1f} times smaller than raw"
+        f"its archive holds {rows} in {files} of {moved.bytes:,} bytes, which took "
+        f"{moved.raw_bytes:,.0f} bytes raw: {moved.ratio:.2g} to 1"
     )
+
+
+def _rows(number: int) -> str:
+    return "1 row" if number == 1 else f"{number:,} rows"
 
 
 def _show(found: list[Moved]) -> None:
@@ -93,4 +97,4 @@ def _show(found: list[Moved]) -> None:
                 if stretch.first == stretch.last
                 else f"{stretch.first} to {stretch.last}"
             )
-            print(f"  {days}: {stretch.rows:,} rows, {stretch.bytes:,} bytes")
+            print(f"  {days}: {_rows(stretch.rows)}, {stretch.bytes:,} bytes")
