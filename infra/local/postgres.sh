@@ -9,7 +9,10 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     # The package would start a cluster of its own.
     mkdir -p /etc/postgresql-common
     echo "create_main_cluster = false" > /etc/postgresql-common/createcluster.conf
-    DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends postgresql
+    export DEBIAN_FRONTEND=noninteractive
+    # A machine that is new has no lists of packages yet.
+    apt-get install -y --no-install-recommends postgresql ||
+        { apt-get update && apt-get install -y --no-install-recommends postgresql; }
 else
     echo "PostgreSQL is not installed; install its server (on Debian: apt install postgresql) to use that door" >&2
 fi

@@ -15,7 +15,10 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
         made=1
     fi
     trap '[ -z "$made" ] || rm -f "$policy"' EXIT
-    DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends redis-server
+    export DEBIAN_FRONTEND=noninteractive
+    # A machine that is new has no lists of packages yet.
+    apt-get install -y --no-install-recommends redis-server ||
+        { apt-get update && apt-get install -y --no-install-recommends redis-server; }
 else
     echo "Redis is not installed; install its server (on Debian: apt install redis-server) to use it" >&2
 fi

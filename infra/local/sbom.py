@@ -23,7 +23,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 # Words that permissive and weak-copyleft licences are told by, in whatever field a package uses.
 ALLOWED = re.compile(
     r"\b(Apache|MIT|BSD|ISC|PSF|Python Software Foundation|MPL|Mozilla|Unlicense|CC0|0BSD|Zlib|"
-    r"HPND|Public Domain)\b",
+    r"HPND|ZPL|Public Domain)\b",
     re.IGNORECASE,
 )
 # Packages whose metadata says nothing, or something else, and why they may be delivered.
