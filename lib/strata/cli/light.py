@@ -108,8 +108,10 @@ def redrive_letters(options: argparse.Namespace) -> int:
 
     if options.list:
         names = ("file", "record", "attempt", "failed_at", "reason")
-        found = [x.attributes for group in dead.letters(clients, hidden_s=5) for x in group]
-        rows = [tuple(told.get(n, "") for n in names) for told in found if choose(told)]
+        found = [letter for group in dead.letters(clients) for letter in group]
+        dead.release(clients, found)
+        chosen = [letter.attributes for letter in found if choose(letter.attributes)]
+        rows = [tuple(told.get(name, "") for name in names) for told in chosen]
         print(render(names, rows, options.format))
         return 0
     queues = {name_of(getattr(clients.settings, n)): getattr(clients.settings, n) for n in _QUEUES}

@@ -17,7 +17,7 @@ class Seen:
 
     It is blocked: a key's three bits lie in one word of 64, so that a key costs one access. With
     `n` keys in `w` words a new key is taken for a known one with probability of about
-    E[(1 - (61/64)^k)^3], k being Poisson with mean n/w: 0.5 % for 12 million keys in 32 MiB. Who
+    E[(1 - (61/64)^k)^3], k being Poisson with mean n/w: 0.4 % for 12 million keys in 32 MiB. Who
     asks must confirm it exactly.
     """
 

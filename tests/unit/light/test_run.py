@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import json
+import math
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -150,3 +152,22 @@ def test_the_filter_knows_every_key_that_came_twice_and_few_others() -> None:
     # mean, or by the fifty that are asked again.
     assert 50 <= seen.known <= 50 + 100
     assert sum(map(seen.may_be_twice, keys)) <= 2 * seen.known
+
+
+def test_the_filter_is_wrong_as_often_as_the_formula_says() -> None:
+    chance, words, load = random.Random(7), 1 << 17, 3
+    seen = Seen(mebibytes=1)
+    seen.add_all([chance.getrandbits(64) for _ in range(load * words)])
+    filling, asked = seen.known, 50_000
+    # While it fills, and at the load of 12 million keys in 32 MiB: 0.14 % and 0.4 %.
+    mean = sum(wrong_at(load * (n + 0.5) / 200) for n in range(200)) / 200
+    assert filling == pytest.approx(mean * load * words, rel=0.15)
+    seen.add_all([chance.getrandbits(64) for _ in range(asked)])
+    at_end = wrong_at(load + asked / words / 2)
+    assert seen.known - filling == pytest.approx(at_end * asked, rel=0.25)
+
+
+def wrong_at(load: float) -> float:
+    """The share of new keys whose three bits are set, by Poisson's law of keys in a word."""
+    chances = (math.exp(-load) * load**k / math.factorial(k) for k in range(60))
+    return sum(chance * (1 - (61 / 64) ** k) ** 3 for k, chance in enumerate(chances))

@@ -11,6 +11,7 @@ from strata.light.cloud.settings import Clients
 
 _TEXT = 800
 _AT_ONCE = 10
+_HIDDEN_S = 60
 
 
 @dataclass(frozen=True)
@@ -59,14 +60,15 @@ class Found:
     receipt: str
 
 
-def letters(clients: Clients, hidden_s: int = 60) -> Iterator[list[Found]]:
-    """The letters that lie there, up to ten at a time; each is hidden from others for a while."""
+def letters(clients: Clients) -> Iterator[list[Found]]:
+    """The letters that lie there, up to ten at a time; each is hidden from others for a minute, or
+    until it is released."""
     while True:
         answer = clients.sqs.receive_message(
             QueueUrl=clients.settings.dead,
             MaxNumberOfMessages=_AT_ONCE,
             MessageAttributeNames=["All"],
-            VisibilityTimeout=hidden_s,
+            VisibilityTimeout=_HIDDEN_S,
             WaitTimeSeconds=1,
         )
         found = [_found(message) for message in answer.get("Messages", [])]
@@ -90,7 +92,7 @@ def redrive(
     A letter is sent before it is taken off: a kill between the two sends it twice, which changes
     nothing. `queues` are URLs by name; a letter of another queue stays.
     """
-    back = stay = 0
+    back, stay = 0, list[Found]()
     for group in letters(clients):
         chosen = [x for x in group if choose(x.attributes) and x.attributes.get("queue") in queues]
         for name in sorted({x.attributes["queue"] for x in chosen}):
@@ -99,5 +101,17 @@ def redrive(
             entries = [{"Id": str(n), "ReceiptHandle": x.receipt} for n, x in enumerate(of_queue)]
             clients.sqs.delete_message_batch(QueueUrl=clients.settings.dead, Entries=entries)
         back += len(chosen)
-        stay += len(group) - len(chosen)
-    return back, stay
+        stay += [letter for letter in group if letter not in chosen]
+    release(clients, stay)
+    return back, len(stay)
+
+
+def release(clients: Clients, found: Sequence[Found]) -> None:
+    """Shows letters that stay to others at once: the next command must not miss them."""
+    for start in range(0, len(found), _AT_ONCE):
+        entries = [
+            {"Id": str(n), "ReceiptHandle": letter.receipt, "VisibilityTimeout": 0}
+            for n, letter in enumerate(found[start : start + _AT_ONCE])
+        ]
+        # One whose time is over is seen anyway; SQS names it in its answer and fails nothing.
+        clients.sqs.change_message_visibility_batch(QueueUrl=clients.settings.dead, Entries=entries)

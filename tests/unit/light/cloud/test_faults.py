@@ -192,8 +192,6 @@ def test_one_key_stands_once_in_a_batch_and_numbers_are_decimal(filled: World) -
     assert sizes == [1]
     (item,) = store.read_all(filled.clients, "vehicles", [{"vehicle_id": "w"}])
     assert str(item["x"]) == "0.2"
-    stored = filled.clients.dynamodb.scan(TableName="fixes")["Items"]
-    assert stored == [] or all(i["expires_at"] > 1_700_000_000 for i in stored)
 
 
 def test_messages_go_ten_and_256_kib_a_request_and_untaken_ones_again(world: World) -> None:

@@ -113,9 +113,7 @@ def test_without_redis_the_table_answers_and_redis_is_left_alone_for_a_while(
     assert vehicles.counts.away == 2
 
 
-def test_the_filter_knows_what_it_was_told_and_its_mistakes_are_as_many_as_computed(
-    world: World,
-) -> None:
+def test_the_filter_knows_what_it_was_told_of_that_day_and_nothing_else(world: World) -> None:
     keys = [("2026-10-01", f"v#{n}") for n in range(2000)]
     first = told.told_before(world.clients, keys)
     assert first is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -58,6 +59,28 @@ def test_a_file_is_judged_settled_and_counted(world: World, capsys: Any) -> None
         m["Name"] for f in judged for d in f["_aws"]["CloudWatchMetrics"] for m in d["Metrics"]
     }
     assert "oldest_wait_ms" in names
+
+
+def test_fixes_and_rejected_records_expire_after_the_days_that_were_set(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STRATA_FLEET_RETENTION_DAYS", "30")
+    handlers.clients.cache_clear()
+    world.load(METADATA, {"v": CAR})
+    before = int(time.time())
+    world.arrive(world.put(f"{DAY}/a.csv", HEADER + row(1) + row(2, 101) + "v,1\n"))
+    world.drain()
+    after = int(time.time())
+    scan = world.clients.dynamodb.scan
+    kept = [item for name in ("fixes", "rejected") for item in scan(TableName=name)["Items"]]
+    assert len(kept) == 3
+    # TTL counts in seconds of Unix time; DynamoDB expires nothing whose number is in milliseconds.
+    until = [int(item["expires_at"]) - 30 * 24 * 60 * 60 for item in kept]
+    assert all(before <= written <= after for written in until)
+    # What is known of vehicles and files does not expire.
+    known = [item for name in ("vehicles", "files") for item in scan(TableName=name)["Items"]]
+    assert len(known) == 2
+    assert not any("expires_at" in item for item in known)
 
 
 def test_whatever_comes_late_twice_or_in_any_order_gives_the_same_table(world: World) -> None:
