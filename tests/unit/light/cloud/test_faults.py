@@ -23,12 +23,12 @@ from tests.unit.light.cloud.world import HEADER, Context, Killed, World
 CAR = {"max_speed": 100, "depot_lat": 1, "depot_lon": 2}
 KEY = "fleet/events/delivery=2026-10-02/a.csv"
 METADATA = "fleet/vehicles/delivery=2026-10-01/metadata_api.json"
-ROWS = [f"v{n % 5},2026-10-01 06:{n // 60:02d}:{n % 60:02d},1,2,50,moving,60\n" for n in range(120)]
+ROWS = [f"v{n % 5},2026-10-01 06:{n // 60:02d}:{n % 60:02d},1,2,50,moving,60\n" for n in range(60)]
 
 
 @pytest.fixture
 def filled(world: World) -> World:
-    """A file of 120 sound records in the queue of moving ones."""
+    """A file of 60 sound records, which are three batch writes, in the queue of moving ones."""
     world.load(METADATA, {f"v{n}": CAR for n in range(5)})
     world.arrive(world.put(KEY, HEADER + "".join(ROWS)))
     world.pump(world.settings.arrivals, handlers.split_events)
@@ -64,7 +64,7 @@ def raises(problem: BaseException) -> Any:
 
 
 def all_stand(world: World) -> bool:
-    return [len(world.fixes()), len(world.rejected()), len(world.dead())] == [120, 0, 0]
+    return [len(world.fixes()), len(world.rejected()), len(world.dead())] == [60, 0, 0]
 
 
 def test_items_that_are_left_over_and_throttled_calls_are_tried_again_with_jitter(
@@ -116,7 +116,7 @@ def test_a_function_killed_between_writes_and_the_delete_writes_nothing_twice(
     handlers.judge(event, Context())
     assert all_stand(filled)
     outcome = consumer.consume(filled.clients, event, filled.vehicles)
-    assert outcome.confirmed == {"same record": 120}
+    assert outcome.confirmed == {"same record": 60}
     assert all_stand(filled)
 
 
@@ -172,7 +172,7 @@ def test_a_message_that_is_none_is_a_dead_letter_after_three_tries(
     filled.pump(filled.settings.moving, handlers.judge)
     (letter,) = filled.dead()
     assert (letter["body"], letter["attempt"]) == (body, "3")
-    assert len(filled.fixes()) == 120
+    assert len(filled.fixes()) == 60
     queues = {"moving": filled.settings.moving}
     assert redrive(filled.clients, lambda told: "other" in told["reason"], queues) == (0, 1)
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -157,12 +158,19 @@ def notice(key: str) -> dict[str, Any]:
     return {"Records": [record]}
 
 
+@cache
+def _session() -> boto3.Session:
+    return boto3.Session()
+
+
 @contextmanager
 def world(redis_url: str, monkeypatch: Any) -> Iterator[World]:
     for name, value in (("AWS_DEFAULT_REGION", REGION), ("AWS_ACCESS_KEY_ID", "test"),
                         ("AWS_SECRET_ACCESS_KEY", "test")):  # fmt: skip
         monkeypatch.setenv(name, value)
     with mock_aws():
+        # Models of services are read once, not for each test.
+        monkeypatch.setattr("boto3.DEFAULT_SESSION", _session())
         slept: list[float] = []
         clients = Clients(_made(redis_url), slept.append)
         made = World(clients, Vehicles(clients), slept)
@@ -189,12 +197,13 @@ def _made(redis_url: str) -> Settings:
         "vehicles": (("vehicle_id", "S"),),
         "files": (("sha256", "S"),),
     }
+    dynamodb = boto3.client("dynamodb")
     for name, keys in tables.items():
-        _create(name, keys)
+        _create(dynamodb, name, keys)
     return Settings(**{name: name for name in tables}, **queues, redis=redis_url)
 
 
-def _create(name: str, keys: Any) -> None:
+def _create(dynamodb: Any, name: str, keys: Any) -> None:
     index = {}
     attributes = dict(keys)
     if name == "rejected":
@@ -209,7 +218,7 @@ def _create(name: str, keys: Any) -> None:
                 }
             ]
         }
-    boto3.client("dynamodb").create_table(
+    dynamodb.create_table(
         TableName=name,
         KeySchema=[
             {"AttributeName": n, "KeyType": kind}
@@ -236,7 +245,8 @@ class RedisServer:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
-        self.url = f"redis://127.0.0.1:{self.port}"
+        # On a busy machine an answer may take longer than the 0.2 s that functions wait for it.
+        self.url = f"redis://127.0.0.1:{self.port}?socket_timeout=20&socket_connect_timeout=20"
         self.start()
 
     def start(self) -> None:
