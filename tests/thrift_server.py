@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,8 +60,9 @@ def serving(
         own["PYSPARK_SUBMIT_ARGS"] = "--driver-memory 1200m pyspark-shell"
     command += ["--warehouse", warehouse, "--master", "local[2]", *options]
     process = subprocess.Popen(
-        command, env=own, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+        command, env=own, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        start_new_session=submit,
+    )  # fmt: skip
     try:
         said = _until_told(process)
         found = re.search(r"127\.0\.0\.1:([0-9]+)", said)
@@ -73,6 +74,10 @@ def serving(
             process.wait(60)
         except subprocess.TimeoutExpired:
             process.kill()
+        if submit:
+            # spark-submit's Python outlives its JVM.
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def _until_told(process: subprocess.Popen[str]) -> str:
