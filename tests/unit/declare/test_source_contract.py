@@ -104,7 +104,7 @@ def test_other_feeds_are_passed_over(tmp_path: Path) -> None:
         ("property: order", "property: ordre", "ordre"),
         ("physicalName: X", "physicalNmae: X", "lon: unknown key physicalNmae"),
         ("property: unit", "property: units", "lon: unknown custom property units"),
-        ("value: csv", "value: xlsx", "format must be csv, json or flatgeobuf"),
+        ("value: csv", "value: xlsx", "format must be csv, json, flatgeobuf, vector or overpass"),
         ("value: csv", "value: json", "delimiter is for csv"),
         ("bronze.soil_samples", "silver.soil_samples", "table must match"),
         ('";"', '";;"', "delimiter must be one ASCII character"),
