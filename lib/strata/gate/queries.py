@@ -52,9 +52,10 @@ def count_found(
 def first_found(
     expectation: Expectation, candidate: DataFrame, views: dict[str, DataFrame]
 ) -> dict[str, Any] | None:
-    """One row that the query finds; None where it finds none."""
+    """The least row that the query finds; None where it finds none."""
     with _named(("batch", candidate), *views.items(), only=(expectation,)) as names:
-        rows = candidate.sparkSession.sql(f"{_text(expectation, names)} LIMIT 1").collect()
+        asked = f"SELECT * FROM ({_text(expectation, names)}\n) AS q ORDER BY ALL LIMIT 1"
+        rows = candidate.sparkSession.sql(asked).collect()
     return rows[0].asDict() if rows else None
 
 

@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from strata.declare.contract import Contract
-from strata.gate import queries
+from strata.gate import queries, small
 from strata.gate.gate import Outcome
 from strata.gate.judging import RULES_A_WORD, Rule, broken_columns
-from strata.kit.keys import ROW_ID
+from strata.kit.keys import ROW_ID, has_identity
 from strata.run.refusal import short
 from strata.run.state import Context
 
@@ -64,43 +64,49 @@ def _found(target: Target, outcome: Outcome, whole: DataFrame, views: dict[str, 
 
 
 def _example(context: Context, target: Target, written: Written, place: int) -> str | None:
-    rule = written.rules[place]
     row = None
-    if isinstance(written.judged, pa.Table):
-        row = _of_few(written.judged, written.rules, place)
+    if written.whole is not None and isinstance(written.judged, pa.Table):
+        row = _of_few(target.contract, written.judged, written.rules, place)
     if row is None:
-        row = _of_many(context, target, written, rule)
+        row = _of_many(context, target, written, written.rules[place])
     if row is None:
         return None
-    said = re.findall(r"[a-z0-9_]+", rule.expectation.description)
-    told = worded_row(target.contract, (*rule.expectation.columns, *said), row)
+    expectation = written.rules[place].expectation
+    said = re.findall(r"[a-z0-9_]+", expectation.description)
+    told = worded_row(target.contract, (*expectation.columns, *said), row)
     # A row that is one record is found by it; others by their key.
     return f"{told}, {_record(context, row)}" if row.get(ROW_ID[0]) else told
 
 
-def _of_few(judged: pa.Table, rules: list[Rule], place: int) -> dict[str, Any] | None:
-    """The least row by its id, or by its columns, that breaks the rule."""
+def _order(contract: Contract) -> tuple[str, ...]:
+    """By what rows are ordered, so that the example is the same however they were written."""
+    return ROW_ID if has_identity(contract.columns) else contract.key
+
+
+def _of_few(
+    contract: Contract, judged: pa.Table, rules: list[Rule], place: int
+) -> dict[str, Any] | None:
+    """The least accepted row that breaks the rule, of a table whose every row was judged here."""
     word, bit = divmod(place, RULES_A_WORD)
-    if broken_columns(rules)[word] not in judged.column_names:
+    marks = broken_columns(rules)[word]
+    if marks not in judged.column_names:
         return None  # Records that were written without being judged one by one.
-    bits = pc.bit_wise_and(judged[broken_columns(rules)[word]], pa.scalar(1 << bit, pa.int64()))
-    broken = judged.filter(pc.not_equal(bits, 0))
-    order = [name for name in ROW_ID if name in broken.column_names]
-    if order:
-        broken = broken.sort_by([(name, "ascending") for name in order])
-    rows: list[dict[str, Any]] = broken.slice(0, 1).to_pylist()
-    return rows[0] if rows else None
+    rows = small.accepted(judged, (*contract.columns, marks))
+    broken = rows.filter(pc.not_equal(pc.bit_wise_and(rows[marks], pa.scalar(1 << bit)), 0))
+    order = [(name, "ascending") for name in _order(contract)]
+    least: list[dict[str, Any]] = broken.sort_by(order).slice(0, 1).to_pylist()
+    return least[0] if least else None
 
 
 def _of_many(
     context: Context, target: Target, written: Written, rule: Rule
 ) -> dict[str, Any] | None:
-    """Some row of the table that breaks the rule: the first that is found, for there are many."""
+    """The least row of the table that breaks the rule."""
     from pyspark.errors import AnalysisException
 
     table = context.store.read(target.table, written.commit.version)
     try:
-        found = table.where(rule.breaks).limit(1).collect()
+        found = table.where(rule.breaks).orderBy(*_order(target.contract)).limit(1).collect()
     except AnalysisException:
         return None  # The rule asks of a column that the transform makes, and the table lacks.
     return found[0].asDict() if found else None
