@@ -19,6 +19,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +27,20 @@ import pytest
 import yaml
 from pyhive import hive
 from strata.lake.versions import Warehouse
+from strata.light.cloud import handlers
+from strata.light.cloud.metadata import Vehicles
+from strata.light.cloud.settings import Clients
 
 from tests import versitygw
 from tests.doors import shop
 from tests.doors.publishing import publish
+from tests.unit.light.cloud import world
 
 pytestmark = pytest.mark.nightly
 PROJECT = Path(__file__).resolve().parents[2]
 COMPOSE = PROJECT / "docker" / "compose.yaml"
+sys.path.insert(0, str(PROJECT / "infra" / "local"))
+environments = import_module("environments")
 TINI = ["/usr/bin/tini", "--"]
 BIN = Path(sys.executable).parent
 # Where Debian's packages put what images have on their path.
@@ -66,7 +73,9 @@ class Stack:
         text = re.sub(r"\$\{(\w+)[^}]*\}", lambda found: self.secrets[found.group(1)], text)
         for name in self.services:
             text = re.sub(rf"(?:(?<=//)|(?<=@)|^){name}(?=:\d|$)", "127.0.0.1", text)
-        text = re.sub(r"(?<![\d.])(7077|7070|808[01]|5432|6379|8000|10000)(?!\d)", self._port, text)
+        text = re.sub(
+            r"(?<![\d.])(7077|7070|808[01]|5000|5432|6379|8000|10000)(?!\d)", self._port, text
+        )
         # All addresses of a container are this machine's loopback here.
         text = re.sub(r"^:(\d+)$", r"127.0.0.1:\1", text).replace("0.0.0.0", "127.0.0.1")
         return text.replace("/tmp/work", str(self.folder / "work")).replace(
@@ -278,3 +287,36 @@ def test_redis_answers_as_its_health_check_asks(stack: Stack) -> None:
     service["healthcheck"]["test"] = [test[0], test[1], "-p", "6379", "ping"]
     stack.start("redis")
     stack.check_health("redis")
+
+
+def test_the_stand_in_for_aws_takes_a_file_from_s3_to_the_table(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = stack.services["aws"]
+    version = metadata.version("moto")
+    assert service["image"].endswith(f"/moto:{version}")
+    moto = environments.install("moto") / "bin" / "moto_server"
+    service |= {"entrypoint": [str(moto)], "command": ["-H", "0.0.0.0", "-p", "5000"]}
+    stack.start("aws")
+    stack.check_health("aws")
+    for name, value in {
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{stack.fill('5000')}",
+        "AWS_DEFAULT_REGION": world.REGION,
+        "AWS_ACCESS_KEY_ID": "any",
+        "AWS_SECRET_ACCESS_KEY": "any",
+    }.items():
+        monkeypatch.setenv(name, value)
+    clients = Clients(world.make_resources(redis_url=""))
+    for name, value in vars(clients.settings).items():
+        monkeypatch.setenv(f"STRATA_FLEET_{name.upper()}", str(value))
+    handlers.clients.cache_clear()
+    handlers.vehicles.cache_clear()
+    fleet = world.World(clients, Vehicles(clients))
+    fleet.load("fleet/vehicles/m.json", {"v": {"max_speed": 100, "depot_lat": 1, "depot_lon": 2}})
+    rows = "".join(
+        f"v,2026-10-01 06:00:0{n},1,2,{speed},moving,60\n" for n, speed in ((1, 50), (2, 101))
+    )
+    fleet.arrive(fleet.put("fleet/events/delivery=2026-10-02/a.csv", world.HEADER + rows))
+    fleet.drain()
+    assert fleet.fixes() == [("v", "06:00:01", 50.0, 1)]
+    assert [int(item["record_number"]) for item in fleet.rejected()] == [2]

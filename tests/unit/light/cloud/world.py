@@ -172,7 +172,7 @@ def world(redis_url: str, monkeypatch: Any) -> Iterator[World]:
         # Models of services are read once, not for each test.
         monkeypatch.setattr("boto3.DEFAULT_SESSION", _session())
         slept: list[float] = []
-        clients = Clients(_made(redis_url), slept.append)
+        clients = Clients(make_resources(redis_url), slept.append)
         made = World(clients, Vehicles(clients), slept)
         handlers.clients.cache_clear()
         handlers.vehicles.cache_clear()
@@ -183,7 +183,8 @@ def world(redis_url: str, monkeypatch: Any) -> Iterator[World]:
         yield made
 
 
-def _made(redis_url: str) -> Settings:
+def make_resources(redis_url: str) -> Settings:
+    """Makes bucket, queues and tables where the environment says that AWS is."""
     boto3.client("s3").create_bucket(
         Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION}
     )
