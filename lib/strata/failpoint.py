@@ -45,7 +45,7 @@ class Failpoint:
         self.reached[point] += 1
         if self.reached[point] == self.hit:
             self._note(f"fired {point}@{subject}#{self.hit}={self.action}")
-            self._fire()
+            self._fire(subject)
 
     def _note(self, line: str) -> None:
         if self.log is None:
@@ -55,7 +55,7 @@ class Failpoint:
             file.flush()
             os.fsync(file.fileno())
 
-    def _fire(self) -> None:
+    def _fire(self, subject: str) -> None:
         if self.action == "crash":
             raise Crash(self.point)
         os.killpg(0, signal.SIGKILL if self.action == "kill" else signal.SIGSTOP)

@@ -39,14 +39,10 @@ class Fault(failpoint.Failpoint):
     fired: str = ""
     """`MODE TABLE` of the fault that happened, or nothing."""
 
-    def pass_by(self, point: str, subject: str) -> None:
-        self._at = subject
-        super().pass_by(point, subject)
-
-    def _fire(self) -> None:
-        self.fired = f"{self.mode} {self._at}"
+    def _fire(self, subject: str) -> None:
+        self.fired = f"{self.mode} {subject}"
         if self.mode in ("torn", "empty", "staged"):
-            self._tear()
+            self._tear(subject)
         if self.end == "kill":
             os.killpg(0, signal.SIGKILL)
         if self.end == "image":
@@ -59,8 +55,8 @@ class Fault(failpoint.Failpoint):
         else:
             raise OSError(f"a fault: {self.mode}")
 
-    def _tear(self) -> None:
-        log = Path(self.root) / self._at.replace(".", "/", 1) / "_delta_log"
+    def _tear(self, subject: str) -> None:
+        log = Path(self.root) / subject.replace(".", "/", 1) / "_delta_log"
         entry = max(path for path in log.iterdir() if re.fullmatch(r"\d{20}\.json", path.name))
         whole = entry.read_bytes()
         entry.write_bytes(whole[: 0 if self.mode == "empty" else len(whole) * self.keep // 1000])

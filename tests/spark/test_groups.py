@@ -293,7 +293,7 @@ class Meanwhile(failpoint.Failpoint):
 
     work: Callable[[], object] = lambda: None
 
-    def _fire(self) -> None:
+    def _fire(self, subject: str) -> None:
         self.work()
 
 
