@@ -52,7 +52,9 @@ def _copy_part(
     for info in _files(source):
         is_new = there.get(info.path) != info.size or info.path.endswith(CHANGING)
         if info.path.startswith(LEDGER) == is_ledger and is_new:
-            target.create_dir(info.path.rpartition("/")[0], recursive=True)
+            folder = info.path.rpartition("/")[0]
+            if folder:  # The report lies at the top.
+                target.create_dir(folder, recursive=True)
             fs.copy_files(
                 info.path, info.path, source_filesystem=source, destination_filesystem=target
             )

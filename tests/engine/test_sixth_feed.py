@@ -201,6 +201,7 @@ def test_validate_accepts_it(project: Path) -> None:
     assert ended.stdout.startswith("all declarations hold: ")
 
 
+@pytest.mark.spark
 def test_validate_accepts_it_no_more_without_its_job(
     own_feed: None, project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
