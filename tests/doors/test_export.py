@@ -309,6 +309,7 @@ def test_internal_tables_stay_inside(tmp_path: Path) -> None:
         "people": None,
         "is_suppressed": True,
         "suppressed_below": 10,
+        "rounded_to": 1,
     }
     inner = "gold.residents_by_authority_internal"
     publish(
