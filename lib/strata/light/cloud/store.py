@@ -111,11 +111,6 @@ def expiry(days: int) -> int:
     return int(time.time()) + days * 86_400
 
 
-def told_key(vehicle: str, at: dt.datetime) -> str:
-    """A vehicle's instant as one text."""
-    return f"{vehicle}#{instant(at)}"
-
-
 # --- reading --------------------------------------------------------------------------------------
 
 

@@ -6,7 +6,7 @@ Apart from COPY and UNLOAD it is SQL that PostgreSQL takes as well.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from strata.errors import UsageError
@@ -177,8 +177,3 @@ def _or_fail(condition: str) -> str:
 
 def _role(role: str) -> str:
     return "default" if role == "default" else text(role)
-
-
-def names_of(entries: Iterable[Entry]) -> str:
-    """The tables, as a sentence has them."""
-    return ", ".join(entry["table_name"] for entry in entries)
