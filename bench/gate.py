@@ -18,7 +18,7 @@ from pathlib import Path
 from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 from strata.declare.suite import NOT_NULL, Expectation, Suite
-from strata.gate import gate, judging, library_rules
+from strata.gate import counting, gate, judging, library_rules
 from strata.kit.table import Rows
 from strata.spark import session
 
@@ -129,7 +129,7 @@ def _gated(frame: DataFrame, target: str) -> int:
     rules = gate.row_rules(frame, _suite())
     judged = judging.judge(frame, rules, Rows.ONE_TO_ONE)
     observation = Observation("gate")
-    counted = judging.observed(judged, observation, frame.columns, rules, ())
+    counted = counting.observed(judged, observation, frame.columns, rules, ())
     counted.where(judging.is_accepted()).select(*frame.columns).write.format("delta").save(target)
     written: int = observation.get["rows_written"]
     return written

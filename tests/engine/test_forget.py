@@ -15,6 +15,7 @@ import strata.feeds
 from pyspark.sql import SparkSession
 from strata.cli import main
 from strata.declare import protection as protect
+from strata.declare import pseudonyms
 from strata.declare.feed import Feed, load_feed
 from strata.errors import StrataError, UsageError
 from strata.lake.versions import Warehouse, read_arrow
@@ -238,14 +239,14 @@ def test_an_entry_is_recognised_by_a_former_key_and_a_missing_one_is_an_error(
     monkeypatch: pytest.MonkeyPatch, feed: Feed
 ) -> None:
     old = identify(feed, ANN)
-    key, key_id = os.environ[protect.KEY], os.environ[protect.KEY_ID]
-    monkeypatch.setenv(protect.KEY, key[::-1])
-    monkeypatch.setenv(protect.KEY_ID, "next")
+    key, key_id = os.environ[pseudonyms.KEY], os.environ[pseudonyms.KEY_ID]
+    monkeypatch.setenv(pseudonyms.KEY, key[::-1])
+    monkeypatch.setenv(pseudonyms.KEY_ID, "next")
     with pytest.raises(
         UsageError, match=rf"{key_id}\.\w+ is missing: add it to STRATA_PSEUDONYM_FORMER_KEYS"
     ):
         protect.check_suppressed(frozenset(old.entries))
-    monkeypatch.setenv(protect.FORMER_KEYS, f"{key_id}={key}")
+    monkeypatch.setenv(pseudonyms.FORMER_KEYS, f"{key_id}={key}")
     protect.check_suppressed(frozenset(old.entries))
     new = identify(feed, ANN)
     assert set(old.entries) < set(new.entries)

@@ -17,7 +17,7 @@ from strata.declare.feed import load_feed
 from strata.fs.files import RawFile
 from strata.lake.versions import Warehouse
 from strata.ledger.publication import Publication
-from strata.raw.look import Found
+from strata.raw.members import Found
 from strata.run import look_cache
 from strata.run.arrivals import Looked, look_at_files
 from strata.run.options import Options

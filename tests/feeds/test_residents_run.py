@@ -23,7 +23,7 @@ import duckdb
 import pytest
 from pyarrow import parquet
 from pyspark.sql import SparkSession
-from strata.declare import protection as protect
+from strata.declare import pseudonyms
 from strata.declare.contract import load_contract
 from strata.declare.feed import load_feed
 from strata.errors import GateFailed
@@ -136,11 +136,11 @@ class Town:
     def run(self, key_id: str, **options: Any) -> Publication:
         feed, chosen = load_feed("residents"), Options(str(self.raw), **options)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setenv(protect.KEY, KEYS[key_id])
-            patch.setenv(protect.KEY_ID, key_id)
+            patch.setenv(pseudonyms.KEY, KEYS[key_id])
+            patch.setenv(pseudonyms.KEY_ID, key_id)
             # The session's Python workers took their environment from a JVM that has another key.
-            patch.setitem(self.spark.sparkContext.environment, protect.KEY, KEYS[key_id])
-            patch.setitem(self.spark.sparkContext.environment, protect.KEY_ID, key_id)
+            patch.setitem(self.spark.sparkContext.environment, pseudonyms.KEY, KEYS[key_id])
+            patch.setitem(self.spark.sparkContext.environment, pseudonyms.KEY_ID, key_id)
             plan = make_plan(feed, feed.default_params(), self.warehouse, chosen)
             self.told += [entry.detail for entry in plan.looked.entries]
             report = run_feed(self.spark, self.warehouse, plan, chosen, self.told.append)
@@ -402,7 +402,7 @@ def test_a_new_key_without_full_is_refused_and_nothing_is_published(story: Story
 def test_a_new_key_with_full_replaces_every_pseudonym_and_changes_no_figure(story: Story) -> None:
     for table in GOLD:
         assert story.town.rows(story.second, table) == story.town.rows(story.rotated, table), table
-    label = protect.Pseudonyms(KEYS["k1"].encode(), "k1").label
+    label = pseudonyms.Pseudonyms(KEYS["k1"].encode(), "k1").label
     for state in story.rotated.tables:
         rows = read_arrow(story.town.warehouse, state.table, state.version).to_pylist()
         assert label not in repr(rows), state.table
@@ -464,7 +464,9 @@ def test_refused_files_and_dropped_fields_are_told_without_their_content(story: 
 
 
 def test_no_statistics_of_pseudonyms_stand_in_any_log(story: Story) -> None:
-    labels = [protect.Pseudonyms(key.encode(), key_id).label + ":" for key_id, key in KEYS.items()]
+    labels = [
+        pseudonyms.Pseudonyms(key.encode(), key_id).label + ":" for key_id, key in KEYS.items()
+    ]
     logs = list(Path(story.town.warehouse.root).rglob("_delta_log/*.json"))
     assert len(logs) > 20
     assert [path for path in logs if any(label in path.read_text() for label in labels)] == []
@@ -481,8 +483,8 @@ def test_spark_event_logs_hold_no_raw_identifier_and_no_key(tmp_path: Path) -> N
     # Spark 4 compresses event logs by a codec that Python lacks.
     settings = f"{logged} --conf spark.eventLog.compress=false pyspark-shell"
     mine = {
-        protect.KEY: KEYS["k1"],
-        protect.KEY_ID: "k1",
+        pseudonyms.KEY: KEYS["k1"],
+        pseudonyms.KEY_ID: "k1",
         "PYSPARK_SUBMIT_ARGS": settings,
         "TMPDIR": str(tmp_path / "events"),
     }

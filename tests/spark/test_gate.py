@@ -17,7 +17,7 @@ from pyspark.sql import functions as F
 from strata.declare.contract import Contract, Field, load_contract, split_name, struct_type
 from strata.declare.suite import Expectation, Suite, load_suite
 from strata.errors import ConservationError, GateFailed
-from strata.gate import conditions, gate, judging, library_rules, small, uniqueness
+from strata.gate import conditions, counting, gate, judging, library_rules, small, uniqueness
 from strata.kit.table import Rows
 
 from tests import mutants
@@ -366,7 +366,7 @@ def audit(spark: SparkSession, table: str, whole: mutants.Whole) -> gate.Verdict
     frame = frame_of(spark, contract, whole.rows)
     views = {name: frame_of(spark, load_contract(name), rows) for name, rows in whole.views.items()}
     outcomes = gate.audit(frame, len(whole.rows), suite, contract, views)
-    return gate.verdict(contract, suite, judging.Tally(), outcomes, len(whole.rows), 0)
+    return gate.verdict(contract, suite, counting.Tally(), outcomes, len(whole.rows), 0)
 
 
 @pytest.mark.spark
@@ -455,11 +455,11 @@ def tally_of(
     suite: Suite = NO_A,
     rows: Rows = Rows.ONE_TO_ONE,
     folds: tuple[str, ...] = (),
-) -> judging.Tally:
+) -> counting.Tally:
     rules = gate.row_rules(frame, suite)
     judged = judging.judge(frame, rules, rows)
-    tally = judging.read_tally(judging.count(judged, rules, folds), rows_in, rules, folds)
-    judging.count_rejected(tally, judged.where(judging.is_rejected()), rules)
+    tally = counting.read_tally(counting.count(judged, rules, folds), rows_in, rules, folds)
+    counting.count_rejected(tally, judged.where(judging.is_rejected()), rules)
     fetched = small.fetch(judged, frame.columns, rules)
     assert small.count(fetched, rows_in, rules, folds) == tally, "as the driver counts them"
     return tally
@@ -477,11 +477,11 @@ def test_the_rejected_rows_are_found_again_by_their_marks_be_they_few_or_many(
         "_reasons", F.when(F.col("_record_number") % every == 0, F.array(F.lit("no")))
     )
     judged, observation = judging.judge(frame, [], Rows.ONE_TO_ONE), Observation()
-    judging.observed(judged, observation, ["_record_number"], [], ()).write.format("noop").mode(
+    counting.observed(judged, observation, ["_record_number"], [], ()).write.format("noop").mode(
         "overwrite"
     ).save()
 
-    found = judging.marked(judged, observation.get["marks"])
+    found = counting.marked(judged, observation.get["marks"])
 
     rejected = {row["_record_number"] for row in found.where(judging.is_rejected()).collect()}
     assert rejected == set(range(0, 1500, every))
@@ -530,7 +530,7 @@ def test_a_row_is_rejected_by_transform_or_rule_else_folded_else_accepted(
         {"repeated": 1},
         [1],
     )
-    judging.assert_conserved("silver.toy_pairs", tally, identity)
+    counting.assert_conserved("silver.toy_pairs", tally, identity)
 
 
 @pytest.mark.spark
@@ -564,7 +564,7 @@ def test_a_transform_that_loses_or_doubles_rows_is_a_conservation_error(
     rows, out = UNBALANCED[what]
     tally = tally_of(words(spark, *rows), len(INPUT))
     with pytest.raises(ConservationError, match=f"4 came in, .* = {out} came out") as raised:
-        judging.assert_conserved("silver.toy_pairs", tally, identity)
+        counting.assert_conserved("silver.toy_pairs", tally, identity)
     assert raised.value.table == "silver.toy_pairs"
     assert raised.value.tally is tally
     assert raised.value.exit_code == 7
@@ -577,7 +577,7 @@ def test_a_transform_that_loses_one_row_and_doubles_another_is_a_conservation_er
     tally = tally_of(words(spark, ("b", 1), ("c", 2), ("d", 3), ("d", 3)), len(INPUT))
     assert tally.accepted == len(INPUT)
     with pytest.raises(ConservationError, match="loses one row and doubles another") as raised:
-        judging.assert_conserved("silver.toy_pairs", tally, identity)
+        counting.assert_conserved("silver.toy_pairs", tally, identity)
     assert raised.value.table == "silver.toy_pairs"
 
 
@@ -594,7 +594,7 @@ def test_an_undeclared_fold_is_a_conservation_error(spark: SparkSession, identit
     tally = tally_of(frame, len(INPUT), folds=("known",))
     assert (tally.folded, tally.folds) == (2, {"known": 1})
     with pytest.raises(ConservationError, match="every fold has a declared reason") as raised:
-        judging.assert_conserved("silver.toy_pairs", tally, identity)
+        counting.assert_conserved("silver.toy_pairs", tally, identity)
     assert raised.value.table == "silver.toy_pairs"
 
 
@@ -636,7 +636,7 @@ def test_parts_of_a_row_answer_for_it_once(spark: SparkSession, identity: int, w
     parts, message = PARTS[what]
     tally = tally_of(words(spark, *parts, extra="_rows int"), len(INPUT), rows=Rows.ONE_TO_MANY)
     if not message:
-        judging.assert_conserved("silver.toy_pairs", tally, identity)
+        counting.assert_conserved("silver.toy_pairs", tally, identity)
         assert (tally.accepted, tally.quarantined, tally.rows_written, tally.rows_rejected) == (
             3,
             1,
@@ -645,17 +645,17 @@ def test_parts_of_a_row_answer_for_it_once(spark: SparkSession, identity: int, w
         )
         return
     with pytest.raises(ConservationError, match=message):
-        judging.assert_conserved("silver.toy_pairs", tally, identity)
+        counting.assert_conserved("silver.toy_pairs", tally, identity)
 
 
 @pytest.mark.spark
 def test_an_aggregate_answers_for_as_many_rows_as_came_in(spark: SparkSession) -> None:
     frame = words(spark, ("b", 0, 3), ("a", 1, 1), extra="_rows bigint")
     tally = tally_of(frame, 4, rows=Rows.AGGREGATE)
-    judging.assert_conserved("gold.toy_pairs", tally, None)
+    counting.assert_conserved("gold.toy_pairs", tally, None)
     assert (tally.accepted, tally.quarantined, tally.rows_written) == (3, 1, 1)
     with pytest.raises(ConservationError, match="5 came in, 3 \\+ 1 \\+ 0 = 4 came out"):
-        judging.assert_conserved("gold.toy_pairs", tally_of(frame, 5, rows=Rows.AGGREGATE), None)
+        counting.assert_conserved("gold.toy_pairs", tally_of(frame, 5, rows=Rows.AGGREGATE), None)
 
 
 # --- the verdict ---------------------------------------------------------------------------------
@@ -666,7 +666,7 @@ def judge_totals(
 ) -> tuple[str, ...]:
     contract = Contract("silver.toy_pairs", "", "", (), allow_empty)
     return gate.verdict(
-        contract, Suite("silver.toy_pairs", (), share), judging.Tally(), [], rows, rejected
+        contract, Suite("silver.toy_pairs", (), share), counting.Tally(), [], rows, rejected
     ).failures
 
 
@@ -696,7 +696,7 @@ def test_a_failed_warning_stops_nothing_and_row_rules_stop_nothing() -> None:
         gate.Outcome(row, False, 3),
         gate.Outcome(table, False, None, "9"),
     ]
-    verdict = gate.verdict(PAIRS, NO_A, judging.Tally(), outcomes, 1, 0)
+    verdict = gate.verdict(PAIRS, NO_A, counting.Tally(), outcomes, 1, 0)
     assert verdict.failures == ("t (found 9)",)
 
 

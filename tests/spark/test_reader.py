@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from strata.errors import BadFile, ConservationError, DeclarationError
-from strata.raw.look import Look, look, look_all
+from strata.raw.look import Look, look
+from strata.raw.members import look_all
 from strata.raw.read import Part, bronze_frame, read_part
 
 from tests.corpus.archives import packed, tarred, zipped

@@ -19,7 +19,7 @@ from strata.cli.params import add_params, params_of
 from strata.cli.settings import Settings
 from strata.cli.warnings import warnings_of
 from strata.declare import feed as feeds
-from strata.declare import protection
+from strata.declare import pseudonyms
 from strata.declare.contract import LAYERS
 from strata.declare.feed import Feed
 from strata.declare.own_layouts import with_own_layouts
@@ -245,7 +245,7 @@ def _run_all(plans: list[Plan], job: _Job) -> list[int]:
     for plan in plans:
         with _failure_told(plan, codes):
             if plan.needs_key:
-                protection.from_environment()  # Told before Spark starts, which takes a while.
+                pseudonyms.from_environment()  # Told before Spark starts, which takes a while.
             able.append(plan)
     if not able:
         return codes

@@ -185,7 +185,7 @@ def _tell(checked: list[Any]) -> None:
 
 def _read_areas(place: str, most: int) -> list[dict[str, Any]]:
     """The records of a file of areas: `geometry` as GeoJSON, `epsg`, and what else it has."""
-    from strata.raw.look import look_all
+    from strata.raw.members import look_all
 
     file = next(iter(files.list_place(place)[0]), None)
     if file is None:

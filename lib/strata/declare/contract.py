@@ -150,11 +150,11 @@ def load_contract(table: str) -> Contract:
 
 def parse_contract(table: str, document: dict[str, Any], path: Path) -> Contract:
     """The contract that a document states; a DeclarationError lists every rule that it breaks."""
-    from strata.declare import shapes  # Pydantic takes a quarter of a second to import.
+    from strata.declare import mistakes, shapes  # Pydantic takes a quarter of a second to import.
 
     layer, _, _ = split_name(table)
     findings: list[str] = []
-    shape = shapes.read_shape(shapes.TableContract, document, findings)
+    shape = mistakes.read_shape(shapes.TableContract, document, findings)
     if shape is None:
         raise DeclarationError(f"{path}: " + "; ".join(findings), findings=findings)
     if shape.id != table:

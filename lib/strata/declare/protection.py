@@ -4,24 +4,17 @@ A source contract says of each personal field what becomes of it (WAYS), and may
 columns out of several fields. A record of such a source that does not parse leaves a keyed hash and
 its byte range only, and fields that the layout does not name are dropped, for nobody has said what
 they hold.
-
-The key comes from the environment of whichever process reads, driver or executor, never from a
-setting, a plan or a file: `STRATA_PSEUDONYM_KEY` (at least 32 bytes) and `STRATA_PSEUDONYM_KEY_ID`.
-A pseudonym is still personal data: whoever has the key can make it again.
 """
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import os
-import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from datetime import date
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from strata.declare import identifiers
+from strata.declare import identifiers, personal_values
+from strata.declare.personal_values import UNREADABLE
+from strata.declare.pseudonyms import FORMER_KEYS, Pseudonyms, every_key, from_environment
 from strata.errors import UsageError
 
 if TYPE_CHECKING:
@@ -43,20 +36,11 @@ WAYS = (
     "listed",
     "drop",
 )
-KEY, KEY_ID = "STRATA_PSEUDONYM_KEY", "STRATA_PSEUDONYM_KEY_ID"
-UNREADABLE = "unreadable"
 SUPPRESSION = "suppression"
 """The purpose of the entries of the suppression list: none of them is a pseudonym of any table."""
-FORMER_KEYS = "STRATA_PSEUDONYM_FORMER_KEYS"
 FORGOTTEN = "_forgotten"
 RECORD = "record"
 """The purpose of pseudonyms of whole records that do not parse."""
-_SHORTEST_KEY = 32
-# A date, with or without a time of day; anything else behind it makes it no date.
-_ISO_DATE = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2})"
-    r"(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]+)?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?"
-)
 
 
 @dataclass(frozen=True)
@@ -73,63 +57,6 @@ class Protection:
     """Whether a person is known by it: who asks to be forgotten is found here."""
 
 
-@dataclass(frozen=True, repr=False)
-class Pseudonyms:
-    """Makes pseudonyms by HMAC-SHA-256 (RFC 2104) with one key; its text form does not show the
-    key.
-
-    Each purpose has a key of its own, HMAC(key, purpose): pseudonyms of different purposes cannot
-    be joined, even where the same text is hashed.
-    """
-
-    key: bytes
-    key_id: str
-    _keyed: dict[str, hmac.HMAC] = field(default_factory=dict, init=False, compare=False)
-
-    def of(self, text: str, purpose: str) -> str:
-        """`k1.5d0c2e:3f…`: the key's label and the hash of exactly this text for this purpose."""
-        keyed = self._keyed.get(purpose)
-        if keyed is None:
-            keyed = self._keyed[purpose] = hmac.new(
-                self._derived(purpose), digestmod=hashlib.sha256
-            )
-        own = keyed.copy()
-        own.update(text.encode())
-        return f"{self.label}:{own.hexdigest()}"
-
-    @property
-    def label(self) -> str:
-        """The key's id and six digits that check the key: two keys by mistake under one id are told
-        apart.
-        """
-        label = self.__dict__.get("_label")
-        if label is None:
-            label = f"{self.key_id}.{self._derived('check of the key').hex()[:6]}"
-            object.__setattr__(self, "_label", label)
-        return str(label)
-
-    def _derived(self, purpose: str) -> bytes:
-        return hmac.new(self.key, purpose.encode(), hashlib.sha256).digest()
-
-
-def from_environment() -> Pseudonyms:
-    """The key of this process; a UsageError where it is missing, short or without an id."""
-    key, key_id = os.environ.get(KEY, ""), os.environ.get(KEY_ID, "")
-    if len(key.encode()) < _SHORTEST_KEY or len(set(key)) < 8:
-        raise UsageError(
-            f"a source with personal fields needs a secret key of at least {_SHORTEST_KEY} "
-            f"bytes in {KEY}; "
-            f"found {'none' if not key else 'one that is too short or too plain'}: set it "
-            "from your secret store"
-        )
-    if not re.fullmatch(r"[a-z0-9]{1,16}", key_id):
-        raise UsageError(
-            f"{KEY_ID} names the key, in 1 to 16 lower-case letters and digits; found "
-            f"{'none' if not key_id else 'another form'}"
-        )
-    return Pseudonyms(key.encode(), key_id)
-
-
 def key_for(rules: Sequence[Protection]) -> Pseudonyms | None:
     """The key of this process, for a source of which a pseudonym is kept; none for one whose
     personal fields are all dropped.
@@ -140,14 +67,6 @@ def key_for(rules: Sequence[Protection]) -> Pseudonyms | None:
 def needs_key(rules: Sequence[Protection]) -> bool:
     """Whether any of the rules hashes, for which a key is needed."""
     return any(rule.way != "drop" for rule in rules)
-
-
-def every_key() -> tuple[Pseudonyms, ...]:
-    """The key of this process, then those that it was rotated from: `k1=… k2=…` in
-    STRATA_PSEUDONYM_FORMER_KEYS.
-    """
-    former = [part.partition("=") for part in os.environ.get(FORMER_KEYS, "").split()]
-    return (from_environment(), *(Pseudonyms(key.encode(), key_id) for key_id, _, key in former))
 
 
 def normal_form(rule: Protection, text: str) -> str | None:
@@ -277,12 +196,12 @@ def _reading(rule: Protection) -> Callable[[str], str | None]:
     """The canonical form, or the coarsened value, of one text."""
     readers: dict[str, Callable[[str], str | None]] = {
         "email": identifiers.email,
-        "postcode": _full_postcode,
-        "postcode_form": _postcode_form,
-        "postcode_territory": _postcode_territory,
-        "year": _year,
-        "date": _date,
-        "listed": lambda text: _listed(text, rule.values),
+        "postcode": personal_values.full_postcode,
+        "postcode_form": personal_values.postcode_form,
+        "postcode_territory": personal_values.postcode_territory,
+        "year": personal_values.year,
+        "date": personal_values.iso_date,
+        "listed": lambda text: personal_values.listed(text, rule.values),
     }
     return readers.get(rule.way, identifiers.canonical)
 
@@ -306,52 +225,3 @@ def _maker(rule: Protection, pseudonyms: Pseudonyms) -> Callable[..., str | None
         return pseudonyms.of(joined or "", rule.column)
 
     return pseudonym
-
-
-# --- values --------------------------------------------------------------------------------------
-
-
-def _full_postcode(text: str) -> str | None:
-    code = identifiers.postcode(text)
-    return code.full if code else None
-
-
-def _postcode_form(text: str) -> str | None:
-    """`full`, `outward` or `malformed`; None where nothing is told."""
-    code = identifiers.postcode(text)
-    if code is None:
-        return "malformed" if identifiers.canonical(text) else None
-    return "full" if code.inward else "outward"
-
-
-def _postcode_territory(text: str) -> str | None:
-    code = identifiers.postcode(text)
-    return code.territory if code else None
-
-
-def _date(text: str) -> str | None:
-    """`2024-03-01`, without a time of day; UNREADABLE for what is no date, None where nothing is
-    told.
-    """
-    match = _ISO_DATE.fullmatch(text.strip())
-    try:
-        return (
-            date.fromisoformat(match[1]).isoformat()
-            if match
-            else UNREADABLE
-            if text.strip()
-            else None
-        )
-    except ValueError:
-        return UNREADABLE
-
-
-def _year(text: str) -> str | None:
-    """The year of a date; UNREADABLE for what is no date, None where nothing is told."""
-    found = _date(text)
-    return found if found in (None, UNREADABLE) else found[:4]
-
-
-def _listed(text: str, values: tuple[str, ...]) -> str | None:
-    plain = identifiers.canonical(text)
-    return plain if plain in values else UNREADABLE if plain else None

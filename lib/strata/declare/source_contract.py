@@ -61,7 +61,7 @@ def _names_feed(path: Path, feed: str, findings: list[str]) -> bool:
 
 def _parse_file(path: Path, findings: list[str]) -> tuple[Layout, ...]:
     """The layout, or one for each of its years; none with at least one finding added."""
-    from strata.declare import shapes  # Pydantic takes a quarter of a second to import.
+    from strata.declare import mistakes, shapes  # Pydantic takes a quarter of a second to import.
 
     own: list[str] = []
     try:
@@ -69,7 +69,7 @@ def _parse_file(path: Path, findings: list[str]) -> tuple[Layout, ...]:
     except DeclarationError as error:
         findings.append(str(error))
         return ()
-    shape = shapes.read_shape(shapes.SourceContract, document, own)
+    shape = mistakes.read_shape(shapes.SourceContract, document, own)
     layout = _layout(path.name, shape, own) if shape else None
     findings += [f"{path.name}: {finding}" for finding in own]
     if own or not layout or not shape:

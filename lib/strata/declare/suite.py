@@ -111,10 +111,10 @@ def load_suite(table: str) -> Suite:
 
 def parse_suite(table: str, document: dict[str, Any], path: Path) -> Suite:
     """The suite that a document states; a DeclarationError lists every rule that it breaks."""
-    from strata.declare import shapes  # Pydantic takes a quarter of a second to import.
+    from strata.declare import mistakes, shapes  # Pydantic takes a quarter of a second to import.
 
     findings: list[str] = []
-    shape = shapes.read_shape(shapes.SuiteDocument, document, findings)
+    shape = mistakes.read_shape(shapes.SuiteDocument, document, findings)
     if shape is None:
         raise DeclarationError(f"{path}: " + "; ".join(findings), findings=findings)
     if shape.table != table:

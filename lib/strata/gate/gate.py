@@ -16,7 +16,8 @@ from strata.declare.contract import Contract
 from strata.declare.suite import Expectation, Suite
 from strata.errors import DeclarationError
 from strata.gate import conditions, library_rules, queries, small
-from strata.gate.judging import Rule, Tally
+from strata.gate.counting import Tally
+from strata.gate.judging import Rule
 from strata.gate.library_rules import library
 from strata.gate.outcome import Outcome
 from strata.gate.uniqueness import Exchanged, unique

@@ -4,7 +4,7 @@ in the driver.
 Each job of Spark costs a tenth of a second or more, whatever it reads; a small table took five to
 eleven of them. The rules are the same Columns, evaluated by Spark; only what follows from them, the
 counts, the split, the reasons and which keys are shared, is reckoned here. Tests hold every count
-to that of `judging`.
+to that of `counting`.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from strata.declare.suite import NOT_NULL, Expectation, Suite
+from strata.gate.counting import Tally
 from strata.gate.judging import (
     ACCEPTED,
     FOLDED,
     REJECTED,
     RULES_A_WORD,
     Rule,
-    Tally,
     broken_columns,
 )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from strata.declare.contract import Contract
 from strata.declare.suite import Suite
-from strata.gate.judging import Tally
+from strata.gate.counting import Tally
 from strata.gate.outcome import Outcome
 
 

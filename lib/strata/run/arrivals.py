@@ -15,7 +15,8 @@ from strata.kit.table import Source
 from strata.ledger import publication as ledger
 from strata.ledger.publication import FileEntry, Publication
 from strata.raw.fetch import places
-from strata.raw.look import Found, Look
+from strata.raw.look import Look
+from strata.raw.members import Found
 from strata.run import look_cache
 from strata.run.look_cache import Remembered
 from strata.run.options import Options

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from strata.gate import gate, judging
+from strata.gate import counting, gate
 from strata.run.audit import Candidacy, audit
 from strata.run.bronze import bronze_rows
 from strata.run.inputs import read_inputs
@@ -21,7 +21,7 @@ def build(context: Context, state: State, step: Step) -> Built:
     candidate = _rows(context, state, step)
     target = Target(feed.contract(step.table), feed.suite(step.table), state.tables.get(step.table))
     written = write_accepted(context, target, candidate)
-    judging.assert_conserved(step.table, written.tally, candidate.identity_in)
+    counting.assert_conserved(step.table, written.tally, candidate.identity_in)
     rejected = write_rejected(context, target, candidate, written)
     done = Candidacy(step, target, candidate, written, rejected, started)
     return audit(context, state, done)

@@ -21,7 +21,7 @@ from strata.errors import BadFile
 from strata.fs import files
 from strata.fs.files import Ignored, RawFile
 from strata.lake.versions import Warehouse
-from strata.raw.look import Found, look_all
+from strata.raw.members import Found, look_all
 
 _SETTLED_SECONDS = {True: 2, False: 300}
 """How long ago a file must have changed last for its signs to be trusted, on a local disk and

@@ -14,8 +14,9 @@ from pyspark.sql import Observation
 from strata.declare.contract import Contract, quarantine_contract
 from strata.declare.suite import Suite
 from strata.errors import CommitUnknown, StrataError
-from strata.gate import gate, judging, small
-from strata.gate.judging import Rule, Tally
+from strata.gate import counting, gate, judging, small
+from strata.gate.counting import Tally
+from strata.gate.judging import Rule
 from strata.kit.groups import Groups
 from strata.lake import file_check
 from strata.lake.data_file import DataFile
@@ -146,20 +147,20 @@ def _write_whole(context: Context, target: Target, candidate: Candidate) -> Writ
     appends = candidate.appends or target.previous is None
     # The filter stands above the count, where Spark leaves it.
     observation = Observation(f"gate of {target.table}")
-    observed = judging.observed(
+    observed = counting.observed(
         parts.judged, observation, contract.columns, parts.rules, candidate.folds
     )
     accepted = conform(observed.where(judging.is_accepted()), contract)
     commit = store.append(contract, accepted) if appends else store.overwrite(contract, accepted)
     measured = observation.get
-    tally = judging.read_tally(measured, candidate.rows_in, parts.rules, candidate.folds)
+    tally = counting.read_tally(measured, candidate.rows_in, parts.rules, candidate.folds)
     _assert_written(target.table, tally.rows_written, commit)
     judged, rejects = parts.judged, None
     if tally.rows_rejected and candidate.rejects:
         rejects = split(replace(candidate, frame=candidate.rejects()), target.suite).judged
     if "marks" in measured:
-        judged = judging.marked(judged, measured["marks"])
-        rejects = None if rejects is None else judging.marked(rejects, measured["marks"])
+        judged = counting.marked(judged, measured["marks"])
+        rejects = None if rejects is None else counting.marked(rejects, measured["marks"])
     return Written(commit, tally, parts.rules, judged, rejects=rejects)
 
 
@@ -176,8 +177,8 @@ def _write_groups(
         judged = context.spark.createDataFrame(fetched, small.schema_of(parts.judged, fetched))
     else:
         judged = context.kept.keep(parts.judged)
-        measured = judging.count(judged, parts.rules, candidate.folds)
-        tally = judging.read_tally(measured, candidate.rows_in, parts.rules, candidate.folds)
+        measured = counting.count(judged, parts.rules, candidate.folds)
+        tally = counting.read_tally(measured, candidate.rows_in, parts.rules, candidate.folds)
     accepted = conform(judged.where(judging.is_accepted()), target.contract)
     assert_touched(target.table, accepted, touched)
     exchange = context.store.replace_groups(target.contract, accepted, tally.rows_written, touched)
@@ -220,9 +221,9 @@ def _write_records(
         bronze_files.remove(folder, added)
         return None
     judged = judging.judge(rest, rules, candidate.rows)
-    measured = judging.count(judged, rules, candidate.folds)
-    tally = judging.read_tally(measured, candidate.rows_in, rules, candidate.folds)
-    judging.add_written(tally, rows, identity, broken)
+    measured = counting.count(judged, rules, candidate.folds)
+    tally = counting.read_tally(measured, candidate.rows_in, rules, candidate.folds)
+    counting.add_written(tally, rows, identity, broken)
     return Written(store.append_files(contract, added), tally, rules, judged)
 
 
@@ -255,7 +256,7 @@ def _write_records_here(
         asked_of = judging.judge(frame, rules, candidate.rows)
         judged = small.fetch(asked_of, contract.columns, rules)
         tally = small.count(judged, candidate.rows_in, rules, candidate.folds)
-    judging.add_written(tally, rows, identity, broken)
+    counting.add_written(tally, rows, identity, broken)
     whole = lying if added and not candidate.appends else None
     return Written(store.append_files(contract, added), tally, rules, judged, whole=whole)
 
@@ -269,7 +270,7 @@ def _ask_files(
     if not added:
         return 0, 0, [0] * rules
     frame = context.store.read_files(target.contract, added)
-    asked = judging.count_written(frame, gate.row_rules(frame, target.suite))
+    asked = counting.count_written(frame, gate.row_rules(frame, target.suite))
     _assert_lying(target.table, asked[0], added)
     return asked
 
@@ -320,7 +321,7 @@ def _mark_rejected(
     if marked is None or marked.count() != written.tally.rows_rejected:
         assert not isinstance(written.judged, pa.Table), "fetched rows are marked where they lie"
         marked = keep(written.judged)
-    return marked, judging.count_rejected(written.tally, marked, written.rules)
+    return marked, counting.count_rejected(written.tally, marked, written.rules)
 
 
 def _put(

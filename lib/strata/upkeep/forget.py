@@ -23,6 +23,7 @@ from pyarrow import compute, parquet
 
 from strata import failpoint
 from strata.declare import protection as protect
+from strata.declare import pseudonyms
 from strata.declare.feed import Feed
 from strata.declare.layout import Layout
 from strata.errors import BadFile, StrataError, UsageError
@@ -34,7 +35,8 @@ from strata.ledger import erasures as erasure
 from strata.ledger import lease
 from strata.ledger import publication as ledger
 from strata.ledger.erasures import Erasure
-from strata.raw.look import Look, look_all
+from strata.raw.look import Look
+from strata.raw.members import look_all
 from strata.raw.read import Part, read_part
 from strata.run.arrivals import Looked
 from strata.run.options import Erase, Options
@@ -100,7 +102,7 @@ def identify(feed: Feed, who: str) -> Person:
             f"a person of {feed.name} is named by what identifies them, such as an e-mail "
             "address; what was given is none"
         )
-    keys = protect.every_key()
+    keys = pseudonyms.every_key()
     return Person(
         entries=tuple(
             protect.suppression_entry(key, text or "")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from strata.declare import protection as protect
+from strata.declare import pseudonyms
 from strata.declare.layout import Layout, match_layout
 from strata.declare.source_contract import load_layouts
 from strata.errors import BadFile, DeclarationError, UsageError
@@ -55,8 +56,8 @@ COLUMNS = ("email", "born", "postcode", "joined", "sex", "identity", "form", "te
 
 @pytest.fixture
 def key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(protect.KEY, SECRET)
-    monkeypatch.setenv(protect.KEY_ID, "k1")
+    monkeypatch.setenv(pseudonyms.KEY, SECRET)
+    monkeypatch.setenv(pseudonyms.KEY_ID, "k1")
 
 
 def read(folder: Path) -> tuple[Layout, pa.Table]:
@@ -126,8 +127,8 @@ def test_a_file_that_is_refused_or_has_other_fields_tells_none_of_its_names(tmp_
 def test_a_missing_short_or_plain_key_is_an_error_and_no_row_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str
 ) -> None:
-    monkeypatch.setenv(protect.KEY, value)
-    monkeypatch.setenv(protect.KEY_ID, "k1")
+    monkeypatch.setenv(pseudonyms.KEY, value)
+    monkeypatch.setenv(pseudonyms.KEY_ID, "k1")
     with pytest.raises(UsageError, match="needs a secret key of at least 32 bytes") as refused:
         read(tmp_path)
     assert value == "" or value not in str(refused.value)
@@ -135,7 +136,7 @@ def test_a_missing_short_or_plain_key_is_an_error_and_no_row_is_read(
 
 def test_another_key_or_purpose_gives_other_pseudonyms_and_the_key_is_never_shown() -> None:
     one, other, same_id = (
-        protect.Pseudonyms(key.encode(), key_id)
+        pseudonyms.Pseudonyms(key.encode(), key_id)
         for key, key_id in ((SECRET, "k1"), (SECRET[::-1], "k2"), (SECRET[::-1], "k1"))
     )
     assert (
@@ -156,7 +157,7 @@ def test_another_key_or_purpose_gives_other_pseudonyms_and_the_key_is_never_show
 def test_parts_of_a_pseudonym_do_not_run_together() -> None:
     make = protect._maker(
         protect.Protection("identity", "keyed_hash", ("a", "b")),
-        protect.Pseudonyms(SECRET.encode(), "k1"),
+        pseudonyms.Pseudonyms(SECRET.encode(), "k1"),
     )
     assert (
         len(

@@ -11,7 +11,7 @@ import pytest
 from strata.cli import main
 from strata.declare.source_contract import load_layouts
 from strata.fs.files import RawFile
-from strata.raw.look import look_all
+from strata.raw.members import look_all
 
 LAYOUTS = load_layouts("soil")
 

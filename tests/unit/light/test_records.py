@@ -14,7 +14,7 @@ from strata.errors import BadFile
 from strata.fs.files import RawFile
 from strata.light import records
 from strata.light.source import layouts, open_local, picker
-from strata.raw.look import look_all
+from strata.raw.members import look_all
 from strata.raw.read import Part, read_part
 
 FIELDS = ("vehicle_id", "timestamp", "lat", "lon", "speed", "engine_status", "fuel_level")

@@ -9,7 +9,7 @@ import pytest
 from strata.fs.files import RawFile
 from strata.raw.formats import archive, archive_streams
 from strata.raw.formats.archive import Archives
-from strata.raw.look import Found, look_all
+from strata.raw.members import Found, look_all
 from strata.raw.read import Part, read_part
 
 from tests.corpus.archives import ARCHIVES, ONE, TWO, ArchiveCase, packed, tarred, zipped

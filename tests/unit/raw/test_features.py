@@ -17,7 +17,8 @@ from strata.declare.layout import Layout
 from strata.declare.source_contract import load_layouts
 from strata.errors import BadFile
 from strata.fs.files import RawFile
-from strata.raw.look import Look, look, look_all
+from strata.raw.look import Look, look
+from strata.raw.members import look_all
 from strata.raw.read import Part, read_part
 
 LAYOUTS = [layout for layout in load_layouts("soil") if layout.source == "samples"]

@@ -21,7 +21,8 @@ import pytest
 from pyspark.sql import SparkSession
 from strata.fs.files import RawFile
 from strata.raw.formats.archive import Archives
-from strata.raw.look import Found, Look, look_all
+from strata.raw.look import Look
+from strata.raw.members import Found, look_all
 from strata.raw.read import Part, bronze_frame, read_part
 
 from tests.corpus.archives import packed, tarred, zipped
