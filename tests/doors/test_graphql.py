@@ -19,7 +19,7 @@ from strata.serve.graphql.app import Persisted, make_app
 from strata.serve.graphql.decisions import Desk
 from strata.serve.graphql.schema import schema
 from strata.serve.postgres.load import load_tables
-from strata.serve.postgres.server import Server
+from strata.serve.postgres.server import Server, control, find_binaries
 
 from tests.doors import shop
 from tests.doors.publishing import publish
@@ -169,6 +169,13 @@ def test_rows_do_not_cost_statements(client: Client) -> None:
     one = client.statements
     client.ask(query, n=30)
     assert client.statements == one == 6, "customer, orders, items, products, decisions, categories"
+    parts = """query Q($n: Int!) { customer(customerId: "c3") { orders(first: $n) { nodes { ...order } } } }
+        fragment order on CustomerOrder { items { ... on OrderItem { product { ...kind } } } }
+        fragment kind on Product { name category { name } }"""
+    assert client.ask(parts, n=30) == client.ask(query, n=30), "read ahead in fragments too"
+    assert client.statements == 6
+    client.ask("""{ customer(customerId: "c3") { orders { nodes { items { productId } } } } }""")
+    assert client.statements == 3, "what is not asked for is not read"
 
 
 def test_pages_hold_through_a_load(client: Client, warehouse: Warehouse, database: Server) -> None:
@@ -388,6 +395,27 @@ def test_persisted_queries(client: Client) -> None:
     only = Persisted(only=True)
     with pytest.raises(Exception, match="persisted queries only"):
         only.find({"query": query})
+
+
+@pytest.mark.nightly
+def test_a_database_that_goes_and_comes(client: Client, database: Server) -> None:
+    query = {"query": "{ publication { number } }"}
+    assert client.post(query).status_code == 200
+    own = (find_binaries(), database.folder)
+    control(*own, "stop", "-m", "immediate", "-w")
+    try:
+        away = [client.post(query) for _ in range(3)]
+    finally:
+        control(*own, "start", "-w", "-t", "60", "-l", database.folder / "server.log",
+                "-o", f"-p {database.port}")  # fmt: skip
+    assert {answer.status_code for answer in away} == {503}
+    assert away[-1].json()["errors"] == [
+        {
+            "message": "the database does not answer; ask again",
+            "extensions": {"code": "UNAVAILABLE"},
+        }
+    ]
+    assert client.post(query).json() == {"data": {"publication": {"number": 1}}}
 
 
 UPDATE = """mutation U($c: ProductChange!) { updateProduct(change: $c)

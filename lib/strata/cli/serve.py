@@ -115,7 +115,14 @@ def _serve_api(options: argparse.Namespace, door: Any, database: str, editor: st
     place = f"http://{options.host}:{options.port}/"
     common.serve_metrics(options)
     print(f"the API is at {place} (dashboard: {place}dashboard)", flush=True)
-    uvicorn.run(app, host=options.host, port=options.port, log_level="warning", server_header=False)
+    uvicorn.run(
+        app,
+        host=options.host,
+        port=options.port,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+    )
     return 0
 
 

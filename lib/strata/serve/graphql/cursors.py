@@ -71,7 +71,7 @@ def _read(value: Any, kind: type) -> Any:
         if not number.is_finite() or abs(number.adjusted()) > _MOST_DIGITS:
             raise ValueError
         return number
-    if kind is int and len(value) > _MOST_DIGITS:
+    if kind is int and not (len(value) < _MOST_DIGITS and -(2**63) <= int(value) < 2**63):
         raise ValueError
     return kind(value)
 

@@ -113,7 +113,9 @@ class Query:
         rows = await info.context.store.product_sales(
             period.value, days, (own.category_id, own.currency), products, page
         )
-        return types.page_of((order_by.value, first), rows, lambda row: types.ProductSales(**row))
+        found = types.page_of((order_by.value, first), rows, lambda row: types.ProductSales(**row))
+        await types.fill_products(info, found.nodes)
+        return found
 
     @strawberry.field(
         description="The products that brought most in each currency, of a category and all below."
@@ -128,7 +130,9 @@ class Query:
         _assert_ids("categoryId", [category_id])
         assert_text("currency", currency, 3)
         rows = await info.context.store.best_sellers(category_id, currency, page_size(first))
-        return [types.BestSeller(**row) for row in rows]
+        found = [types.BestSeller(**row) for row in rows]
+        await types.fill_products(info, found)
+        return found
 
     @strawberry.field(description="Sales by week or month.")
     async def sales_trends(
@@ -152,7 +156,7 @@ class Query:
     @strawberry.field
     async def product(self, info: Told, product_id: strawberry.ID) -> types.Product | None:
         _assert_ids("productId", [product_id])
-        return await types.load_product(info, str(product_id))
+        return (await types.load_products(info, [str(product_id)])).get(str(product_id))
 
     @strawberry.field
     async def products(
@@ -173,7 +177,9 @@ class Query:
             "to": own.price_to,
         }
         rows = await info.context.store.products(filters, (order_by.value, page_size(first), after))
-        return types.page_of((order_by.value, first), rows, types.make_product)
+        found = types.page_of((order_by.value, first), rows, lambda row: row)
+        made = await types.make_products(info, found.nodes)
+        return types.Page(nodes=made, page_info=found.page_info)
 
     @strawberry.field(description="The categories below one; without one, those at the top.")
     async def categories(

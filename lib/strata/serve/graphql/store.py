@@ -1,8 +1,7 @@
 """The SQL behind the API. Values are always parameters; only names of ours stand in the texts.
 
 All statements of a request run in one read-only transaction of one snapshot, so an answer never
-mixes two
-publications. The role of the connection may read the shop and nothing else.
+mixes two publications. The role of the connection may read the shop and nothing else.
 """
 
 from __future__ import annotations
@@ -12,10 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
-from psycopg import AsyncConnection
-from psycopg.rows import dict_row
+import asyncpg
 from strawberry.dataloader import DataLoader
 
 from strata.serve.graphql.cursors import Order, unique
@@ -24,21 +23,28 @@ Row = dict[str, Any]
 _PRODUCT = "product_id, product_name, category_id, list_price, currency, valid_from"
 
 
+@lru_cache(maxsize=500)
+def numbered(query: str) -> str:
+    """The text with its values marked as PostgreSQL does: $1, $2, …"""
+    first, *rest = query.split("%s")
+    return first + "".join(f"${n}{part}" for n, part in enumerate(rest, 1))
+
+
 @dataclass
 class Store:
     """One request's view of the database."""
 
-    connection: AsyncConnection[Any]
+    connection: asyncpg.Connection
     statements: int = 0
     """How many statements the request has cost."""
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def rows(self, query: str, values: Sequence[Any] = ()) -> list[Row]:
         """Runs one statement."""
-        async with self.lock, self.connection.cursor(row_factory=dict_row) as cursor:
+        async with self.lock:
             self.statements += 1
-            await cursor.execute(query.encode(), values)
-            return await cursor.fetchall()
+            found = await self.connection.fetch(numbered(query), *values)
+        return [dict(row) for row in found]
 
     async def publication(self) -> Row | None:
         """The publication that the shop shows."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import Any, Generic, TypeVar
 
@@ -10,8 +10,9 @@ import strawberry
 from strawberry.types import Info
 
 from strata.declare.contract import load_contract
+from strata.serve.graphql.ahead import asks
 from strata.serve.graphql.context import Context
-from strata.serve.graphql.cursors import Order, page_size
+from strata.serve.graphql.cursors import Order, page_size, unique
 from strata.serve.graphql.scalars import Long, Money
 from strata.serve.graphql.version import version_of
 
@@ -106,13 +107,7 @@ class Product:
     currency: str = said(_PRODUCT, "currency")
     valid_from: date = said(_PRODUCT, "valid_from")
     category_id: strawberry.ID | None = said(_PRODUCT, "category_id")
-
-    @strawberry.field
-    async def category(self, info: Told) -> Category | None:
-        if self.category_id is None:
-            return None
-        row = await info.context.loaders.category.load(str(self.category_id))
-        return make_category(row) if row else None
+    category: Category | None = None
 
     @strawberry.field(description="What it was, from when to when.")
     async def history(self, info: Told) -> list[ProductPeriod]:
@@ -142,10 +137,7 @@ class ProductSales:
     units: Long = said(_DAILY, "units")
     revenue: Money = said(_DAILY, "revenue")
     orders: Long = said(_DAILY, "orders")
-
-    @strawberry.field
-    async def product(self, info: Told) -> Product | None:
-        return await load_product(info, str(self.product_id))
+    product: Product | None = None
 
 
 @strawberry.type
@@ -155,10 +147,7 @@ class BestSeller:
     currency: str = said(_DAILY, "currency")
     units: Long = said(_DAILY, "units")
     revenue: Money = said(_DAILY, "revenue")
-
-    @strawberry.field
-    async def product(self, info: Told) -> Product | None:
-        return await load_product(info, str(self.product_id))
+    product: Product | None = None
 
 
 @strawberry.type
@@ -169,10 +158,7 @@ class OrderItem:
     unit_price: Money = said(_LINE, "unit_price")
     discount: Money = said(_LINE, "discount")
     revenue: Money = said(_LINE, "revenue")
-
-    @strawberry.field
-    async def product(self, info: Told) -> Product | None:
-        return await load_product(info, str(self.product_id))
+    product: Product | None = None
 
 
 @strawberry.type
@@ -184,12 +170,7 @@ class CustomerOrder:
     currency: str = said(_ORDER, "currency")
     units: Long = said(_ORDER, "units")
     revenue: Money = said(_ORDER, "revenue")
-
-    @strawberry.field
-    async def items(self, info: Told) -> list[OrderItem]:
-        rows = await info.context.loaders.items.load((str(self.order_id), self.order_date))
-        names = ("order_item_id", "product_id", "quantity", "unit_price", "discount", "revenue")
-        return [OrderItem(**{name: row[name] for name in names}) for row in rows]
+    items: list[OrderItem] = strawberry.field(default_factory=list)
 
 
 BY_NEWEST = Order("newest", (("order_date", date), ("order_id", str)), is_descending=True)
@@ -222,7 +203,10 @@ class Customer:
     ) -> Page[CustomerOrder]:
         page = (BY_NEWEST, page_size(first), after)
         rows = await info.context.store.orders(str(self.customer_id), page)
-        return page_of((BY_NEWEST, first), rows, lambda row: CustomerOrder(**row))
+        found = page_of((BY_NEWEST, first), rows, lambda row: CustomerOrder(**row))
+        if asks(info, "items"):
+            await _fill_items(info, found.nodes)
+        return found
 
 
 @strawberry.type(description="What was sold in a week or month.")
@@ -248,10 +232,41 @@ def page_of(
     return Page(nodes=[make(row) for row in rows[:first]], page_info=told)
 
 
-async def load_product(info: Told, product_id: str) -> Product | None:
-    """A product by the request's batch."""
-    row = await info.context.loaders.product.load(product_id)
-    return make_product(row) if row else None
+async def fill_products(info: Told, nodes: Sequence[ProductSales | BestSeller | OrderItem]) -> None:
+    """Gives each node its product, by one batch, if the query asks for it."""
+    if asks(info, "product"):
+        found = await load_products(info, [str(node.product_id) for node in nodes])
+        for node in nodes:
+            node.product = found.get(str(node.product_id))
+
+
+async def load_products(info: Told, ids: Sequence[str]) -> dict[str, Product]:
+    """The products that there are, by their ids."""
+    rows = await info.context.loaders.product.load_many(unique(ids))
+    made = await make_products(info, [row for row in rows if row])
+    return {str(product.product_id): product for product in made}
+
+
+async def make_products(info: Told, rows: Sequence[dict[str, Any]]) -> list[Product]:
+    """Rows of shop.products as the API shows them, with their categories if it is asked for."""
+    made = [make_product(row) for row in rows]
+    if asks(info, "category"):
+        ids = unique([str(one.category_id) for one in made if one.category_id is not None])
+        found = dict(zip(ids, await info.context.loaders.category.load_many(ids), strict=True))
+        known = {key: make_category(row) for key, row in found.items() if row}
+        for product in made:
+            product.category = known.get(str(product.category_id))
+    return made
+
+
+async def _fill_items(info: Told, orders: Sequence[CustomerOrder]) -> None:
+    """Gives each order its lines, by one batch."""
+    names = ("order_item_id", "product_id", "quantity", "unit_price", "discount", "revenue")
+    keys = [(str(order.order_id), order.order_date) for order in orders]
+    found = await info.context.loaders.items.load_many(keys)
+    for order, rows in zip(orders, found, strict=True):
+        order.items = [OrderItem(**{name: row[name] for name in names}) for row in rows]
+    await fill_products(info, [item for order in orders for item in order.items])
 
 
 def make_product(row: dict[str, Any]) -> Product:
