@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import argparse
+import importlib
+import sys
 
 from bench import commerce, commits, gate, sql
 
 BENCHMARKS = (
     "commerce", "commits", "export", "gate", "shop", "shop-api", "sql", "sql-opening",
 )  # fmt: skip
+# These have options of their own: `python -m bench soil --help`.
+OWN = {"soil": "soil", "soil-compactness": "soil_compactness"}
 
 
 def main() -> None:
+    if sys.argv[1:] and sys.argv[1] in OWN:
+        importlib.import_module(f"bench.{OWN[sys.argv[1]]}").command(sys.argv[2:])
+        return
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("name", nargs="?", choices=sorted(BENCHMARKS), help="default: all")
+    parser.add_argument(
+        "name",
+        nargs="?",
+        choices=sorted(BENCHMARKS),
+        help=f"default: all; {', '.join(OWN)} have options of their own (NAME --help)",
+    )
     parser.add_argument("--rows", type=int, default=20_000_000, help="of the gate's table")
     parser.add_argument(
         "--scale", type=float, default=1.0, help="of commerce: 1 is 20 million order lines"

@@ -1,7 +1,7 @@
 """Soil side by side: the country of each point, and files to published gold.
 
-    python -m bench.soil join [POINTS] [ROUNDS]
-    python -m bench.soil feed [POINTS] [ROUNDS]
+    python -m bench soil join --points 1000000 --rounds 3
+    python -m bench soil feed --points 1000000 --rounds 1
 
 `join`: points in a Parquet file, three quarters of them in one country, and Natural Earth 1:10m, by
 Strata's cells, plain Sedona (boundaries subdivided and broadcast), SedonaDB, PyCanopy, DuckDB and
@@ -15,6 +15,7 @@ give each country the same number of points.
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import shutil
@@ -25,7 +26,8 @@ import tempfile
 import time
 import venv
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -45,13 +47,27 @@ _PINNED = (
 _MOST = {"geopandas": 1_000_000, "duckdb": 200_000}
 
 
-def main(what: str = "join", points: int = 1_000_000, rounds: int = 3) -> None:
+def command(arguments: Sequence[str] | None = None) -> None:
+    """What the command line asks for."""
+    parser = argparse.ArgumentParser(prog="python -m bench soil", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    parser.add_argument("what", choices=("join", "feed"))
+    parser.add_argument("--points", type=int, default=1_000_000, help="default: a million")
+    parser.add_argument("--rounds", type=int, default=3, help="in turns; default: 3")
+    parser.add_argument(
+        "--ways", nargs="+", choices=(*JOIN_WAYS, "plain"), help="some of them (default: all)"
+    )
+    asked = parser.parse_args(arguments)
+    ways = asked.ways or (JOIN_WAYS if asked.what == "join" else FEED_WAYS)
+    main(asked.what, asked.points, asked.rounds, ways)
+
+
+def main(what: str, points: int, rounds: int, ways: Sequence[str]) -> None:
     """Prints the medians of each way, and the ratios to those they are measured against."""
     folder = Path(tempfile.mkdtemp(prefix="strata-bench-"))
     try:
         write = _write_points if what == "join" else _write_csv
         write(folder, points)
-        ways = JOIN_WAYS if what == "join" else FEED_WAYS
         chosen = [way for way in ways if points <= _MOST.get(way, points)]
         told: dict[str, list[dict[str, Any]]] = {way: [] for way in chosen}
         for number in range(rounds):
@@ -73,6 +89,9 @@ def _in_process(what: str, way: str, folder: Path, target: Path) -> dict[str, An
     done = subprocess.run([python, "-c", code], capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(f"{way}: {done.stdout[-2000:]}{done.stderr[-3000:]}")
+    # Of files to gold, when each table began.
+    print("".join(f"{x}\n" for x in done.stderr.splitlines() if x.startswith("  ")),
+          end="", file=sys.stderr)  # fmt: skip
     answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     said = {key: value for key, value in answer.items() if key != "counts"}
     print(f"{way}: {said}", file=sys.stderr, flush=True)
@@ -99,13 +118,13 @@ def _tell(what: str, points: int, rounds: int, told: dict[str, list[dict[str, An
                              f"{set(counts.items()) ^ set(first.items())}")  # fmt: skip
     medians = {way: statistics.median(row["seconds"] for row in of) for way, of in told.items()}
     print(f"{what}: {points:,} points, {rounds} rounds; seconds (median), and CPU seconds")
-    base = "sedonadb" if what == "join" else "plain"
+    bases = [way for way in ("sedonadb", "sedona", "plain") if way in told]
     for way, of in told.items():
         cpu = statistics.median(row["cpu"] for row in of)
-        against = f"{medians[way] / medians[base]:6.2f} of {base}"
-        more = f", {medians[way] / medians['sedona']:.2f} of sedona" if what == "join" else ""
-        print(f"{way:10} {medians[way]:8.2f} s {cpu:8.2f} s CPU {against}{more}")
-    if what == "join":
+        memory = statistics.median(row["memory_mib"] for row in of)
+        against = ", ".join(f"{medians[way] / medians[base]:.2f} of {base}" for base in bases)
+        print(f"{way:10} {medians[way]:8.2f} s {cpu:8.2f} s CPU {memory:7,.0f} MiB  {against}")
+    if "strata" in told and what == "join":
         cells = statistics.median(row["cells"] for row in told["strata"])
         print(f"strata's cells are made in {cells:.1f} s, when boundaries are published")
 
@@ -177,7 +196,22 @@ def run_way(what: str, way: str, folder: str, target: str) -> None:
         ("feed", "strata"): _feed_strata,
         ("feed", "plain"): _feed_plain,
     }
-    print(json.dumps(ways[what, way](Path(folder), Path(target))))
+    answer = ways[what, way](Path(folder), Path(target))
+    print(json.dumps(answer | {"memory_mib": _most_memory_mib()}))
+
+
+def _most_memory_mib() -> float:
+    """The most that this process and its Spark held, as the system counted."""
+    own = [
+        str(os.getpid()),
+        *Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split(),
+    ]
+    found = 0.0
+    for process in own:
+        with suppress(OSError):
+            text = Path(f"/proc/{process}/status").read_text()
+            found += int(text.partition("VmHWM:")[2].split()[0]) / 1024
+    return found
 
 
 def _twice(join: Callable[[], dict[str, int]], cpu: Callable[[], float]) -> dict[str, Any]:
@@ -383,4 +417,4 @@ def _feed_plain(folder: Path, target: Path) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:2], *map(int, sys.argv[2:]))
+    command()

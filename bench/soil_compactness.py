@@ -1,7 +1,7 @@
 """How compact clusters along the curve are, beside constrained k-means, which is the best that
 anybody can draw, and beside sites put together by chance.
 
-    python -m bench.soil_compactness [WAREHOUSE] [SITES_A_CLUSTER]
+    python -m bench soil-compactness --warehouse warehouse --sites 10
 
 Compact is a small root mean square of the sites' distances from the middle of their cluster, in
 kilometres. Each country is cut into the same number of clusters, whose sizes differ by one at most.
@@ -10,8 +10,9 @@ Needs k-means-constrained, and a published warehouse of soil.
 
 from __future__ import annotations
 
+import argparse
 import math
-import sys
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,17 @@ join silver.soil_site_countries c using (site_id)
 order by r.country_code, r.curve_rank"""
 
 
-def main(warehouse: str = "warehouse", asked: int = 10) -> None:
+def command(arguments: Sequence[str] | None = None) -> None:
+    """What the command line asks for."""
+    parser = argparse.ArgumentParser(prog="python -m bench soil-compactness", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    parser.add_argument("--warehouse", default="warehouse", help="with soil published")
+    parser.add_argument("--sites", type=int, default=10, help="in a cluster (default: 10)")
+    asked = parser.parse_args(arguments)
+    main(asked.warehouse, asked.sites)
+
+
+def main(warehouse: str, asked: int) -> None:
     """Prints each small country's three figures, and the ratios of their sums."""
     table = duck.query(Published(Warehouse(warehouse)), _TEXT).to_pylist()
     countries: dict[str, list[Any]] = {}
@@ -78,4 +89,4 @@ def _spread(places: np.ndarray, cluster: np.ndarray) -> float:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:2], *map(int, sys.argv[2:]))
+    command()

@@ -184,6 +184,41 @@ def test_a_number_of_geojson_keeps_its_digits_and_text_stays_text(tmp_path: Path
     assert [row[key] for key in ("soc", "clay", "x", "y")] == ["1.50", "a few", None, "50.5"]
 
 
+# --- LUCAS topsoil as its Shapefile ---------------------------------------------------------------
+
+LUCAS: dict[str, tuple[dict[str, list[Any]], tuple[str | None, ...]]] = {
+    "lucas_2015_shapefile": (
+        {"Point_ID": [26581768], "Coarse": [6], "Clay": [25], "Sand": [14], "Silt": [61],
+         "pH_CaCl2": [7.2], "pH_H20": [7.8], "EC": [14.3], "OC": [18.4], "CaCO3": [36],
+         "Elevation": [124], "Soil_Stones": [10], "NUTS_0": ["ES"], "LC1_Desc": ["Barley"]},
+        ("26581768", "18.4", "g/kg", "25", "%", "0", "20", None, "2015"),
+    ),
+    "lucas_2018_shapefile": (
+        {"Depth": ["0-20 cm"], "POINTID": [47862690], "pH_CaCl2": [4.1], "OC": ["12.4"],
+         "NUTS_0": ["AT"], "TH_LAT": [47.15], "TH_LONG": [14.66], "SURVEY_DATE": ["06-07-18"]},
+        ("47862690", "12.4", "g/kg", None, None, None, None, "0-20 cm", "2018"),
+    ),
+}  # fmt: skip
+TOLD = (
+    "source_site_id", "soc", "soc_unit", "clay", "clay_unit", "upper_depth_cm", "lower_depth_cm",
+    "depth_range", "sampled_on",
+)  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:Normalized/laundered field name")
+@pytest.mark.parametrize("name", LUCAS)
+def test_lucas_is_known_as_its_shapefile(tmp_path: Path, name: str) -> None:
+    columns, told = LUCAS[name]
+    table = pa.table(columns | {"geometry": shapely.to_wkb(shapely.points([(14.66, 47.15)]))})
+    [seen] = look_all(listed(shapefile(tmp_path, table)), LAYOUTS).looks
+    assert seen.layout == name
+    own = next(layout for layout in LAYOUTS if layout.name == name)
+    [chunk] = seen.chunks
+    [row] = next(iter(read_part(Part(seen, chunk, own), own.bronze_columns))).to_pylist()
+    assert tuple(row.get(key) for key in TOLD) == told
+    assert (row["x"], row["y"], row["epsg"]) == ("14.66", "47.15", "EPSG:4326")
+
+
 # --- boundaries as people download them -----------------------------------------------------------
 
 AREA = {"geometry": [shapely.to_wkb(shapely.box(0, 0, 1, 1))]}

@@ -4,8 +4,9 @@ Both forms are read: `out geom`, where a way stands in its relation with its pla
 `out body; >; out skel`, where ways and nodes stand for themselves in any order. An answer with a
 `remark` is partial, though its status was 200, and is refused whole.
 
-Fields are `id`, `version`, `timestamp`, `tags.…`; `geometry`, the area as GeoJSON; and
-`geometry.problem`, why a relation has none. Memory holds one answer at a time, of MAX_BYTES at
+Fields are `id`, `version`, `timestamp`, `tags.…`; `geometry`, the area as GeoJSON;
+`geometry.problem`, why a relation has none; and `answer`, the whole answer as it came, on its first
+relation. Memory holds one answer at a time, of MAX_BYTES at
 most.
 """
 
@@ -24,6 +25,7 @@ from strata.raw.formats.chunks import Chunk, Planner, Row, Scan, batches_of, ext
 from strata.raw.formats.osm_rings import NoArea, Place, assemble
 
 PARSER = "overpass"
+ANSWER = "answer"
 MAX_BYTES = 1 << 30
 """The largest country, with its whole coast, takes a tenth of it."""
 
@@ -76,8 +78,10 @@ def scan(
 
 def read(blocks: Iterable[bytes], chunk: Chunk, layout: Layout) -> Iterator[pa.RecordBatch]:
     """The relations as the layout's bronze columns, in the order of the answer."""
-    answer = check_answer(_whole(blocks))
-    return batches_of(_rows(answer, chunk, layout), layout)
+    content = _whole(blocks)
+    answer = check_answer(content)
+    raw = content.decode(json.detect_encoding(content)) if ANSWER in layout.named else None
+    return batches_of(_rows(answer, raw, chunk, layout), layout)
 
 
 def _whole(blocks: Iterable[bytes]) -> bytes:
@@ -100,16 +104,22 @@ def _relations(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _fields(relation: Mapping[str, Any]) -> set[str]:
     tags = relation.get("tags") or {}
-    return {f"tags.{key}" for key in tags} | set(_PLAIN) | {"geometry", "geometry.problem"}
+    parts = {"geometry", "geometry.problem", ANSWER}
+    return {f"tags.{key}" for key in tags} | set(_PLAIN) | parts
 
 
-def _rows(answer: Mapping[str, Any], chunk: Chunk, layout: Layout) -> Iterator[Row]:
+def _rows(
+    answer: Mapping[str, Any], raw: str | None, chunk: Chunk, layout: Layout
+) -> Iterator[Row]:
     places = _Places(answer["elements"])
     for number, relation in enumerate(_relations(answer), chunk.first_record):
         values = _values(relation, places)
+        if number == 1 and raw is not None:
+            values[ANSWER] = raw
         named = {f.column: values.get(f.name) for f in layout.fields}
         extra = {name: text for name, text in values.items() if name not in layout.named}
-        yield Row(number, len(values.get("geometry") or ""), named, extra_json(extra))
+        size = sum(len(values.get(name) or "") for name in ("geometry", ANSWER))
+        yield Row(number, size, named, extra_json(extra))
 
 
 def _values(relation: Mapping[str, Any], places: _Places) -> dict[str, str | None]:
