@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from strata.cli import main
 from strata.declare.source_contract import load_layouts
-from strata.fs.files import RawFile
+from strata.fs.listing import RawFile
 from strata.raw.members import look_all
 
 LAYOUTS = load_layouts("soil")

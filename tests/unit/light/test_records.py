@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from strata.errors import BadFile
-from strata.fs.files import RawFile
+from strata.fs.listing import RawFile
 from strata.light import records
 from strata.light.source import layouts, open_local, picker
 from strata.raw.members import look_all

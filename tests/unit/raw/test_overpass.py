@@ -20,7 +20,7 @@ from pyproj import Geod
 from strata.cli import main
 from strata.declare.source_contract import load_layouts
 from strata.errors import BadFile, StrataError, UsageError
-from strata.fs.files import RawFile, list_raw
+from strata.fs.listing import RawFile, list_raw
 from strata.raw.fetch import overpass
 from strata.raw.look import look
 from strata.raw.read import Part, read_part
