@@ -10,6 +10,7 @@ from strata.cli import output
 from strata.cli.common import print_rows
 from strata.cli.warnings import made_from, standing_warnings
 from strata.declare.feed import Feed
+from strata.kit.arrow import rows as arrow_rows
 from strata.kit.table import Answer
 from strata.lake.versions import read_arrow
 from strata.ledger import seal
@@ -75,7 +76,7 @@ def print_table(arrow: Any, key: Sequence[str], form: str, limit: int) -> None:
     if key and set(key) <= set(arrow.column_names):
         arrow = arrow.sort_by([(name, "ascending") for name in key])
     total = arrow.num_rows
-    rows = (arrow.slice(0, limit) if limit else arrow).to_pylist()
+    rows = arrow_rows(arrow.slice(0, limit) if limit else arrow)
     columns = list(arrow.column_names)
     same = _same_throughout(columns, rows) if form == "table" else []
     if same:
