@@ -40,7 +40,7 @@ DAYS = [
 QUICK = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
 # No row is read or judged in the driver, few though they are.
 RUN = """
-import sys, time
+import os, sys, time
 import pyarrow as pa
 from strata.declare.feed import load_feed
 from strata.lake.versions import Warehouse
@@ -53,7 +53,7 @@ def tell(batches):
     import strata
     for _ in batches:
         time.sleep(1)
-        yield pa.RecordBatch.from_pydict({"place": [strata.__file__]})
+        yield pa.RecordBatch.from_pydict({"place": [os.path.abspath(strata.__file__)]})
 
 master, raw, root = sys.argv[1:]
 spark = session.build(master)
