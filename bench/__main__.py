@@ -12,10 +12,7 @@ BENCHMARKS = (
     "commerce", "commits", "export", "gate", "shop", "shop-api", "sql", "sql-opening",
 )  # fmt: skip
 # These have options of their own: `python -m bench soil --help`.
-OWN = {
-    "log-growth": "log_growth", "scale-out": "scale_out", "small-runs": "small_runs",
-    "soil": "soil", "soil-compactness": "soil_compactness",
-}  # fmt: skip
+OWN = {"soil": "soil", "soil-compactness": "soil_compactness", "light": "light"}
 
 
 def main() -> None:

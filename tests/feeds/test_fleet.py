@@ -22,7 +22,7 @@ from strata.gate import gate, judging
 from strata.kit.history import REPEATED, SUPERSEDED, conflict_of
 from strata.kit.shared import UNKNOWN
 from strata.kit.table import Rows
-from strata.light import run as light
+from strata.light.local import run as light
 from strata.run.bronze import UNPARSED
 
 from tests.frames import local_frame

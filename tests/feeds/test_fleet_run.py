@@ -19,7 +19,7 @@ from strata.declare.contract import load_contract, quarantine_name
 from strata.declare.feed import load_feed
 from strata.lake.versions import Warehouse, read_arrow
 from strata.ledger.publication import Publication
-from strata.light import run as light
+from strata.light.local import run as light
 from strata.run.options import Options
 from strata.run.plan import make_plan
 from strata.run.run import Report, run_feed

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from strata.light.bloom import Seen
 from strata.light.cloud import told
 from strata.light.cloud.settings import Clients, Settings
+from strata.light.local.bloom import Seen
 
 from tests.unit.light.cloud.world import RedisServer
-from tests.unit.light.test_run import wrong_at
+from tests.unit.light.test_run import add_in_blocks, some_keys, wrong_at
 
 pytestmark = pytest.mark.nightly
 DAY, A_DAY, ASKED = "2026-10-01", 2_000_000, 200_000
@@ -53,13 +53,13 @@ def key(number: int) -> str:
     return f"vehicle {number % 1000}#{DAY}T{at}.000000Z"
 
 
-def test_twelve_million_instants_in_32_mib(capsys: Any) -> None:
-    chance, seen = random.Random(7), Seen(mebibytes=32)
+def test_twelve_million_instants_in_16_mib(capsys: Any) -> None:
+    chance, seen = random.Random(7), Seen(mebibytes=16)
     for _ in range(IN_PROCESS // 100_000):
-        seen.add_all([chance.getrandbits(64) for _ in range(100_000)])
+        add_in_blocks(seen, some_keys(chance, 100_000))
     filling = seen.known
-    seen.add_all([chance.getrandbits(64) for _ in range(ASKED)])
-    wrong, words = seen.known - filling, 32 << 17
+    add_in_blocks(seen, some_keys(chance, ASKED))
+    wrong, words = seen.known - filling, 16 << 17
     computed = wrong_at((IN_PROCESS + ASKED / 2) / words)
     tell(capsys, f"In process, {IN_PROCESS:,} keys", wrong / ASKED, computed)
     assert wrong == pytest.approx(computed * ASKED, abs=4 * math.sqrt(computed * ASKED))

@@ -69,7 +69,7 @@ def _add_reconcile(commands: Any) -> None:
 
 def run_events(options: argparse.Namespace) -> int:
     """Judges the events and prints the counts."""
-    from strata.light.run import run
+    from strata.light.local.run import run
 
     counts = run(options.events, options.vehicles, Path(options.out)).counts()
     _tell(counts, options.format)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
+from typing import Any
 
 from pyproj import Geod
 
@@ -21,6 +22,11 @@ def from_depots(
     _, _, metres = _WGS84.inv(depot_lons, depot_lats, array("d", lons), array("d", lats))
     found: array[float] = metres
     return found
+
+
+def from_places(lats: Any, lons: Any, from_lats: Any, from_lons: Any) -> Any:
+    """Metres of each place from another, along the shortest line; of columns of degrees."""
+    return _WGS84.inv(from_lons, from_lats, lons, lats)[2]
 
 
 def between(fixes: Sequence[Fix]) -> array[float]:

@@ -19,6 +19,8 @@ from strata.errors import DeclarationError
 
 Row = Mapping[str, Any]
 Breaks = Callable[[Row], bool]
+Keeps = Callable[[Mapping[str, Any]], Any]
+"""Whether rows, given as columns, surely keep a rule: one answer a row."""
 Numbered = tuple[tuple[int, Breaks], ...]
 
 _BETWEEN = "expect_column_values_to_be_between"
@@ -44,6 +46,9 @@ class RowRules:
     intervals: tuple[tuple[float, float] | None, ...] = ()
     """For a rule of one column, in the same order: the values, NULL and NaN aside, within which it
     holds; None where it is no such rule."""
+    keeps: tuple[Keeps | None, ...] = ()
+    """In the same order, whether columns of numbers surely keep it; None where it asks other than
+    numbers."""
 
     def broken_by(self, row: Row) -> tuple[str, ...]:
         """The sentences of the rules that a row breaks; empty for a sound one."""
@@ -68,6 +73,18 @@ class RowRules:
             (i[1] for i in known), default=math.inf
         )
 
+    def surely_kept(self, columns: Mapping[str, Any], told: Collection[str] = ()) -> Any:
+        """Which rows surely keep every rule, by columns of numbers in which NaN stands for NULL and
+        for NaN; rules that ask none but the columns told elsewhere are not asked.
+
+        A row of which it cannot be said is False, so that NaN is never taken for sound.
+        """
+        kept: Any = True
+        for keeps, asked in zip(self.keeps, self.columns, strict=True):
+            if not asked <= set(told):
+                kept = kept & (keeps is not None and asked <= columns.keys() and keeps(columns))
+        return kept
+
     def beside(self, parts: Sequence[Numbered]) -> Numbered:
         """The rules that are in none of these parts."""
         told = {place for part in parts for place, _ in part}
@@ -85,7 +102,10 @@ def row_rules(suite: Suite, columns: Collection[str]) -> RowRules:
     held = [e for e in asked if _asks(e, columns)]
     rules = tuple((e.description, _breaks(e)) for e in held)
     return RowRules(
-        rules, tuple(frozenset(e.columns) for e in held), tuple(_interval(e) for e in held)
+        rules,
+        tuple(frozenset(e.columns) for e in held),
+        tuple(_interval(e) for e in held),
+        tuple(_keeps(e) for e in held),
     )
 
 
@@ -98,6 +118,25 @@ def _interval(expectation: Expectation) -> tuple[float, float] | None:
         return None
     low, high = kwargs.get("min_value"), kwargs.get("max_value")
     return (-math.inf if low is None else low, math.inf if high is None else high)
+
+
+def _keeps(expectation: Expectation) -> Keeps | None:
+    """Comparisons that work on whole columns as well; with NaN each of them is false."""
+    kwargs, is_strict = expectation.kwargs, expectation.kwargs.get
+    if expectation.type == NOT_NULL:
+        column = kwargs["column"]
+        return lambda row: row[column] == row[column]
+    if expectation.type == _BETWEEN:
+        column, low, high = kwargs["column"], kwargs.get("min_value"), kwargs.get("max_value")
+        over = operator.gt if is_strict("strict_min") else operator.ge
+        under = operator.lt if is_strict("strict_max") else operator.le
+        low, high = -math.inf if low is None else low, math.inf if high is None else high
+        return lambda row: over(row[column], low) & under(row[column], high)
+    if expectation.type == _GREATER:
+        one, other = kwargs["column_A"], kwargs["column_B"]
+        holds = operator.ge if kwargs.get("or_equal") else operator.gt
+        return lambda row: holds(row[one], row[other])
+    return None
 
 
 def _asks(expectation: Expectation, columns: Collection[str]) -> bool:

@@ -49,15 +49,14 @@ class Days:
         days[day] = kept[1:] if days.get(day, kept[1:]) == kept[1:] else None
         self._told[vehicle] = days
 
-    def current(self) -> dict[str, Vehicle]:
-        """The state of each vehicle's newest day whose sound records agree. Forgets the days."""
-        found: dict[str, Vehicle] = {}
+    def current(self) -> Iterator[tuple[str, Vehicle]]:
+        """Each vehicle with the state of its newest day whose sound records agree. Forgets the
+        days as it goes."""
         while self._told:
             vehicle, held = self._told.popitem()
             state = newest(held) if isinstance(held, dict) else held[1:]
             if state:
-                found[vehicle] = Vehicle(*state[:3])
-        return found
+                yield vehicle, Vehicle(*state[:3])
 
 
 def newest(days: Mapping[dt.date, State | None]) -> State | None:

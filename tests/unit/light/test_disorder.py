@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from strata.light.run import Report, run
+from strata.light.local.run import Report, run
 
 from bench.fleet_data import Faults, Fleet, write
 

@@ -9,11 +9,15 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import numpy as np
 import pytest
 from strata.errors import BadFile
-from strata.fs.listing import RawFile
+from strata.fs.files import RawFile
 from strata.light import records
-from strata.light.source import layouts, open_local, picker
+from strata.light.local.block import blocks
+from strata.light.local.files import open_local
+from strata.light.look import look
+from strata.light.source import layouts, picker
 from strata.raw.members import look_all
 from strata.raw.read import Part, read_part
 
@@ -25,12 +29,26 @@ Row = tuple[int, tuple[str | None, ...] | str]
 
 def here(path: Path, start: int = 0, number: int = 1) -> list[Row]:
     known = layouts()
-    seen = records.look(partial(open_local, str(path)), path.name, list(known.values()))
+    seen = look(partial(open_local, str(path)), path.name, list(known.values()))
     pick, found = picker(known[seen.layout], seen.header), list[Row]()
     for batch in records.read(partial(open_local, str(path)), seen, start, number):
         for place, row in enumerate(batch.records):
             values = tuple(text or None for text in pick(row))
             found.append((batch.number + place, batch.broken.get(place, values)))
+    return found
+
+
+def by_columns(path: Path) -> list[Row]:
+    """As `strata light run` reads."""
+    known, found = layouts(), list[Row]()
+    seen = look(partial(open_local, str(path)), path.name, list(known.values()))
+    for block in blocks(partial(open_local, str(path)), seen, known[seen.layout]):
+        told: list[Row] = [(block.number + place, text) for place, text in block.broken.items()]
+        rows = block.rows(np.arange(len(block.places)))
+        for place, row in zip(block.places.tolist(), rows, strict=True):
+            told.append((block.number + place, tuple(text or None for text in row)))
+        found += sorted(told, key=lambda row: row[0])
+        assert len(told) == block.size
     return found
 
 
@@ -72,7 +90,7 @@ def test_both_readers_find_the_same_records(tmp_path: Path, lines: list[str], en
     for mark in ("", "\ufeff"):
         for last in (end, ""):
             path.write_bytes((mark + end.join([HEADER, *lines]) + last).encode())
-            assert here(path) == batch_path(path)
+            assert here(path) == by_columns(path) == batch_path(path)
 
 
 def test_both_readers_find_the_same_records_of_fuzz(tmp_path: Path) -> None:
@@ -81,10 +99,10 @@ def test_both_readers_find_the_same_records_of_fuzz(tmp_path: Path) -> None:
     for _ in range(400):
         body = "".join(chance.choices(parts, k=chance.randrange(1, 40)))
         path.write_bytes(f"{HEADER}\n{body}".encode())
-        found = [_or_refused(read, path) for read in (here, batch_path)]
+        found = [_or_refused(read, path) for read in (here, by_columns, batch_path)]
         # A file whose quotes stand inside fields is refused here, and read there.
         if found[0] != "refused":
-            assert found[0] == found[1], body
+            assert found[0] == found[1] == found[2], body
             compared += 1
     assert compared > 50
 
@@ -108,7 +126,7 @@ def test_reading_goes_on_at_every_batch_that_was_cut(
     for content in (text, gzip.compress(text)):
         path.write_bytes(content)
         whole = here(path)
-        seen = records.look(partial(open_local, str(path)), path.name, list(layouts().values()))
+        seen = look(partial(open_local, str(path)), path.name, list(layouts().values()))
         for batch in records.read(partial(open_local, str(path)), seen):
             number = batch.number + len(batch.records)
             assert here(path, batch.end, number) == whole[number - 1 :]

@@ -13,7 +13,8 @@ import pytest
 from strata.declare.source_contract import load_layouts
 from strata.declare.suite import Suite, load_suite, parse_suite
 from strata.errors import DeclarationError
-from strata.light.fixes import COLUMNS, FIELDS, TABLE, Fix, Quick, Vehicle, judge_of
+from strata.light.fixes import COLUMNS, FIELDS, TABLE, Fix, Vehicle, judge_of
+from strata.light.quick import Quick
 from strata.light.rules import row_rules
 
 VERDICTS = Path(__file__).parents[2] / "corpus" / "fleet_verdicts.jsonl"
@@ -128,10 +129,14 @@ def test_a_rule_of_columns_that_are_not_known_together_is_refused() -> None:
         row_rules(suite, ("a", "c"))
 
 
-def test_neither_spark_nor_arrow_nor_pandas_is_imported() -> None:
-    code = (
-        "import sys; import strata.light.run, strata.light.cloud.handlers; "
-        "print(sorted({'pyspark', 'pandas', 'great_expectations', 'numpy', 'pyarrow'} & set(sys.modules)))"
-    )
+@pytest.mark.parametrize(
+    ("modules", "heavy"),
+    [
+        ("strata.light.cloud.handlers", {"pyspark", "pandas", "great_expectations", "numpy", "pyarrow"}),
+        ("strata.light.local.run", {"pyspark", "pandas", "great_expectations"}),
+    ],
+)  # fmt: skip
+def test_no_heavy_library_is_imported(modules: str, heavy: set[str]) -> None:
+    code = f"import sys; import {modules}; print(sorted({heavy} & set(sys.modules)))"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert (ended.stdout.strip(), ended.stderr) == ("[]", "")

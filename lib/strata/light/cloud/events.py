@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from strata.errors import BadFile
-from strata.light.records import Look
+from strata.light.look import Look
 
 
 @dataclass(frozen=True)

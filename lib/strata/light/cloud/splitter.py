@@ -21,7 +21,8 @@ from strata.light.cloud.events import Arrival, continuation
 from strata.light.cloud.messages import File, Packer
 from strata.light.cloud.queues import Outgoing, send_all
 from strata.light.cloud.settings import Clients, backoff
-from strata.light.fixes import Quick
+from strata.light.look import look
+from strata.light.quick import Quick
 from strata.light.records import Batch
 from strata.light.source import layouts, picker, quick_judge
 
@@ -49,7 +50,7 @@ def split(clients: Clients, arrival: Arrival, time_left_ms: Callable[[], int]) -
     s3_object = _Object(clients, arrival)
     path = arrival.path("events")
     if arrival.seen is None:
-        seen = records.look(s3_object.open_at, path, list(layouts().values()))
+        seen = look(s3_object.open_at, path, list(layouts().values()))
         if not _is_first(clients, seen.sha256, arrival):
             return Progress(folded=True)
         arrival = replace(arrival, seen=seen, start=seen.start)
