@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import importlib
 import sys
+from pathlib import Path
 
 from bench import commerce, commits, gate, sql
 
 BENCHMARKS = (
-    "commerce", "commits", "export", "gate", "shop", "shop-api", "sql", "sql-opening",
+    "commerce", "commits", "export", "gate", "shop", "shop-api",
+    "shop-samples", "sql", "sql-opening",
 )  # fmt: skip
 # These have options of their own: `python -m bench soil --help`.
 OWN = {"soil": "soil", "soil-compactness": "soil_compactness", "light": "light"}
@@ -61,6 +63,10 @@ def main() -> None:
         from bench import shop_api
 
         shop_api.main(arguments.rows, arguments.clients)
+    if arguments.name == "shop-samples":
+        from bench import shop_samples
+
+        shop_samples.main(Path("samples/shop"))
 
 
 if __name__ == "__main__":
