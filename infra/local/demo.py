@@ -131,7 +131,7 @@ def tell_gate(line: str) -> None:
             f"{found['at']:>8}  {found['table']:36}{found['read']:>7} in {found['kept']:>7} valid"
         )
         for name in ("rejected", "folded"):
-            told += f"{found[name]:>5} {name}" if found[name] != "0" else ""
+            told += f"{found[name]:>8} {name}" if found[name] != "0" else ""
         print(told, flush=True)
     elif "published as publication" in line or "nothing new" in line or "starting Spark" in line:
         print(line.rstrip(), flush=True)
