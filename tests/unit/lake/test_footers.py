@@ -9,11 +9,15 @@ from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from pyarrow import parquet
 from strata.declare.contract import Contract, Field
 from strata.errors import StrataError
-from strata.lake import file_check, footers
+from strata.lake import commit, file_check, footers
+from strata.lake.data_set import data_files, data_set
+from strata.lake.log import TableLog
+from strata.lake.versions import Warehouse
 
 UTC = dt.timezone.utc
 TABLE = pa.table(
@@ -32,11 +36,12 @@ TABLE = pa.table(
     }
 )  # fmt: skip
 NAMES = TABLE.column_names
+NAME = "silver.toy_kinds"
 
 
 def contract(*required: str) -> Contract:
     fields = tuple(Field(name, "string", name, required=name in required) for name in NAMES)
-    return Contract("silver.toy_kinds", "Kinds.", "one row per id", fields)
+    return Contract(NAME, "Kinds.", "one row per id", fields)
 
 
 def stored(folder: Path, table: pa.Table = TABLE, rows_a_group: int = 1) -> Path:
@@ -60,6 +65,20 @@ def test_statistics_bound_every_row_group_and_count_nulls(tmp_path: Path) -> Non
         },
         "nullCount": {"id": 0, "word": 1, "day": 1, "at": 1, "ratio": 1, "money": 1, "flag": 1},
     }  # fmt: skip
+
+
+def test_rows_without_bounds_in_the_log_are_found(tmp_path: Path) -> None:
+    """delta-rs's own filter finds none of them: findings/deltalake_filter_without_bounds.sh."""
+    warehouse, table = Warehouse(str(tmp_path)), TABLE.select(["flag", "money", "ratio"])
+    folder = Path(warehouse.path(NAME))
+    folder.mkdir(parents=True)
+    stored(folder, table)
+    added = footers.written(str(folder), contract(), "a-job", NAMES)
+    commit.begin(warehouse, NAME, commit.shape_of(table.schema), added, "a run")
+    held = data_files(warehouse, NAME, TableLog(warehouse, NAME).snapshot(0))
+    wanted = [pc.field("flag"), pc.field("money") > Decimal("1.00"), pc.field("ratio") < 2]
+    found = [data_set(NAME, table.schema, held).to_table(filter=each) for each in wanted]
+    assert [rows.column("ratio").to_pylist() for rows in found] == [[1.5], [1.5], [1.5]]
 
 
 def test_what_is_not_asked_for_is_not_told(tmp_path: Path) -> None:

@@ -138,6 +138,16 @@ def test_the_system_that_a_file_names_is_kept(tmp_path: Path, write: Any) -> Non
     assert {row["epsg"] for row in look_and_read(write(tmp_path, crs="EPSG:3035"))} == {"EPSG:3035"}
 
 
+@pytest.mark.parametrize("crs", ["none", None])
+def test_an_unknown_system_of_geoparquet_is_told(tmp_path: Path, crs: Any) -> None:
+    """No key means longitude and latitude, null that nobody knows; others make the one of the
+    other: findings/geoparquet_unknown_crs.sh.
+    """
+    [seen] = look_all(listed(geoparquet(tmp_path, crs)), LAYOUTS).looks
+    told = [note for note in seen.notes if note.startswith("it names no coordinate system")]
+    assert (seen.crs, bool(told)) == ("EPSG:4326", crs is None)
+
+
 def test_a_large_file_is_read_in_shares(tmp_path: Path) -> None:
     """Two tasks read a GeoPackage of 1,001 points, and give each once."""
     count = 1_001
@@ -178,10 +188,13 @@ def test_a_number_of_geojson_keeps_its_digits_and_text_stays_text(tmp_path: Path
     path = tmp_path / "soil.geojson"
     path.write_text(
         '{"type":"FeatureCollection","features":[{"type":"Feature","properties":{"soc_pct":1.50,'
-        '"clay_pct":"a few"},"geometry":{"type":"Point","coordinates":[NaN,50.5,12]}}]}'
+        '"site_id":-4611686018427387905,"clay_pct":"a few"},"geometry":{"type":"Point",'
+        '"coordinates":[NaN,50.5,12]}}]}'
     )
     [row] = look_and_read(path)
     assert [row[key] for key in ("soc", "clay", "x", "y")] == ["1.50", "a few", None, "50.5"]
+    # An S2 cell as site; GDAL makes a float of it: findings/gdal_geojson_negative_int64.sh.
+    assert row["source_site_id"] == "-4611686018427387905"
 
 
 # --- LUCAS topsoil as its Shapefile ---------------------------------------------------------------
