@@ -14,7 +14,10 @@ BENCHMARKS = (
     "shop-samples", "sql", "sql-opening",
 )  # fmt: skip
 # These have options of their own: `python -m bench soil --help`.
-OWN = {"soil": "soil", "soil-compactness": "soil_compactness", "light": "light"}
+OWN = {
+    "light": "light", "log-growth": "log_growth", "scale-out": "scale_out", "small-runs": "small_runs",
+    "soil": "soil", "soil-compactness": "soil_compactness",
+}  # fmt: skip
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """Planning time as a warehouse grows: a table's log of 10 files a version, up to 1,000 versions and
 10,000 files, and a ledger of as many publications.
 
-    python -m bench.log_growth
+    python -m bench log-growth [--versions N…]
 
 Versions are committed by delta-rs, with no data behind them: planning reads the log alone. Measured
 at each size: `snapshot` of the newest version and the whole ledger, as every run and reader takes
@@ -10,10 +10,13 @@ them, in plain Python. CPU seconds, so that other work on the machine tells litt
 
 from __future__ import annotations
 
+import argparse
 import json
 import statistics
+import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -31,13 +34,16 @@ FEED = "bench"
 ROUNDS = 5
 
 
-def main() -> int:
+def command(arguments: Sequence[str]) -> None:
     """Prints one line a size."""
+    parser = argparse.ArgumentParser(prog="python -m bench log-growth", description=__doc__)
+    parser.add_argument("--versions", type=int, nargs="+", default=SIZES, help="ascending")
+    sizes = parser.parse_args(arguments).versions
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "gold" / "bench_log")
         table = DeltaTable.create(path, pa.schema([("id", pa.int64())]))
         print(f"{'versions':>8} {'files':>6} {'log MB':>7} {'log CPU s':>9} {'ledger CPU s':>12}")
-        for size in SIZES:
+        for size in sizes:
             grow(table, size)
             table.create_checkpoint()
             seconds = statistics.median(measure(folder, table.version()) for _ in range(ROUNDS))
@@ -48,7 +54,6 @@ def main() -> int:
                 f"{size:>8} {size * FILES:>6} {log / 1e6:>7.1f} {seconds:>9.3f} {whole:>12.3f}",
                 flush=True,
             )
-    return 0
 
 
 def grow(table: DeltaTable, versions: int) -> None:
@@ -104,4 +109,4 @@ def read_ledger(root: str, publications: int) -> float:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    command(sys.argv[1:])

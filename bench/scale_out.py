@@ -1,6 +1,6 @@
 """Scale-out: the same load on a standalone cluster of one worker and of two, each of one core.
 
-    python -m bench.scale_out [--lines N] [--rounds R]
+    python -m bench scale-out [--lines N] [--rounds R]
 
 Raw files and warehouse lie on the disk that all share; the driver is this machine's too. So two
 workers of a machine with two cores show what is spread over executors and what one driver does,
@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -33,12 +34,12 @@ LINES = 20_000_000
 _MAIN = "import sys; from strata.cli import main; sys.exit(main(sys.argv[1:]))"
 
 
-def main() -> None:
+def command(arguments: Sequence[str]) -> None:
     """Prints one line for each number of workers."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench scale-out", description=__doc__)
     parser.add_argument("--lines", type=int, default=2_000_000)
     parser.add_argument("--rounds", type=int, default=3)
-    given = parser.parse_args()
+    given = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="strata-bench-") as name:
         folder = Path(name)
         commerce_data.make(folder / "raw", given.lines / LINES, seed=7)
@@ -73,4 +74,4 @@ def _load(folder: Path, workers: int) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    command(sys.argv[1:])

@@ -6,12 +6,14 @@
 Ways in turns: COPY of CSV files into tables by month without keys (the limit); the same with the shop's keys, references and
 indexes made afterwards; `strata export … --to postgresql://`, which reads the published tables, counts, reconciles and
 refreshes the views besides; Spark's JDBC writer into tables without keys, in batches that the driver rewrites, the session's
-start left out. Then one more day on top.
+start left out. Then one more day on top. Beside the clock stands what the processors worked: all of PostgreSQL's processes, and
+this one's with the JVM.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import os
 import shutil
 import statistics
 import tempfile
@@ -65,23 +67,47 @@ def main(rows: int, rounds: int, with_jdbc: bool = False) -> None:
             spark = start_spark()
             ways["Spark's JDBC writer"] = lambda: jdbc(spark, server, warehouse)
         ways["strata export"] = lambda: load(server, warehouse)
-        seconds: dict[str, list[float]] = {name: [] for name in ways}
+        taken: dict[str, list[Taken]] = {name: [] for name in ways}
         for _ in range(rounds):
             for name, way in ways.items():
                 empty(server)
-                seconds[name].append(timed(way))
+                taken[name].append(timed(way, server))
         days = []
         for number in range(rounds):
             make_next_day(warehouse, rows, number)
-            days.append(timed(lambda: load(server, warehouse)))
-    least = statistics.median(seconds["bare COPY"])
+            days.append(timed(lambda: load(server, warehouse), server))
     print(f"{rows:,} lines of {rows // 4:,} orders, medians of {rounds}")
-    for name, taken in seconds.items():
-        own = statistics.median(taken)
-        print(f"{name:32} {own:8.1f} s   {own / least:5.2f} x bare COPY")
-    full, day = statistics.median(seconds["strata export"]), statistics.median(days)
-    print(f"{'one more day':32} {day:8.1f} s   {day / full:5.2f} x strata export")
+    for name, own in taken.items():
+        tell(name, own, taken["bare COPY"], "bare COPY")
+    tell("one more day", days, taken["strata export"], "strata export")
     shutil.rmtree(folder, ignore_errors=True)
+
+
+Taken = tuple[float, float, float]
+"""Seconds by the clock, of PostgreSQL's processors, and of this process's and its children's."""
+
+
+def tell(name: str, taken: list[Taken], to: list[Taken], of: str) -> None:
+    """A line of the table."""
+    clock, database, own = (statistics.median(each) for each in zip(*taken, strict=True))
+    least = statistics.median(each[0] for each in to)
+    worked = statistics.median(each[1] + each[2] for each in to)
+    print(
+        f"{name:28} {clock:7.1f} s {clock / least:6.2f} x {of:13}   processors: PostgreSQL "
+        f"{database:6.1f} s, client {own:6.1f} s, {(database + own) / worked:6.2f} x"
+    )
+
+
+def worked(pid: int) -> float:
+    """Seconds that a process and all below it have worked, those that have ended too."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+        below = Path(f"/proc/{pid}/task").glob("*/children")
+        children = [int(child) for each in below for child in each.read_text().split()]
+    except OSError:
+        return 0.0
+    ticks = sum(map(int, stat.rpartition(")")[2].split()[11:15]))
+    return float(ticks / os.sysconf("SC_CLK_TCK")) + sum(map(worked, children))
 
 
 def start_spark() -> SparkSession:
@@ -109,10 +135,13 @@ def jdbc(spark: SparkSession, server: Server, warehouse: Warehouse) -> None:
             writer.jdbc(url, target.name.replace("shop.", "bare."), properties=login)
 
 
-def timed(work: Callable[[], None]) -> float:
-    began = time.monotonic()
+def timed(work: Callable[[], None], server: Server) -> Taken:
+    """What a way took."""
+    postmaster = int((server.folder / "postmaster.pid").read_text().split()[0])
+    before, began = (worked(postmaster), worked(os.getpid())), time.monotonic()
     work()
-    return time.monotonic() - began
+    clock = time.monotonic() - began
+    return clock, worked(postmaster) - before[0], worked(os.getpid()) - before[1]
 
 
 def empty(server: Server) -> None:

@@ -1,4 +1,4 @@
-"""Small runs beside an older commit of this project: `python -m bench.small_runs --baseline COMMIT`.
+"""Small runs beside an older commit of this project: `python -m bench small-runs --baseline COMMIT`.
 
 Both sides run in turns, each command in a process of its own with the same Python, jars and files.
 Of each command it tells the seconds that pass and the CPU seconds of all its processes, the JVM's
@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,13 +70,13 @@ class Side:
         return str(self.folder / name)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+def command(given: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench small-runs", description=__doc__)
     parser.add_argument("--baseline", required=True, metavar="COMMIT")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--lines", type=int, default=200_000, help="of the day's commerce")
     parser.add_argument("--only", action="append", choices=STEPS, metavar="STEP")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(given)
     ctypes.CDLL(None).prctl(_BECOME_SUBREAPER, 1)
     folder = Path(tempfile.mkdtemp(prefix="strata-bench-"))
     old = folder / "code"
@@ -182,4 +182,4 @@ def _git(*arguments: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command(sys.argv[1:])

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from strata.declare.layout import Field, Layout
-from strata.fs.files import RawFile
+from strata.fs.listing import RawFile
 from strata.raw.look import Look, look
 from strata.raw.read import Part, read_part
 

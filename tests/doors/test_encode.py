@@ -9,8 +9,11 @@ from typing import Any
 
 import psycopg
 import pyarrow as pa
+from strata.serve.postgres.changes import Change
 from strata.serve.postgres.encode import HEAD, TAIL, as_binary, has_binary
 from strata.serve.postgres.server import Server
+from strata.serve.postgres.spill import spill
+from strata.serve.postgres.targets import SHOP
 
 COLUMNS = {
     "name": ("text", pa.string()),
@@ -103,3 +106,36 @@ def test_every_type_arrives_as_it_is(cluster: Server) -> None:
         connection.execute("SET TIME ZONE 'UTC'")
         found = connection.execute(f"SELECT {names} FROM told ORDER BY row_number").fetchall()
     assert found == ROWS
+
+
+def test_a_month_goes_on_as_soon_as_no_later_file_can_hold_a_row_of_it() -> None:
+    orders = next(target for target in SHOP if target.name == "shop.orders")
+    days = {
+        "b": [date(2024, 2, 28), date(2024, 3, 1)],
+        "a": [date(2024, 1, 5), date(2024, 2, 1)],
+        "unknown": [date(2024, 3, 31), date(2024, 1, 31)],
+        "last": [date(9999, 12, 31)],
+    }
+    spans = {name: (min(own), max(own)) for name, own in days.items()} | {"unknown": None}
+
+    class Files:
+        """A published table, of these files."""
+
+        sources = days
+
+        def batches(self, name: str) -> list[pa.RecordBatch]:
+            rows = [{"order_id": f"{name}{day}", "order_date": day} for day in days[name]]
+            return [pa.RecordBatch.from_pylist(rows, orders.schema)]
+
+    steps = [
+        ({month: own.tally.rows for month, own in whole.items()}, read)
+        for whole, read in spill(orders, Files(), Change(spans, None))  # type: ignore[arg-type]
+    ]
+    january, february, march = (date(2024, month, 1) for month in (1, 2, 3))
+    assert steps == [
+        ({}, 2),
+        ({january: 2}, 2),
+        ({february: 2, march: 2}, 2),
+        ({}, 1),
+        ({date(9999, 12, 1): 1}, 0),
+    ]

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 from strata.declare.feed import load_feed
-from strata.fs.files import RawFile
+from strata.fs.listing import RawFile
 from strata.lake.versions import Warehouse
 from strata.ledger.publication import Publication
 from strata.raw.members import Found

@@ -31,7 +31,7 @@ from strata.feeds.launches.years import (
     launches_landing_years,
     launches_turnaround_years,
 )
-from strata.fs.files import list_raw
+from strata.fs.listing import list_raw
 from strata.gate import gate, judging
 from strata.kit.table import Rows
 from strata.kit.whole import ENDED, Whole

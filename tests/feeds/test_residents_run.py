@@ -100,7 +100,7 @@ def put_later_deliveries(raw: Path) -> None:
         user(stays[0], deleted=True),
         [user(stays[1], target, givenName="Ann"), user(stays[1], target, givenName="Bea")],
     )
-    put(raw, "delivery=2024-09-01/moves.json", [*moved, left, *claimed, *SENTINELS], indent=2)
+    put(raw, "delivery=2025-03-01/moves.json", [*moved, left, *claimed, *SENTINELS], indent=2)
     late = [user(address, target, sex="F") for address in movers[5:8]] + [
         user(movers[20], target, asOf="2023-12-24")
     ]
@@ -246,7 +246,7 @@ def test_people_by_authority_are_those_of_the_independent_program(story: Story, 
     publication, histories = (
         (story.first, story.expected_first) if run == "first" else (story.second, story.expected)
     )
-    day = dt.date(2024, 7, 1) if run == "first" else dt.date(2024, 9, 1)
+    day = dt.date(2024, 10, 1) if run == "first" else dt.date(2025, 3, 1)
     rows = story.town.rows(publication, "gold.residents_by_authority_internal")
     expected = oracle.by_authority(histories, day)
     figures = [name for name in rows[0] if name.startswith("people")]
@@ -257,7 +257,7 @@ def test_people_by_authority_are_those_of_the_independent_program(story: Story, 
     assert (
         sum(row["people"] for row in rows)
         == len(oracle.held(histories, day))
-        == (597 if run == "first" else 599)
+        == (598 if run == "first" else 600)
     )
     names = json.loads((SAMPLES / "authorities" / "local_authority_names.json").read_text())
     assert {row["authority_code"]: row["authority_name"] for row in rows} == {
@@ -314,7 +314,9 @@ def test_people_as_of_any_date_are_one_line_of_sql(story: Story) -> None:
         "2024-06-30",
         "2024-07-01",
         "2024-08-31",
-        "2024-09-01",
+        "2024-09-30",
+        "2024-10-01",
+        "2025-03-01",
         "2030-01-01",
     ):
         holds = f"valid_from <= DATE '{day}' AND DATE '{day}' < valid_to"
@@ -332,27 +334,27 @@ def test_people_as_of_any_date_are_one_line_of_sql(story: Story) -> None:
 
 
 def test_moves_are_those_of_the_independent_program(story: Story) -> None:
-    assert (
-        oracle.moves(story.expected_first)
-        == {}
-        == {str(r): r for r in story.town.rows(story.first, "gold.residents_moves")}
-    )
-    expected = oracle.moves(story.expected)
-    rows = story.town.rows(story.second, "gold.residents_moves")
-    found = {
-        (row["from_authority_code"], row["to_authority_code"]): (row["moves"], row["people"])
-        for row in rows
-    }
-    assert max(people for _, people in expected.values()) >= 10
-    assert set(found) == set(expected)
-    assert all(found[pair] in (expected[pair], (None, None)) for pair in found)
-    assert all(found[pair] == (None, None) for pair, (_, people) in expected.items() if people < 10)
+    for publication, histories in (
+        (story.first, story.expected_first),
+        (story.second, story.expected),
+    ):
+        expected = oracle.moves(histories)
+        found = {
+            (row["from_authority_code"], row["to_authority_code"]): (row["moves"], row["people"])
+            for row in story.town.rows(publication, "gold.residents_moves")
+        }
+        small = {pair for pair, (_, people) in expected.items() if people < 10}
+        assert max(people for _, people in expected.values()) >= 10
+        assert small
+        assert set(found) == set(expected)
+        assert all(found[pair] in (expected[pair], (None, None)) for pair in found)
+        assert all(found[pair] == (None, None) for pair in small)
 
 
 def test_ages_and_months_are_those_of_the_independent_program(story: Story) -> None:
     for publication, histories, day in (
-        (story.first, story.expected_first, dt.date(2024, 7, 1)),
-        (story.second, story.expected, dt.date(2024, 9, 1)),
+        (story.first, story.expected_first, dt.date(2024, 10, 1)),
+        (story.second, story.expected, dt.date(2025, 3, 1)),
     ):
         true = oracle.by_age_and_sex(histories, day)
         rows = story.town.rows(publication, "gold.residents_by_age_and_sex")
@@ -388,10 +390,13 @@ def test_the_lookups_coverage_shows_the_published_people_and_no_others(story: St
 def test_each_gate_accounts_for_every_record_and_conflicts_are_told(story: Story) -> None:
     gates = {gate.table: gate for gate in story.first.gates}
     people = gates["silver.residents_people"]
-    assert (people.rows_in, people.accepted, people.quarantined, people.folded) == (607, 597, 8, 2)
+    assert (people.rows_in, people.accepted, people.quarantined, people.folded) == (660, 644, 8, 8)
     assert people.reasons["different people claim its e-mail address on one date"] == 6
     assert people.reasons["the e-mail address must be told, as name@domain"] == 2
-    assert people.folds == {"same statement as another record of its person and date": 2}
+    assert people.folds == {
+        "same statement as another record of its person and date": 2,
+        "nothing has changed since the person's earlier record": 6,
+    }
 
 
 def test_a_new_key_without_full_is_refused_and_nothing_is_published(story: Story) -> None:

@@ -32,7 +32,7 @@ from strata.feeds.soil.iso3166 import ALPHA_2, ALPHA_2_OF_3
 from strata.feeds.soil.measurements import soil_measurements
 from strata.feeds.soil.sites import add_site_id, soil_sites
 from strata.feeds.soil.stats import Params, soil_country_stats, summarise
-from strata.fs.files import list_raw
+from strata.fs.listing import list_raw
 from strata.gate import gate, judging
 from strata.kit.table import Rows
 from strata.raw.look import look

@@ -32,14 +32,14 @@ environments: ModuleType = importlib.import_module("environments")
 install: ModuleType = importlib.import_module("install")
 MAIN = "import sys; from strata.cli import main; sys.exit(main())"
 WHERE = """
-import sys
+import os, sys
 from strata.spark import session
 import pyarrow as pa
 
 def tell(batches):
     import strata
     for _ in batches:
-        yield pa.RecordBatch.from_pydict({"place": [strata.__file__]})
+        yield pa.RecordBatch.from_pydict({"place": [os.path.abspath(strata.__file__)]})
 
 spark = session.build(sys.argv[1])
 print(*{row[0] for row in spark.range(0, 4, 1, 4).mapInArrow(tell, "place string").collect()})

@@ -20,7 +20,7 @@ from strata import failpoint
 from strata.declare.contract import Contract, Field, struct_type
 from strata.errors import CommitUnknown, ConservationError, StrataError
 from strata.kit.groups import Bounds, Groups, groups_of
-from strata.lake import data_file, versions
+from strata.lake import data_file, spark_files, versions
 from strata.lake import store as storage
 from strata.lake.compact import compact
 from strata.lake.log import TableLog
@@ -193,7 +193,7 @@ def test_a_table_that_only_delta_can_read_is_exchanged_alike(
     )
     table = Table(spark, tmp_path, replace(SALES, fields=fields, order_by=()))
 
-    monkeypatch.setattr(storage, "MOST_PLAIN_FILES", 0)
+    monkeypatch.setattr(spark_files, "MOST_PLAIN_FILES", 0)
     table.append(row(1, "a", 1), row(2, "a", 2))
     table.append(row(3, "ä/?%", 3), row(3, "b", 4))
     held = table.files()

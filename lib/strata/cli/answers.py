@@ -10,6 +10,7 @@ from strata.cli import output
 from strata.cli.common import print_rows
 from strata.cli.warnings import made_from, standing_warnings
 from strata.declare.feed import Feed
+from strata.kit.arrow import rows as arrow_rows
 from strata.kit.table import Answer
 from strata.lake.versions import read_arrow
 from strata.ledger import seal
@@ -24,7 +25,8 @@ def print_answers(book: Book, feed: Feed) -> None:
     warehouse, latest = book.warehouse, book.newest(feed.name)
     if latest is None:
         return
-    answers = answers_of(feed)
+    answers, line = answers_of(feed), book.line(feed.name)
+    told: set[str] = set()
     for answer in answers:
         state = latest.state(answer.table)
         if state is None:
@@ -34,13 +36,19 @@ def print_answers(book: Book, feed: Feed) -> None:
         table = f" ({answer.table})" if answer.question != answer.table else ""
         print(f"\n{answer.question}{table}")
         _print_answer(answer, arrow, feed.contract(answer.table).key)
-        for line in standing_warnings(book.line(feed.name), made_from(feed, answer.table)):
-            print(f"warning: {line}")
+        for warning in standing_warnings(line, made_from(feed, answer.table)):
+            print(f"warning: {_in_short(warning) if warning in told else warning}")
+            told.add(warning)
     shown = answers[-1].table if answers else feed.table_names[-1]
     print(
         f"\n{feed.name}: publication {latest.publication}. Next: strata show {shown} · strata "
         f"gates {feed.name} · strata quarantine list"
     )
+
+
+def _in_short(warning: str) -> str:
+    """A warning that an earlier answer has told whole, without its example."""
+    return f"{warning.partition('; for example ')[0]} (as above)"
 
 
 def answers_of(feed: Feed) -> tuple[Answer, ...]:
@@ -68,7 +76,7 @@ def print_table(arrow: Any, key: Sequence[str], form: str, limit: int) -> None:
     if key and set(key) <= set(arrow.column_names):
         arrow = arrow.sort_by([(name, "ascending") for name in key])
     total = arrow.num_rows
-    rows = (arrow.slice(0, limit) if limit else arrow).to_pylist()
+    rows = arrow_rows(arrow.slice(0, limit) if limit else arrow)
     columns = list(arrow.column_names)
     same = _same_throughout(columns, rows) if form == "table" else []
     if same:

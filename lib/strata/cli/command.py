@@ -17,6 +17,7 @@ from contextlib import suppress
 from typing import Any
 
 from strata import __version__
+from strata.cli.parser import Parser
 from strata.declare.names import feed_names
 from strata.errors import StrataError
 
@@ -87,7 +88,7 @@ def _dispatch(argv: list[str]) -> int:
 def parser_for(argv: Sequence[str]) -> argparse.ArgumentParser:
     """The parser of all commands, in which only the one that `argv` names has its options."""
     named = next((word for word in argv if not word.startswith("-")), "")
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="strata",
         description="Raw files to bronze, silver and gold tables, with a gate at every layer.",
         epilog=f"`strata FEED --help` lists what a feed can do besides, FEED being one of "

@@ -6,6 +6,7 @@ import copy
 import csv
 import io
 import json
+import math
 import sys
 import threading
 import time
@@ -68,7 +69,8 @@ def _json_value(value: Any) -> Any:
 
 def _table(columns: Sequence[str], rows: list[list[Any]], total: int | None) -> str:
     """Columns aligned, numbers to the right; floats in a column with the same number of places."""
-    texts = [[cell(value) for value in row] for row in rows]
+    places = [_places([row[i] for row in rows]) for i in range(len(columns))]
+    texts = [[cell(value, places[i]) for i, value in enumerate(row)] for row in rows]
     widths = [
         max([_width(name), *(_width(row[i]) for row in texts)]) for i, name in enumerate(columns)
     ]
@@ -98,14 +100,25 @@ class Sentence(str):
     __slots__ = ()
 
 
-def cell(value: Any) -> str:
-    """One value as a table shows it, at most 80 characters."""
+def _places(values: Iterable[Any]) -> int:
+    """Decimal places that help a reader of these floats: none where all are whole, two where some
+    reach a thousand, else four. JSON and CSV hold every digit.
+    """
+    floats = [v for v in values if isinstance(v, float) and math.isfinite(v)]
+    if floats and all(v.is_integer() for v in floats):
+        return 0
+    return 2 if any(abs(v) >= 1_000 for v in floats) else 4
+
+
+def cell(value: Any, places: int = 4) -> str:
+    """One value as a table shows it, at most 80 characters; a float with so many places."""
     if value is None:
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:.6g}" if abs(value) >= 1e7 or 0 < abs(value) < 1e-4 else f"{value:,.4f}"
+        is_extreme = abs(value) >= 1e7 or 0 < abs(value) < 1e-4
+        return f"{value:.6g}" if is_extreme else f"{value:,.{places}f}"
     if isinstance(value, datetime):
         return value.replace(tzinfo=None).isoformat(sep=" ", timespec="seconds")
     if isinstance(value, (bytes, bytearray)):

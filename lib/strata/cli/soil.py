@@ -16,7 +16,7 @@ from strata.cli.params import add_params, params_of
 from strata.declare import feed as feeds
 from strata.declare.layout import Field, Layout
 from strata.errors import BadFile, UsageError
-from strata.fs import files
+from strata.fs import listing
 
 if TYPE_CHECKING:
     from strata.raw.look import Look
@@ -187,7 +187,7 @@ def _read_areas(place: str, most: int) -> list[dict[str, Any]]:
     """The records of a file of areas: `geometry` as GeoJSON, `epsg`, and what else it has."""
     from strata.raw.members import look_all
 
-    file = next(iter(files.list_place(place)[0]), None)
+    file = next(iter(listing.list_place(place)[0]), None)
     if file is None:
         raise UsageError(f"a file of areas must be there; {place} is not")
     if file.size > _MAX_FILE_BYTES:

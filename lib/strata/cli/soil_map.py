@@ -19,7 +19,7 @@ from strata.declare import feed as feeds
 from strata.declare.layout import Layout
 from strata.declare.own_layouts import FOLDER, own_layouts
 from strata.errors import UsageError
-from strata.fs import files
+from strata.fs import listing
 from strata.raw.look import Look, look
 
 UNITS = {"%": "%", "g/kg": "g/kg", "fraction": "1", "1": "1"}
@@ -88,7 +88,7 @@ def _look(file: Path, name: str, raw: str) -> Look:
         for layout in (*feeds.load_feed("soil").layouts, *own_layouts("soil", raw))
         if layout.source == "samples"
     ]
-    [listed, *_] = files.list_place(str(file))[0]
+    [listed, *_] = listing.list_place(str(file))[0]
     seen = look(listed, layouts)
     if seen.layout != name:
         raise UsageError(

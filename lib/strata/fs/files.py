@@ -1,7 +1,6 @@
-"""Lists and opens raw files: the only module that does so, on local disks and on S3 alike.
+"""Opens, writes, moves and removes single files, on local disks and in object stores alike.
 
-Names are taken exactly as they stand. Nothing here globs, percent-decodes or normalises, so a file
-named `a [1]%20.csv` is that file and no other.
+A name is taken exactly as it stands. Nothing here globs, percent-decodes or normalises.
 """
 
 from __future__ import annotations
@@ -11,27 +10,15 @@ import io
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
 
 from pyarrow import fs
 
-from strata.errors import BadFile, UsageError
+from strata.errors import BadFile
 from strata.fs import location
-from strata.fs import trouble as resource_trouble
-from strata.fs.local import (
-    Ignored,
-    RawFile,
-    delivery_date,
-    from_delivery,
-    list_local,
-    local_path,
-    says_whole,
-    why_document,
-    why_ignored,
-)
-
-__all__ = ["Ignored", "RawFile", "delivery_date", "says_whole", "why_ignored"]
+from strata.fs.local import local_path
+from strata.fs.trouble import first_line
 
 
 @dataclass(frozen=True)
@@ -40,99 +27,6 @@ class Stat:
 
     size: int
     changed_at_ns: int | None  # None where the store does not say
-
-
-# --- listing ----------------------------------------------------------------------------------
-
-
-def list_raw(raw: str, feed: str = "", source: str = "") -> tuple[list[RawFile], list[Ignored]]:
-    """Every file at any depth under `<raw>/<feed>/<source>`, sorted by path, and what was ignored.
-
-    `raw` must exist, else UsageError; a missing feed or source folder holds no files. Names that
-    start with `_` or `.` are ignored, and so is whatever a link would reach outside the folder.
-    """
-    raw = raw.rstrip("/") or "/"
-    root = "/".join(part for part in (raw, feed, source) if part)
-    files, ignored = (list_local if is_local(raw) else _list_objects)(raw, root)
-    return sorted(files), sorted(ignored)
-
-
-def list_place(place: str) -> tuple[list[RawFile], list[Ignored]]:
-    """A file or folder anywhere, as if it lay in the folder of a source. UsageError where nothing
-    lies there.
-
-    A `delivery=` folder in the place's own path stays a part of the paths: it is what orders
-    deliveries.
-    """
-    here = location.parse(place)
-    store, path = here.arrow(), here.in_store
-    kept = from_delivery(path)
-    try:
-        info = store.get_file_info(path)
-    except OSError as error:
-        raise UsageError(f"{place} cannot be reached: {_first_line(error)}", path=place) from error
-    if info.type == fs.FileType.File:
-        return [RawFile(kept or info.base_name, here.uri_of(path), info.size)], []
-    if info.type != fs.FileType.Directory:
-        raise UsageError(
-            f"a file or folder must lie where --from says; nothing lies at {place}", path=place
-        )
-    found, ignored = list_raw(place)
-    prefix = f"{kept}/" if kept else ""
-    return [replace(file, path=prefix + file.path) for file in found], [
-        replace(item, path=prefix + item.path) for item in ignored
-    ]
-
-
-def is_folder(uri: str) -> bool:
-    """Whether a folder lies there; in an object store every prefix may be one."""
-    store, path = _store(uri)
-    return not is_local(uri) or store.get_file_info(path).type == fs.FileType.Directory
-
-
-def _list_objects(raw: str, root: str) -> tuple[list[RawFile], list[Ignored]]:
-    here = location.parse(root)
-    store, path = here.arrow(), here.in_store
-    selector = fs.FileSelector(path, recursive=True, allow_not_found=True)
-    found = [info for info in _infos(store, selector, root) if info.type == fs.FileType.File]
-    if not found:
-        _check_root(store, raw)
-    files: list[RawFile] = []
-    ignored: list[Ignored] = []
-    for info in found:
-        name = info.path[len(path) :].lstrip("/")
-        reason = why_ignored(name) or why_document(name)
-        if reason:
-            ignored.append(Ignored(name, reason))
-        else:
-            files.append(RawFile(name, here.uri_of(info.path), info.size))
-    return files, ignored
-
-
-def _infos(store: fs.FileSystem, selector: fs.FileSelector, root: str) -> list[fs.FileInfo]:
-    try:
-        return list(store.get_file_info(selector))
-    except OSError as error:
-        raise resource_trouble.explain(error) or UsageError(
-            f"{root} cannot be listed: {_first_line(error)}", path=root
-        ) from error
-
-
-def _check_root(store: fs.FileSystem, raw: str) -> None:
-    """Tells an empty source from a raw folder that is not there at all."""
-    path = _store(raw)[1]
-    selector = fs.FileSelector(path, recursive=False, allow_not_found=True)
-    bucket_only = "/" not in path
-    there = store.get_file_info(path).type == fs.FileType.Directory
-    if not there or not (bucket_only or _infos(store, selector, raw)):
-        raise UsageError(f"the raw folder must exist; nothing lies at {raw}", path=raw)
-
-
-# --- names ------------------------------------------------------------------------------------
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]
 
 
 # --- opening ----------------------------------------------------------------------------------
@@ -144,7 +38,7 @@ def open_input(uri: str) -> BinaryIO:
     try:
         return cast(BinaryIO, store.open_input_file(path))
     except OSError as error:
-        raise BadFile(f"{uri} cannot be opened: {_first_line(error)}", uri=uri) from error
+        raise BadFile(f"{uri} cannot be opened: {first_line(error)}", uri=uri) from error
 
 
 def stat_input(uri: str) -> Stat:
@@ -153,7 +47,7 @@ def stat_input(uri: str) -> Stat:
     try:
         info = store.get_file_info(path)
     except OSError as error:
-        raise BadFile(f"{uri} cannot be reached: {_first_line(error)}", uri=uri) from error
+        raise BadFile(f"{uri} cannot be reached: {first_line(error)}", uri=uri) from error
     if info.type != fs.FileType.File:
         raise BadFile(f"{uri} is gone", uri=uri)
     return Stat(info.size, info.mtime_ns)
@@ -251,7 +145,6 @@ def write_bytes(uri: str, content: bytes) -> None:
 
 
 def is_local(uri: str) -> bool:
-    """Whether it is on a disk of this machine."""
     """Whether it lies on a disk of this machine."""
     return location.parse(uri).is_local
 

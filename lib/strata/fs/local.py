@@ -48,7 +48,7 @@ def list_local(raw: str, root: str) -> tuple[list[RawFile], list[Ignored]]:
 
 
 def list_local_place(place: str) -> list[RawFile]:
-    """A file of this disk, or all of a folder, as `files.list_place` lists them. UsageError where
+    """A file of this disk, or all of a folder, as `listing.list_place` lists them. UsageError where
     nothing lies there."""
     path = local_path(place)
     if os.path.isfile(path):

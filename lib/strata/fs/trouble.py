@@ -106,3 +106,8 @@ def _java_texts(throwable: Any) -> list[str]:
     except Exception:  # The JVM may be gone: what is known must do.
         pass
     return texts
+
+
+def first_line(error: Exception) -> str:
+    """What an error says first; a library's further lines are of its own making."""
+    return str(error).partition("\n")[0]

@@ -158,7 +158,7 @@ class Answer:
     """What is shown; () = every column."""
 
     where: Callable[[pa.Table], Any] | None = None
-    """Which rows: an Arrow expression, made from the table; None = all."""
+    """Which rows: Arrow's booleans, one a row of the table; None = all."""
 
     order: tuple[tuple[str, str], ...] = ()
     """Columns, each `ascending` or `descending`; () = by the table's key. NULL comes last."""

@@ -1,5 +1,5 @@
-"""Where Spark meets the warehouse's tables: candidates, restore, reading a version. Spark reads and
-writes files; `commit` names them.
+"""A run's tables: candidates, restore, reading a version. Spark reads and writes their files by
+`spark_files`; `commit` names them.
 
 A physical table is a path, `<warehouse>/<layer>/<feed>_<noun>`. Version 0 is the empty table made
 from its contract; every later version is some run's candidate, and bears that run's id as its
@@ -22,32 +22,19 @@ import pyarrow as pa
 from strata import failpoint
 from strata.declare.contract import Contract, struct_type
 from strata.errors import CommitUnknown, StrataError
-from strata.kit import keys
-from strata.lake import commit, data_file, footers
+from strata.lake import commit, spark_files
 from strata.lake.log import Snapshot, TableLog, statistics
-from strata.lake.shape import columns_with_statistics, has_columns_of, in_order, shape_of, sort
+from strata.lake.shape import has_columns_of, shape_of
 from strata.lake.snapshot import Commit
 from strata.lake.torn import set_torn_aside
 from strata.lake.warehouse import Warehouse
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame, SparkSession
-    from pyspark.sql.types import StructType
+    from pyspark.sql import DataFrame, SparkSession
 
     from strata.kit.groups import Groups
     from strata.lake.data_file import DataFile
 
-MOST_PLAIN_FILES = 200
-"""Files that are named to Spark; of more, Delta leaves out by their statistics those that a query
-needs not.
-"""
-_FREE: Mapping[str, str] = {}
-_PACKED: Mapping[str, str] = {
-    "compression": "zstd",
-    "parquet.compression.codec.zstd.level": "9",
-    "maxRecordsPerFile": "0",
-}
-"""For what is written once and hardly ever read."""
 _ROWS_A_TASK = 1_000_000
 """Of the rows that an increment brings: a file for each task would leave many small ones, day by
 day.
@@ -90,10 +77,7 @@ class Store:
         its own to list them.
         """
         snapshot = self.log(table).snapshot(version)
-        if not snapshot.is_plain or len(snapshot.adds) > MOST_PLAIN_FILES:
-            path = self.warehouse.spark_path(table)
-            return self.spark.read.format("delta").option("versionAsOf", version).load(path)
-        return self._read_parquet(table, snapshot.files, snapshot.schema)
+        return spark_files.read_version(self.spark, self.warehouse.spark_path(table), snapshot)
 
     def read_between(
         self, table: str, version: int, column: str, days: Sequence[tuple[str, str]] | None
@@ -102,24 +86,11 @@ class Store:
         None where none may. No other file is opened: in an archive that may take hours.
         """
         snapshot = self.log(table).snapshot(version)
-        names = [
-            name
-            for name, add in zip(snapshot.files, snapshot.adds.values(), strict=True)
-            if days is None or any(_may_hold(add, column, stretch) for stretch in days)
-        ]
-        return self._read_parquet(table, names, snapshot.schema) if names else None
-
-    def _read_parquet(self, table: str, names: Sequence[str], schema: StructType) -> DataFrame:
-        folder = self.warehouse.spark_path(table)
+        names = spark_files.names_between(snapshot, column, days)
         if not names:
-            from pyspark.sql.pandas.types import to_arrow_schema
-
-            # By Arrow: of a Python list, were it empty, Spark makes an RDD that Python workers
-            # serve.
-            return self.spark.createDataFrame(to_arrow_schema(schema).empty_table(), schema)
-        # Spark takes paths for patterns otherwise.
-        reader = self.spark.read.schema(schema).option("__globPaths__", "false")
-        return reader.parquet(*(f"{folder}/{name}" for name in names))
+            return None
+        folder = self.warehouse.spark_path(table)
+        return spark_files.read(self.spark, folder, names, snapshot.schema)
 
     def open_for_write(self, contract: Contract, published: int | None) -> int:
         """Brings the table to its published version before a candidate is built on it.
@@ -190,7 +161,7 @@ class Store:
                     "which brings all of it back"
                 )
             return self.overwrite(contract, parts)
-        added = self._write_files(contract, parts, _PACKED)
+        added = self._write_files(contract, parts, spark_files.PACKED)
         self.exchange_files(contract, before, small, added)
         return self._confirm(table, before.version)
 
@@ -201,8 +172,9 @@ class Store:
 
     def read_files(self, contract: Contract, added: Sequence[DataFile]) -> DataFrame:
         """The rows of files that lie in the table's folder, whether a commit names them or not."""
-        return self._read_parquet(
-            contract.table,
+        return spark_files.read(
+            self.spark,
+            self.warehouse.spark_path(contract.table),
             [file.name for file in added],
             struct_type(contract.fields, enforce_required=False),
         )
@@ -239,7 +211,7 @@ class Store:
             )
         old = self.read(table, before.version)
         # An empty table is read from no file, and has no column that tells one.
-        hit = self._files_with(grouped(old), touched) if before.adds else {}
+        hit = spark_files.files_with(grouped(old), touched) if before.adds else {}
         removed = [
             add for path, add in before.adds.items() if unquote(path).rpartition("/")[2] in hit
         ]
@@ -284,50 +256,18 @@ class Store:
         self,
         contract: Contract,
         frame: DataFrame | pa.Table,
-        options: Mapping[str, str] = _FREE,
+        options: Mapping[str, str] = spark_files.FREE,
     ) -> list[DataFile]:
-        """Writes the rows as plain Parquet into a folder of this write's own, below the table's.
-
-        There they stay: a file is not moved in an object store. What a killed or repeated task
-        leaves elsewhere is in no list, and goes with the next vacuum.
-        """
+        """Writes the rows into a folder of this write's own, below the table's; no commit yet."""
         under = f"{self.run_id}-{secrets.token_hex(4)}"
-        folder = self.warehouse.path(contract.table)
-        if isinstance(frame, pa.Table):
-            if frame.num_rows:
-                data_file.write_table(f"{folder}/{under}", sort(frame, contract))
-            return footers.written(folder, contract, under, columns_with_statistics(contract))
-        writer = in_order(frame, contract).write.options(
-            **{"mapreduce.fileoutputcommitter.marksuccessfuljobs": "false", **options}
-        )
-        if contract.partition_columns:
-            writer = writer.partitionBy(*contract.partition_columns)
-        writer.parquet(f"{self.warehouse.spark_path(contract.table)}/{under}")
-        return footers.written(folder, contract, under, columns_with_statistics(contract))
+        return spark_files.write(self.warehouse, contract, frame, under, options)
 
     def _rows_in(
         self, contract: Contract, old: DataFrame, before: Snapshot, adds: list[dict[str, Any]]
     ) -> DataFrame:
-        """The rows in these files of a version. Delta itself would read every file, to drop the
-        rows of the others.
-        """
-        names = [unquote(add["path"]) for add in adds]
-        if before.is_plain:
-            return self._read_parquet(contract.table, names, before.schema)
-        return old.where(_file_name().isin([name.rpartition("/")[2] for name in names]))
-
-    def _files_with(self, old: DataFrame, touched: Groups) -> dict[str, tuple[int, int]]:
-        """Each file that holds rows of the touched groups, with how many, and the order-free hash
-        of their ids.
-        """
-        from pyspark.sql import functions as F
-
-        wanted = (
-            (*touched.columns, *keys.ROW_ID) if keys.has_identity(old.columns) else touched.columns
-        )
-        rows = touched.rows_of(old.select(*dict.fromkeys(wanted), _file_name().alias("_file")))
-        counted = rows.groupBy("_file").agg(F.count(F.lit(1)), keys.identity(rows))
-        return {name: (count, ids) for name, count, ids in counted.collect()}
+        """The rows in these files of a version."""
+        folder = self.warehouse.spark_path(contract.table)
+        return spark_files.rows_in(old, folder, before, adds)
 
     def _create(self, contract: Contract) -> int:
         with self._sent("create", contract.table):
@@ -368,17 +308,3 @@ class Store:
                 f"table {table} has vanished from {self.warehouse.path(table)} during the run"
             )
         return latest
-
-
-def _may_hold(add: dict[str, Any], column: str, bounds: tuple[str, str]) -> bool:
-    """Whether a file may have a value between these dates, by the statistics of its log."""
-    told = statistics(add)
-    low = told.get("minValues", {}).get(column, bounds[0])
-    high = told.get("maxValues", {}).get(column, bounds[1])
-    return bool(low <= bounds[1] and high >= bounds[0])
-
-
-def _file_name() -> Column:
-    from pyspark.sql import functions as F
-
-    return F.col("_metadata.file_name")

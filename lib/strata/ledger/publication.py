@@ -19,6 +19,7 @@ from strata import failpoint
 from strata.declare.contract import split_name
 from strata.errors import CommitUnknown, Damaged, LeaseHeld, StrataError, TornCommit, UsageError
 from strata.fs import trouble as resource_trouble
+from strata.kit import arrow
 from strata.lake.torn import set_torn_aside
 from strata.lake.versions import Warehouse, is_whole, latest_version, read_arrow
 from strata.ledger import attempts, row
@@ -92,7 +93,7 @@ def read_at(warehouse: Warehouse, feed: str, version: int | None) -> tuple[Publi
     """Every publication up to that version of the feed's ledger, oldest first; none of None."""
     if version is None:
         return ()
-    rows = row.as_rows(read_arrow(warehouse, table_path(feed), version))
+    rows = arrow.rows(read_arrow(warehouse, table_path(feed), version))
     every = tuple(sorted(map(row.from_row, rows), key=lambda publication: publication.publication))
     _assert_chain(warehouse, feed, version, every)
     return every

@@ -16,8 +16,8 @@ from datetime import date
 
 from strata.declare.layout import Layout
 from strata.errors import BadFile, UsageError
-from strata.fs import files
-from strata.fs.files import RawFile
+from strata.fs import files, listing
+from strata.fs.listing import RawFile
 from strata.raw.fit import check_fit
 from strata.raw.formats import kinds, opening
 from strata.raw.formats.archive import Member
@@ -79,7 +79,7 @@ def look(file: RawFile, layouts: Sequence[Layout], chunk_bytes: int = CHUNK_BYTE
 def look_at(opener: Opener, layouts: Sequence[Layout], stored_bytes: int) -> Look:
     """Looks at what an opener gives: a file, or a member of the archive that has `stored_bytes`."""
     file = opener.file
-    delivered = files.delivery_date(file.path)
+    delivered = listing.delivery_date(file.path)
     scan, hashing = scan_file(opener, layouts)
     if hashing.size != file.size:
         raise BadFile(f"the file changed while it was read; it had {file.size} bytes")

@@ -12,8 +12,8 @@ from pathlib import PurePosixPath
 
 from strata.declare.layout import Layout
 from strata.errors import BadFile, UsageError
-from strata.fs import files
-from strata.fs.files import Ignored, RawFile
+from strata.fs import listing
+from strata.fs.listing import Ignored, RawFile
 from strata.raw.formats import archive, kinds, opening
 from strata.raw.formats.archive import Archives, Damaged
 from strata.raw.formats.chunks import CHUNK_BYTES
@@ -76,7 +76,7 @@ def _look_inside(file: RawFile, kind: str, layouts: Sequence[Layout], chunk_byte
     with Unchanged(file), Archives() as archives:
         for member in archive.members(file.uri, kind):
             opener = opening.of_member(archives, file, member, chunk_bytes)
-            reason = files.why_ignored(member.path)
+            reason = listing.why_ignored(member.path)
             try:
                 if reason:
                     ignored.append(Ignored(opener.file.path, reason))

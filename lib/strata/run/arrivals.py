@@ -10,7 +10,7 @@ from typing import Any
 
 from strata.declare.feed import Feed
 from strata.errors import BadFile, UsageError
-from strata.fs import files
+from strata.fs import listing
 from strata.kit.table import Source
 from strata.ledger import publication as ledger
 from strata.ledger.publication import FileEntry, Publication
@@ -34,7 +34,7 @@ class Looked:
     """Files taken by an earlier publication or earlier in this list, still there."""
     entries: tuple[FileEntry, ...] = ()
     """One entry for each file that is not in the ledger yet."""
-    ignored: tuple[files.Ignored, ...] = ()
+    ignored: tuple[listing.Ignored, ...] = ()
     remembered: look_cache.Cache | None = None
     """What to keep of this look for the next run's; None where there was no look."""
 
@@ -93,11 +93,11 @@ class _Sorting:
     new: list[Look] = field(default_factory=list)
     known: dict[str, Look] = field(default_factory=dict)
     entries: list[FileEntry] = field(default_factory=list)
-    ignored: list[files.Ignored] = field(default_factory=list)
+    ignored: list[listing.Ignored] = field(default_factory=list)
     kept: dict[str, Remembered] = field(default_factory=dict)
 
     def add(
-        self, source: str, file: files.RawFile, held: Found, remembered: Remembered | None
+        self, source: str, file: listing.RawFile, held: Found, remembered: Remembered | None
     ) -> None:
         if remembered:
             self.kept[look_cache.key(source, file)] = remembered
@@ -126,7 +126,7 @@ class _Sorting:
 
     def _detail(self, look: Look) -> str:
         told = [drift(look)]
-        if files.says_whole(look.path):
+        if listing.says_whole(look.path):
             if look.table not in self.ends:
                 told.insert(0, "its folder says whole, and nothing of this source ends by that")
             elif look.delivery_date is None:
@@ -155,7 +155,7 @@ def _of_another_delivery(look: Look) -> Look:
 
 def _look_at_all(
     source: str,
-    found: list[files.RawFile],
+    found: list[listing.RawFile],
     layouts: tuple[Any, ...],
     seen: set[tuple[str, str, str]],
     remembered: look_cache.Cache,
@@ -164,7 +164,7 @@ def _look_at_all(
     interpreter's lock, so threads share the work.
     """
 
-    def look_at(file: files.RawFile) -> tuple[Found, Remembered | None]:
+    def look_at(file: listing.RawFile) -> tuple[Found, Remembered | None]:
         known = remembered.get(look_cache.key(source, file))
         recalled = look_cache.recall(known, file, source, seen)
         return (recalled, known) if recalled else look_cache.look_and_remember(file, layouts)
@@ -188,7 +188,7 @@ def _entry(source: str, seen: Look, status: str, detail: str) -> FileEntry:
     )
 
 
-def _rejected(source: str, file: files.RawFile, error: BadFile) -> FileEntry:
+def _rejected(source: str, file: listing.RawFile, error: BadFile) -> FileEntry:
     sha256 = error.facts.get("sha256", "")
     return FileEntry(source, file.path, sha256, file.size, 0, "rejected", detail=str(error))
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from strata.declare.layout import Layout
 from strata.errors import BadFile
 from strata.fs import files
-from strata.fs.files import Ignored, RawFile
+from strata.fs.listing import Ignored, RawFile
 from strata.lake.versions import Warehouse
 from strata.raw.members import Found, look_all
 

@@ -9,7 +9,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from strata.declare.layout import Layout
-from strata.fs.files import says_whole
+from strata.fs.listing import says_whole
 from strata.kit.table import Table
 from strata.kit.whole import NONE_WHOLE, Whole
 from strata.ledger.publication import FileEntry

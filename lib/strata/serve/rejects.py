@@ -17,7 +17,7 @@ from typing import Any
 from strata.declare.contract import Contract, load_contract, quarantine_name
 from strata.declare.feed import Feed
 from strata.fs import files
-from strata.lake.versions import Warehouse
+from strata.lake.versions import Warehouse, read_arrow
 from strata.ledger import attempts
 from strata.ledger import publication as ledger
 from strata.ledger.publication import FileEntry, TableState
@@ -25,6 +25,8 @@ from strata.serve import duck
 from strata.serve.published import Published, as_rows
 
 _PLACE = ("_file_sha256", "_record_number")
+_MOST_HERE = 20_000
+"""Rejected rows that are counted in this process: DuckDB's import takes longer."""
 _KEPT_PROVENANCE = ("_extra", "_raw_record")
 """What a sender needs of the provenance: fields that no layout names, and unparsed text."""
 
@@ -162,14 +164,24 @@ def _files(published: Published, feed: Feed) -> list[FileEntry]:
 
 def _rejected_records(published: Published, tables: Iterable[TableState]) -> list[tuple[str, int]]:
     """Of each file, how many records have a rejected row; a record with several counts once."""
-    names = [quarantine_name(state.table) for state in tables if state.rejected]
-    held = [name for name in names if set(_PLACE) <= set(published.table(name).schema.names)]
-    if not held:
-        return []
+    rejected = {quarantine_name(state.table): state.rejected for state in tables if state.rejected}
+    held = [name for name in rejected if set(_PLACE) <= set(published.table(name).schema.names)]
+    if sum(rejected[name] for name in held) <= _MOST_HERE:
+        return _few_rejected_records(published, held)
     # By an engine that spills: a feed may have millions of rejected rows.
     with duck.connect() as connection:
         duck.offer(connection, published, held)
-        rows = " UNION ".join(f"SELECT {', '.join(_PLACE)} FROM {name}" for name in held)
+        rows = " UNION ".join(f"SELECT DISTINCT {', '.join(_PLACE)} FROM {name}" for name in held)
         return connection.sql(
             f"SELECT _file_sha256, count(*) FROM ({rows}) GROUP BY ALL"
         ).fetchall()
+
+
+def _few_rejected_records(published: Published, held: Iterable[str]) -> list[tuple[str, int]]:
+    """The same, in memory."""
+    records: set[tuple[str, int]] = set()
+    for name in held:
+        version = published.table(name).version
+        rows = read_arrow(published.warehouse, name, version, list(_PLACE))
+        records.update(zip(*(rows[column].to_pylist() for column in _PLACE), strict=True))
+    return list(Counter(sha256 for sha256, _ in records).items())

@@ -27,7 +27,7 @@ from strata.declare import pseudonyms
 from strata.declare.feed import Feed
 from strata.declare.layout import Layout
 from strata.errors import BadFile, StrataError, UsageError
-from strata.fs import files
+from strata.fs import files, listing
 from strata.lake.store import Store
 from strata.lake.vacuum import Freed
 from strata.lake.versions import Warehouse
@@ -281,7 +281,7 @@ def still_raw(feed: Feed, person: Person, raw: str) -> dict[str, int]:
     for source in sorted({layout.source for layout in feed.layouts if layout.identifying}):
         layouts = {layout.name: layout for layout in feed.layouts if layout.source == source}
         try:
-            listed, _ = files.list_raw(raw, feed.name, source)
+            listed, _ = listing.list_raw(raw, feed.name, source)
         except UsageError:  # No raw folder here.
             continue
         for seen in (

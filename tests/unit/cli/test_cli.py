@@ -186,12 +186,45 @@ def test_settings_come_from_options_then_environment_then_conf(
         config.load(log="xml")
 
 
+@pytest.mark.parametrize(
+    ("argv", "told"),
+    [
+        (("shwo",), "a command is one of run, show, "),
+        (("shwo",), "; got 'shwo'; perhaps show; `strata --help` lists what it takes"),
+        (("run", "soil", "--samples", "ten"), "--samples must be a whole number; got 'ten'; "),
+        (("run", "soil", "--sampels", "3"), "must be known; got --sampels; perhaps --samples; "),
+        (("run", "--seed"), "--seed takes one value; `strata run --help` lists what it takes"),
+        (("show", "--format", "xml"), "--format is one of table, json, csv; got 'xml'; "),
+        (("quarantine", "lst"), "is one of list, show, replay, discard; got 'lst'; perhaps list; "),
+        (("rollback", "soil"), "PUBLICATION must be told; "),
+    ],
+)
+def test_a_wrong_option_is_one_sentence(
+    capsys: pytest.CaptureFixture[str], argv: tuple[str, ...], told: str
+) -> None:
+    code, out, err = run(capsys, *argv)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith("strata: ")
+    assert told in err
+
+
 def test_tables_align_and_hide_control_characters() -> None:
     text = output.render(("name", "n"), [("naïve\x1b[31m", 1), ("日本", 1234.5), (None, None)])
     assert "\x1b" not in text
     lines = text.splitlines()
-    assert lines[3].endswith("1,234.5000")
+    assert lines[3].endswith("1,234.50")
     assert lines[4].split() == ["–", "–"]
+
+
+def test_floats_have_the_places_that_help_and_json_has_them_all() -> None:
+    rows = [(43578.0, 2.04251, 0.25), (120.0, 19433.2416, 0.12345), (None, None, None)]
+    lines = output.render(("seconds", "metres", "share"), rows).splitlines()
+    assert [line.split() for line in lines[2:]] == [
+        ["43,578", "2.04", "0.2500"],
+        ["120", "19,433.24", "0.1235"],
+        ["–", "–", "–"],
+    ]
+    assert "19433.2416" in output.render(("metres",), [(19433.2416,)], "json")
 
 
 def test_csv_defuses_formulas_in_text_and_leaves_numbers() -> None:

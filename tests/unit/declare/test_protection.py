@@ -15,7 +15,7 @@ from strata.declare import pseudonyms
 from strata.declare.layout import Layout, match_layout
 from strata.declare.source_contract import load_layouts
 from strata.errors import BadFile, DeclarationError, UsageError
-from strata.fs.files import list_raw
+from strata.fs.listing import list_raw
 from strata.raw.look import look
 from strata.raw.read import Part, read_part
 

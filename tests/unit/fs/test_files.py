@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from strata.errors import BadFile, UsageError
-from strata.fs import files, location
-from strata.fs.files import Ignored, RawFile
+from strata.fs import files, listing, location
+from strata.fs.listing import Ignored, RawFile
 from strata.raw.look import look
 
 from tests.corpus.readback import layout, rows
@@ -50,7 +50,7 @@ def test_files_at_any_depth_are_sorted(tmp_path: Path) -> None:
         "soil/samples/a.csv",
         "soil/other/c.csv",
     )
-    found, ignored = files.list_raw(str(tmp_path), "soil", "samples")
+    found, ignored = listing.list_raw(str(tmp_path), "soil", "samples")
     assert [file.path for file in found] == ["a.csv", "b.csv", "delivery=2024-01-01/deep/er/a.csv"]
     assert found[0] == RawFile(
         "a.csv", str(tmp_path / "soil/samples/a.csv"), len("soil/samples/a.csv")
@@ -61,7 +61,7 @@ def test_files_at_any_depth_are_sorted(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ODD_NAMES)
 def test_odd_names_are_exact(name: str, tmp_path: Path) -> None:
     put(tmp_path, f"soil/samples/{name}")
-    found, _ = files.list_raw(str(tmp_path), "soil", "samples")
+    found, _ = listing.list_raw(str(tmp_path), "soil", "samples")
     assert [file.path for file in found] == [name]
     with files.open_input(found[0].uri) as stream:
         assert stream.read() == f"soil/samples/{name}".encode()
@@ -70,13 +70,13 @@ def test_odd_names_are_exact(name: str, tmp_path: Path) -> None:
 def test_an_odd_folder_may_hold_it_all(tmp_path: Path) -> None:
     root = tmp_path / "a %20[b]*\n日本"
     put(root, "soil/samples/x.csv")
-    assert names(files.list_raw(str(root), "soil", "samples")) == ["x.csv"]
-    assert names(files.list_raw(f"file://{root}/", "soil", "samples")) == ["x.csv"]
+    assert names(listing.list_raw(str(root), "soil", "samples")) == ["x.csv"]
+    assert names(listing.list_raw(f"file://{root}/", "soil", "samples")) == ["x.csv"]
 
 
 def test_hidden_names_are_told(tmp_path: Path) -> None:
     put(tmp_path, "s/_SUCCESS", "s/.x.csv.crc", "s/_temporary/0/part.csv", "s/ok.csv")
-    found = files.list_raw(str(tmp_path / "s"))
+    found = listing.list_raw(str(tmp_path / "s"))
     assert names(found) == ["ok.csv"]
     assert found[1] == [
         Ignored(".x.csv.crc", "names that start with . are not read"),
@@ -92,7 +92,7 @@ def test_links_are_followed_within_the_root_only(tmp_path: Path) -> None:
     (tmp_path / "s/up").symlink_to("..")
     (tmp_path / "s/loop").symlink_to(".")
     (tmp_path / "s/broken.csv").symlink_to("nothing")
-    found = files.list_raw(str(tmp_path / "s"))
+    found = listing.list_raw(str(tmp_path / "s"))
     assert names(found) == ["a.csv", "folder/b.csv", "inside.csv"]
     assert {entry.path: entry.reason for entry in found[1]} == {
         "outside.csv": "links to outside the raw folder are not followed",
@@ -105,24 +105,27 @@ def test_links_are_followed_within_the_root_only(tmp_path: Path) -> None:
 def test_the_root_itself_may_be_a_link(tmp_path: Path) -> None:
     put(tmp_path, "real/s/a.csv")
     (tmp_path / "link").symlink_to("real")
-    assert names(files.list_raw(str(tmp_path / "link"), "s")) == ["a.csv"]
+    assert names(listing.list_raw(str(tmp_path / "link"), "s")) == ["a.csv"]
 
 
 def test_a_pipe_is_not_opened(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.csv")
-    assert files.list_raw(str(tmp_path)) == ([], [Ignored("pipe.csv", "it is not a regular file")])
+    assert listing.list_raw(str(tmp_path)) == (
+        [],
+        [Ignored("pipe.csv", "it is not a regular file")],
+    )
 
 
 def test_a_name_that_is_not_utf8_is_told(tmp_path: Path) -> None:
     (tmp_path / os.fsdecode(b"caf\xe9.csv")).write_bytes(b"")
-    found, ignored = files.list_raw(str(tmp_path))
+    found, ignored = listing.list_raw(str(tmp_path))
     assert (found, ignored[0].reason) == ([], "its name is not UTF-8")
 
 
 def test_a_missing_root_is_told_and_a_missing_source_is_empty(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="raw folder must exist"):
-        files.list_raw(str(tmp_path / "none"), "soil", "samples")
-    assert files.list_raw(str(tmp_path), "soil", "samples") == ([], [])
+        listing.list_raw(str(tmp_path / "none"), "soil", "samples")
+    assert listing.list_raw(str(tmp_path), "soil", "samples") == ([], [])
 
 
 @pytest.mark.parametrize(
@@ -136,7 +139,7 @@ def test_a_missing_root_is_told_and_a_missing_source_is_empty(tmp_path: Path) ->
     ],
 )
 def test_delivery_date(path: str, expected: date | None) -> None:
-    assert files.delivery_date(path) == expected
+    assert listing.delivery_date(path) == expected
 
 
 @pytest.mark.parametrize(
@@ -144,12 +147,12 @@ def test_delivery_date(path: str, expected: date | None) -> None:
 )
 def test_a_malformed_delivery_date_is_refused(text: str) -> None:
     with pytest.raises(BadFile, match="delivery=YYYY-MM-DD"):
-        files.delivery_date(f"delivery={text}/x.csv")
+        listing.delivery_date(f"delivery={text}/x.csv")
 
 
 def test_two_delivery_dates_are_refused() -> None:
     with pytest.raises(BadFile, match="one delivery date"):
-        files.delivery_date("delivery=2024-01-01/delivery=2024-01-02/x.csv")
+        listing.delivery_date("delivery=2024-01-01/delivery=2024-01-02/x.csv")
 
 
 def test_small_files_are_written_and_listed(tmp_path: Path) -> None:
@@ -178,7 +181,7 @@ def s3() -> Iterator[str]:
 
 @pytest.mark.parametrize("scheme", ["s3", "s3a"])
 def test_listing_s3(scheme: str, s3: str) -> None:
-    found, ignored = files.list_raw(f"{scheme}://lake/raw/", "soil", "samples")
+    found, ignored = listing.list_raw(f"{scheme}://lake/raw/", "soil", "samples")
     assert [(file.path, file.size) for file in found] == [
         ("delivery=2024-01-01/a b%20[c].csv", 12),
         ("é.csv", 12),
@@ -189,7 +192,7 @@ def test_listing_s3(scheme: str, s3: str) -> None:
 
 def test_reading_from_s3(s3: str) -> None:
     known = layout("a", "b")
-    found, _ = files.list_raw("s3a://lake/raw", "soil", "samples")
+    found, _ = listing.list_raw("s3a://lake/raw", "soil", "samples")
     for file in found:
         seen = look(file, [known], chunk_bytes=4)
         assert len(seen.chunks) == 2
@@ -197,10 +200,10 @@ def test_reading_from_s3(s3: str) -> None:
 
 
 def test_a_missing_root_on_s3_is_told_and_a_missing_source_is_empty(s3: str) -> None:
-    assert files.list_raw("s3://lake/raw", "soil", "none") == ([], [])
+    assert listing.list_raw("s3://lake/raw", "soil", "none") == ([], [])
     for root in ("s3://lake/none", "s3://none/raw", "s3://none"):
         with pytest.raises(UsageError):
-            files.list_raw(root, "soil", "samples")
+            listing.list_raw(root, "soil", "samples")
 
 
 def test_small_files_on_s3(s3: str) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from strata.errors import UsageError
-from strata.fs import files, location
+from strata.fs import listing, location
 from strata.lake.versions import Warehouse
 
 AZURE = "lake@acme.dfs.core.windows.net"
@@ -59,7 +59,7 @@ def test_an_address_that_is_not_understood_is_refused_in_a_sentence(
     with pytest.raises(UsageError, match=sentence):
         location.parse(address)
     with pytest.raises(UsageError, match=sentence):
-        files.list_raw(address, "soil", "samples")
+        listing.list_raw(address, "soil", "samples")
     with pytest.raises(UsageError, match=sentence):
         Warehouse(address)
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from strata.errors import BadFile
-from strata.fs.files import RawFile
+from strata.fs.listing import RawFile
 from strata.light import records
 from strata.light.local.block import blocks
 from strata.light.local.files import open_local

@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from strata.fs.files import RawFile
+from strata.fs.listing import RawFile
 from strata.raw.formats import archive, archive_streams
 from strata.raw.formats.archive import Archives
 from strata.raw.members import Found, look_all

@@ -13,7 +13,7 @@ import pytest
 import shapely
 from strata.declare.contract import load_contract
 from strata.declare.source_contract import load_layouts
-from strata.fs.files import list_raw
+from strata.fs.listing import list_raw
 from strata.raw.formats import crs
 from strata.raw.look import Look, look
 from strata.raw.read import Part, read_part

@@ -16,7 +16,7 @@ from pyogrio import raw as gdal
 from strata.declare.layout import Layout
 from strata.declare.source_contract import load_layouts
 from strata.errors import BadFile
-from strata.fs.files import RawFile
+from strata.fs.listing import RawFile
 from strata.raw.look import Look, look
 from strata.raw.members import look_all
 from strata.raw.read import Part, read_part

@@ -11,7 +11,7 @@ import pytest
 from strata.declare.near import near_names
 from strata.declare.source_contract import load_layouts
 from strata.errors import BadFile
-from strata.fs.files import list_raw
+from strata.fs.listing import list_raw
 from strata.raw.look import Look, look
 
 

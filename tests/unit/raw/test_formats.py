@@ -22,7 +22,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from strata.declare.layout import Layout
 from strata.errors import BadFile
-from strata.fs.files import RawFile
+from strata.fs.listing import RawFile
 from strata.raw.look import look
 
 from tests.corpus.odd_strings import ODD_STRINGS

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
-from strata.fs.files import RawFile
+from strata.fs.listing import RawFile
 from strata.raw.formats.archive import Archives
 from strata.raw.look import Look
 from strata.raw.members import Found, look_all

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from strata.declare.layout import Field, Layout
 from strata.errors import BadFile
-from strata.fs.files import list_place
+from strata.fs.listing import list_place
 from strata.raw.look import look
 from strata.raw.read import Part, read_part
 

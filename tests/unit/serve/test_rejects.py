@@ -77,6 +77,24 @@ def test_a_record_with_several_rejected_rows_is_one_invalid_record(warehouse: Wa
     assert (found.table, found.records, found.valid, found.invalid) == ("bronze.toy_sales", 5, 3, 2)
 
 
+@pytest.mark.parametrize("most_here", [0, 10])
+def test_two_rows_of_one_record_in_one_table_are_one_invalid_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most_here: int
+) -> None:
+    """Counted by DuckDB, and in this process."""
+    monkeypatch.setattr(rejects, "_MOST_HERE", most_here)
+    made, table = Warehouse(str(tmp_path)), "silver.toy_sales"
+    bad = {"sale_id": "s2", "_file_sha256": A, "_record_number": 2, "_reasons": ["no"]}
+    small.publish(
+        made,
+        {"bronze.toy_sales": rows("bronze.toy_sales", [{"sale_id": "s2"}]), table: rows(table, [])},
+        {table: rows(table, [bad, bad], rejected=True)},
+        FILES,
+    )
+    (found,) = rejects.counts(made, load_feed("toy"))
+    assert (found.records, found.invalid) == (1, 1)
+
+
 def test_each_rejected_row_and_file_is_a_line_with_its_reasons(
     warehouse: Warehouse, tmp_path: Path
 ) -> None:

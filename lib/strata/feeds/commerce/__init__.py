@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from strata.feeds.commerce import calendar, catalogue, customers, decisions, orders, sales, value
 from strata.feeds.commerce.params import Params
+from strata.kit.arrow import constant
 from strata.kit.table import Answer, Reference, Rows, Source, Table
 
 __all__ = ["ANSWERS", "SOURCES", "TABLES", "Params"]
@@ -161,7 +162,7 @@ ANSWERS = (
         "Sales by month",
         "gold.commerce_trends",
         ("period_start", "currency", "orders", "units", "revenue", "revenue_change"),
-        where=lambda _: pc.field("period") == "month",
+        where=lambda table: pc.equal(table["period"], constant("month")),
     ),
     Answer(
         "What sells best, by category",

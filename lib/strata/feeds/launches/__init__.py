@@ -11,6 +11,7 @@ from __future__ import annotations
 import pyarrow.compute as pc
 
 from strata.feeds.launches import core_flights, flights, reuse, years
+from strata.kit.arrow import constant
 from strata.kit.table import Answer, Rows, Source, Table
 
 __all__ = ["ANSWERS", "SOURCES", "TABLES"]
@@ -87,13 +88,13 @@ ANSWERS = (
         "The core that was reused most often",
         "gold.launches_core_reuse",
         ("core_id", "reuse_count", "flights", "first_launch_at", "last_launch_at"),
-        where=lambda table: pc.field("reuse_count") == pc.max(table["reuse_count"]),
+        where=lambda table: pc.equal(table["reuse_count"], pc.max(table["reuse_count"])),
     ),
     Answer(
         "Cores reused in less than 50 days since their previous launch, for certain",
         "gold.launches_core_turnarounds",
         _TURNAROUND,
-        where=lambda _: pc.field("turnaround_days") < 50,
+        where=lambda table: pc.less(table["turnaround_days"], constant(50)),
         order=_SOONEST,
         limit=50,
     ),
@@ -101,8 +102,9 @@ ANSWERS = (
         "Cores that may have been reused in less than 50 days: their dates are too coarse to tell",
         "gold.launches_core_turnarounds",
         _TURNAROUND,
-        where=lambda _: (
-            (pc.field("least_turnaround_days") < 50) & (pc.field("turnaround_days") >= 50)
+        where=lambda table: pc.and_kleene(
+            pc.less(table["least_turnaround_days"], constant(50)),
+            pc.greater_equal(table["turnaround_days"], constant(50)),
         ),
         order=_SOONEST,
         limit=50,

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from strata.feeds.soil import countries, curve, measurements, sites, stats
 from strata.feeds.soil.stats import Params
+from strata.kit.arrow import constant
 from strata.kit.table import Answer, Rows, Source, Table
 
 __all__ = ["SOURCES", "TABLES", "Params"]
@@ -93,7 +94,7 @@ ANSWERS = (
         "Sites that no country holds: in the sea, or with exchanged coordinates",
         "silver.soil_site_countries",
         columns=("site_id", "rule"),
-        where=lambda _: pc.field("rule") == "none",
+        where=lambda table: pc.equal(table["rule"], constant("none")),
         limit=20,
     ),
     Answer("Soil organic carbon and clay by country", "gold.soil_country_stats"),

@@ -102,7 +102,7 @@ def check_status(answer: BaseHTTPResponse, address: Address) -> None:
     if answer.status in _PASSING:
         raise Passing(
             f"the server answers {answer.status} {answer.reason or ''}".rstrip(),
-            _retry_after(answer),
+            retry_after(answer),
         )
     if answer.status not in (200, 206):
         raise UsageError(
@@ -114,7 +114,7 @@ def check_status(answer: BaseHTTPResponse, address: Address) -> None:
         )
 
 
-def _retry_after(answer: BaseHTTPResponse) -> float | None:
+def retry_after(answer: BaseHTTPResponse) -> float | None:
     """Seconds to wait, as the server asks: a number or a date (RFC 9110, section 10.2.3)."""
     text = answer.headers.get("Retry-After", "").strip()
     if text.isascii() and text.isdigit():

@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timezone
-from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -30,6 +29,7 @@ from strata.errors import BadFile, StrataError, UsageError
 from strata.fs import files
 from strata.raw.fetch import addresses
 from strata.raw.fetch.addresses import Address
+from strata.raw.fetch.asking import retry_after
 from strata.raw.formats.overpass import MAX_BYTES, check_answer
 
 SERVERS = (
@@ -221,7 +221,7 @@ def _post(server: Address, text: str) -> bytes:
 def _body(answer: BaseHTTPResponse) -> bytes:
     status = f"the server answers {answer.status} {answer.reason or ''}".rstrip()
     if answer.status in _PASSING:
-        raise _Passing(status, _retry_after(answer))
+        raise _Passing(status, retry_after(answer))
     parts, size = [], 0
     for block in answer.stream(_BLOCK_BYTES, decode_content=True):
         size += len(block)
@@ -253,17 +253,6 @@ def _request(server: Address, body: bytes, headers: dict[str, str]) -> Iterator[
             yield answer
         finally:
             answer.close()
-
-
-def _retry_after(answer: BaseHTTPResponse) -> float | None:
-    """Seconds to wait, as the server asks: a number or a date (RFC 9110, section 10.2.3)."""
-    text = answer.headers.get("Retry-After", "").strip()
-    if text.isascii() and text.isdigit():
-        return float(text)
-    try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time()) if text else None
-    except ValueError:
-        return None
 
 
 # --- keeping --------------------------------------------------------------------------------------

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from strata.declare.feed import Feed
 from strata.errors import UsageError
-from strata.fs import files
-from strata.fs.files import Ignored, RawFile
+from strata.fs import listing
+from strata.fs.listing import Ignored, RawFile
 from strata.raw.fetch.download import STATES, Download, Say
 
 _WEB = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
@@ -86,10 +86,10 @@ def list_source(
     """
     of_feed = [place for place in places if place.feed == feed]
     found, ignored = (
-        ([], []) if of_feed and not files.is_folder(raw) else files.list_raw(raw, feed, source)
+        ([], []) if of_feed and not listing.is_folder(raw) else listing.list_raw(raw, feed, source)
     )
     for place in (place for place in of_feed if place.source == source):
-        more, passed_over = files.list_place(place.where)
+        more, passed_over = listing.list_place(place.where)
         there = {file.uri for file in found}
         found += [file for file in more if file.uri not in there]
         ignored += passed_over

@@ -17,7 +17,7 @@ from typing import BinaryIO, cast
 
 from strata.errors import BadFile
 from strata.fs import files
-from strata.fs.files import RawFile
+from strata.fs.listing import RawFile
 from strata.raw.formats import archive, kinds
 from strata.raw.formats.archive import Archives, Member
 from strata.raw.formats.chunks import BLOCK_BYTES, NotUtf8, Planner, Scan

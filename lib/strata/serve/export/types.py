@@ -25,7 +25,7 @@ _DUCKDB = {
     "timestamp_ntz": "TIMESTAMP",
     "binary": "BLOB",
 }
-_POSTGRES = {
+POSTGRES = {
     "string": "text",
     "double": "double precision",
     "float": "real",
@@ -38,6 +38,7 @@ _POSTGRES = {
     "timestamp_ntz": "timestamp",
     "binary": "bytea",
 }
+"""PostgreSQL's name of each plain type of a contract."""
 _SQLITE = {
     "string": "TEXT",
     "double": "REAL",
@@ -101,7 +102,7 @@ def postgres_type(kind: str) -> str:
     array, parts = _ARRAY.fullmatch(kind), decimal_parts(kind)
     if parts:
         return f"numeric({parts[0]},{parts[1]})"
-    return f"{postgres_type(array[1])}[]" if array else _POSTGRES[kind]
+    return f"{postgres_type(array[1])}[]" if array else POSTGRES[kind]
 
 
 def sqlite_type(kind: str) -> str:

@@ -8,16 +8,14 @@ finds the months that were committed, compares them with what it reads, and goes
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
 import os
-import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
-from typing import IO, TYPE_CHECKING, Any
+from typing import Any
 
 import psycopg
 from psycopg import sql
@@ -26,41 +24,14 @@ from strata import failpoint
 from strata.errors import GateFailed
 from strata.serve.export import Pinned, Tally
 from strata.serve.postgres.changes import Change
-from strata.serve.postgres.encode import HEAD, TAIL, encode
+from strata.serve.postgres.spill import Spill, spill
 from strata.serve.postgres.staging import assert_read, totals_of
 from strata.serve.postgres.targets import Target
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
 Connection = psycopg.Connection[tuple[Any, ...]]
 MOST_WORKERS = 4
-_BLOCK = 1 << 20
 _PARENTS = {"shop.order_items": "shop.orders"}
 """Months of the one refer to the same months of the other."""
-
-
-@dataclass
-class Spill:
-    """Rows of one month on their way: encoded, in a file that goes with the process, and counted.
-
-    Rows come from the warehouse in no order, and COPY fills one month at a time.
-    """
-
-    target: Target
-    file: IO[bytes] = field(default_factory=tempfile.TemporaryFile)
-    tally: Tally = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.tally = Tally(self.target.fields)
-        self.file.write(HEAD)
-
-    def blocks(self) -> Iterator[bytes]:
-        """What COPY takes."""
-        self.file.seek(0)
-        while block := self.file.read(_BLOCK):
-            yield block
-        yield TAIL
 
 
 @dataclass(frozen=True)
@@ -97,24 +68,31 @@ class Stager:
         kept: Connection | None = getattr(self._own, "connection", None)
         if kept is None:
             kept = psycopg.connect(self.url, autocommit=True, application_name="strata export")
+            # A month that a crash loses is filled again; the load's own commit waits for the disk.
+            kept.execute("SET synchronous_commit = off")
             self._own.connection = kept
             self._opened.append(kept)
         return kept
 
     def read(self, target: Target, pinned: Pinned, change: Change) -> None:
-        """Reads a table and hands its months to the connections. GateFailed where rows lack."""
-        spilled = spill(target, pinned, change)
+        """Reads a table and hands each month to the connections as soon as no later file can hold
+        a row of it. GateFailed where rows lack.
+        """
         parent = _PARENTS.get(target.name)
         # Months of lines refer to those of their orders, and go when these are filled anew.
         above = self.digests.get(parent, "") if parent else ""
         self.digests[target.name] = pinned.digest + above
-        if parent and spilled and not above:
-            _make_partitions(self._connection(), parent, sorted(spilled))
-        for month in sorted(spilled):
-            if parent and above:
-                # A line whose order is in no month must fail by its reference, not by a name.
-                self._submit(_target(parent), month, None)
-            self._submit(target, month, spilled[month])
+        rows = 0
+        for months, read in spill(target, pinned, change):
+            rows += read
+            if parent and months and not above:
+                _make_partitions(self._connection(), parent, sorted(months))
+            for month in sorted(months):
+                if parent and above:
+                    # A line whose order is in no month must fail by its reference, not by a name.
+                    self._submit(_target(parent), month, None)
+                self._submit(target, month, months[month])
+        assert_read(pinned, rows)
 
     def _submit(self, target: Target, month: date, own: Spill | None) -> None:
         if (target.name, month) not in self.done:
@@ -145,43 +123,6 @@ def _target(name: str) -> Target:
     from strata.serve.postgres.targets import SHOP
 
     return next(target for target in SHOP if target.name == name)
-
-
-def spill(target: Target, pinned: Pinned, change: Change) -> dict[date, Spill]:
-    """The rows of a table by their month, read once. GateFailed where rows lack."""
-    found: dict[date, Spill] = {}
-    read = 0
-    for batch in change.batches(pinned, target):
-        read += batch.num_rows
-        rows = batch.select(list(target.columns))
-        for month, part, data in _by_month(rows, str(target.date)):
-            own = found.setdefault(month, Spill(target))
-            own.tally.add(part)
-            own.file.write(data)
-    assert_read(pinned, read)
-    return found
-
-
-def _by_month(
-    batch: pa.RecordBatch, column: str
-) -> Iterator[tuple[date, pa.RecordBatch, memoryview]]:
-    """A batch cut by month: encoded once, in the order of the months."""
-    import numpy as np
-    import pyarrow.compute as pc
-
-    if not batch.num_rows:
-        return
-    days = batch.column(column)
-    months = np.asarray(pc.year(days)) * 12 + np.asarray(pc.month(days)) - 1
-    if (months[1:] < months[:-1]).any():
-        order = np.argsort(months, kind="stable")
-        batch, months = batch.take(order), months[order]
-    encoded = encode(batch)
-    cuts = [0, *(np.flatnonzero(np.diff(months)) + 1).tolist(), len(months)]
-    for first, last in itertools.pairwise(cuts):
-        year, month = divmod(int(months[first]), 12)
-        part = batch.slice(first, last - first)
-        yield date(year, month + 1, 1), part, encoded.rows(first, last)
 
 
 def fill_month(

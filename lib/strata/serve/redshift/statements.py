@@ -10,24 +10,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from strata.errors import UsageError
-from strata.serve.export.types import decimal_parts
+from strata.serve.export.types import POSTGRES, decimal_parts
 
 NOTES = "strata_exports"
 """One row a table: which publication it holds."""
 TEXT = "varchar(1024)"
 """A longer text stops the load: the widest columns cost memory in every query."""
-_TYPES = {
-    "string": TEXT,
-    "double": "double precision",
-    "float": "real",
-    "bigint": "bigint",
-    "int": "integer",
-    "smallint": "smallint",
-    "boolean": "boolean",
-    "date": "date",
-    "timestamp": "timestamptz",
-    "timestamp_ntz": "timestamp",
-}
+_TYPES = {name: kind for name, kind in POSTGRES.items() if name != "binary"} | {"string": TEXT}
 _NOTE_COLUMNS = (
     ("table_name", "varchar(128)"),
     ("source", "varchar(128)"),
