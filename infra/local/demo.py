@@ -46,6 +46,7 @@ QUESTIONS: tuple[tuple[str, str, Callable[[Any], Rows]], ...] = (
     orderDate status items { quantity product { name } revenue } currency } } } }""",
         lambda data: [
             {"orderDate": order["orderDate"], "status": order["status"], **item}
+            | {"currency": order["currency"]}
             for order in data["customer"]["orders"]["nodes"]
             for item in order["items"]
         ],
@@ -207,7 +208,7 @@ def show(address: str, token: str) -> None:
         "productId": CHANGED,
         "expectedVersion": read["version"],
         "why": "the tin has become dearer",
-        "listPrice": str(Decimal(read["listPrice"]) + Decimal("0.50")),
+        "listPrice": str(as_number(read["listPrice"]) + Decimal("0.50")),
     }
     print(f"\n  updateProduct(change: {json.dumps(change)})\n")
     made = ask(address, token, UPDATE, change=change)["updateProduct"]

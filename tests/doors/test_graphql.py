@@ -299,6 +299,25 @@ def test_attacks(client: Client) -> None:
     )
 
 
+BODIES: tuple[dict[str, Any], ...] = (
+    {"query": ""},
+    {"query": " "},
+    {"query": 5},
+    {"query": "{ __typename }", "operationName": 5},
+    {"query": "{ __typename }", "operationName": "Other"},
+    {"query": "query A { __typename } query B { __typename }"},
+    {"query": "{ __typename }", "variables": [1]},
+)
+
+
+def test_bodies_that_are_no_question(client: Client) -> None:
+    for body in BODIES:
+        codes = [error["extensions"]["code"] for error in client.post(body).json()["errors"]]
+        assert codes == ["BAD_REQUEST"], body
+    both = {"query": "query A { __typename } query B { b: __typename }", "operationName": "B"}
+    assert client.post(both).json() == {"data": {"b": "Query"}}
+
+
 def doubled(levels: int) -> str:
     """A small text that is a query of 2 to the power of `levels` fields, written out."""
     parts = [f"fragment f{n} on Query {{ ...f{n + 1} ...f{n + 1} }}" for n in range(levels)]
@@ -348,6 +367,11 @@ WITH_VARIABLES: dict[str, tuple[str, dict[str, Any], str]] = {
         "BAD_REQUEST",
     ),
     "half of a letter": (PRODUCTS, {"id": "\ud800"}, "BAD_REQUEST"),
+    "half of a letter in a day": (
+        "query Q($day: Date) { salesTrends(fromDate: $day) { units } }",
+        {"day": "\ud800"},
+        "BAD_QUERY",
+    ),
     "a list for a name": (PRODUCTS, {"id": ["a", "b"]}, "BAD_QUERY"),
 }
 

@@ -18,11 +18,12 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from strawberry.schema.exceptions import CannotGetOperationTypeError
 
 from strata.serve.graphql.access import Door
 from strata.serve.graphql.context import Caller, Context
 from strata.serve.graphql.decisions import Desk
-from strata.serve.graphql.errors import Refused, worded
+from strata.serve.graphql.errors import Refused, note, worded
 from strata.serve.graphql.schema import schema
 from strata.serve.graphql.store import Store
 
@@ -118,26 +119,30 @@ class Api:
         except _LOST:
             log.exception("the database does not answer")
             return _refuse(503, "the database does not answer; ask again", "UNAVAILABLE")
-        return JSONResponse(answer, headers=_HEADERS | {"Server-Timing": f"sql;desc={cost}"})
+        return _Json(answer, headers=_HEADERS | {"Server-Timing": f"sql;desc={cost}"})
 
     async def _answer(self, caller: Caller, body: dict[str, Any]) -> tuple[dict[str, Any], int]:
         """The answer, and how many SQL statements it took."""
         query = self.persisted.find(body)
-        variables = body.get("variables") or {}
+        variables, operation = body.get("variables") or {}, body.get("operationName")
         if not isinstance(variables, dict):
             raise Refused("variables are an object")
+        if not query.strip() or not isinstance(operation, str | None):
+            raise Refused(
+                "a request is a query, with the name of its operation where it has several"
+            )
         async with (
             self.pool.acquire(timeout=SECONDS / 2) as connection,
             # One snapshot an answer.
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
-            context = Context(caller, Store(connection), self.desk)
-            result = await schema.execute(
-                query,
-                variables,
-                context_value=context,
-                operation_name=body.get("operationName"),
-            )
+            context = Context(caller, Store(connection), self.desk, operation)
+            try:
+                result = await schema.execute(
+                    query, variables, context_value=context, operation_name=operation
+                )
+            except CannotGetOperationTypeError:
+                raise Refused("operationName is that of an operation of the query") from None
         answer: dict[str, Any] = {"data": result.data}
         if result.errors:
             answer["errors"] = [worded(error) for error in result.errors]
@@ -164,9 +169,24 @@ async def _body(request: Request) -> dict[str, Any]:
     return body
 
 
-def _refuse(status: int, message: str, code: str) -> JSONResponse:
+def _refuse(status: int, message: str, code: str) -> Response:
     error = {"message": message, "extensions": {"code": code}}
-    return JSONResponse({"data": None, "errors": [error]}, status, headers=_HEADERS)
+    return _Json({"data": None, "errors": [error]}, status, headers=_HEADERS)
+
+
+async def _fail(_: Request, error: Exception) -> Response:
+    """A fault of ours; the server logs it as well."""
+    number = note(error)
+    return _refuse(500, f"the API could not answer; its log says why under {number}", "INTERNAL")
+
+
+class _Json(JSONResponse):
+    """JSON, whatever a message repeats of what was asked: half a letter becomes a question mark."""
+
+    def render(self, content: Any) -> bytes:
+        """The bytes of an answer."""
+        text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return text.encode("utf-8", "replace")
 
 
 async def _page(request: Request) -> Response:
@@ -201,6 +221,5 @@ def make_app(url: str, door: Door, desk: Desk, persisted: Persisted | None = Non
             yield
 
     routes = [Route(path, _page) for path in _STATIC]
-    return Starlette(
-        routes=[Route("/graphql", api.graphql, methods=["POST"]), *routes], lifespan=lifespan
-    )
+    routes.append(Route("/graphql", api.graphql, methods=["POST"]))
+    return Starlette(routes=routes, lifespan=lifespan, exception_handlers={Exception: _fail})

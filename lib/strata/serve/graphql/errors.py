@@ -30,7 +30,13 @@ def worded(error: GraphQLError) -> dict[str, object]:
         return {**told, "message": str(cause), "extensions": {"code": cause.code}}
     if cause is None or isinstance(cause, GraphQLError):
         return {**told, "extensions": {"code": "BAD_QUERY"}}
-    number = secrets.token_hex(4)
-    log.error("error %s", number, exc_info=cause)
+    number = note(cause)
     hint = f"the API could not answer; its log says why under {number}"
     return {**told, "message": hint, "extensions": {"code": "INTERNAL"}}
+
+
+def note(error: BaseException) -> str:
+    """Logs an error that is ours, and returns the number by which its client may ask for it."""
+    number = secrets.token_hex(4)
+    log.error("error %s", number, exc_info=error)
+    return number

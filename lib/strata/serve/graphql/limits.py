@@ -44,7 +44,9 @@ class CostLimiter(SchemaExtension):
         """Refuses a document that costs too much, before it runs."""
         context = self.execution_context
         if context.graphql_document is not None:
-            assert_cost(context.graphql_document, context.variables or {}, context.operation_name)
+            # The library's own name of the operation is the first one's where none was given.
+            named = context.context.operation
+            assert_cost(context.graphql_document, context.variables or {}, named)
         yield
 
 
@@ -105,6 +107,8 @@ def assert_cost(
     }
     operations = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
     chosen = [d for d in operations if operation is None or (d.name and d.name.value == operation)]
+    if len(chosen) > 1:
+        raise Refused("a request with several operations names the one that runs")
     cost = sum(_cost(d.selection_set, fragments, _given(d, variables)) for d in chosen)
     if cost > COST:
         raise Refused(
