@@ -63,7 +63,7 @@ def test_a_run_ends_with_its_warnings_and_so_do_the_answers_that_they_touch(
     shop.sales("a.csv", "a1,s1,2024-01-01,2.50", "a3,s1,2024-01-01,0.50 EUR")
     where = ["--warehouse", shop.warehouse.root]
     told = (
-        "silver.toy_shops: 2 rows: a name has two letters or more; for example shop_id 's2', "
+        "silver.toy_shops: 2 of 3 rows (67 %): a name has two letters or more; for example shop_id 's2', "
         "shop_name 'X', record 2 of shops/a.csv"
     )
 
@@ -73,6 +73,13 @@ def test_a_run_ends_with_its_warnings_and_so_do_the_answers_that_they_touch(
     assert f"toy: warning: {told}" in messages
     # The answers are computed from the shops, by way of their sales.
     assert f"warning: {told}" in shown.out
+    # A value that could not be read, in more of the rows than the suite's share.
+    lost = (
+        "silver.toy_sales: 1 of 2 rows (50 %) rejected for amount: amount is not a decimal number; "
+        "for example amount '0.50 EUR' in sales/a.csv, record 2"
+    )
+    assert f"toy: warning: {lost}" in messages
+    assert f"warning: {lost}" in shown.out
 
     # What could not be read is null in the rejected row; the text that was told stands beside it.
     assert main(["quarantine", "show", "silver.toy_sales", *where]) == 0
@@ -85,6 +92,8 @@ def test_a_run_ends_with_its_warnings_and_so_do_the_answers_that_they_touch(
     assert main(["show", "gold.toy_days", *where]) == 0
     assert f"warning: {told} (counted by publication 1)" in capsys.readouterr().err
     assert main(["gates", "toy", "--publication", "1", *where]) == 0
-    assert f"warning: {told}" in capsys.readouterr().err
+    shown = capsys.readouterr()
+    assert f"warning: {told}" in shown.err
+    assert f"warning: {lost}" in shown.err
     assert main(["gates", "toy", "--publication", "1", "--expectations", *where]) == 0
     assert "shop_id 's2', shop_name 'X'" in capsys.readouterr().out

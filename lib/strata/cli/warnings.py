@@ -10,6 +10,7 @@ from strata.declare.feed import Feed
 from strata.lake.versions import Warehouse
 from strata.ledger import attempts
 from strata.ledger.attempts import Attempt
+from strata.ledger.entries import REJECTED, TAKEN_AS_NULL
 from strata.ledger.publication import Publication
 
 
@@ -55,11 +56,35 @@ def standing_warnings(
 
 
 def sentence(told: dict[str, Any]) -> str:
-    """`2 rows: a product should have one name; for example product_id '22423', names 2`."""
+    """`2 of 40 rows (5 %): a product should have one name; for example product_id '22423', names
+    2`.
+    """
     if told["rows"] is None:
         return str(told["rule"])
     example = f"; for example {told['example']}" if told.get("example") else ""
-    return f"{told['rows']:,} row{'' if told['rows'] == 1 else 's'}: {told['rule']}{example}"
+    return f"{_how_many(told)}{_what_became(told)}: {told['rule']}{example}"
+
+
+def _how_many(told: dict[str, Any]) -> str:
+    rows, asked = told["rows"], told.get("asked")
+    if not asked:
+        return f"{rows:,} row{'' if rows == 1 else 's'}"
+    return f"{rows:,} of {asked:,} row{'' if asked == 1 else 's'} ({share_of(rows, asked)})"
+
+
+def share_of(part: int, whole: int) -> str:
+    """`5 %`, `0.62 %`: two digits that say something."""
+    return f"{float(f'{100 * part / whole:.2g}'):g} %"
+
+
+_BECAME = {REJECTED: " rejected", TAKEN_AS_NULL: " lost a value"}
+
+
+def _what_became(told: dict[str, Any]) -> str:
+    """` rejected for order_date`; nothing of rows that only break a rule."""
+    became = _BECAME.get(told.get("kind", ""), "")
+    columns = " and ".join(told.get("columns") or ())
+    return f"{became} for {columns}" if became and columns else became
 
 
 def made_from(feed: Feed, table: str) -> set[str]:

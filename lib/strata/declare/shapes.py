@@ -212,4 +212,5 @@ class SuiteDocument(_Strict):
 
     table: Text
     max_rejected_share: Annotated[float, BeforeValidator(_share)]
+    told_above_share: Annotated[float, BeforeValidator(_share)] = 0.01
     expectations: Annotated[list[Rule], Field(min_length=1)]

@@ -74,6 +74,11 @@ class Suite:
     expectations: tuple[Expectation, ...]
     max_rejected_share: float
     """Largest share of rejected rows, of all rows that the table and its quarantine hold."""
+    told_above_share: float = 0.01
+    """Share of the rows that one gate judges: a reason that rejects more of them is a warning, and
+    so is a value that is lost in more of them. It decides what is said, and no row: it is no part
+    of a fingerprint.
+    """
 
     def names(self, table: str) -> bool:
         """Whether a query of the suite reads that table."""
@@ -142,6 +147,7 @@ def parse_suite(table: str, document: dict[str, Any], path: Path) -> Suite:
             for rule in shape.expectations
         ),
         shape.max_rejected_share,
+        shape.told_above_share,
     )
 
 

@@ -97,14 +97,18 @@ class GateEntry:
 
     @property
     def told_warnings(self) -> list[dict[str, Any]]:
-        """The rules that warned: `table`, `rule`, how many rows break it, where it counts, and one
-        of them as an `example`.
+        """The rules that warned: `table`, `rule`, how many rows break it, where it counts, of how
+        many that were `asked`, and one of them as an `example`. What was lost above the suite's
+        share stands among them, with its `columns`.
         """
         return [
             {
                 "table": self.table,
                 "rule": rule["description"],
+                "kind": rule["type"],
+                "columns": list(rule["columns"] or ()),
                 "rows": _rows_told(rule),
+                "asked": rule.get("asked"),
                 "example": _example_told(rule),
             }
             for rule in self.expectations
@@ -113,6 +117,10 @@ class GateEntry:
 
 
 _QUERY = "unexpected_rows_expectation"
+REJECTED, TAKEN_AS_NULL = "rejected", "taken_as_null"
+"""Kinds of warnings that no rule of a suite states: a reason rejected more rows, and a text was
+taken as null in more records, than the suite's `told_above_share`.
+"""
 
 
 def _example_told(rule: dict[str, Any]) -> str:

@@ -62,6 +62,7 @@ _EXPECTATION = pa.struct(
         "severity": pa.string(),
         "success": pa.bool_(),
         "unexpected": pa.int64(),
+        "asked": pa.int64(),
         "observed": pa.string(),
     }
 )

@@ -57,6 +57,8 @@ class Look:
     crs: str = ""  # the coordinate system of its positions, where the layout asks for it
     member: Member | None = None  # where it lies in the archive at `uri`
     stored_bytes: int = 0  # of the file at `uri`: the archive's, for a member
+    # How often a text that is no value is taken as null, by column (`Scan.taken_as_null`).
+    taken_as_null: tuple[tuple[str, int], ...] = ()
     dropped_fields: int = 0  # of a personal source: in the header, but not named by the layout
 
 
@@ -104,6 +106,7 @@ def look_at(opener: Opener, layouts: Sequence[Layout], stored_bytes: int) -> Loo
         blank_lines=scan.blank_lines,
         notes=(*scan.notes, *_crs_note(scan)),
         crs=(scan.crs or WGS84) if scan.layout.crs else "",
+        taken_as_null=scan.taken_as_null,
         dropped_fields=len(extra) if scan.layout.personal else 0,
         member=opener.member,
         stored_bytes=stored_bytes,

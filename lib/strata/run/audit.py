@@ -7,20 +7,22 @@ from __future__ import annotations
 import getpass
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from strata import failpoint
 from strata.declare.contract import quarantine_name
 from strata.declare.suite import UNIQUENESS, Suite
 from strata.errors import GateFailed
 from strata.gate import gate, judging
-from strata.gate.gate import Verdict
+from strata.gate.counting import Tally
+from strata.gate.gate import Outcome, Verdict
 from strata.kit import keys
 from strata.lake import versions
 from strata.lake.shape import conform
 from strata.ledger import publication as ledger
 from strata.ledger.publication import GateEntry, TableState
 from strata.run.examples import with_examples, with_found
+from strata.run.losses import judged_rows, lost
 from strata.run.plan import Step
 from strata.run.refusal import refusal, worded
 from strata.run.rows import Candidate
@@ -54,7 +56,8 @@ def audit(context: Context, state: State, done: Candidacy) -> Built:
     rows, identity = _totals(target, candidate, written)
     verdict = _verdict(context, state, done, rows)
     overridden_by = _override(context, state, verdict, done.rejected)
-    entry = _gate_entry(done, verdict, overridden_by)
+    losses = lost(context, state, target.suite, written.tally, done.rejected)
+    entry = _gate_entry(done, verdict, overridden_by, losses)
     table_state = replace(
         done.rejected.state if candidate.appends else _without_archive(done.rejected.state),
         version=written.commit.version,
@@ -183,7 +186,12 @@ def _override(context: Context, state: State, verdict: Verdict, rejected: Reject
     return f"{getpass.getuser()}: {reason}"
 
 
-def _gate_entry(done: Candidacy, verdict: Verdict, overridden_by: str | None) -> GateEntry:
+def _gate_entry(
+    done: Candidacy,
+    verdict: Verdict,
+    overridden_by: str | None,
+    losses: list[dict[str, Any]],
+) -> GateEntry:
     tally, folded_records = verdict.tally, done.candidate.folded_records
     folds = dict(tally.folds)
     if folded_records:
@@ -203,19 +211,29 @@ def _gate_entry(done: Candidacy, verdict: Verdict, overridden_by: str | None) ->
         total_rejected=done.rejected.state.rejected,
         seconds=round(time.monotonic() - done.started, 3),
         overridden_by=overridden_by,
-        expectations=tuple(
-            {
-                "type": o.expectation.type,
-                "columns": list(o.expectation.columns),
-                "description": o.expectation.description,
-                "severity": o.expectation.severity,
-                "success": o.success,
-                "unexpected": o.unexpected,
-                "observed": o.observed,
-            }
-            for o in verdict.outcomes
+        expectations=(
+            *(
+                {
+                    "type": o.expectation.type,
+                    "columns": list(o.expectation.columns),
+                    "description": o.expectation.description,
+                    "severity": o.expectation.severity,
+                    "success": o.success,
+                    "unexpected": o.unexpected,
+                    "asked": _asked(o, tally),
+                    "observed": o.observed,
+                }
+                for o in verdict.outcomes
+            ),
+            *losses,
         ),
     )
+
+
+def _asked(outcome: Outcome, tally: Tally) -> int | None:
+    """Of how many rows a row rule was asked; one of the whole table is asked once."""
+    is_of_rows = outcome.unexpected is not None and not outcome.expectation.is_uniqueness
+    return judged_rows(tally) if is_of_rows else None
 
 
 def _line(entry: GateEntry) -> str:

@@ -2,11 +2,15 @@
 what to do next.
 
 It reads a few rows of the candidate's quarantine, and of bronze the text that could not be read:
-only when a gate has said no, so that a run that passes pays nothing.
+only when a gate has said no, or a reason has rejected more than a small share, so that a run whose
+rows are sound pays nothing.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING, Any
 
 from strata.declare.contract import Contract, quarantine_name
@@ -17,6 +21,7 @@ from strata.run.state import Context, State
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
+RowId = tuple[str, int]
 _MOST = 5
 """Reasons that are told with an example; the others are counted."""
 _LONGEST = 80
@@ -30,7 +35,7 @@ def refusal(
     found = {}
     if quarantine is not None:
         rejected = context.store.read(quarantine_name(table), quarantine)
-        found = {reason: _example(context, state, rejected, reason) for reason, _ in told[:_MOST]}
+        found = _examples(context, state, rejected, [reason for reason, _ in told[:_MOST]])
     return tuple(
         {"table": table, "reason": reason, "rows": rows, "example": found.get(reason, "")}
         for reason, rows in told
@@ -54,31 +59,57 @@ def worded(told: tuple[dict[str, Any], ...], feed: str) -> str:
     return "".join(lines) + rest + next_
 
 
-def _example(context: Context, state: State, rejected: DataFrame, reason: str) -> str:
-    """One row with the reason: the least by file and record, with the text that it was made of."""
+def _examples(
+    context: Context, state: State, rejected: DataFrame, reasons: Sequence[str]
+) -> dict[str, str]:
+    """For each reason one row with it: the least by file and record, with the text that it was made
+    of. One pass over the rejected rows, and one over each bronze table until all are found.
+    """
     from pyspark.sql import functions as F
 
     if not has_identity(rejected.columns):
-        return ""
-    rows = rejected.where(F.array_contains("_reasons", reason)).select(*ROW_ID)
-    first = rows.orderBy(*ROW_ID).limit(1).collect()
-    return _of_record(context, state, reason, *first[0]) if first else ""
+        return {}
+    each = rejected.select(
+        F.explode("_reasons").alias("reason"), F.struct(*ROW_ID).alias("own")
+    ).where(F.col("reason").isin(*reasons))
+    least = each.groupBy("reason").agg(F.min("own").alias("own")).collect()
+    own = {row["reason"]: (row["own"][ROW_ID[0]], row["own"][ROW_ID[1]]) for row in least}
+    records = _records(context, state, set(own.values()))
+    return {
+        reason: _worded_record(records[row_id], reason)
+        if row_id in records
+        else f"record {row_id[1]} of the file {row_id[0][:12]}…"
+        for reason, row_id in own.items()
+    }
 
 
-def _of_record(context: Context, state: State, reason: str, sha256: str, number: int) -> str:
-    """`order_date '12/1/2010 8:26' in orders/o.csv, record 1`."""
+def _records(
+    context: Context, state: State, wanted: set[RowId]
+) -> dict[RowId, tuple[Contract, dict[str, Any]]]:
+    """The raw records with these ids, each with the contract of its bronze table."""
     from pyspark.sql import functions as F
 
+    found: dict[RowId, tuple[Contract, dict[str, Any]]] = {}
     for name in context.plan.feed.bronze_tables:
-        held = state.tables.get(name)
-        if held is None:
+        held, missing = state.tables.get(name), wanted - found.keys()
+        if held is None or not missing:
             continue
+        is_one = [
+            (F.col(ROW_ID[0]) == sha256) & (F.col(ROW_ID[1]) == number)
+            for sha256, number in sorted(missing)
+        ]
         raw = context.store.read(name, held.version)
-        is_it = (F.col("_file_sha256") == sha256) & (F.col("_record_number") == number)
-        for row in raw.where(is_it).limit(1).collect():
-            values = _named(context.plan.feed.contract(name), row.asDict(), reason)
-            return f"{values}{row['_source_file']}, record {number}"
-    return f"record {number} of the file {sha256[:12]}…"
+        contract = context.plan.feed.contract(name)
+        for row in raw.where(reduce(or_, is_one)).collect():
+            found[row[ROW_ID[0]], row[ROW_ID[1]]] = (contract, row.asDict())
+    return found
+
+
+def _worded_record(record: tuple[Contract, dict[str, Any]], reason: str) -> str:
+    """`order_date '12/1/2010 8:26' in orders/o.csv, record 1`."""
+    contract, row = record
+    values = _named(contract, row, reason)
+    return f"{values}{row['_source_file']}, record {row['_record_number']}"
 
 
 def _named(contract: Contract, row: dict[str, Any], reason: str) -> str:

@@ -52,6 +52,8 @@ SYNONYMS = {
 COUNTED = ("pending", "shipped", "delivered")
 """The orders that count as sold; what was cancelled or came back does not."""
 
+SOLD_AT = "sold_at must be a date, YYYY-MM-DD"
+
 CREDIT = "C"
 """What the number of a credit note begins with, in files of sales: its lines take back what other
 orders sold.
@@ -184,7 +186,7 @@ def _from_sales(sales: DataFrame) -> DataFrame:
             ),
             flag(
                 F.col("order_date").isNull(),
-                "sold_at must be a date, YYYY-MM-DD: no line of the order tells its day",
+                f"{SOLD_AT}: no line of the order tells its day",
             ),
             flag(
                 F.col("currency") != F.col("_other_currency"),
@@ -344,6 +346,7 @@ def _typed_sales(sales: DataFrame, params: Params, whole: Whole) -> DataFrame:
         parse_money("unit_price").alias("unit_price"),
         F.upper(empty_to_null("currency")).alias("_currency"),
         F.lit(0).cast(MONEY).alias("discount"),
+        (empty_to_null("sold_at").isNotNull() & parse_date("sold_at").isNull()).alias("_is_unread"),
         F.lit(None).cast("date").alias("_order"),
         "_file_sha256",
         "_record_number",
@@ -356,6 +359,7 @@ def _reasons_of_sale() -> tuple[Column, ...]:
     quantity, is_credit = F.col("quantity"), F.col("order_id").startswith(CREDIT)
     return (
         *_reasons_of_line(),
+        flag(F.col("_is_unread"), SOLD_AT),
         flag(
             (quantity < 0) & ~is_credit,
             "a negative quantity must stand in a credit note: it corrects the stock, and "

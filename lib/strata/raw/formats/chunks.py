@@ -57,6 +57,10 @@ class Scan:
     crs: str = ""  # the coordinate system that the file names, as `EPSG:3035`; empty: none
     beside: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """What fields that the layout does not name hold in the first records."""
+    taken_as_null: tuple[tuple[str, int], ...] = ()
+    """How often a text that is no value of the format, as NaN in JSON, is taken as null, by bronze
+    column, or by field where the layout names none; without names where people are told of.
+    """
 
 
 @dataclass

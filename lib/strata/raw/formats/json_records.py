@@ -86,6 +86,7 @@ def scan(
         seen.notes(),
         seen.crs,
         {name: frozenset(found) for name, found in seen.texts.items() if name not in layout.known},
+        seen.taken_as_null(layout),
     )
 
 
@@ -312,6 +313,16 @@ class _Seen:
         shown = [f"{name[:60]!r} ({count:,})" for name, count in self.constants.most_common(5)]
         more = f" and {len(self.constants) - 5} more" if len(self.constants) > 5 else ""
         return (f"NaN or Infinity is taken as null, by field: {', '.join(shown)}{more}",)
+
+    def taken_as_null(self, layout: Layout) -> tuple[tuple[str, int], ...]:
+        """How often NaN or Infinity stands for a column; names of fields may be somebody's."""
+        if not self.constants or any(known.personal for known in self.layouts):
+            return (("", self.constants.total()),) if self.constants else ()
+        columns = {known.name.rpartition(".")[2]: known.column for known in layout.fields}
+        counts: Counter[str] = Counter()
+        for name, times in self.constants.items():
+            counts[columns.get(name, name[:60])] += times
+        return tuple(sorted(counts.items()))
 
 
 def _array_in(record: dict[str, Any]) -> str:

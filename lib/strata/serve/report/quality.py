@@ -13,6 +13,7 @@ from typing import Any
 from strata.declare.feed import Feed
 from strata.ledger import attempts
 from strata.ledger import publication as ledger
+from strata.ledger.entries import REJECTED, TAKEN_AS_NULL
 from strata.ledger.publication import GateEntry, Publication
 from strata.serve.published import Published
 
@@ -109,7 +110,7 @@ def _gate(publication: Publication, entry: GateEntry) -> Gate:
         entry.quarantined,
         entry.folded,
         entry.seconds,
-        len(entry.expectations),
+        sum(rule["type"] not in (REJECTED, TAKEN_AS_NULL) for rule in entry.expectations),
         tuple(failing),
         entry.overridden_by or "",
     )
