@@ -319,6 +319,7 @@ CONTRACT = Contract(
 UNIQUE = rule("expect_compound_columns_to_be_unique", column_list=["b", "a"])
 NO_UNIQUE = "primary key (a, b) has no critical uniqueness expectation"
 A, B = rule(column="a"), rule(column="b")
+MOST = rule("expect_column_values_to_be_between", column="size", max_value=9)
 
 
 @pytest.mark.parametrize(
@@ -362,6 +363,35 @@ A, B = rule(column="a"), rule(column="b")
                 "(size): say ignore_row_if: either_value_is_missing, and give what must be told a "
                 "rule of its own"
             ],
+        ),
+        (
+            suite_of(
+                A,
+                B,
+                UNIQUE,
+                rule("expect_column_values_to_be_between", column="size", min_value=0),
+            ),
+            [
+                "expect_column_values_to_be_between lets NaN pass in size, for NaN is greater than "
+                "every number: give size a max_value"
+            ],
+        ),
+        # A number below a bound is no NaN; nor is one that another rule bounds as strictly.
+        (suite_of(A, B, UNIQUE, MOST), []),
+        (
+            suite_of(
+                A,
+                B,
+                UNIQUE,
+                MOST,
+                rule(
+                    "expect_column_pair_values_a_to_be_greater_than_b",
+                    column_A="size",
+                    column_B="a",
+                    ignore_row_if="either_value_is_missing",
+                ),
+            ),
+            [],
         ),
         (
             suite_of(

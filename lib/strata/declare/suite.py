@@ -108,7 +108,7 @@ def load_suite(table: str) -> Suite:
     if not path.is_file():
         raise DeclarationError(f"every table has a suite; {table} has none at {path}: write it")
     suite = parse_suite(table, read_yaml(path), path)
-    findings = _pairs_with_null(suite, load_contract(table))
+    findings = _lets_pass(suite, load_contract(table))
     if findings:
         raise DeclarationError(f"{path}: " + "; ".join(findings), findings=findings)
     return suite
@@ -171,6 +171,30 @@ def _unsafe(kwargs: dict[str, Any]) -> list[str]:
     return findings
 
 
+def _lets_pass(suite: Suite, contract: Contract) -> list[str]:
+    """What rules would let pass for the types of their columns, or for what these lack."""
+    return _pairs_with_null(suite, contract) + _nan_above(suite, contract)
+
+
+def _nan_above(suite: Suite, contract: Contract) -> list[str]:
+    """Rules that NaN keeps, which Spark holds for greater than every number: of a column of doubles
+    that need only be more than something, and that no rule as strict bounds from above.
+    """
+    doubles = {field.name for field in contract.fields if field.type in ("double", "float")}
+    is_bound: dict[str, set[str]] = {}
+    for e in suite.expectations:
+        if e.kwargs.get("max_value") is not None and "column" in e.kwargs:
+            is_bound.setdefault(e.kwargs["column"], set()).add(e.severity)
+    return [
+        f"{e.type} lets NaN pass in {name}, for NaN is greater than every number: give {name} a "
+        "max_value"
+        for e in suite.expectations
+        if e.kwargs.get("min_value") is not None or "column_A" in e.kwargs
+        for name in [e.kwargs.get("column") or e.kwargs.get("column_A")]
+        if name in doubles and not is_bound.get(name, set()) & {"critical", e.severity}
+    ]
+
+
 def _pairs_with_null(suite: Suite, contract: Contract) -> list[str]:
     """Rules of two columns that may be null, and do not say what becomes of such a row: the library
     lets it pass.
@@ -195,7 +219,7 @@ def check_against_contract(suite: Suite, contract: Contract) -> list[str]:
         findings += [
             f"{expectation.type} names column {name}, which the contract lacks" for name in unknown
         ]
-    findings += _pairs_with_null(suite, contract)
+    findings += _lets_pass(suite, contract)
     guarded = {
         e.kwargs.get("column")
         for e in suite.expectations
