@@ -60,4 +60,13 @@ def test_increments_end_what_whole_deliveries_lack(spark: SparkSession, tmp_path
     # The source goes back to what it said first, in the same bytes.
     put("whole/delivery=2024-01-05", "a", "b", "c")
     assert run() == ("groups", {"a", "b", "c"})
+    # A file of a delivery that was taken for whole comes broken: what it holds has not ended.
+    put("whole/delivery=2024-01-06", "a")
+    assert run() == ("groups", {"a"})
+    rest = raw / "launches/launches/whole/delivery=2024-01-06/rest.json"
+    rest.write_text("[{")
+    assert run() == ("groups", {"a", "b", "c"})
+    assert not make_plan(feed, {}, warehouse, Options(str(raw), layer="silver")).steps
+    rest.write_text(json.dumps([flight("b")]))
+    assert run() == ("groups", {"a", "b"})
     assert not make_plan(feed, {}, warehouse, Options(str(raw), layer="silver")).steps

@@ -219,6 +219,11 @@ def test_a_customers_country_is_the_one_most_lines_tell(spark: SparkSession) -> 
 
 EXPONENT = "{} is in exponent form: a spreadsheet has cut its digits; export it as text"
 DECORATED = "{} ends in .0: a program has made it a number on the way; export it as text"
+NOTHING = "{} is a program's word for nothing, and no id: leave it empty"
+ZONED = "order_date has a time zone, on which its day depends: give the shop's own day, YYYY-MM-DD"
+FIRST = (
+    "order_date begins with its day or its month, and nothing tells which: give it as YYYY-MM-DD"
+)
 ORDERS: dict[str, tuple[dict[str, Any], list[str]]] = {
     "sound": ({}, []),
     "in euros": ({"currency": "eur"}, []),
@@ -227,6 +232,29 @@ ORDERS: dict[str, tuple[dict[str, Any], list[str]]] = {
     "5.01235E+12": ({}, [EXPONENT.format("order_id")]),
     "101.0": ({}, [DECORATED.format("order_id")]),
     "by a number": ({"customer_id": "101.0"}, [DECORATED.format("customer_id")]),
+    "00123.0": ({}, [DECORATED.format("order_id")]),
+    "1.234E+5": ({}, [EXPONENT.format("order_id")]),
+    '="0017"': ({}, ["order_id is a spreadsheet's formula or text mark: export its value"]),
+    "#N/A": ({}, ["order_id is a spreadsheet's error: mend it there, and export again"]),
+    "NaN": ({}, [NOTHING.format("order_id")]),
+    "by none": ({"customer_id": "None"}, [NOTHING.format("customer_id")]),
+    "Ann": ({}, []),
+    "far away": ({"order_date": "2024-05-01T23:30:00+02:00"}, [ZONED]),
+    "in summer": ({"order_date": "2024-05-01 23:30 CEST"}, [ZONED]),
+    "in Zulu time": ({"order_date": "2024-05-01T23:30:00Z"}, []),
+    "American": ({"order_date": "12/1/2010 8:26"}, [FIRST]),
+    "German": ({"order_date": "01.12.2010"}, [FIRST]),
+    "of a spreadsheet": (
+        {"order_date": "45413.5"},
+        ["order_date is a spreadsheet's count of days: export it as a date, YYYY-MM-DD"],
+    ),
+    "with a word behind": (
+        {"order_date": "2024-05-01 about"},
+        ["order_date must be a date, YYYY-MM-DD"],
+    ),
+    "of no day": ({"order_date": ""}, ["order_date must be a date, YYYY-MM-DD"]),
+    "updated elsewhere": ({"updated_at": "2024-05-02T00:30:00+02:00"}, []),
+    "updated once": ({"updated_at": "yesterday"}, ["updated_at must be a date and time"]),
     "by nobody": ({"customer_id": "c9"}, ["its customer is unknown"]),
     "in pounds": ({"currency": "£"}, ["currency must be a code of ISO 4217 such as EUR, or empty"]),
     "on the way": (
@@ -252,6 +280,24 @@ def test_an_order_is_taken_or_refused_by_its_true_reason(spark: SparkSession) ->
     assert (found["in euros"]["currency"], found["sound"]["currency"]) == ("EUR", "XXX")
     assert (found["canceled"]["status"], found["canceled"]["is_counted"]) == ("cancelled", False)
     assert (found["completed"]["status"], found["completed"]["is_counted"]) == ("delivered", True)
+
+
+def test_a_rejected_order_counts_for_nothing(spark: SparkSession) -> None:
+    rows = [
+        {"order_id": "sold"},
+        {"order_id": "of an unknown customer", "customer_id": "c9"},
+        {"order_id": "of no day", "order_date": "2024-02-30"},
+        {"order_id": "of no known status", "status": "sent"},
+        {"order_id": "of no status", "status": None},
+        {"order_id": None},
+        {"order_id": "told twice", "status": "shipped"},
+        {"order_id": "told twice", "status": "pending"},
+    ]
+    found = orders_of(spark, *rows).select("order_id", "_reasons", "is_counted").collect()
+    # False, and never null: what is rejected is no unknown sale.
+    assert {(row["order_id"], bool(row["_reasons"]), row["is_counted"]) for row in found} == {
+        (row["order_id"], row["order_id"] != "sold", row["order_id"] == "sold") for row in rows
+    }
 
 
 def test_amounts_of_several_currencies_are_never_one_sum(spark: SparkSession) -> None:

@@ -18,6 +18,7 @@ from strata.fs.local import (
     delivery_date,
     from_delivery,
     list_local,
+    of_another_delivery,
     says_whole,
     why_document,
     why_ignored,
@@ -31,6 +32,7 @@ __all__ = [
     "is_folder",
     "list_place",
     "list_raw",
+    "of_another_delivery",
     "says_whole",
     "why_ignored",
 ]

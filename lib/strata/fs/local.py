@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import stat
@@ -143,6 +144,16 @@ def delivery_date(path: str) -> date | None:
         found = " and ".join(sorted(stated))
         raise BadFile(f"a file has one delivery date; {path} has {found}", path=path)
     return dates.pop() if dates else None
+
+
+def of_another_delivery(sha256: str, day: date | None) -> str:
+    """The identity of a file whose bytes came in another delivery first: the two together.
+
+    A source that goes back to what it said before sends the same bytes. Folded, they would say
+    nothing, and what came between would stand; and of two deliveries the one that happened to come
+    first would date what both say.
+    """
+    return hashlib.sha256(f"{sha256} of {day}".encode()).hexdigest()
 
 
 def _parse_delivery(text: str, path: str) -> date:

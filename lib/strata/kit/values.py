@@ -24,11 +24,22 @@ a bigint.
 _MONEY = r"^-?[0-9]{1,8}([.][0-9]{1,4}0*)?\z"
 _CURRENCY = r"^[A-Za-z]{3}\z"
 # What a spreadsheet makes of a long number: its last digits are gone.
-_EXPONENT = r"^[0-9]+([.,][0-9]+)?[eE][+]?[0-9]+\z"
+_EXPONENT = r"[0-9]+([.,][0-9]+)?[eE][+]?[0-9]+"
 # What a program makes of a whole number in a column with gaps.
-_DECORATED = r"^[0-9]+[.]0+\z"
+_DECORATED = r"[0-9]+[.,]0+"
+# What keeps a spreadsheet from cutting an id, where the file is no spreadsheet any more.
+_FORMULA = r"=.*|'[0-9]+"
+_ERROR = r"#(N/A|NAME[?]|REF!|VALUE!|DIV/0!|NUM!|NULL!|#+)"
+# A program's word for nothing: of all the records that tell it one thing would be made.
+_NOTHING = r"(?i:null|none|nan|<na>|n/a|undefined|\\n)"
+_MANGLED = rf"^({_EXPONENT}|{_DECORATED}|{_FORMULA}|{_ERROR}|{_NOTHING})\z"
 _UNITS = r"^-?0{0,3}(100000|[0-9]{1,5})\z"
 _DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6})?)?Z?)?\z"
+_MOMENT = _DATE.replace("Z?", "(Z|[+-][0-9]{2}:[0-9]{2})?")
+_ZONED = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9:.]+ ?([+-][0-9]{2}:?[0-9]{2}|[A-Z]{2,5})\z"
+_DAY_OR_MONTH_FIRST = r"^[0-9]{1,2}[-/.][0-9]{1,2}[-/.]([0-9]{2}|[0-9]{4})( .*)?\z"
+# Days since 1900, as spreadsheets keep a date: 1954 to 2119.
+_SERIAL = r"^[2-7][0-9]{4}([.][0-9]+)?\z"
 # ISO 8601 with a zone: a time without one could be anybody's.
 _INSTANT = (
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,6})?"
@@ -71,9 +82,10 @@ def parse_date(name: str) -> Column:
 
 
 def parse_timestamp(name: str) -> Column:
-    """The instant of `2024-05-01` or `2024-05-01 13:45:00`, taken as UTC; null for anything
-    else."""
-    return F.when(F.col(name).rlike(_DATE), F.col(name)).try_cast("timestamp")
+    """The instant of `2024-05-01` or `2024-05-01 13:45:00`, in UTC unless it has an offset as
+    `+02:00`; null for anything else.
+    """
+    return F.when(F.col(name).rlike(_MOMENT), F.col(name)).try_cast("timestamp")
 
 
 def parse_instant(text: Column) -> Column:
@@ -108,14 +120,56 @@ def mangled(name: str, what: str) -> Column:
     """The reason of an id that a program on the way has cut or decorated: `5.01235E+12` stands for
     any of a million numbers, and `101.0` for 101 or for itself.
     """
-    told = F.col(name)
-    return F.coalesce(
-        flag(
-            told.rlike(_EXPONENT),
-            f"{what} is in exponent form: a spreadsheet has cut its digits; export it as text",
-        ),
-        flag(
-            told.rlike(_DECORATED),
-            f"{what} ends in .0: a program has made it a number on the way; export it as text",
-        ),
+    return mangled_text(F.col(name), what)
+
+
+def mangled_text(told: Column, what: str) -> Column:
+    """The same of a text."""
+    why = F.coalesce(
+        *[
+            flag(told.rlike(rf"^({pattern})\z"), f"{what} {sentence}")
+            for pattern, sentence in (
+                (
+                    _EXPONENT,
+                    "is in exponent form: a spreadsheet has cut its digits; export it as text",
+                ),
+                (
+                    _DECORATED,
+                    "ends in .0: a program has made it a number on the way; export it as text",
+                ),
+                (_FORMULA, "is a spreadsheet's formula or text mark: export its value"),
+                (_ERROR, "is a spreadsheet's error: mend it there, and export again"),
+                (_NOTHING, "is a program's word for nothing, and no id: leave it empty"),
+            )
+        ]
     )
+    # Nearly every id is sound: one pattern is asked of it, not five.
+    return F.when(told.rlike(_MANGLED), why)
+
+
+def no_date(told: str, typed: str, name: str) -> Column:
+    """The reason of a date (`typed`) that is null: by what was told in its place, or not told."""
+    text = F.col(told)
+    why = (
+        F.when(
+            text.rlike(_ZONED),
+            f"{name} has a time zone, on which its day depends: give the shop's own day, "
+            "YYYY-MM-DD",
+        )
+        .when(
+            text.rlike(_DAY_OR_MONTH_FIRST),
+            f"{name} begins with its day or its month, and nothing tells which: give it as "
+            "YYYY-MM-DD",
+        )
+        .when(
+            text.rlike(_SERIAL),
+            f"{name} is a spreadsheet's count of days: export it as a date, YYYY-MM-DD",
+        )
+        .otherwise(f"{name} must be a date, YYYY-MM-DD")
+    )
+    return F.when(F.col(typed).isNull(), why)
+
+
+def no_date_told(told: str, typed: str, name: str) -> Column:
+    """The same of a date that need not be told."""
+    return F.when(F.col(told).isNotNull(), no_date(told, typed, name))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -108,9 +107,9 @@ class _Sorting:
 
     def _sort(self, source: str, look: Look) -> None:
         before = self.taken.get(f"{source}/{look.sha256}")
-        is_stock = look.table in self.ends
-        if before is not None and is_stock and before.delivery_date != look.delivery_date:
-            look = _of_another_delivery(look)
+        if before is not None and before.delivery_date != look.delivery_date:
+            own = listing.of_another_delivery(look.sha256, look.delivery_date)
+            look = replace(look, sha256=own)
             before = self.taken.get(f"{source}/{look.sha256}")
         identity = f"{source}/{look.sha256}"
         if before is not None and (identity not in self.known or before.path == look.path):
@@ -141,16 +140,6 @@ class _Sorting:
     def result(self) -> Looked:
         known = tuple(self.known.values())
         return Looked(tuple(self.new), known, tuple(self.entries), tuple(self.ignored), self.kept)
-
-
-def _of_another_delivery(look: Look) -> Look:
-    """A file whose bytes came in another delivery: a file of its own, known by the two together.
-
-    A source that goes back to what it said before sends the same bytes: folded, they would say
-    nothing, and what came between would stand.
-    """
-    told = f"{look.sha256} of {look.delivery_date}"
-    return replace(look, sha256=hashlib.sha256(told.encode()).hexdigest())
 
 
 def _look_at_all(

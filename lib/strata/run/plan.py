@@ -19,6 +19,7 @@ from strata.ledger.publication import Publication, TableState
 from strata.raw.look import Look
 from strata.run import look_cache
 from strata.run.arrivals import Looked, look_at_files
+from strata.run.deliveries import whole_days
 from strata.run.options import Options
 
 MOST_SMALL_ROWS = 2_000_000
@@ -193,7 +194,7 @@ def _steps(basis: _Basis, looked: Looked) -> list[Step]:
         if name in feed.bronze_tables:
             step = _bronze_step(name, basis.why_whole(name), looked)
         else:
-            step = _table_step(basis, name, changing)
+            step = _table_step(basis, name, changing, looked)
         if step:
             steps.append(step)
             changing.add(name)
@@ -227,7 +228,7 @@ def _bronze_step(name: str, why_whole: str, looked: Looked) -> Step | None:
     return Step(name, False, news) if taken else None
 
 
-def _table_step(basis: _Basis, name: str, changing: set[str]) -> Step | None:
+def _table_step(basis: _Basis, name: str, changing: set[str], looked: Looked) -> Step | None:
     state, why_whole = basis.state(name), basis.why_whole(name)
     inputs = basis.feed.table(name).inputs
     changed = [item for item in inputs if item in changing]
@@ -235,11 +236,24 @@ def _table_step(basis: _Basis, name: str, changing: set[str]) -> Step | None:
     whys = [why_whole] if why_whole else []
     whys += ["not built yet"] if state is None else []
     whys += [f"{', '.join(changed)} changes"] if changed else []
+    if not changed and _wholeness_changes(basis, name, looked):
+        whys.append("a delivery is whole no longer: a file of it was rejected")
     whys += [f"{', '.join(behind)} has moved on"] if behind else []
     step = Step(name, bool(why_whole or state is None or behind), " and ".join(whys))
     if basis.feed.table(name).slices:
         return _slices_step(basis, step, state.slices if state else ())
     return step if whys else None
+
+
+def _wholeness_changes(basis: _Basis, name: str, looked: Looked) -> bool:
+    """Whether a rejected file makes a delivery partial by which rows of the table have ended: they
+    have not, and nothing else would tell.
+    """
+    ends = basis.feed.table(name).ends
+    layouts = [layout for layout in basis.feed.layouts if layout.table in ends]
+    before = [entry for publication in basis.line for entry in publication.files]
+    now = [*before, *looked.rejected]
+    return bool(layouts) and whole_days(layouts, before) != whole_days(layouts, now)
 
 
 def _slices_step(basis: _Basis, step: Step, held: tuple[str, ...]) -> Step | None:

@@ -104,6 +104,25 @@ def test_a_place_adds_to_the_raw_folder_and_nothing_is_taken_twice(tmp_path: Pat
     assert paths(found) == {"shops/a.csv": "taken", "shops/b.csv": "folded"}
 
 
+def test_the_same_bytes_are_one_file_in_each_delivery_whichever_comes_first(
+    tmp_path: Path,
+) -> None:
+    names = [
+        "delivery=2024-05-01/a.csv",
+        "delivery=2024-05-02/a.csv",
+        "x/delivery=2024-05-02/b.csv",
+    ]
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(SHOPS)
+    for order in (names, names[::-1]):
+        found = looked(tmp_path / "raw", *(("shops", tmp_path / name) for name in order))
+        days = [entry.delivery_date for entry in found.entries if entry.status == "taken"]
+        assert sorted(map(str, days)) == ["2024-05-01", "2024-05-02"]
+        assert len({seen.sha256 for seen in found.new}) == 2
+        assert len(found.folded) == 1
+
+
 def test_a_delivery_in_the_place_is_kept(tmp_path: Path) -> None:
     folder = tmp_path / "inbox/delivery=2024-02-29"
     folder.mkdir(parents=True)

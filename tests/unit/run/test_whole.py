@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 from strata.declare.layout import Field, Layout
 from strata.ledger.publication import FileEntry
-from strata.run.whole import whole_days
+from strata.run.deliveries import whole_days
 
 D1, D2 = date(2024, 1, 1), date(2024, 1, 2)
 

@@ -24,6 +24,7 @@ from strata.kit.values import (
     empty_to_null,
     mangled,
     missing,
+    no_date_told,
     parse_currency,
     parse_date,
     parse_money,
@@ -76,6 +77,7 @@ def commerce_categories(raw: DataFrame, *, whole: Whole = NONE_WHOLE) -> DataFra
         "_reasons",
         reasons(
             missing("category_id", "a category must have an id"),
+            mangled("category_id", "category_id"),
             missing("category_name", "a category must have a name"),
         ),
     )
@@ -190,7 +192,7 @@ def _typed_products(raw: DataFrame, whole: Whole) -> DataFrame:
                 "price must be a plain number below 100,000,000 with at most four decimals",
             ),
             flag(F.col("list_price") < 0, "price must not be negative"),
-            unread("_created", "created_on", "created_at must be a date, YYYY-MM-DD"),
+            no_date_told("_created", "created_on", "created_at"),
         ),
     )
     return judged.drop("_price", "_created")
@@ -265,5 +267,10 @@ def _add_category(products: DataFrame, categories: DataFrame) -> DataFrame:
     is_orphan = F.col("category_id").isNotNull() & F.col("category_name").isNull()
     return found.withColumn(
         "_reasons",
-        add_reasons(flag(is_orphan & F.col("_fold").isNull(), "its category is unknown")),
+        add_reasons(
+            F.when(
+                is_orphan & F.col("_fold").isNull(),
+                F.coalesce(mangled("category_id", "category_id"), F.lit("its category is unknown")),
+            )
+        ),
     )

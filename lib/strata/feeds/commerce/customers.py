@@ -8,7 +8,7 @@ from pyspark.sql import functions as F
 from strata.kit.columns import reasons
 from strata.kit.history import REPEATED, SUPERSEDED, LatestOf, conflict_of, resolve
 from strata.kit.shared import UNKNOWN, Shared
-from strata.kit.values import empty_to_null, mangled, missing, parse_date, unread
+from strata.kit.values import empty_to_null, mangled, missing, no_date_told, parse_date
 from strata.kit.whole import NONE_WHOLE, Whole, add_key_end
 
 FOLDS = (SUPERSEDED, REPEATED)
@@ -58,7 +58,11 @@ def commerce_customers(
     )
     unlisted = bought.join(raw.select("customer_id").distinct(), on="customer_id", how="left_anti")
     made = unlisted.select(
-        "customer_id", "country", "_own.*", reasons().alias("_reasons"), F.lit(0).alias("_rows")
+        "customer_id",
+        "country",
+        "_own.*",
+        reasons(mangled("customer_id", "customer_id")).alias("_reasons"),
+        F.lit(0).alias("_rows"),
     )
     return latest.unionByName(made, allowMissingColumns=True).drop("_order")
 
@@ -79,7 +83,7 @@ def _typed(raw: DataFrame, whole: Whole) -> DataFrame:
         reasons(
             missing("customer_id", "a customer must have an id"),
             mangled("customer_id", "customer_id"),
-            unread("_told", "registered_on", "registration_date must be a date, YYYY-MM-DD"),
+            no_date_told("_told", "registered_on", "registration_date"),
         ),
     )
     return judged.drop("_told")

@@ -26,6 +26,8 @@ from strata.kit.values import (
     empty_to_null,
     mangled,
     missing,
+    no_date,
+    no_date_told,
     parse_currency,
     parse_date,
     parse_money,
@@ -113,6 +115,7 @@ def _typed_orders(raw: DataFrame, whole: Whole) -> DataFrame:
         empty_to_null("order_id").alias("order_id"),
         empty_to_null("customer_id").alias("customer_id"),
         parse_date("order_date").alias("order_date"),
+        F.col("order_date").alias("_day"),
         _status().alias("status"),
         parse_currency("currency").alias("currency"),
         F.struct(
@@ -130,7 +133,7 @@ def _typed_orders(raw: DataFrame, whole: Whole) -> DataFrame:
             missing("order_id", "an order must have an id"),
             mangled("order_id", "order_id"),
             flag(F.col("currency").isNull(), CURRENCY),
-            flag(F.col("order_date").isNull(), "order_date must be a date, YYYY-MM-DD"),
+            no_date("_day", "order_date", "order_date"),
             unread("_told", "_order.updated_at", "updated_at must be a date and time"),
             flag(
                 ~F.coalesce(F.col("status").isin(*STATUSES), F.lit(False)),
@@ -138,7 +141,7 @@ def _typed_orders(raw: DataFrame, whole: Whole) -> DataFrame:
             ),
         ),
     )
-    return judged.drop("_told")
+    return judged.drop("_told", "_day")
 
 
 def _status() -> Column:
@@ -261,7 +264,7 @@ def commerce_order_lines(  # noqa: PLR0913 – four inputs, and three things tha
                 "currency": F.coalesce("_order_currency", F.lit(NO_CURRENCY)),
                 "revenue": revenue_of("quantity", "unit_price", "discount"),
             }
-        ).drop("_is_listed", "_is_unread", "_currency", "_order_currency")
+        ).drop("_is_listed", "_is_unread", "_told", "_sold_on", "_currency", "_order_currency")
 
     latest = resolve(
         items,
@@ -346,7 +349,8 @@ def _typed_sales(sales: DataFrame, params: Params, whole: Whole) -> DataFrame:
         parse_money("unit_price").alias("unit_price"),
         F.upper(empty_to_null("currency")).alias("_currency"),
         F.lit(0).cast(MONEY).alias("discount"),
-        (empty_to_null("sold_at").isNotNull() & parse_date("sold_at").isNull()).alias("_is_unread"),
+        empty_to_null("sold_at").alias("_told"),
+        parse_date("sold_at").alias("_sold_on"),
         F.lit(None).cast("date").alias("_order"),
         "_file_sha256",
         "_record_number",
@@ -359,7 +363,7 @@ def _reasons_of_sale() -> tuple[Column, ...]:
     quantity, is_credit = F.col("quantity"), F.col("order_id").startswith(CREDIT)
     return (
         *_reasons_of_line(),
-        flag(F.col("_is_unread"), SOLD_AT),
+        no_date_told("_told", "_sold_on", "sold_at"),
         flag(
             (quantity < 0) & ~is_credit,
             "a negative quantity must stand in a credit note: it corrects the stock, and "

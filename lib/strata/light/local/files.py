@@ -5,13 +5,19 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any, BinaryIO
 
 from strata.errors import UsageError
 from strata.fs import location
-from strata.fs.local import RawFile, delivery_date, list_local_place, local_path
+from strata.fs.local import (
+    RawFile,
+    delivery_date,
+    list_local_place,
+    local_path,
+    of_another_delivery,
+)
 from strata.light.fixes import FIELDS
 from strata.light.local.block import Block, blocks
 from strata.light.look import Look, look
@@ -65,12 +71,15 @@ def listed(places: Sequence[str]) -> list[RawFile]:
 
 
 def event_files(places: Sequence[str]) -> list[Source]:
-    """The files of events at these places, by path; the same bytes are one file.
+    """The files of events at these places, by path; the same bytes are one file in a delivery.
 
     BadFile for a file that cannot be read safely.
     """
     known, found = list(layouts().values()), dict[str, Source]()
     for file in listed(places):
         seen = look(partial(open_local, file.uri), file.path, known)
+        first, day = found.get(seen.sha256), delivery_date(file.path)
+        if first and first.delivered_on != day:
+            seen = replace(seen, sha256=of_another_delivery(seen.sha256, day))
         found.setdefault(seen.sha256, Source(file.uri, seen))
     return list(found.values())
