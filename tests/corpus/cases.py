@@ -357,7 +357,7 @@ HEADLESS = [
     Case(
         "neither kind",
         b"x,y\n1,2\n",
-        Refused("also needs 'a', 'b'; found 'x', 'y'; or, without a header: "),
+        Refused("also needs 'a', 'b'; found 'x', 'y'"),
         (AB, CODES),
     ),
     Case(

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from strata.declare.near import near_names, perhaps
+from strata.declare.near import SAME, likeness, near_names, perhaps
 from strata.declare.protection import Protection
 from strata.errors import BadFile, DeclarationError
 
@@ -197,10 +197,11 @@ def _parted_by(found: frozenset[str], nearest: Layout) -> str:
 
 def _distance(layout: Layout, found: frozenset[str]) -> tuple[float, int, str]:
     """The nearest layout has most of its required fields in the file; what is nearly one counts
-    half.
+    half, and nearly whole where it differs by case or marks alone.
     """
     alike = near_names(layout.required - found, found - layout.known)
-    return -len(layout.required & found) - len(alike) / 2, len(layout.required), layout.name
+    parts = sum(0.9 if likeness(*pair) == SAME else 0.5 for pair in alike.items())
+    return -len(layout.required & found) - parts, len(layout.required), layout.name
 
 
 def match_record(values: Sequence[str], layouts: Sequence[Layout]) -> Layout:
@@ -220,6 +221,7 @@ def match_record(values: Sequence[str], layouts: Sequence[Layout]) -> Layout:
             "a file without a header is known by its first record, and this one fits no "
             f"layout: {told}{hint}",
             nearest=layouts[0].name,
+            unlike=not alike,
         )
     most = max(sum(f.pattern is not None for f in layout.fields) for layout in fits)
     return _only(

@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterable
 from difflib import SequenceMatcher
 
-_ALIKE = 0.75
-"""Share of letters in common from which on two names are taken for alike."""
+_ALIKE, SAME = 0.75, 1.0
+"""Share of letters in common from which on two names are taken for alike, and for the same."""
+SURE = 0.85
+"""Where nothing is missing, only a name that holds the other is worth telling."""
 _SHORTEST = 4
 """A name of fewer letters stands within too many others to suggest one."""
 _ABBREVIATED = 3
@@ -15,24 +17,30 @@ _ABBREVIATED = 3
 _MOST = 5
 
 
-def near_names(wanted: Iterable[str], found: Iterable[str]) -> dict[str, str]:
+def near_names(
+    wanted: Iterable[str], found: Iterable[str], least: float = _ALIKE
+) -> dict[str, str]:
     """For names that are missing, the name in the file that each perhaps is: the same but for case,
     spaces, marks or a plural; one within the other; or most letters in common. Each name of the
     file is suggested once at most.
     """
-    free = sorted(set(found))
+    others = set(found)
+    scored = sorted(
+        (-score, name, other)
+        for name in set(wanted)
+        for other in others
+        if (score := likeness(name, other)) >= least
+    )
     near: dict[str, str] = {}
-    for name in sorted(set(wanted)):
-        scored = sorted((-_likeness(name, other), other) for other in free)
-        if scored and -scored[0][0] >= _ALIKE:
-            near[name] = scored[0][1]
-            free.remove(scored[0][1])
-    return near
+    for _, name, other in scored:
+        if name not in near and other not in near.values():
+            near[name] = other
+    return dict(sorted(near.items()))
 
 
-def perhaps(wanted: Iterable[str], found: Iterable[str]) -> str:
+def perhaps(wanted: Iterable[str], found: Iterable[str], least: float = _ALIKE) -> str:
     """`; perhaps 'Price' is 'UnitPrice'`, or nothing where no name is near."""
-    near = near_names(wanted, found)
+    near = near_names(wanted, found, least)
     told = [f"{found_!r} is {name!r}" for name, found_ in near.items()]
     more = f" and {len(told) - _MOST} more" if len(told) > _MOST else ""
     return f"; perhaps {', '.join(told[:_MOST])}{more}" if told else ""
@@ -40,21 +48,27 @@ def perhaps(wanted: Iterable[str], found: Iterable[str]) -> str:
 
 _UNITS = frozenset(
     {"kmh", "kph", "mph", "ms", "mps", "knots", "pct", "percent", "gkg", "km", "m", "cm", "mm",
-     "ft", "in", "eur", "usd", "gbp", "kg", "g", "lb", "s", "min", "h"}
+     "ft", "in", "eur", "usd", "gbp", "cent", "cents", "pence", "kg", "g", "lb", "s", "min", "h"}
 )  # fmt: skip
+_SCALES = frozenset({"cent", "cents", "pence", "eur", "usd", "gbp", "pct", "percent"})
+"""What a name without a unit does not mean."""
+_SYNONYMS = (frozenset({"lon", "lng", "long"}), frozenset({"email", "mail"}))
 
 
 def _units_differ(name: str, other: str) -> bool:
-    """`speed_mph` is not `speed_kmh`, whatever letters they share."""
-    ends = {re.split(r"[^a-z0-9]+", text.casefold())[-1] for text in (name, other)}
-    return len(ends) == 2 and ends <= _UNITS
+    """`speed_mph` is not `speed_kmh`, nor `price_cents` the `price`, whatever letters they
+    share.
+    """
+    wanted, found = (re.split(r"[^a-z0-9]+", text.casefold())[-1] for text in (name, other))
+    return wanted != found and found in _UNITS and (wanted in _UNITS or found in _SCALES)
 
 
-def _likeness(name: str, other: str) -> float:
+def likeness(name: str, other: str) -> float:
+    """How much two names are alike, from 0 to `SAME`: the same but for case, marks or a plural."""
     if _units_differ(name, other):
         return 0.0
     one, two = _letters(name), _letters(other)
-    if one == two:
+    if one == two or any({one, two} <= same for same in _SYNONYMS):
         return 1.0
     short, long = sorted((one, two), key=len)
     if len(short) >= _SHORTEST and short in long:

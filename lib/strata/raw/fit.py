@@ -54,7 +54,12 @@ def _check_meaning(
         if changes_meaning(name, layout, found) and not may_be_a_date(name, beside.get(name, ()))
     )
     told = {name: repr(name) for name in named}
-    for name in sorted(unnamed - told.keys()):
+    inner = {name for name in beside if _is_within(name, unnamed, layout)}
+    for name in sorted(inner):
+        if changes_meaning(name, layout, found):
+            told[name] = repr(name)
+    told_within = {name for name in inner if any(name.startswith(f"{above}.") for above in told)}
+    for name in sorted((unnamed | inner) - told.keys() - told_within):
         held = meaning_of(beside.get(name, ()))
         if held:
             told[name] = f"{name!r}, which holds {held},"
@@ -68,6 +73,16 @@ def _check_meaning(
         "new, or name it in a source contract",
         fields=sorted(told),
     )
+
+
+def _is_within(name: str, unnamed: frozenset[str], layout: Layout) -> bool:
+    """Whether a field stands within an object that the layout does not read: its geometry's system
+    too, which GeoJSON has for the whole file alone.
+    """
+    parts = name.split(".")
+    above = {".".join(parts[:n]) for n in range(1, len(parts))}
+    is_aside = bool(above & layout.known) and parts[0] not in ("geometry", "_geometry")
+    return bool(above) and name not in layout.known and not is_aside
 
 
 def _is_key_alone(found: frozenset[str], layout: Layout) -> bool:

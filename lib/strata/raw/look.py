@@ -10,11 +10,12 @@ read safely: executors then read exactly what was counted, or the run stops.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from strata.declare.layout import Layout
+from strata.declare.near import SURE, perhaps
 from strata.errors import BadFile, UsageError
 from strata.fs import files, listing
 from strata.fs.listing import RawFile
@@ -104,7 +105,7 @@ def look_at(opener: Opener, layouts: Sequence[Layout], stored_bytes: int) -> Loo
         delivery_date=delivered,
         is_gzip=opener.is_gzip,
         blank_lines=scan.blank_lines,
-        notes=(*scan.notes, *_crs_note(scan)),
+        notes=(*scan.notes, *_crs_note(scan), *_near_note(_missing_fields(scan), extra)),
         crs=(scan.crs or WGS84) if scan.layout.crs else "",
         taken_as_null=scan.taken_as_null,
         dropped_fields=len(extra) if scan.layout.personal else 0,
@@ -122,6 +123,12 @@ def _crs_note(scan: Scan) -> tuple[str, ...]:
         if scan.crs
         else ("it names no coordinate system: longitude and latitude of WGS 84 are taken",)
     )
+
+
+def _near_note(missing: Collection[str], extra: Collection[str]) -> tuple[str, ...]:
+    """What a field that is not read is perhaps: an optional one that the layout reads."""
+    near = perhaps(missing, extra, SURE).removeprefix("; ")
+    return (f"not read: {near}",) if near else ()
 
 
 def _missing_fields(scan: Scan) -> tuple[str, ...]:

@@ -23,10 +23,12 @@ _UNITS = frozenset(
     {"unit", "units", "uom", "scalefactor", "multiplier", "einheit", "einheiten", "unite", "unité",
      "unidad", "unidade", "unità", "eenheid"}
 )  # fmt: skip
+_NAMED_MONEY = frozenset({"eur", "usd", "gbp", "jpy", "chf", "cny", "nok", "dkk"})
+"""`total_eur` tells the currency of every amount beside it."""
 _WHOLE_NAMES = frozenset(
     {"coordinatesystem", "coordinatereferencesystem", "coordsys", "referencesystem",
-     "spatialreference", "spatialref", "utmzone", "gridzone", "koordinatensystem", "bezugssystem",
-     "isdst", "daylightsaving", "fuseauhoraire", "zonahoraria", "offsetminutes",
+     "spatialreference", "spatialref", "utm", "utmzone", "gridzone", "koordinatensystem",
+     "bezugssystem", "isdst", "daylightsaving", "fuseauhoraire", "zonahoraria", "offsetminutes",
      "exchangerate", "wechselkurs", "unitofmeasure", "unitofmeasurement", "measurementunit",
      "masseinheit", "maßeinheit", "scale", "scaling", "factor", "faktor", "multiplikator",
      "conversionfactor", "conversionrate", "incents", "inthousands", "thousands",
@@ -56,6 +58,8 @@ def changes_meaning(name: str, layout: Layout, found: Collection[str] = ()) -> b
     words = _words(name)
     if not words:
         return False
+    if len(words) > 1 and _NAMED_MONEY & set(words):
+        return True
     joined = "".join(words)
     if joined in _MEANING | _WHOLE_NAMES or words[0] in _SYSTEMS | _MONEY:
         return True
@@ -127,7 +131,8 @@ _SYSTEM_TEXT = re.compile(
 )
 _PERCENT = re.compile(r"[+-]?[0-9]+([.,][0-9]+)? ?(%|‰|percent|per cent|pct)", re.IGNORECASE)
 _ZONE = re.compile(
-    r"(UTC|GMT)? ?[+-][0-9]{1,2}:?[0-9]{2}|(UTC|GMT) ?[+-] ?[0-9]{1,2}|UTC|GMT|Zulu"
+    r"(UTC|GMT)? ?[+-][0-9]{1,2}:[0-9]{2}|[+-](0[0-9]|1[0-4])(00|15|30|45)"
+    r"|(UTC|GMT) ?[+-] ?[0-9]{1,2}|UTC|GMT|Zulu"
     r"|(Africa|America|Antarctica|Arctic|Asia|Atlantic|Australia|Europe|Indian|Pacific|Etc|US|Canada)"
     r"/\S+|(CE|EE|WE|MS|MD|ES|ED|CS|CD|PS|PD|JS|AES|AED|CES|EES|WES|BS)T|MSK"
 )

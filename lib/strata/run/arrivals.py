@@ -200,12 +200,11 @@ def drift(seen: Look) -> str:
 
 
 def _named(what: str, names: tuple[str, ...]) -> str:
+    if not names:
+        return ""
     more = len(names) - _MOST_NAMES
-    return (
-        f"{what}: {', '.join(names[:_MOST_NAMES])}{f' and {more} more' if more > 0 else ''}"
-        if names
-        else ""
-    )
+    shown = ", ".join(name or "(no name)" for name in names[:_MOST_NAMES])
+    return f"{what}: {shown}" + (f" and {more} more" if more > 0 else "")
 
 
 def _fields(count: int) -> str:

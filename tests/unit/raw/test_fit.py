@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from strata.declare.near import near_names
@@ -13,6 +14,7 @@ from strata.declare.source_contract import load_layouts
 from strata.errors import BadFile
 from strata.fs.listing import list_raw
 from strata.raw.look import Look, look
+from strata.run.arrivals import drift
 
 
 def looked(folder: Path, feed: str, source: str, name: str, text: str) -> Look:
@@ -27,6 +29,20 @@ _EVENT = "vehicle_id,timestamp,lat,lon,speed_kmh,engine_status,fuel_level"
 _VEHICLE = {"vehicle_id": "1", "max_speed": 100, "depot_lat": 1, "depot_lon": 2}
 _FLIGHT = {"id": "a", "name": "x", "date_utc": "2020-01-01T00:00:00Z", "date_precision": "hour",
            "upcoming": False, "cores": []}  # fmt: skip
+
+
+def _feature(properties: dict[str, Any], geometry: Any = None, **members: Any) -> str:
+    """A collection of one feature."""
+    point = {"type": "Point", "coordinates": [14.6, 47.1]}
+    feature = {
+        "type": "Feature",
+        "properties": properties,
+        "geometry": geometry or point,
+        **members,
+    }
+    return json.dumps({"type": "FeatureCollection", "features": [feature]})
+
+
 _ITEM = "order_item_id,order_id,product_id,quantity,unit_price"
 
 # Feed, source, the file's name and text, the layout that takes it.
@@ -140,10 +156,12 @@ REFUSED = [
     ("commerce", "products", "a.csv", "product_id,product_name,category_id,price,language\n1,P,1,2.0,fr\n", ["'language' may"]),
     # By what it holds, whatever its name.
     ("commerce", "order_items", "a.csv", f"{_ITEM},moeda\n1,1,1,1,2.0,BRL\n",
-     ["'moeda', which holds codes of currencies, as BRL, may"]),
+     ["'moeda' may"]),
+    ("commerce", "order_items", "a.csv", f"{_ITEM},m\n1,1,1,1,2.0,BRL\n",
+     ["'m', which holds codes of currencies, as BRL, may"]),
     ("commerce", "orders", "a.csv", "order_id,customer_id,order_date,status,rabatt\n1,2,2024-01-01,shipped,10 %\n",
      ["'rabatt', which holds percentages, as 10 %, may"]),
-    ("soil", "samples", "a.csv", "lon,lat,soc_pct,einheit\n1,2,3,g/kg\n", ["'einheit', which holds a unit, as g/kg, may"]),
+    ("soil", "samples", "a.csv", "lon,lat,soc_pct,angabe\n1,2,3,g/kg\n", ["'angabe', which holds a unit, as g/kg, may"]),
     ("soil", "samples", "a.csv", "lon,lat,soc_pct,note\n1,2,3,EPSG:3035\n",
      ["'note', which holds a coordinate system, as EPSG:3035, may"]),
     ("soil", "samples", "a.csv", "lon,lat,soc_pct,utm_zone\n1,2,3,33\n", ["'utm_zone' may"]),
@@ -154,7 +172,34 @@ REFUSED = [
     ("fleet", "vehicles", "a.json", json.dumps([{**_VEHICLE, "geschwindigkeit_in": "mph"}]),
      ["'geschwindigkeit_in', which holds a unit, as mph, may"]),
     ("launches", "launches", "a.json", json.dumps([{**_FLIGHT, "timezone": "America/New_York"}]), ["'timezone' may"]),
+    # In other languages and signs, and within what the layout does not read.
+    ("commerce", "order_items", "a.csv", f"{_ITEM},Währung\n1,1,1,1,2.0,x\n", ["'Währung' may"]),
+    ("commerce", "order_items", "a.csv", f"{_ITEM},w\n1,1,1,1,2.0,€\n", ["codes of currencies, as €"]),
+    ("commerce", "order_items", "a.csv", f"{_ITEM},w\n1,1,1,1,2.0,XOF\n", ["codes of currencies, as XOF"]),
+    ("commerce", "order_items", "a.csv", f"{_ITEM},per\n1,1,1,1,2.0,EUR/100 pcs\n", ["amounts of a currency, as EUR/100 pcs"]),
+    ("commerce", "order_items", "a.csv", f"{_ITEM},unit_of_measure\n1,1,1,1,2.0,x\n", ["'unit_of_measure' may"]),
+    ("commerce", "order_items", "a.csv", f"{_ITEM},price_type\n1,1,1,1,2.0,x\n", ["'price_type' may"]),
+    ("commerce", "order_items", "a.csv", f"{_ITEM},total_EUR\n1,1,1,1,2.0,2.0\n", ["'total_EUR' may"]),
+    ("commerce", "sales", "a.csv",
+     "Invoice,StockCode,Description,Quantity,InvoiceDate,Price,Customer ID,Country,VAT\n1,2,D,1,2011-01-01,2.5,1,UK,20 %\n",
+     ["'VAT', which holds percentages, as 20 %, may"]),
+    ("soil", "samples", "a.csv", "lon,lat,soc_pct,reference\n1,2,3,NAD 27\n", ["a coordinate system, as NAD 27"]),
+    ("soil", "samples", "a.csv", "lon,lat,soc_pct,geodeticDatum\n1,2,3,x\n", ["'geodeticDatum' may"]),
+    ("soil", "samples", "a.geojson", _feature({"soc_pct": 1}, crs={"properties": {"name": "EPSG:3035"}}), ["'crs' may"]),
+    ("soil", "samples", "a.geojson",
+     _feature({"soc_pct": 1}, geometry={"type": "Point", "crs": "EPSG:3035", "coordinates": [4321000, 3210000]}),
+     ["'geometry.crs' may"]),
+    ("soil", "samples", "a.geojson", _feature({"soc_pct": 1, "lab": {"soc_unit": "g/kg"}}), ["'properties.lab.soc_unit' may"]),
+    ("fleet", "vehicles", "a.json", json.dumps([{**_VEHICLE, "meta": {"unit": "mph"}}]), ["'meta.unit' may"]),
+    ("fleet", "vehicles", "a.json", json.dumps([{**_VEHICLE, "depot": {"srid": 27700}}]), ["'depot.srid' may"]),
+    ("fleet", "events", "a.csv", f"{_EVENT},clock\n1,2024-01-01 00:00:00,1,2,3,moving,4,CEST\n", ["a time zone, as CEST"]),
+    ("launches", "launches", "a.json", json.dumps([{**_FLIGHT, "meta": {"timezone": "EST"}}]), ["'meta.timezone' may"]),
+    ("launches", "launches", "a.json", json.dumps([{**_FLIGHT, "mass_is": "lb"}]), ["a unit, as lb"]),
+    ("residents", "authorities", "a.csv", "code,name,language\nS12000027,X,cy\n", ["'language' may"]),
     # Names that nearly fit, and files of another shape.
+    ("residents", "postcodes", "a.csv", "PCDS,LAUA,DOTERM\nZE1 0AE,S12000027,\n",
+     ["the nearest, nspl,", "'LAUA' is 'laua'", "'PCDS' is 'pcds'"]),
+    ("fleet", "events", "a.csv", f"{_EVENT.replace('lon', 'lng')}\n", ["perhaps 'lng' is 'lon'"]),
     ("fleet", "vehicles", "a.json", json.dumps([{"vehicleId": "1", "maxSpeed": 9, "depotLat": 1, "depotLon": 2}]),
      ["perhaps 'depotLat' is 'depot_lat'", "'maxSpeed' is 'max_speed'"]),
     ("launches", "launches", "a.json", json.dumps([{name.title(): value for name, value in _FLIGHT.items()}]),
@@ -184,6 +229,56 @@ def test_a_file_that_would_be_misread_is_refused_and_told_what_it_looks_like(
         assert part in str(refusal.value)
 
 
+# A field that says nothing of a number, whatever it looks like.
+HARMLESS = [
+    ("soil", "samples", "lon,lat,soc_pct,Datum\n1,2,3,2020-05-01\n"),  # A date, in German.
+    ("soil", "samples", "lon,lat,soc_pct,texture\n1,2,3,Sandy/Loam\n"),
+    ("soil", "samples", "lon,lat,soc_pct,elevation\n1,2,3,-1200\n4,5,6,-1233\n"),
+    ("commerce", "orders", "order_id,customer_id,order_date,status,utm_source\n1,2,2024-01-01,shipped,x\n"),
+    ("commerce", "orders", "order_id,customer_id,order_date,status,country\n1,2,2024-01-01,shipped,NAM\n"),
+    ("commerce", "orders", "order_id,customer_id,order_date,status,size\n1,2,2024-01-01,shipped,M\n"),
+    ("fleet", "events", f"{_EVENT},euro_norm\n1,2024-01-01 00:00:00,1,2,3,moving,4,EURO 6\n"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("feed", "source", "text"), HARMLESS)
+def test_a_field_that_says_nothing_of_a_number_is_kept_beside(
+    feed: str, source: str, text: str, tmp_path: Path
+) -> None:
+    assert len(looked(tmp_path, feed, source, "a.csv", text).extra_fields) == 1
+
+
+def test_an_optional_field_under_a_near_name_is_told(tmp_path: Path) -> None:
+    text = "lon,lat,soc_pct,Upper_Depth_cm,sampled_at\n1,2,3,0,2020-01-01\n"
+    seen = looked(tmp_path, "soil", "samples", "a.csv", text)
+    assert "not read: perhaps 'Upper_Depth_cm' is 'upper_depth_cm'" in drift(seen)
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        {"crs": {"type": "link", "properties": {"href": "http://www.opengis.net/def/crs/EPSG/0/3035"}}},
+        {"crs": {"type": "EPSG", "properties": {"code": 3035}}},
+        {"crs": "EPSG:3035"},
+        {"coordRefSys": "http://www.opengis.net/def/crs/EPSG/0/3035"},
+    ],
+)  # fmt: skip
+def test_a_geojson_names_its_system_in_every_way_that_is_in_use(
+    member: dict[str, Any], tmp_path: Path
+) -> None:
+    document = {**json.loads(_feature({"soc_pct": 1})), **member}
+    assert looked(tmp_path, "soil", "samples", "a.geojson", json.dumps(document)).crs == "EPSG:3035"
+
+
+def test_advice_on_files_without_a_header_is_given_where_it_can_be_right(tmp_path: Path) -> None:
+    with pytest.raises(BadFile) as refusal:
+        looked(tmp_path, "residents", "postcodes", "a.csv", "pcd,laua,doterm\nZE1 0AE,S12000027,\n")
+    assert "without a header" not in str(refusal.value)
+    ten = ",".join(["Postcode", *"BCDEFGHIJ"])
+    with pytest.raises(BadFile, match="without a header"):
+        looked(tmp_path, "residents", "postcodes", "a.csv", f"{ten}\n")
+
+
 @pytest.mark.parametrize(
     ("wanted", "found", "near"),
     [
@@ -200,6 +295,8 @@ def test_a_file_that_would_be_misread_is_refused_and_told_what_it_looks_like(
         # Another unit is no other name.
         ("speed_kmh", "speed_mph", False),
         ("depth_cm", "depth_m", False),
+        ("price", "price_cents", False),
+        ("lon", "lng", True),
     ],
 )
 def test_names_that_nearly_fit(wanted: str, found: str, near: bool) -> None:

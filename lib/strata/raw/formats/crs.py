@@ -39,10 +39,15 @@ def of_wkt(definition: str) -> str:
 
 def of_geojson(member: object) -> str:
     """The system in the member `crs` that GeoJSON had before RFC 7946, which many programs still
-    write; empty for null.
+    write, or in JSON-FG's `coordRefSys`; empty for null.
     """
     if member is None:
         return ""
+    if isinstance(member, str):
+        return normal(member)
     properties = member.get("properties") if isinstance(member, dict) else None
-    name = properties.get("name") if isinstance(properties, dict) else None
+    told = properties if isinstance(properties, dict) else {}
+    if str(member.get("type")).upper() == "EPSG" and told.get("code"):  # type: ignore[attr-defined]
+        return normal(f"EPSG:{told['code']}")
+    name = told.get("name") or told.get("href")
     return normal(name) if isinstance(name, str) else json.dumps(member)[:200]

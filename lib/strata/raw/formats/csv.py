@@ -129,7 +129,7 @@ def _find_header(
             return match_layout(header, group), header, first.blank, first.end
         except BadFile as error:
             refusals.append(error)
-    if len({is_headless for is_headless, _ in known}) == 1:
+    if len({is_headless for is_headless, _ in known}) == 1 or refusals[-1].facts.get("unlike"):
         raise refusals[0]
     raise BadFile(f"{refusals[0]}; or, without a header: {refusals[-1]}", **refusals[0].facts)
 

@@ -209,8 +209,8 @@ def _pass_over(text: Text, seen: _Seen, key: str) -> None:
     """Reads a member that leads to no record; a coordinate system is kept in mind."""
     text.next()
     member = text.record()
-    if key == "crs":
-        seen.crs = crs.of_geojson(json.loads(member.text))
+    if key in ("crs", "coordRefSys"):
+        seen.crs = crs.of_geojson(json.loads(member.text)) or seen.crs
 
 
 def _scan_objects(text: Text, planner: Planner, seen: _Seen) -> str:
@@ -252,6 +252,8 @@ _USUAL = frozenset(
      "value", "values"}
 )  # fmt: skip
 """What interfaces call the array of their records."""
+_DEEPEST = 3
+"""Objects within objects that are asked whether they change a number."""
 _NOT_PARSED = Record("", None, is_sound=False)
 
 
@@ -301,8 +303,17 @@ class _Seen:
                     continue
             if path not in self._inner or member is not None:
                 self.fields[path] = None
-                if self.sound <= LOOKED_AT and isinstance(member, str):
-                    self.texts.setdefault(path, set()).add(member)
+                if self.sound <= LOOKED_AT:
+                    self._note_texts(path, member)
+
+    def _note_texts(self, path: str, member: Any, depth: int = 0) -> None:
+        """What a field holds, and those within it, by their paths."""
+        if isinstance(member, str):
+            self.texts.setdefault(path, set()).add(member)
+        elif isinstance(member, dict) and depth < _DEEPEST:
+            for key, inner in member.items():
+                self.texts.setdefault(f"{path}.{key}", set())
+                self._note_texts(f"{path}.{key}", inner, depth + 1)
 
     def notes(self) -> tuple[str, ...]:
         if not self.constants:
