@@ -138,6 +138,9 @@ RECORDS: list[tuple[dict[str, Any], str | list[str] | None]] = [
     (flight("m", success="1", payloads="5", date_unix="soon", flight_number="1.5"),
      ["date_unix must be a whole number of seconds", "flight_number must be a whole number", "payloads must be an array",
       "success must be true, false or null"]),
+    (flight("m2", id="5.01235E+23"),
+     ["the flight's id is in exponent form: a spreadsheet has cut its digits; export it as text"]),
+    (flight("m3", id="None"), ["the flight's id is a program's word for nothing, and no id: leave it empty"]),
     (flight("n", id=" "), ["a flight must have an id, or in layout v3 a number"]),
     (flight("o") | {"name": None}, ["a flight must have a name"]),
     (flight("p", source="spacex_v3", id=None, flight_number="7"), None),
@@ -210,6 +213,7 @@ def test_each_core_of_a_flight_has_a_row_and_a_rule(spark: SparkSession) -> None
             ],
         ),
         flight("too low", cores=[{"core": "z", "flight": 0}]),
+        flight("of no core", cores=[{"core": "None"}]),
     ]
     flights = accepted(launches_flights(bronze(spark, *records)), FLIGHTS)
     rows = judge(launches_core_flights(flights), CORE_FLIGHTS).collect()
@@ -233,6 +237,9 @@ def test_each_core_of_a_flight_has_a_row_and_a_rule(spark: SparkSession) -> None
     ]
     assert told["retyped", 2]["_reasons"] == []
     assert told["too low", 1]["_reasons"] == ["a core's flight must be at least 1"]
+    assert told["of no core", 1]["_reasons"] == [
+        "a core's id is a program's word for nothing, and no id: leave it empty"
+    ]
 
 
 def delivered(day: int, *names: str) -> list[dict[str, Any]]:

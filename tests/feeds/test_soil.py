@@ -455,6 +455,17 @@ POSITION_CASES: list[tuple[dict[str, Any], str | list[str] | None]] = [
         {"source_site_id": "4.78627E+07", **AT},
         ["the site's id is in exponent form: a spreadsheet has cut its digits; export it as text"],
     ),
+    (
+        {"source_site_id": "101.0", **AT},
+        ["the site's id ends in .0: a program has made it a number on the way; export it as text"],
+    ),
+    (
+        {"source_site_id": "nan", **AT},
+        ["the site's id is a program's word for nothing, and no id: leave it empty"],
+    ),
+    # As R writes a missing id: two places are two sites.
+    ({"source_site_id": "NA", "lon": "17.51", "lat": "41.52"}, None),
+    ({"source_site_id": "NA", "lon": "17.62", "lat": "41.52"}, None),
 ]
 
 
@@ -704,6 +715,16 @@ MEASUREMENT_CASES: list[tuple[dict[str, Any], list[Any]]] = [
         [["depths must be plain decimal numbers"]],
     ),
     ({**SOC_1, "upper_depth_cm": "NA", "lower_depth_cm": ""}, [("soc", 1.5, "%")]),
+    (
+        {**SOC_1, "source_sample_id": "5.01235E+12"},
+        [
+            [
+                "the sample's id is in exponent form: a spreadsheet has cut its digits; export it "
+                "as text"
+            ]
+        ],
+    ),
+    ({**SOC_1, "source_sample_id": "NA"}, [("soc", 1.5, "%")]),
     (
         {
             "soc_json": '{"value": 0.49000000000000005, "method": "wet", "quality": null}',

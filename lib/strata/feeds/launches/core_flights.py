@@ -7,7 +7,7 @@ from pyspark.sql import functions as F
 
 from strata.feeds.launches.flights import JSON_CORES, core_id_of
 from strata.kit.columns import blank_to_null, flag, parse_bigint, reasons
-from strata.kit.values import parse_boolean
+from strata.kit.values import mangled_text, parse_boolean
 
 NO_CORE = "the flight tells no core"
 FOLDS = (NO_CORE,)
@@ -118,6 +118,7 @@ def _reasons(core: Column) -> Column:
         "landing success": _landed(core),
     }
     return reasons(
+        mangled_text(core_id_of(core), "a core's id"),
         unread(
             core["flight"],
             parse_bigint(core["flight"]).try_cast("int"),

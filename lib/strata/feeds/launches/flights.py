@@ -7,7 +7,7 @@ from pyspark.sql import functions as F
 
 from strata.kit.columns import blank_to_null, flag, parse_bigint, reasons
 from strata.kit.history import SUPERSEDED, LatestOf, add_key, conflict_of, keep_latest
-from strata.kit.values import parse_boolean, parse_instant
+from strata.kit.values import mangled_text, parse_boolean, parse_instant
 from strata.kit.whole import ENDED, NONE_WHOLE, Whole
 
 SAME_FLIGHT = "same flight as another record"
@@ -103,6 +103,7 @@ def _type_reasons() -> Column:
 
     whole = parse_bigint(F.col("flight_number")).try_cast("int")
     return reasons(
+        F.when(F.col("source") != V3, mangled_text(blank_to_null(F.col("id")), "the flight's id")),
         unread("flight_number", whole, "must be a whole number"),
         unread(
             "date_utc",

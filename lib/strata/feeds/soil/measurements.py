@@ -19,6 +19,7 @@ from strata.kit.columns import (
     reasons,
 )
 from strata.kit.history import PUT_IN_ORDER, SUPERSEDED, LatestOf, keep_latest
+from strata.kit.values import mangled_text
 from strata.kit.whole import ENDED, NONE_WHOLE, Whole
 
 NOT_MEASURED = "no soil property measured"
@@ -115,6 +116,7 @@ def _add_depths(records: DataFrame) -> DataFrame:
                 "both depths must be told, or neither; only one is",
             ),
             flag(is_bad, "depths must be plain decimal numbers"),
+            mangled_text(_told(F.col("source_sample_id")), "the sample's id"),
             flag(
                 _told(F.col("depth_range")).isNotNull() & ~F.col("depth_range").rlike(_RANGE),
                 "a depth must be a range in centimetres, as 0-20 cm",
@@ -175,7 +177,7 @@ def _to_properties(records: DataFrame) -> DataFrame:
     valued = exploded.withColumns(
         {
             "dataset": blank_to_null(F.col("dataset")),
-            "source_sample_id": blank_to_null(F.col("source_sample_id")),
+            "source_sample_id": _told(F.col("source_sample_id")),
             "property": F.col("_told.property"),
             "method": blank_to_null(F.col("_told.method")),
             "quality": blank_to_null(F.col("_told.quality")),

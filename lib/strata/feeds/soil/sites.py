@@ -7,7 +7,15 @@ from pyspark.sql import functions as F
 
 from strata.feeds.soil.dates import add_date, parse_year_of_day
 from strata.kit import geo
-from strata.kit.columns import add_reasons, blank_to_null, flag, parse_bigint, parse_double, reasons
+from strata.kit.columns import (
+    add_reasons,
+    blank_to_null,
+    flag,
+    marker_to_null,
+    parse_bigint,
+    parse_double,
+    reasons,
+)
 from strata.kit.history import (
     PUT_IN_ORDER,
     SUPERSEDED,
@@ -58,13 +66,20 @@ def add_site_id(records: DataFrame) -> DataFrame:
     `site_id` is null where neither an id nor a usable position is told.
     """
     located = _add_position(records)
-    own = blank_to_null(F.col("source_site_id"))
+    own = _own_id()
     mapped = F.when(own.isNotNull(), F.concat(F.col("source"), F.lit(":"), own))
     placed = F.when(
         F.col("has_position"),
         F.concat(F.lit("at:"), _fixed("lon_deg"), F.lit(","), _fixed("lat_deg")),
     )
     return located.withColumn("site_id", F.coalesce(mapped, placed))
+
+
+def _own_id() -> Column:
+    """The id that the source gives the site; null for blanks and for `NA`, as R writes a missing
+    value: of all records without an id one site would be made.
+    """
+    return marker_to_null(blank_to_null(F.col("source_site_id")), "NA")
 
 
 def _fixed(name: str) -> Column:
@@ -228,7 +243,7 @@ def _fold_by_site(records: DataFrame, whole: Whole) -> DataFrame:
             {
                 "epsg": F.col("epsg_code"),
                 "position_error_m": geo.measured_error_m(F.col("epsg_code")),
-                "source_site_id": blank_to_null(F.col("source_site_id")),
+                "source_site_id": _own_id(),
             }
         )
     )
