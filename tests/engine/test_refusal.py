@@ -75,7 +75,7 @@ def test_a_run_ends_with_its_warnings_and_so_do_the_answers_that_they_touch(
     assert f"warning: {told}" in shown.out
     # A value that could not be read, in more of the rows than the suite's share.
     lost = (
-        "silver.toy_sales: 1 of 2 rows (50 %) rejected for amount: amount is not a decimal number; "
+        "silver.toy_sales: 1 of 2 rows (50 %) rejected for amount_eur: amount is not a decimal number; "
         "for example amount '0.50 EUR' in sales/a.csv, record 2"
     )
     assert f"toy: warning: {lost}" in messages

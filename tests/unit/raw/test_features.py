@@ -69,13 +69,13 @@ def shapefile(folder: Path, table: pa.Table = TABLE, **options: Any) -> Path:
     return target
 
 
-def geoparquet(folder: Path, crs: Any = "none", **column: Any) -> Path:
+def geoparquet(folder: Path, crs: Any = "none", table: pa.Table = TABLE, **column: Any) -> Path:
     own = {"encoding": "WKB", "geometry_types": ["Point"]} | column
     if crs != "none":
         own["crs"] = crs
     geo = {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": own}}
     path = folder / "soil.parquet"
-    parquet.write_table(TABLE.replace_schema_metadata({"geo": json.dumps(geo)}), path)
+    parquet.write_table(table.replace_schema_metadata({"geo": json.dumps(geo)}), path)
     return path
 
 
@@ -92,6 +92,17 @@ WRITERS = {
     "geoparquet with its system": lambda folder: geoparquet(
         folder, {"id": {"authority": "EPSG", "code": 4326}}
     ),
+}
+
+
+UNITS = TABLE.set_column(4, "note", pa.array(["g/kg", None, "g/kg"]))
+WITH_UNITS = {
+    "geopackage": lambda folder: by_gdal(folder, "soil.gpkg", "GPKG", UNITS),
+    "flatgeobuf": lambda folder: by_gdal(folder, "soil.fgb", "FlatGeobuf", UNITS),
+    "geojson": lambda folder: by_gdal(folder, "soil.geojson", "GeoJSON", UNITS),
+    "kml": lambda folder: by_gdal(folder, "soil.kml", "LIBKML", UNITS),
+    "shapefile": lambda folder: shapefile(folder, UNITS),
+    "geoparquet": lambda folder: geoparquet(folder, table=UNITS),
 }
 
 
@@ -334,3 +345,9 @@ def test_a_file_that_cannot_be_read_safely_is_refused(tmp_path: Path, name: str)
         look_and_read(make(tmp_path))
     assert said in str(caught.value)
     assert str(tmp_path) not in str(caught.value).replace(f"{tmp_path.name}/", "")
+
+
+@pytest.mark.parametrize("kind", WITH_UNITS)
+def test_a_field_that_holds_units_is_found_in_every_format(kind: str, tmp_path: Path) -> None:
+    with pytest.raises(BadFile, match=r"note', which holds a unit, as g/kg, may"):
+        look(listed(WITH_UNITS[kind](tmp_path)), LAYOUTS)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 
 import pyarrow as pa
 
@@ -17,6 +18,7 @@ from strata.declare.layout import Layout, match_layout
 from strata.errors import BadFile
 from strata.raw.formats import flatgeobuf_header as head
 from strata.raw.formats.chunks import (
+    LOOKED_AT,
     MAX_RECORD_BYTES,
     Chunk,
     Planner,
@@ -53,11 +55,15 @@ def scan(
     layout = match_layout(names, layouts)
     if data.skip(header.index_bytes) < header.index_bytes:
         raise BadFile("the file must be whole; it is cut off within its index")
+    beside: dict[str, set[str]] = {}
     while True:
         start = data.offset
-        if not data.sized(MAX_RECORD_BYTES, "a feature"):
+        feature = data.sized(MAX_RECORD_BYTES, "a feature")
+        if not feature:
             break
         planner.add_record(start, data.offset)
+        if planner.records <= LOOKED_AT:
+            _note_unnamed(feature, header, layout, beside)
     if header.features not in (0, planner.records):
         raise BadFile(
             f"the file must hold the {header.features} features its header tells; found "
@@ -67,7 +73,19 @@ def scan(
         )
     # The geometry is there in every file; a layout that does not name it does not want it.
     shown = tuple(name for name in names if name not in GEOMETRY or name in layout.named)
-    return Scan(layout, shown, planner.records, planner.finish(), PARSER, crs=header.crs)
+    held = {name: frozenset(texts) for name, texts in beside.items()}
+    chunks = planner.finish()
+    return Scan(layout, shown, planner.records, chunks, PARSER, crs=header.crs, beside=held)
+
+
+def _note_unnamed(
+    feature: bytes, header: Header, layout: Layout, beside: dict[str, set[str]]
+) -> None:
+    """Adds what the fields that the layout does not name hold."""
+    with suppress(*DAMAGE):
+        for name, text in feature_values(Buffer(feature), header).items():
+            if text and name not in layout.known and name not in GEOMETRY:
+                beside.setdefault(name, set()).add(text)
 
 
 # --- reading ----------------------------------------------------------------------------------

@@ -62,6 +62,15 @@ def _parquet_crs(column: dict[str, Any]) -> str:
     return str(told.get("name", ""))[:200]
 
 
+def first_rows(path: Path, most: int) -> pa.Table:
+    """The first rows, at most so many, without their geometry."""
+    file = parquet.ParquetFile(path, page_checksum_verification=True)
+    own = _geo(file).column
+    columns = [name for name in file.schema_arrow.names if name != own]
+    first = next(file.iter_batches(batch_size=most, columns=columns), None)
+    return pa.table({}) if first is None else pa.Table.from_batches([first])
+
+
 def read_features(path: Path, chunk: Chunk) -> tuple[pa.Table, np.ndarray]:
     """The chunk's features: their columns, and their geometry by shapely."""
     file = parquet.ParquetFile(path, page_checksum_verification=True)

@@ -16,7 +16,7 @@ import shapely
 from strata.declare.layout import Layout, match_layout
 from strata.errors import BadFile
 from strata.raw.formats import crs, geoparquet
-from strata.raw.formats.chunks import BATCH_RECORDS, MAX_COLUMNS, Chunk, Scan
+from strata.raw.formats.chunks import BATCH_RECORDS, LOOKED_AT, MAX_COLUMNS, Chunk, Scan
 from strata.raw.formats.features import GEOMETRY
 from strata.raw.formats.vector_file import (
     GEOPACKAGE,
@@ -62,11 +62,33 @@ def scan(blocks: Iterable[bytes], kind: str, layouts: Sequence[Layout], chunk_by
 
     with held(counted(), kind) as path:
         table, layout = _table_of(path, kind, layouts)
+        beside = _beside(path, kind, table, layout)
     shown = tuple(_full_names(table.names, kind, [layout]).values())
     header = (*shown, *(name for name in GEOMETRY if name in layout.named))
     chunks = _chunks(table.features, size, chunk_bytes)
     parser = f"{PARSER}{kind}:{table.layer}"
-    return Scan(layout, header, table.features, chunks, parser, crs=table.crs)
+    return Scan(layout, header, table.features, chunks, parser, crs=table.crs, beside=beside)
+
+
+def _beside(path: Path, kind: str, table: _Table, layout: Layout) -> dict[str, frozenset[str]]:
+    """What text the fields that the layout does not name hold in the first features."""
+    names = _full_names(table.names, kind, [layout])
+    if not table.features or set(names.values()) <= layout.known:
+        return {}
+    with gdal_errors():
+        if kind == GEOPARQUET:
+            rows = geoparquet.first_rows(path, LOOKED_AT)
+        else:
+            rows, _ = _read_gdal(path, table.layer, Chunk(0, 0, 1, LOOKED_AT))
+    return {
+        names.get(name, name): frozenset(filter(None, rows[name].to_pylist()))
+        for name in rows.column_names
+        if names.get(name, name) not in layout.known and _is_text(rows.schema.field(name).type)
+    }
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return any(is_it(kind) for is_it in (pa.types.is_string, pa.types.is_large_string))
 
 
 def _table_of(path: Path, kind: str, layouts: Sequence[Layout]) -> tuple[_Table, Layout]:
