@@ -203,7 +203,7 @@ def test_each_core_of_a_flight_has_a_row_and_a_rule(spark: SparkSession) -> None
         flight("unknown, upcoming", cores=[{"core": ""}], upcoming="true"),
         flight("v3", cores=[{"core_serial": "B1", "landing_intent": True, "land_success": False}]),
         flight("none"),
-        flight("null", cores=None),
+        flight("cores of null", cores=None),
         flight("newer", cores=[{"core": "z", "mass": {"kg": 1}, "age": 2}]),
         flight(
             "retyped",
@@ -228,7 +228,10 @@ def test_each_core_of_a_flight_has_a_row_and_a_rule(spark: SparkSession) -> None
     assert (told["heavy", 1]["source_flight"], told["heavy", 1]["is_source_reused"]) == (2, True)
     v3 = told["v3", 1]
     assert (v3["core_id"], v3["is_landing_attempted"], v3["is_landed"]) == ("B1", True, False)
-    assert (told["none", None]["_fold"], told["null", None]["_fold"]) == (NO_CORE, NO_CORE)
+    assert (told["no cores", None]["_fold"], told["cores of null", None]["_fold"]) == (
+        NO_CORE,
+        NO_CORE,
+    )
     assert (told["newer", 1]["unknown_members"], told["newer", 1]["_reasons"]) == ("age, mass", [])
     assert told["retyped", 1]["_reasons"] == [
         "a core's flight must be a whole number",
