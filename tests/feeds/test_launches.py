@@ -202,7 +202,7 @@ def test_each_core_of_a_flight_has_a_row_and_a_rule(spark: SparkSession) -> None
         flight("coarse", cores=[{"core": "x"}], date_precision="day"),
         flight("unknown, upcoming", cores=[{"core": ""}], upcoming="true"),
         flight("v3", cores=[{"core_serial": "B1", "landing_intent": True, "land_success": False}]),
-        flight("none"),
+        flight("no cores"),
         flight("cores of null", cores=None),
         flight("newer", cores=[{"core": "z", "mass": {"kg": 1}, "age": 2}]),
         flight(
