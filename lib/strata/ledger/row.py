@@ -216,9 +216,11 @@ def _plain(item: dict[str, Any]) -> dict[str, Any]:
     for key in ("folds", "reasons", "built_from"):
         if key in plain:
             plain[key] = dict(plain[key] or ())
-    for key in ("slices", "expectations"):
-        if key in plain:
-            plain[key] = tuple(plain[key] or ())
+    if "slices" in plain:
+        plain["slices"] = tuple(plain["slices"] or ())
+    if "expectations" in plain:
+        # An older release did not write of how many rows a rule was asked.
+        plain["expectations"] = tuple({"asked": None, **e} for e in plain["expectations"] or ())
     for key, nothing in _IF_NULL.items():
         if key in plain:
             plain[key] = plain[key] or nothing
