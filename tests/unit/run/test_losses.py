@@ -10,7 +10,7 @@ from strata.cli.warnings import sentence, share_of
 from strata.declare.feed import Feed, load_feed
 from strata.declare.layout import Layout
 from strata.declare.suite import Suite
-from strata.fs.files import RawFile
+from strata.fs.listing import RawFile
 from strata.ledger.entries import GateEntry
 from strata.raw.look import look
 from strata.run.losses import taken_as_null
