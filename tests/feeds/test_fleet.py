@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,13 +13,12 @@ from strata.declare.source_contract import load_layouts
 from strata.declare.suite import load_suite
 from strata.feeds.fleet import SOURCES
 from strata.feeds.fleet.days import fleet_depot_distances, fleet_vehicle_days
-from strata.feeds.fleet.fixes import OF_VEHICLES, add_fix_date, fleet_fixes, fleet_rejects
+from strata.feeds.fleet.fixes import CONFLICT, OF_VEHICLES, add_fix_date, fleet_fixes
 from strata.feeds.fleet.params import Params
 from strata.feeds.fleet.trips import SINGLE, STOOD, fleet_trips
 from strata.feeds.fleet.vehicles import UNCHANGED, fleet_vehicles
 from strata.gate import gate, judging
-from strata.kit.history import REPEATED, SUPERSEDED, conflict_of
-from strata.kit.shared import UNKNOWN
+from strata.kit.history import REPEATED, SUPERSEDED
 from strata.kit.table import Rows
 from strata.light.local import run as light
 from strata.run.bronze import UNPARSED
@@ -51,16 +49,9 @@ def known(spark: SparkSession, *rows: dict[str, Any]) -> DataFrame:
     return frame(spark, "silver.fleet_vehicles", told).select("vehicle_id", *OF_VEHICLES)
 
 
-def judged(
-    spark: SparkSession,
-    events: list[dict[str, Any]],
-    vehicles: DataFrame,
-    transform: Callable[..., DataFrame] = fleet_fixes,
-) -> DataFrame:
+def judged(spark: SparkSession, events: list[dict[str, Any]], vehicles: DataFrame) -> DataFrame:
     """Records of events behind the gate."""
-    fixes = transform(
-        frame(spark, "bronze.fleet_events", events), vehicles, params=Params(), shared=UNKNOWN
-    )
+    fixes = fleet_fixes(frame(spark, "bronze.fleet_events", events), vehicles, params=Params())
     rules = gate.row_rules(fixes, load_suite("silver.fleet_fixes"))
     return judging.judge(fixes, rules, Rows.ONE_TO_ONE)
 
@@ -94,7 +85,7 @@ def test_the_gate_gives_every_record_the_verdict_that_the_shared_file_tells(
 
 def test_the_path_without_spark_says_it_in_the_same_words() -> None:
     assert (
-        conflict_of("vehicle and instant"),
+        CONFLICT,
         REPEATED,
         SUPERSEDED,
         UNPARSED,
@@ -114,7 +105,7 @@ EVENT: dict[str, Any] = {
     **LAYOUTS["telemetry"].constants,
 }
 FIRST, SECOND = dt.date(2026, 10, 2), dt.date(2026, 10, 3)
-CONFLICT = (
+DIFFER = (
     "the records of its vehicle and instant differ, and no order is stated: "
     "put each delivery in a folder delivery=YYYY-MM-DD"
 )
@@ -125,27 +116,27 @@ CONFLICT = (
     [
         pytest.param(
             [{}, {"timestamp": "2026-10-01T08:00:00+02:00", "speed": "50.0"}],
-            [(None, [], 1), (REPEATED, [], 1)],
+            [(None, [], 1), (REPEATED, [], None)],
             id="equal values in other words are one",
         ),
         pytest.param(
             [{"_delivery_date": SECOND, "speed": "52"}, {"_delivery_date": FIRST}, {}],
-            [(None, [], 2), (SUPERSEDED, [], 2), (SUPERSEDED, [], 2)],
+            [(None, [], 2), (SUPERSEDED, [], None), (SUPERSEDED, [], None)],
             id="a later delivery supersedes, and no delivery is before all",
         ),
         pytest.param(
             [{"speed": "52"}, {}, {"trip_id": "another"}],
-            [(None, [CONFLICT], 2)] * 3,
+            [(None, [DIFFER], None)] * 3,
             id="what nothing orders is rejected, all of it",
         ),
         pytest.param(
             [{"_delivery_date": SECOND, "lat": "95"}, {"_delivery_date": FIRST}],
-            [(None, ["lat must be in [-90, 90]"], 1), (None, [], 1)],
+            [(None, ["lat must be in [-90, 90]"], None), (None, [], 1)],
             id="a record that is not sound supersedes nothing",
         ),
         pytest.param(
             [{"route_id": "1"}, {"route_id": "2"}],
-            [(None, [], 1), (REPEATED, [], 1)],
+            [(None, [], 1), (REPEATED, [], None)],
             id="the trip of a timetable is not what a fix says",
         ),
     ],
@@ -159,21 +150,26 @@ def test_of_the_records_of_a_vehicle_and_instant_one_at_most_stands(
 
 
 def test_rejected_rows_are_the_same_where_they_are_made_alone(spark: SparkSession) -> None:
-    conflict = [EVENT, EVENT | {"speed": "52"}]
-    others = [EVENT | change for change in (
+    old = EVENT | {"timestamp": "2026-10-01 06:04:00"}
+    told = [EVENT | change for change in (
+        {}, {"speed": "52"},
         {"lat": "95", "timestamp": "2026-10-01 06:01:00"}, {"vehicle_id": "ghost"},
         {"timestamp": "2026-02-30 06:00:00"}, {"timestamp": "2026-10-01 06:02:00"},
         {"timestamp": "2026-10-01 06:03:00", "_delivery_date": FIRST, "fuel_level": "101"},
     )]  # fmt: skip
+    # An older record that the two newer ones, which contradict each other, supersede.
+    told += [old, *(old | {"_delivery_date": FIRST, "speed": speed} for speed in ("51", "52"))]
+    numbered = [event | {"_record_number": number} for number, event in enumerate(told, 1)]
     vehicles = known(spark, {"vehicle_id": "v"})
     columns = [*quarantine_contract(load_contract("silver.fleet_fixes")).columns]
-    rows = {
-        transform: judged(spark, [*conflict, *others], vehicles, transform)
-        .where(judging.is_rejected()).select(*columns).orderBy("_record_number").collect()
-        for transform in (fleet_fixes, fleet_rejects)
-    }  # fmt: skip
-    assert rows[fleet_rejects] == rows[fleet_fixes]
-    assert [row["_record_number"] for row in rows[fleet_rejects]] == [1, 2, 3, 4, 5, 7]
+    wanted = [1, 2, 3, 4, 5, 7, 9, 10]
+    rows = [
+        judged(spark, events, vehicles).where(judging.is_rejected()).select(*columns)
+        .orderBy("_record_number").collect()
+        for events in (numbered, [numbered[number - 1] for number in wanted])
+    ]  # fmt: skip
+    assert rows[0] == rows[1]
+    assert [row["_record_number"] for row in rows[0]] == wanted
 
 
 def test_the_day_by_which_a_record_is_archived_is_that_of_its_fix(spark: SparkSession) -> None:
@@ -291,7 +287,7 @@ def test_a_local_day_has_the_steps_over_the_midnight_of_utc(spark: SparkSession)
     params = Params(day_zone="vehicle")
     vehicles = known(spark, {"vehicle_id": "v", "time_zone": "America/Chicago"})
     bronze = frame(spark, "bronze.fleet_events", events)
-    fixes = fleet_fixes(bronze, vehicles, params=params, shared=UNKNOWN)
+    fixes = fleet_fixes(bronze, vehicles, params=params)
     rows = fleet_vehicle_days(fixes, params=params).orderBy("day_date").collect()
     # Midnight in Chicago is five o'clock of UTC.
     assert [(row["day_date"], row["fixes"], round(row["distance_km"], 4)) for row in rows] == [

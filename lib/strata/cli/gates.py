@@ -9,8 +9,9 @@ from typing import Any
 
 from strata.cli import common
 from strata.cli.output import Sentence
-from strata.cli.warnings import last_attempt, tell_unpublished, warnings_of
+from strata.cli.warnings import tell_unpublished, warnings_of
 from strata.lake.versions import Warehouse
+from strata.ledger import attempts
 from strata.ledger import publication as ledger
 from strata.ledger.publication import GateEntry, Publication
 
@@ -70,7 +71,7 @@ def print_attempts(warehouse: Warehouse, names: Iterable[str], form: str) -> int
     """One row a reason or warning of each feed's last attempt."""
     rows: list[tuple[Any, ...]] = []
     for name in names:
-        attempt = last_attempt(warehouse, name)
+        attempt = attempts.last_run(warehouse, name)
         if attempt is None:
             continue
         for what, key, every in (

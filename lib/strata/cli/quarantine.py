@@ -11,11 +11,12 @@ from strata.cli import common, output
 from strata.cli.gates import print_attempts
 from strata.cli.output import Progress
 from strata.cli.run import tell_report
-from strata.cli.warnings import last_attempt, tell_unpublished
+from strata.cli.warnings import tell_unpublished
 from strata.declare import feed as feeds
 from strata.declare.contract import split_name
 from strata.errors import UsageError
 from strata.lake.versions import Warehouse
+from strata.ledger import attempts
 from strata.ledger import publication as ledger
 from strata.ledger.publication import Publication
 from strata.run.options import Options
@@ -79,7 +80,7 @@ def _list(options: argparse.Namespace) -> int:
     if options.attempt:
         return print_attempts(warehouse, (options.attempt,), options.format)
     for name in feeds.feed_names():
-        if last_attempt(warehouse, name) and not ledger.read(warehouse, name):
+        if attempts.last_run(warehouse, name) and not ledger.read(warehouse, name):
             tell_unpublished(warehouse, name, f"--attempt {name}")
     rows = [
         (w.table, w.rows, w.discarded, w.since, output.Sentence(w.reason))

@@ -9,7 +9,6 @@ from typing import Any
 from strata.declare.feed import Feed
 from strata.lake.versions import Warehouse
 from strata.ledger import attempts
-from strata.ledger.attempts import Attempt
 from strata.ledger.entries import REJECTED, TAKEN_AS_NULL
 from strata.ledger.publication import Publication
 
@@ -96,17 +95,11 @@ def made_from(feed: Feed, table: str) -> set[str]:
     return found
 
 
-def last_attempt(warehouse: Warehouse, feed: str) -> Attempt | None:
-    """The newest run of the feed that was noted, published or not."""
-    every = attempts.read(warehouse, feed)
-    return every[-1] if every else None
-
-
 def tell_unpublished(warehouse: Warehouse, feed: str, option: str = "--attempt") -> None:
     """Says that nothing of the feed is published yet, and how its last attempt ended: an empty
     table would look as if all were well.
     """
-    attempt = last_attempt(warehouse, feed)
+    attempt = attempts.last_run(warehouse, feed)
     how = "no run has been noted"
     if attempt is not None:
         how = f"its last attempt ended: {attempt.outcome}; add {option} to look at it"

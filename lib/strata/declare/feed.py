@@ -118,7 +118,6 @@ class Feed:
             return fingerprint.digest(*declared, *layouts, str(READER))
         table = self.table(name)
         code = fingerprint.of_code(table.transform)
-        code += fingerprint.of_code(table.rejects) if table.rejects else ""
         grouping = fingerprint.of_code(table.add_group) if table.add_group else ""
         own = {} if table.slices else {key: params[key] for key in table.params}
         shape = repr(

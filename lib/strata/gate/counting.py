@@ -147,7 +147,8 @@ def _marks_of_rejected() -> Column:
 
 
 def marked(judged: DataFrame, marks: str) -> DataFrame:
-    """The rows with these marks: all that are rejected, and few others unless many are.
+    """The rows with these marks: all that are rejected, and few others unless many are. They are
+    judged rows, or those from which judged ones are made, which have the same ids.
 
     A mark follows from a row's id, so that Spark filters the raw rows by it, before it parses and
     joins them: the rejected rows are computed a second time for what those few cost.
@@ -155,7 +156,7 @@ def marked(judged: DataFrame, marks: str) -> DataFrame:
     from pyspark.sql import functions as F
 
     found = [int(mark) for mark in marks.split(",") if mark]
-    mark = F.pmod("_identity", F.lit(_MARKS))
+    mark = F.pmod(F.xxhash64(*keys.ROW_ID), F.lit(_MARKS))
     if len(found) <= _FEW_MARKS:
         return judged.where(mark.isin(found))
     table = bytearray(_MARKS)

@@ -129,12 +129,12 @@ class Table:
     folds: tuple[str, ...] = ()
     """Every sentence that the transform may write in `_fold`; the gate counts each of them."""
 
-    rejects: Callable[..., DataFrame] | None = None
-    """Takes what the transform takes, and gives the rows that it rejects, and may give others, made
-    without what only accepted rows need. For a transform that looks at other rows to make a row
-    (windows, joins): the quarantine of many rows is written from this, and not by making all of
-    them a second time. Where it gives other rejected rows than were counted, the transform is
-    asked."""
+    rejects_alone: bool = False
+    """Whether the transform rejects the same rows, with the same values, where it is given little
+    else of its driving inputs: all that speaks against a row is told by rejected rows. For a
+    transform that moves rows (windows, joins): the quarantine of many rows is then written from
+    those few, and not by making all of them a second time. Where other rejected rows than were
+    counted come out, it is given all."""
 
     @property
     def driving_inputs(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Attempts: `ops/runs/<feed>/<run>.json` notes each run as it ends, best effort.
+"""Attempts: `ops/runs/<feed>/<run>.json` notes each run and archiving as it ends, best effort.
 
 What is published never rests on a note; only whether a torn last entry of the ledger is a
 publication that was lost.
@@ -7,14 +7,19 @@ publication that was lost.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from datetime import datetime, timezone
 from typing import Any
 
 from strata import failpoint
+from strata.errors import GateFailed, StrataError
 from strata.fs import files
 from strata.lake.versions import Warehouse
 
 UNREADABLE = "unreadable"
+RUN = "run"
 
 
 @dataclass
@@ -39,6 +44,31 @@ class Attempt:
     """
     warnings: list[dict[str, Any]] = field(default_factory=list)
     """The rules that warned: `table`, `rule`, `rows`."""
+    kind: str = RUN
+    """What was attempted: a `run`, or to `archive` or `restore` raw days."""
+
+
+def now() -> str:
+    """The time, in UTC, as attempts note it."""
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+
+
+@contextmanager
+def noted(warehouse: Warehouse, attempt: Attempt) -> Iterator[None]:
+    """Notes how the attempt ended, whatever ends it."""
+    try:
+        yield
+    except StrataError as error:
+        attempt.outcome = "gate failed" if isinstance(error, GateFailed) else "failed"
+        attempt.message = str(error)
+        attempt.reasons += error.facts.get("reasons", ())
+        raise
+    except BaseException as error:
+        attempt.outcome, attempt.message = "failed", type(error).__name__
+        raise
+    finally:
+        attempt.ended_at = now()
+        note(warehouse, attempt)
 
 
 def note(warehouse: Warehouse, attempt: Attempt) -> None:
@@ -64,3 +94,9 @@ def read(warehouse: Warehouse, feed: str) -> list[Attempt]:
             except ValueError:  # Cut off by a power loss.
                 notes.append(Attempt(name.removesuffix(".json"), feed, "", outcome=UNREADABLE))
     return sorted(notes, key=lambda attempt: (attempt.started_at, attempt.run_id))
+
+
+def last_run(warehouse: Warehouse, feed: str) -> Attempt | None:
+    """The newest run of the feed that was noted, published or not; archiving is no run."""
+    runs = [attempt for attempt in read(warehouse, feed) if attempt.kind == RUN]
+    return runs[-1] if runs else None

@@ -12,9 +12,9 @@ from strata.lake.versions import Warehouse
 from strata.ledger import attempts, lease
 from strata.ledger import publication as ledger
 from strata.ledger import seal as integrity
-from strata.ledger.attempts import Attempt
+from strata.ledger.attempts import Attempt, now
 from strata.ledger.publication import Publication
-from strata.run.run import new_run_id, now
+from strata.run.run import new_run_id
 
 
 def rollback(warehouse: Warehouse, feed: str, number: int) -> Publication:

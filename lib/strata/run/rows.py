@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -40,8 +40,9 @@ class Candidate:
     folded_records: int = 0
     """Bronze: records in files that were folded whole."""
     built_from: dict[str, int] = field(default_factory=dict)
-    rejects: Callable[[], DataFrame] | None = None
-    """Makes the rejected rows alone, where the table says how (`Table.rejects`)."""
+    rejects: Callable[[Callable[[DataFrame], DataFrame]], DataFrame] | None = None
+    """Makes the rows of some rows of the driving inputs, where that gives the rejected ones
+    (`Table.rejects_alone`)."""
     records: Records | None = None
     """Bronze: what `frame` reads, if it is nothing but records of raw files."""
 
@@ -56,10 +57,9 @@ def table_rows(context: Context, state: State, step: Step, inputs: Inputs) -> Ca
     plan = context.plan
     table = plan.feed.table(step.table)
     params = _params(plan, table, step)
-    rejects = table.rejects
     held = state.tables[table.name].slices if step.adds_slices else ()
     return Candidate(
-        frame=_transform(table, table.transform, inputs, params),
+        frame=_transform(table, inputs, params),
         rows=table.rows,
         rows_in=inputs.rows * len(params),
         identity_in=inputs.identity,
@@ -69,7 +69,7 @@ def table_rows(context: Context, state: State, step: Step, inputs: Inputs) -> Ca
         touched=inputs.touched,
         slices=(*held, *step.slices),
         built_from=inputs.built_from,
-        rejects=partial(_transform, table, rejects, inputs, params) if rejects else None,
+        rejects=partial(_alone, table, inputs, params) if table.rejects_alone else None,
     )
 
 
@@ -82,14 +82,24 @@ def _params(plan: Plan, table: Table, step: Step) -> list[Any]:
     return [cls(**plan.params) if cls and table.params else None]
 
 
-def _transform(
-    table: Table, transform: Callable[..., DataFrame], inputs: Inputs, params: list[Any]
+def _alone(
+    table: Table, inputs: Inputs, params: list[Any], some: Callable[[DataFrame], DataFrame]
 ) -> DataFrame:
+    """The rows that the transform makes of some rows of its driving inputs."""
+    frames = {
+        name: some(frame) if name in table.driving_inputs else frame
+        for name, frame in inputs.frames.items()
+    }
+    return _transform(table, replace(inputs, frames=frames), params)
+
+
+def _transform(table: Table, inputs: Inputs, params: list[Any]) -> DataFrame:
     given = [_as_read(table, name, frame) for name, frame in inputs.frames.items()]
     told: dict[str, Any] = {"shared": inputs.shared} if inputs.shared is not None else {}
     if table.ends:
         told["whole"] = inputs.whole
-    frames = [transform(*given, **({"params": p} if p is not None else {}), **told) for p in params]
+    each: list[dict[str, Any]] = [told if p is None else {"params": p, **told} for p in params]
+    frames = [table.transform(*given, **keywords) for keywords in each]
     whole = frames[0]
     for frame in frames[1:]:
         whole = whole.unionByName(frame)

@@ -9,20 +9,17 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from strata.declare.contract import archive_name, quarantine_name
-from strata.errors import GateFailed, StrataError
 from strata.lake.store import Store
 from strata.lake.torn import set_torn_aside
 from strata.lake.versions import Warehouse
-from strata.ledger import attempts, lease
+from strata.ledger import lease
 from strata.ledger import seal as integrity
-from strata.ledger.attempts import Attempt
+from strata.ledger.attempts import Attempt, noted, now
 from strata.ledger.lease import Lease
 from strata.ledger.publication import GateEntry, Publication
 from strata.run import look_cache
@@ -76,7 +73,7 @@ def run_feed(
         context = Context(spark, Store(spark, warehouse, run_id), plan, options, told)
         state = State({table.table: table for table in plan.base.tables} if plan.base else {})
         attempt = Attempt(run_id, feed.name, now(), params=plan.params)
-        with _noted(warehouse, attempt):
+        with noted(warehouse, attempt):
             try:
                 report.publication = _write_audit_publish(context, state, held)
                 attempt.outcome = "published"
@@ -106,24 +103,6 @@ def _write_audit_publish(context: Context, state: State, held: Lease) -> Publica
     return context.book.publish(make_publication(context, state))
 
 
-@contextmanager
-def _noted(warehouse: Warehouse, attempt: Attempt) -> Iterator[None]:
-    """Notes how the attempt ended, whatever ends it."""
-    try:
-        yield
-    except StrataError as error:
-        attempt.outcome = "gate failed" if isinstance(error, GateFailed) else "failed"
-        attempt.message = str(error)
-        attempt.reasons += error.facts.get("reasons", ())
-        raise
-    except BaseException as error:
-        attempt.outcome, attempt.message = "failed", type(error).__name__
-        raise
-    finally:
-        attempt.ended_at = now()
-        attempts.note(warehouse, attempt)
-
-
 def _set_torn_aside(context: Context) -> None:
     """Before any table is read: Delta cannot read a version below a torn commit either."""
     warehouse, base = context.store.warehouse, context.plan.base
@@ -142,8 +121,3 @@ def _again(plan: Plan, options: Options) -> Looked | None:
     latest = plan.book.newest(plan.feed.name)
     moved = (latest.publication if latest else 0) != (plan.base.publication if plan.base else 0)
     return None if moved else plan.looked
-
-
-def now() -> str:
-    """The time, in UTC, as attempts note it."""
-    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")

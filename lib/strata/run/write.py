@@ -5,6 +5,7 @@ ones into its quarantine, each counted on the way.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -156,11 +157,11 @@ def _write_whole(context: Context, target: Target, candidate: Candidate) -> Writ
     tally = counting.read_tally(measured, candidate.rows_in, parts.rules, candidate.folds)
     _assert_written(target.table, tally.rows_written, commit)
     judged, rejects = parts.judged, None
-    if tally.rows_rejected and candidate.rejects:
-        rejects = split(replace(candidate, frame=candidate.rejects()), target.suite).judged
     if "marks" in measured:
-        judged = counting.marked(judged, measured["marks"])
-        rejects = None if rejects is None else counting.marked(rejects, measured["marks"])
+        some = partial(counting.marked, marks=measured["marks"])
+        judged = some(judged)
+        if tally.rows_rejected and candidate.rejects:
+            rejects = split(replace(candidate, frame=candidate.rejects(some)), target.suite).judged
     return Written(commit, tally, parts.rules, judged, rejects=rejects)
 
 

@@ -143,9 +143,8 @@ def _plain(value: Any) -> Any:
 
 def _of_failed_attempt(warehouse: Warehouse, feed: Feed) -> Iterator[dict[str, Any]]:
     """Where a gate has said no, the rows are gone: reasons with counts are all that is kept."""
-    every = attempts.read(warehouse, feed.name)
-    is_failed = bool(every) and every[-1].outcome == "gate failed"
-    for told in every[-1].reasons if is_failed else ():
+    last = attempts.last_run(warehouse, feed.name)
+    for told in last.reasons if last and last.outcome == "gate failed" else ():
         yield {
             "feed": feed.name,
             "table": told["table"],

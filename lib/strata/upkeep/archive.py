@@ -25,7 +25,9 @@ from strata.lake.store import Store
 from strata.lake.versions import Warehouse
 from strata.ledger import lease
 from strata.ledger import publication as ledger
-from strata.ledger.publication import TableState
+from strata.ledger.attempts import Attempt, noted, now
+from strata.ledger.lease import Lease
+from strata.ledger.publication import Publication, TableState
 from strata.run.run import new_run_id
 from strata.upkeep.archive_content import Moved, content
 from strata.upkeep.maintain import restore_all, same_rows
@@ -51,7 +53,11 @@ def archive(
         say(f"{one.contract.table}: newest day {newest}; days up to {last} leave")
         return one.days_of(one.standing, f"_day <= date'{last}'")
 
-    return _each(spark, warehouse, name, say, lambda one: one.put_away(chosen(one)))
+    def put_away(one: RawDays) -> tuple[TableState, Moved]:
+        return one.put_away(chosen(one))
+
+    attempt = Attempt(new_run_id(), name, now(), kind="archive")
+    return _each(spark, warehouse, attempt, say, put_away)
 
 
 def restore(
@@ -64,7 +70,7 @@ def restore(
         where = f"_day between date'{first}' and date'{last}'"
         return one.bring_back(one.days_of(one.archived, where))
 
-    return _each(spark, warehouse, name, say, back)
+    return _each(spark, warehouse, Attempt(new_run_id(), name, now(), kind="restore"), say, back)
 
 
 def listed(warehouse: Warehouse, name: str) -> list[Moved]:
@@ -87,38 +93,56 @@ def _archived(name: str) -> tuple[tuple[str, Source], ...]:
 def _each(
     spark: SparkSession,
     warehouse: Warehouse,
-    name: str,
+    attempt: Attempt,
     say: Say,
     move: Callable[[RawDays], tuple[TableState, Moved]],
 ) -> list[Moved]:
-    """Moves days of each bronze table of the feed under its lease, and publishes what has moved."""
-    found, run_id, feed = _archived(name), new_run_id(), feeds.load_feed(name)
+    """Moves days of each bronze table of the feed under its lease, publishes what has moved, and
+    notes the attempt: by the note a torn ledger is told from one that never was."""
+    name, run_id = attempt.feed, attempt.run_id
+    _archived(name)
     with lease.hold(warehouse, name, run_id) as held:
         every = ledger.read(warehouse, name)
         if not every:
             return []
-        store = Store(spark, warehouse, run_id)
-        restore_all(store, feed, every[-1])
-        states, done = {s.table: s for s in every[-1].tables}, []
-        for table, source in found:
-            if table in states:
-                one = RawDays(store, feed.contract(table), source, every[-1], states[table])
-                states[table], moved = move(one)
-                done.append(moved)
-        if any(moved.rows for moved in done):
-            failpoint.reach("archive.written", name)
-            made = same_rows(warehouse, every[-1], tuple(states.values()), "archive", run_id)
-            held.assert_held()
-            every = (*every, ledger.publish(warehouse, made))
-            for moved in done:
-                moved.publication = made.publication
-                say(f"{moved.table}: {moved.rows:,} rows of {len(moved.days)} days moved")
-    return [
-        replace(
-            content(warehouse, every, states[m.table]),
-            days=m.days,
-            rows=m.rows,
-            publication=m.publication,
-        )
-        for m in done
-    ]
+        with noted(warehouse, attempt):
+            return _move(Store(spark, warehouse, run_id), every, (held, attempt), say, move)
+
+
+def _move(
+    store: Store,
+    every: tuple[Publication, ...],
+    begun: tuple[Lease, Attempt],
+    say: Say,
+    move: Callable[[RawDays], tuple[TableState, Moved]],
+) -> list[Moved]:
+    held, attempt = begun
+    warehouse, latest, feed = store.warehouse, every[-1], feeds.load_feed(attempt.feed)
+    restore_all(store, feed, latest)
+    states, done = {s.table: s for s in latest.tables}, []
+    for table, source in feed.archived:
+        if table in states:
+            one = RawDays(store, feed.contract(table), source, latest, states[table])
+            states[table], moved = move(one)
+            done.append(moved)
+    attempt.outcome = "nothing new"
+    if any(moved.rows for moved in done):
+        failpoint.reach("archive.written", feed.name)
+        made = same_rows(warehouse, latest, tuple(states.values()), "archive", attempt.run_id)
+        held.assert_held()
+        every = (*every, ledger.publish(warehouse, made))
+        attempt.outcome, attempt.publication = "published", made.publication
+    found = [_with_content(warehouse, every, states[moved.table], moved) for moved in done]
+    attempt.message = f"{attempt.kind}: " + "; ".join(moved.summary for moved in found)
+    for moved in found:
+        say(moved.summary)
+    return found
+
+
+def _with_content(
+    warehouse: Warehouse, every: tuple[Publication, ...], state: TableState, moved: Moved
+) -> Moved:
+    """What was moved, and what the archive holds since."""
+    whole = content(warehouse, every, state)
+    publication = every[-1].publication if moved.rows else None
+    return replace(whole, days=moved.days, rows=moved.rows, publication=publication)

@@ -46,6 +46,14 @@ class Moved:
         """How many times smaller the archive is than the raw records; None while it is empty."""
         return self.raw_bytes / self.bytes if self.bytes else None
 
+    @property
+    def summary(self) -> str:
+        """What was moved, in a few words, and how small the archive is."""
+        moved = f"{self.table}: {self.rows:,} rows of {len(self.days)} days moved"
+        if self.ratio is None:
+            return moved
+        return f"{moved}; the archive is {self.ratio:.2g} times smaller than the raw records"
+
 
 def content(warehouse: Warehouse, every: tuple[Publication, ...], state: TableState) -> Moved:
     """What a table's archive holds, by its log and the ledger."""

@@ -33,7 +33,7 @@ TABLES = (
         "silver.fleet_fixes",
         inputs=("bronze.fleet_events", "silver.fleet_vehicles"),
         transform=fixes.fleet_fixes,
-        rejects=fixes.fleet_rejects,
+        rejects_alone=True,
         # A day of its own: its fixes, and the steps between them, need no other day.
         group=("fix_date",),
         add_group=fixes.add_fix_date,
@@ -42,7 +42,6 @@ TABLES = (
                 ("vehicle_id",), fixes.OF_VEHICLES, where="is_current"
             )
         },
-        unique=fixes.UNIQUE,
         params=("day_zone", "not_after", "cell_resolution"),
         folds=fixes.FOLDS,
     ),

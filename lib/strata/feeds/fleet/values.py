@@ -1,7 +1,7 @@
 """Texts of raw files to values: strict, the same as the path without Spark reads them, and cheap.
 
 Each grammar here has its twin in plain Python (`strata.light.fixes`); a file of records with their
-verdicts holds both to it.
+verdicts holds both to it. `texts` reads all records by it, with Arrow.
 """
 
 from __future__ import annotations
@@ -11,16 +11,19 @@ from pyspark.sql import functions as F
 
 # ASCII digits only. Fifteen digits before the point and twenty behind it are more than any sensor
 # tells; programs write small longitudes as 1.2e-05.
-_NUMBER = r"^[+-]?(?:[0-9]{1,15}(?:[.][0-9]{0,20})?|[.][0-9]{1,20})(?:[eE][+-]?[0-9]{1,2})?\z"
+NUMBER = r"^[+-]?(?:[0-9]{1,15}(?:[.][0-9]{0,20})?|[.][0-9]{1,20})(?:[eE][+-]?[0-9]{1,2})?\z"
 # From the first day of GPS to the end of the century.
-_INSTANT = (
+INSTANT = (
     r"^(?:19[89][0-9]|20[0-9]{2})-[01][0-9]-[0-3][0-9]"
     r"[ T](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
     r"(?:[.][0-9]{1,6})?(?:Z|[+-](?:0[0-9]|1[0-4]):[0-5][0-9])\z"
 )
 _HAS_OFFSET = "(timestamp LIKE '%Z' OR substring(timestamp, -6, 1) IN ('+', '-'))"
-_WHOLE = f"if({_HAS_OFFSET}, timestamp, concat(timestamp, offset_if_none))"
-INSTANT_SQL = f"try_cast(if({_WHOLE} RLIKE r'{_INSTANT}', {_WHOLE}, NULL) AS timestamp)"
+INSTANT_TEXT_SQL = f"if({_HAS_OFFSET}, timestamp, concat(timestamp, offset_if_none))"
+"""What a record tells of its instant, with its layout's offset where it tells none."""
+INSTANT_SQL = (
+    f"try_cast(if({INSTANT_TEXT_SQL} RLIKE r'{INSTANT}', {INSTANT_TEXT_SQL}, NULL) AS timestamp)"
+)
 """The instant of a record, as SQL, for the engine asks for it too."""
 KMH_OF = {"km/h": 1.0, "m/s": 3.6, "mph": 1.609344}
 """How many km/h each unit of speed is; exact by definition."""
@@ -28,7 +31,7 @@ KMH_OF = {"km/h": 1.0, "m/s": 3.6, "mph": 1.609344}
 
 def parse_number(name: str) -> Column:
     """A finite double from decimal notation; null for anything else. -0 is 0."""
-    return F.when(F.col(name).rlike(_NUMBER), F.col(name)).try_cast("double") + F.lit(0.0)
+    return F.when(F.col(name).rlike(NUMBER), F.col(name)).try_cast("double") + F.lit(0.0)
 
 
 def instant_of_fix() -> Column:
