@@ -1,11 +1,12 @@
 """Fleet side by side: files to published gold by Strata with its gates, by plain PySpark and Delta, by
 DuckDB and by Polars, which write the same tables as Parquet.
 
-    python -m bench.fleet [--rows 100000 1000000 10000000] [--rounds 3] [--ways strata plain …]
-    python -m bench.fleet --days 100 [--rows 10000000] [--rounds 3]
+    python -m bench fleet [--rows 100000 1000000 10000000] [--rounds 3] [--ways strata plain …]
+    python -m bench fleet --days 100 [--rows 10000000] [--rounds 3]
 
 Each way runs in a process of its own, in turns, and says its seconds (without the start of Python and
-Spark) and its peak of memory. All must find the same number of fixes and, to 1 %, the same
+Spark), the CPU seconds of all its processes, which tell more on a busy machine, and its peak of memory.
+All must find the same number of fixes and, to 1 %, the same
 kilometres: DuckDB and Polars measure on a sphere. Of several sizes it prints the growth: the exponent
 of the time over the rows.
 
@@ -29,12 +30,13 @@ from pathlib import Path
 from typing import Any
 
 from bench import fleet_data
+from tests.cpu import tree_seconds
 
 WAYS = ("strata", "plain", "duckdb", "polars")
 _FAULTS = 0.0002
 
 
-def main(sizes: list[int], rounds: int = 3, ways: tuple[str, ...] = WAYS, heap: str = "4g") -> None:
+def compare(sizes: list[int], rounds: int, ways: tuple[str, ...], heap: str) -> None:
     """Prints of each size the medians of each way and the ratios to plain Spark and to DuckDB, then
     how each way grows."""
     found: dict[str, list[float]] = {way: [] for way in ways}
@@ -76,7 +78,7 @@ def _size(rows: int, rounds: int, ways: tuple[str, ...], heap: str) -> dict[str,
 def one_day(rows: int, days: int, rounds: int, heap: str) -> None:
     """Prints what one more day takes, beside all of them."""
     folder = Path(tempfile.mkdtemp(prefix="strata-bench-"))
-    told: dict[str, list[float]] = {}
+    told: dict[str, list[dict[str, float]]] = {}
     try:
         raw = folder / "raw"
         fleet_data.write(raw / "fleet", _fleet(rows, days + 1, by_day=True))
@@ -98,16 +100,21 @@ def one_day(rows: int, days: int, rounds: int, heap: str) -> None:
                 shutil.rmtree(each)
     finally:
         shutil.rmtree(folder)
-    whole_s = statistics.median(told["all days"])
-    print(f"{rows:,} records of {days + 1} days, {rounds} rounds; seconds, ratio to all days")
-    for name, seconds in told.items():
-        print(
-            f"{name:22} {statistics.median(seconds):8.1f} s {statistics.median(seconds) / whole_s:6.2f}"
-        )
+    print(f"{rows:,} records of {days + 1} days, {rounds} rounds; each with its ratio to all days")
+    whole_s, whole_cpu = (_median(told["all days"], what) for what in ("seconds", "cpu"))
+    for name, found in told.items():
+        seconds, cpu = (_median(found, what) for what in ("seconds", "cpu"))
+        ratios = f"{seconds / whole_s:6.2f} {cpu:8.1f} s CPU {cpu / whole_cpu:6.2f}"
+        archived = f"  {found[0]['ratio']:.1f} times smaller" if "ratio" in found[0] else ""
+        print(f"{name:22} {seconds:8.1f} s {ratios}{archived}")
 
 
-def _add(told: dict[str, list[float]], name: str, found: dict[str, float]) -> None:
-    told.setdefault(name, []).append(found["seconds"])
+def _add(told: dict[str, list[dict[str, float]]], name: str, found: dict[str, float]) -> None:
+    told.setdefault(name, []).append(found)
+
+
+def _median(found: list[dict[str, float]], what: str) -> float:
+    return statistics.median(row[what] for row in found)
 
 
 def _in_process(way: str, raw: Path, target: Path, heap: str) -> dict[str, float]:
@@ -123,7 +130,8 @@ def _in_process(way: str, raw: Path, target: Path, heap: str) -> dict[str, float
     if done.returncode:
         raise SystemExit(f"{way}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
     answer: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    print(f"{way}: {answer['seconds']:.1f} s, {answer['gib']:.1f} GiB", file=sys.stderr, flush=True)
+    took = f"{answer['seconds']:.1f} s, {answer['cpu']:.1f} s CPU, {answer['gib']:.1f} GiB"
+    print(f"{way}: {took}", file=sys.stderr, flush=True)
     return answer
 
 
@@ -133,15 +141,26 @@ def _tell(rows: int, rounds: int, told: dict[str, list[dict[str, float]]]) -> di
         raise SystemExit(f"every way must find the same fixes; found {found}")
     if any(not math.isclose(row["km"], found[0]["km"], rel_tol=0.01) for row in found):
         raise SystemExit(f"every way must find the same kilometres, to 1 %; found {found}")
-    medians = {way: statistics.median(row["seconds"] for row in of) for way, of in told.items()}
-    nothing = float("nan")
-    plain, duckdb = medians.get("plain", nothing), medians.get("duckdb", nothing)
-    print(f"{rows:,} records, {rounds} rounds; seconds, ratios to plain and to DuckDB, peak memory")
+    print(
+        f"{rows:,} records, {rounds} rounds; seconds and CPU seconds, each with its ratios to plain "
+        "and to DuckDB, and peak memory"
+    )
     for way, of in told.items():
         most = max(row["gib"] for row in of)
-        ratios = f"{medians[way] / plain:6.2f} {medians[way] / duckdb:6.2f}"
-        print(f"{way:8} {medians[way]:8.1f} s {ratios} {most:6.1f} GiB", flush=True)
-    return medians
+        print(
+            f"{way:8} {_beside(told, way, 'seconds')} {_beside(told, way, 'cpu')} CPU {most:6.1f} GiB",
+            flush=True,
+        )
+    return {way: _median(of, "seconds") for way, of in told.items()}
+
+
+def _beside(told: dict[str, list[dict[str, float]]], way: str, what: str) -> str:
+    """The median of a way, and how many times those of plain Spark and of DuckDB it is."""
+    own = _median(told[way], what)
+    others = [
+        _median(told[name], what) if name in told else math.nan for name in ("plain", "duckdb")
+    ]
+    return f"{own:8.1f} s {own / others[0]:6.2f} {own / others[1]:6.2f}"
 
 
 # --- one way, in its own process -----------------------------------------------------------------
@@ -152,15 +171,15 @@ def run_way(way: str, raw: Path, target: Path) -> None:
     if way in ("duckdb", "polars"):
         from bench import fleet_duckdb, fleet_polars
 
-        started = time.monotonic()
+        started = time.monotonic(), tree_seconds(os.getpid())
         build = fleet_duckdb.build if way == "duckdb" else fleet_polars.build
-        _print(build(raw, target), time.monotonic() - started, _peak("self"))
+        _print(build(raw, target), started, _peak("self"))
         return
     from strata.spark import session
 
     spark = session.build(log_file=session.default_log_file())
     java = str(spark._jvm.ProcessHandle.current().pid())  # type: ignore[union-attr]
-    started = time.monotonic()
+    started = time.monotonic(), tree_seconds(os.getpid())
     if way == "strata":
         found = _strata(spark, raw, target)
     elif way == "archive":
@@ -169,7 +188,7 @@ def run_way(way: str, raw: Path, target: Path) -> None:
         from bench import fleet_plain
 
         found = fleet_plain.build(spark, raw, target)
-    _print(found, time.monotonic() - started, _peak(java))
+    _print(found, started, _peak(java))
 
 
 def _strata(spark: Any, raw: Path, target: Path) -> dict[str, float]:
@@ -213,23 +232,29 @@ def _peak(process: str) -> float:
     return int(line.split()[1]) / 2**20
 
 
-def _print(found: dict[str, float], seconds: float, gib: float) -> None:
-    print(json.dumps(found | {"seconds": seconds, "gib": gib}))
+def _print(found: dict[str, float], started: tuple[float, float], gib: float) -> None:
+    seconds, cpu = time.monotonic() - started[0], tree_seconds(os.getpid()) - started[1]
+    print(json.dumps(found | {"seconds": seconds, "cpu": cpu, "gib": gib}))
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m bench.fleet", description=__doc__)
+def command(arguments: list[str] | None = None) -> None:
+    """Measures what the arguments, by default the command line's, ask for."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bench fleet",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS)
     parser.add_argument("--days", type=int, default=0, help="measure one more day on so many")
     parser.add_argument("--heap", default="4g", help="of Spark's driver")
-    return parser.parse_args()
-
-
-if __name__ == "__main__":
-    asked = _arguments()
+    asked = parser.parse_args(arguments)
     if asked.days:
         one_day(max(asked.rows), asked.days, asked.rounds, asked.heap)
     else:
-        main(asked.rows, asked.rounds, tuple(asked.ways), asked.heap)
+        compare(asked.rows, asked.rounds, tuple(asked.ways), asked.heap)
+
+
+if __name__ == "__main__":
+    command()

@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from geographiclib.geodesic import Geodesic
+from strata.feeds.fleet.stretches import stretches
 from strata.feeds.fleet.texts import read_instants, read_numbers
 from strata.feeds.fleet.tracks import (
     CONTENT,
@@ -20,9 +21,10 @@ from strata.feeds.fleet.tracks import (
     REPEATED,
     STANDS,
     SUPERSEDED,
-    each_stretch,
     follow,
+    with_followed,
 )
+from strata.feeds.fleet.trips import find_trips
 
 UTC = dt.timezone.utc
 
@@ -202,7 +204,7 @@ def test_records_are_settled_as_a_plain_program_settles_them(at_once: int) -> No
         records = made_up(chance, chance.randrange(1, 120))
         cut = chance.randrange(1, 20)
         batches = pa.Table.from_pylist(records, SCHEMA).to_batches(cut)
-        rows = pa.Table.from_batches(list(each_stretch(batches, at_once))).to_pylist()
+        rows = pa.concat_tables(map(with_followed, stretches(batches, at_once))).to_pylist()
         told = settled(records)
         for row in rows:
             own = told.pop(row["_record_number"])
@@ -217,4 +219,68 @@ def test_records_are_settled_as_a_plain_program_settles_them(at_once: int) -> No
 
 def test_no_record_is_none_to_follow() -> None:
     nothing = follow(SCHEMA.empty_table().drop_columns("_track"))
-    assert (nothing.num_rows, list(each_stretch([]))) == (0, [])
+    assert (nothing.num_rows, list(stretches([]))) == (0, [])
+
+
+# --- trips ---------------------------------------------------------------------------------------
+
+_FIX = pa.schema(
+    [
+        ("vehicle_id", pa.string()), ("day_date", pa.date32()),
+        ("fixed_at", pa.timestamp("us", tz="UTC")), ("lat_deg", pa.float64()),
+        ("lon_deg", pa.float64()), ("moves", pa.bool_()), ("driven_mm", pa.int64()),
+    ]
+)  # fmt: skip
+
+
+def driven(chance: Random, size: int) -> list[dict[str, Any]]:
+    """Fixes of two vehicles on two days, each instant once, in no order."""
+    keys = [(v, d, m) for v in "ab" for d in (1, 2) for m in range(40)]
+    found = []
+    for vehicle, day, minute in chance.sample(keys, size):
+        at = dt.datetime(2026, 10, day, 6, minute, tzinfo=UTC)
+        found.append(
+            {"vehicle_id": vehicle, "day_date": at.date(), "fixed_at": at, "lat_deg": minute / 8,
+             "lon_deg": -minute / 8, "moves": chance.random() < 0.5,
+             "driven_mm": chance.randrange(9)}
+        )  # fmt: skip
+    return found
+
+
+def trips_of(fixes: list[dict[str, Any]], stop_minutes: int) -> list[tuple[Any, ...]]:
+    """The same in plain Python: trips with their fixes, and by day how many fixes are in none."""
+    found: list[tuple[Any, ...]] = []
+    for key in {(fix["vehicle_id"], fix["day_date"]) for fix in fixes}:
+        own = [fix for fix in fixes if (fix["vehicle_id"], fix["day_date"]) == key]
+        own.sort(key=lambda fix: fix["fixed_at"])
+        trips: list[list[int]] = []
+        for place, fix in enumerate(own):
+            if fix["moves"]:
+                last = own[trips[-1][-1]]["fixed_at"] if trips else None
+                if last and fix["fixed_at"] - last <= dt.timedelta(minutes=stop_minutes):
+                    trips[-1].append(place)
+                else:
+                    trips.append([place])
+        for number, places in enumerate(trips, 1):
+            start, end = own[places[0]], own[places[-1]]
+            steps = own[places[0] + 1 : places[-1] + 1]
+            km = sum(fix["driven_mm"] for fix in steps) / 1e6
+            seconds = (end["fixed_at"] - start["fixed_at"]).total_seconds()
+            ends = (start["fixed_at"], end["fixed_at"], start["lat_deg"], end["lon_deg"])
+            found.append((*key, number, *ends, len(places), seconds, km))
+        rest = len(own) - sum(map(len, trips))
+        if rest:
+            found.append((*key, None, None, None, None, None, rest, None, None))
+    return sorted(found, key=str)
+
+
+def test_trips_are_those_of_a_plain_program() -> None:
+    chance = Random(4)
+    for size in (1, 2, 5, 40, 160):
+        fixes = driven(chance, size)
+        rows = find_trips(pa.Table.from_pylist(fixes, _FIX), 3 * 60_000_000).to_pylist()
+        names = ("vehicle_id", "day_date", "trip_number", "started_at", "ended_at",
+                 "start_lat_deg", "end_lon_deg", "_rows", "duration_s", "distance_km")  # fmt: skip
+        found = sorted((tuple(row[name] for name in names) for row in rows), key=str)
+        assert found == trips_of(fixes, 3)
+    assert find_trips(_FIX.empty_table(), 1).num_rows == 0

@@ -12,7 +12,12 @@ from pyspark.sql import functions as F
 from strata.feeds.fleet.fixes import is_jump
 from strata.feeds.fleet.geodesy import geodesic
 from strata.feeds.fleet.params import UTC, Params
-from strata.feeds.fleet.values import VEHICLE_DAY, add_vehicle_day, of_vehicle_and_day
+from strata.feeds.fleet.values import (
+    VEHICLE_DAY,
+    add_vehicle_day,
+    of_vehicle_and_day,
+    whole_units,
+)
 
 MOVING_KMH = 3.0
 """A vehicle whose layout tells no status moves from this speed on: less is receivers' noise."""
@@ -59,7 +64,7 @@ def add_day_steps(fixes: DataFrame, params: Params) -> DataFrame:
 
 def _total(value: Column, unit: float) -> Column:
     """The sum of a value in whole units, as a bigint; 0 of nothing."""
-    return F.coalesce(F.sum(F.round(value * F.lit(unit)).cast("bigint")), F.lit(0).cast("bigint"))
+    return F.coalesce(F.sum(whole_units(value, unit)), F.lit(0).cast("bigint"))
 
 
 def fleet_vehicle_days(fixes: DataFrame, *, params: Params) -> DataFrame:

@@ -7,7 +7,6 @@ windows sort rows one by one, and each row's geodesic went to Python besides.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from strata.feeds.fleet.geodesy import inverse
+from strata.feeds.fleet.stretches import codes, map_tracks, whole_numbers
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -39,8 +39,6 @@ _ADDED_SQL = (
     "outcome int, versions int, superseded_values string, previous_s double, previous_m double, "
     "bearing_deg double, fuel_change_pct double, distance_from_depot_m double"
 )
-_TRACK = "_track"
-_ROWS_AT_ONCE = 100_000
 Array = Any
 
 
@@ -55,45 +53,16 @@ def add_tracks(records: DataFrame) -> DataFrame:
 
     # What does not keep the rules has nothing to do with other records: it may lie anywhere.
     own = F.when(F.col("keeps"), F.xxhash64("vehicle_id", "fix_date"))
-    keyed = records.withColumn(_TRACK, F.coalesce(own, F.xxhash64("_record_number")))
-    # Sorted by eight bytes alone; a stretch is sorted by time where it is small.
-    tracks = keyed.repartition(_TRACK).sortWithinPartitions(_TRACK)
+    track = F.coalesce(own, F.xxhash64("_record_number"))
     kept = ", ".join(f"`{name}` {kind}" for name, kind in records.dtypes)
-    return tracks.mapInArrow(each_stretch, f"{kept}, {_ADDED_SQL}")
+    return map_tracks(records, track, with_followed, f"{kept}, {_ADDED_SQL}")
 
 
-def each_stretch(
-    batches: Iterable[pa.RecordBatch], at_once: int = _ROWS_AT_ONCE
-) -> Iterator[pa.RecordBatch]:
-    """The batches, sorted by track, with what is added: whole tracks at a time, of about `at_once`
-    rows."""
-    waiting: list[pa.RecordBatch] = []
-    rows, most = 0, at_once
-    for batch in batches:
-        waiting.append(batch)
-        rows += batch.num_rows
-        if rows < most:
-            continue
-        table = pa.Table.from_batches(waiting)
-        tracks = table[_TRACK].to_numpy()
-        last = int(np.searchsorted(tracks, tracks[-1]))
-        if last:
-            yield from _stretch(table.slice(0, last))
-        rest = table.slice(last)
-        waiting, rows = rest.to_batches(), rest.num_rows
-        # One track of more rows is read on, without looking at it with each batch.
-        most = max(at_once, 2 * rows)
-    if waiting:
-        yield from _stretch(pa.Table.from_batches(waiting))
-
-
-def _stretch(table: pa.Table) -> list[pa.RecordBatch]:
-    records = table.drop_columns([_TRACK]).combine_chunks()
+def with_followed(records: pa.Table) -> pa.Table:
+    """These records, which hold whole vehicle days, with what `add_tracks` adds."""
     added = follow(records)
     columns = [*records.columns, *added.columns]
-    names = [*records.column_names, *added.column_names]
-    batches: list[pa.RecordBatch] = pa.table(columns, names=names).to_batches()
-    return batches
+    return pa.table(columns, names=[*records.column_names, *added.column_names])
 
 
 def follow(records: pa.Table) -> pa.Table:
@@ -116,7 +85,7 @@ class _Stretch:
     def __init__(self, records: pa.Table) -> None:
         self._records = records
         self.keeps: Array = self["keeps"].astype(bool)
-        self.vehicle: Array = _codes(records["vehicle_id"])
+        self.vehicle: Array = codes(records["vehicle_id"])
         self.instant: Array = self.whole("fixed_at")
         self.day: Array = self.whole("fix_date")
 
@@ -124,21 +93,12 @@ class _Stretch:
         return self._records[name].to_numpy()
 
     def whole(self, name: str) -> Array:
-        """A date or an instant as a whole number, null as the least there is."""
-        column = self._records[name]
-        kind = pa.int32() if pa.types.is_date(column.type) else pa.int64()
-        numbers = pc.cast(pc.cast(column, kind), pa.int64())
-        return pc.fill_null(numbers, np.iinfo(np.int64).min).to_numpy()
+        """A date or an instant as a whole number."""
+        return whole_numbers(self._records[name])
 
     def texts(self, name: str, rows: Array) -> Array:
         """Some rows' texts; null as ''."""
         return np.array(pc.fill_null(self._records[name].take(rows), "").to_pylist(), dtype=object)
-
-
-def _codes(texts: Any) -> Array:
-    """A number for each text; equal texts have one."""
-    indices = pc.dictionary_encode(texts.combine_chunks()).indices
-    return pc.fill_null(indices, -1).to_numpy(zero_copy_only=False)
 
 
 # --- one of each vehicle and instant -------------------------------------------------------------

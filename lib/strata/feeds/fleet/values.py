@@ -58,6 +58,14 @@ def _kmh(unit: Column) -> Column:
     return known
 
 
+def whole_units(value: Column, unit: float) -> Column:
+    """How many whole units a value is, which is not negative, rounded half up; as a bigint.
+
+    By arithmetic: Spark's `round` goes by decimals, and takes several times as long.
+    """
+    return F.floor(value * F.lit(unit) + F.lit(0.5))
+
+
 def trimmed(name: str) -> Column:
     """The text without blanks around it; null where nothing is left."""
     return F.nullif(F.trim(F.col(name)), F.lit(""))
