@@ -41,16 +41,22 @@ class Column:
     """The smallest and largest value; None where some row group has none."""
 
 
-def written(folder: str, contract: Contract, under: str, wanted: Sequence[str]) -> list[DataFile]:
+def written(
+    folder: str,
+    contract: Contract,
+    under: str,
+    wanted: Sequence[str],
+    only: Collection[str] | None = None,
+) -> list[DataFile]:
     """The files that a job of Spark's left in `<folder>/<under>`, with rows in them; the others are
-    removed.
+    removed. With `only`, those of these names: what else lies there was left by a task that failed.
 
     `wanted` names the columns with statistics. StrataError where a required column holds a NULL.
     """
     sizes = {
         f"{under}/{name}": size
         for name, size in files.walk(f"{folder}/{under}").items()
-        if _is_data(name)
+        if _is_data(name) and (only is None or name in only)
     }
 
     def look(name: str) -> DataFile:

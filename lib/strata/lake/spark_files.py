@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from strata.declare.contract import Contract
 from strata.kit import keys
-from strata.lake import data_file, footers
+from strata.lake import arrow_files, data_file, footers
 from strata.lake.log import Snapshot, statistics
 from strata.lake.shape import columns_with_statistics, in_order, sort
 from strata.lake.warehouse import Warehouse
@@ -28,6 +28,8 @@ MOST_PLAIN_FILES = 200
 """Files that are named to Spark; of more, Delta leaves out by their statistics those that a query
 needs not.
 """
+_MOST_ROWS = 1_000_000
+"""Of a file, where no setting tells how many: a task holds them in memory."""
 FREE: Mapping[str, str] = {}
 PACKED: Mapping[str, str] = {
     "compression": "zstd",
@@ -113,6 +115,10 @@ def write(
         if frame.num_rows:
             data_file.write_table(f"{folder}/{under}", sort(frame, contract))
         return footers.written(folder, contract, under, columns_with_statistics(contract))
+    if not contract.partition_columns and not options:
+        rows, own = in_order(frame, contract), columns_with_statistics(contract)
+        told = arrow_files.write(rows, f"{folder}/{under}", _file_rows(frame.sparkSession))
+        return footers.written(folder, contract, under, own, told)
     writer = in_order(frame, contract).write.options(
         **{"mapreduce.fileoutputcommitter.marksuccessfuljobs": "false", **options}
     )
@@ -120,6 +126,12 @@ def write(
         writer = writer.partitionBy(*contract.partition_columns)
     writer.parquet(f"{warehouse.spark_path(contract.table)}/{under}")
     return footers.written(folder, contract, under, columns_with_statistics(contract))
+
+
+def _file_rows(spark: SparkSession) -> int:
+    """Rows of a file at most: by the setting that Spark's own writer goes by; there 0 is no
+    bound."""
+    return int(spark.conf.get("spark.sql.files.maxRecordsPerFile", "0") or 0) or _MOST_ROWS
 
 
 def _may_hold(add: dict[str, Any], column: str, bounds: tuple[str, str]) -> bool:

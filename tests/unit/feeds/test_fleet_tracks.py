@@ -217,6 +217,34 @@ def test_records_are_settled_as_a_plain_program_settles_them(at_once: int) -> No
     assert outcomes == {None, STANDS, SUPERSEDED, REPEATED, DIFFERS}
 
 
+def standing(records: list[dict[str, Any]]) -> dict[Any, Any]:
+    """What stands of records, by vehicle and instant, without where it came from."""
+    table = pa.Table.from_pylist(sorted(records, key=lambda row: row["_track"]), SCHEMA)
+    rows = pa.concat_tables(map(with_followed, stretches(table.to_batches(), 50))).to_pylist()
+    return {
+        (row["vehicle_id"], row["fixed_at"]): {
+            name: row[name] for name in row if name not in ("_file_sha256", "_record_number")
+        }
+        for row in rows
+        if row["outcome"] == STANDS
+    }
+
+
+def test_files_that_are_split_shuffled_repeated_and_interleaved_make_the_same_fixes() -> None:
+    chance = Random(8)
+    records = made_up(chance, 150)
+    told = standing(records)
+    assert len(told) > 20
+    for _ in range(20):
+        again = [*records, *chance.sample(records, chance.randrange(150))]
+        chance.shuffle(again)
+        moved = [
+            row | {"_file_sha256": chance.choice("pqrst"), "_record_number": number}
+            for number, row in enumerate(again)
+        ]
+        assert standing(moved) == told
+
+
 def test_no_record_is_none_to_follow() -> None:
     nothing = follow(SCHEMA.empty_table().drop_columns("_track"))
     assert (nothing.num_rows, list(stretches([]))) == (0, [])
