@@ -15,7 +15,8 @@ BENCHMARKS = (
 )  # fmt: skip
 # These have options of their own: `python -m bench soil --help`.
 OWN = {
-    "light": "light", "fleet": "fleet", "log-growth": "log_growth", "scale-out": "scale_out", "small-runs": "small_runs",
+    "fleet": "fleet", "light": "light", "log-growth": "log_growth", "scale-out": "scale_out",
+    "small-runs": "small_runs",
     "soil": "soil", "soil-compactness": "soil_compactness",
 }  # fmt: skip
 
