@@ -209,7 +209,12 @@ WHOLE = {
         "a number is hidden where the row says so, and only there",
     ): Whole([{**_CELL, "people": None}]),
     ("gold.residents_by_age_and_sex", "a band must be shown whole or not at all"): Whole(
-        [_CELL, {**_CELL, "sex": "M", "people": None, "is_suppressed": True}]
+        # Of two bands: one hidden band alone is another rule's.
+        [
+            {**_CELL, "age_band": band, "sex": sex, **hidden}
+            for band in ("25-34", "35-44")
+            for sex, hidden in (("F", {}), ("M", {"people": None, "is_suppressed": True}))
+        ]
     ),
     (
         "gold.residents_by_age_and_sex",
