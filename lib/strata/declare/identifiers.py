@@ -31,6 +31,10 @@ _FORCES = re.compile(r"(BFPO)(?:C/O)?([0-9]{1,4})")
 # The overseas territories with a postcode of Royal Mail's; each has one.
 _OVERSEAS = re.compile("(ASCN|BBND|BIQQ|FIQQ|PCRN|SIQQ|STHL|TDCU|TKCA)(1ZZ)")
 
+# Those that number their own, with or without a hyphen: Anguilla, Cayman Islands (whose KY is no
+# Kirkcaldy), Montserrat, British Virgin Islands.
+_NUMBERED = re.compile("(AI|KY[1-3]|MSR|VG)-?([0-9]{4})")
+
 # Postcode areas outside Great Britain: a lookup of Great Britain does not hold them.
 TERRITORIES = {
     "BT": "northern_ireland",
@@ -80,6 +84,8 @@ class Postcode:
     @property
     def territory(self) -> str | None:
         """Which part of the British Isles outside Great Britain; None within it."""
+        if self.inward and _NUMBERED.fullmatch(self.outward + self.inward):
+            return "overseas_territory"
         area = _AREA.match(self.outward)
         return TERRITORIES.get(area[0]) if area else None
 
@@ -94,10 +100,11 @@ def postcode(text: str) -> Postcode | None:
     | `EH20  `  | EH20    | None   |
     | `bfpo 57` | BFPO    | 57     |
     | `FIQQ 1ZZ` | FIQQ   | 1ZZ    |
+    | `KY1-1102` | KY1    | 1102   |
     | `N/A`     | None            |
     """
     plain = canonical(text).replace(" ", "").upper()
-    for form in (_FULL, _PSEUDO, _FORCES, _OVERSEAS):
+    for form in (_FULL, _PSEUDO, _FORCES, _OVERSEAS, _NUMBERED):
         if match := form.fullmatch(plain):
             return Postcode(match[1], match[2])
     match = _OUTWARD_ONLY.fullmatch(plain)

@@ -101,6 +101,11 @@ def test_what_has_not_the_form_is_none(text: str) -> None:
         ("BF1 2AY", "forces_post"),
         ("FIQQ 1ZZ", "overseas_territory"),
         ("GX11 1AA", "overseas_territory"),
+        ("KY1-1102", "overseas_territory"),
+        ("AI-2640", "overseas_territory"),
+        ("VG 1110", "overseas_territory"),
+        ("MSR1350", "overseas_territory"),
+        ("KY1 1XX", None),
         ("B1 1AA", None),
     ],
 )
