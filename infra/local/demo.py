@@ -163,7 +163,8 @@ def serve(folder: Path, port: int, once: bool) -> None:
         port = port or free_port()
         desk = Desk(server.url("editor"), str(folder / "raw"))
         app = make_app(server.url("reader"), Door.from_file(tokens), desk)
-        own = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning"))
+        quiet = {"log_level": "warning", "http": "h11"}
+        own = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, **quiet))
         thread = threading.Thread(target=own.run, daemon=True)
         thread.start()
         while not own.started:

@@ -5,6 +5,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
+import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -19,6 +23,7 @@ from strata.serve.graphql.app import Persisted, make_app
 from strata.serve.graphql.decisions import Desk
 from strata.serve.graphql.schema import schema
 from strata.serve.postgres.load import load_tables
+from strata.serve.postgres.local import free_port
 from strata.serve.postgres.server import Server, control, find_binaries
 
 from tests.doors import shop
@@ -440,6 +445,33 @@ def test_a_database_that_goes_and_comes(client: Client, database: Server) -> Non
         }
     ]
     assert client.post(query).json() == {"data": {"publication": {"number": 1}}}
+
+
+def connect(port: int) -> socket.socket:
+    """As soon as somebody listens there."""
+    for _ in range(300):
+        try:
+            return socket.create_connection(("127.0.0.1", port), timeout=30)
+        except ConnectionRefusedError:
+            time.sleep(0.1)
+    raise AssertionError("nobody listens")
+
+
+@pytest.mark.nightly
+def test_a_header_without_end_is_cut_off(database: Server) -> None:
+    """By the program as it is started: nobody's memory is anybody's to fill."""
+    port, code = free_port(), "from strata.cli import main; raise SystemExit(main())"
+    told = {"STRATA_READER_URL": database.url("reader"), "STRATA_GRAPHQL_TOKENS": "{}"}
+    command = [sys.executable, "-c", code, "serve", "graphql", "--port", str(port)]
+    with subprocess.Popen(command, env=os.environ | told, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            assert b"the API is at" in process.stdout.readline()
+            header = b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * (64 << 20)
+            with connect(port) as endless, pytest.raises(ConnectionError):
+                endless.sendall(header)
+        finally:
+            process.terminate()
 
 
 UPDATE = """mutation U($c: ProductChange!) { updateProduct(change: $c)

@@ -122,6 +122,8 @@ def _serve_api(options: argparse.Namespace, door: Any, database: str, editor: st
         log_level="warning",
         access_log=False,
         server_header=False,
+        # The quicker httptools keeps a header of any length in memory, before anybody is known.
+        http="h11",
     )
     return 0
 
