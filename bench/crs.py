@@ -54,7 +54,7 @@ def grid(code: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray] | N
 
 def main() -> None:
     """Prints a Markdown row a system, the nearest first."""
-    from strata.kit import geo
+    from strata.kit import systems
     from strata.spark import session
 
     spark = session.build()
@@ -65,8 +65,8 @@ def main() -> None:
         for n, (x, y) in enumerate(zip(xs, ys, strict=True))
     ]
     frame = spark.createDataFrame(rows, "code int, n int, x double, y double").repartition(4)
-    placed = geo.add_wgs84(
-        geo.add_geographic_system(frame, "code", "g"), "x", "y", "code", "g", "at"
+    placed = systems.add_wgs84(
+        systems.add_geographic_system(frame, "code", "g"), "x", "y", "code", "g", "at"
     ).select("code", "n", F.col("at.lon").alias("lon"), F.col("at.lat").alias("lat"))
     geod, measured = pyproj.Geod(ellps="WGS84"), []
     by_code: dict[int, list[tuple[int, float | None, float | None]]] = {}

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from tests.mutants import Whole
 
+_FIGURES = (
+    {"n_asked": 30, "n_clusters_asked": 1, "n_available": 50, "n_drawn": 30, "n_clay": 1, "soc_mean_pct": 2.0, "soc_variance_pct2": 1.0,
+     "soc_ci95_lower_pct": 1.0, "soc_ci95_upper_pct": 3.0},
+    # One site with organic carbon: a mean without limits.
+    {"n_asked": 30, "n_clusters_asked": 1, "n_available": 1, "n_drawn": 1, "n_clay": 1, "soc_mean_pct": 2.0, "soc_variance_pct2": None,
+     "soc_ci95_lower_pct": None, "soc_ci95_upper_pct": None},
+    # No site with organic carbon.
+    {"n_asked": 30, "n_clusters_asked": 1, "n_available": 0, "n_drawn": 0, "n_clay": 0, "soc_mean_pct": None, "soc_variance_pct2": None,
+     "soc_ci95_lower_pct": None, "soc_ci95_upper_pct": None, "clay_mean_fraction": None},
+)  # fmt: skip
 VALID = {
     "silver.soil_measurements": ({"property": "soc", "value": 2.0, "upper_depth_cm": 10.0, "lower_depth_cm": 20.0}, {"property": "soc", "value": 2.0, "upper_depth_cm": None, "lower_depth_cm": None}),
-    "gold.soil_country_stats": (
-        {"n_asked": 30, "n_clusters_asked": 1, "n_available": 50, "n_drawn": 30, "n_clay": 1, "soc_mean_pct": 2.0, "soc_variance_pct2": 1.0,
-         "soc_ci95_lower_pct": 1.0, "soc_ci95_upper_pct": 3.0},
-        # One site with organic carbon: a mean without limits.
-        {"n_asked": 30, "n_clusters_asked": 1, "n_available": 1, "n_drawn": 1, "n_clay": 1, "soc_mean_pct": 2.0, "soc_variance_pct2": None,
-         "soc_ci95_lower_pct": None, "soc_ci95_upper_pct": None},
-        # No site with organic carbon.
-        {"n_asked": 30, "n_clusters_asked": 1, "n_available": 0, "n_drawn": 0, "n_clay": 0, "soc_mean_pct": None, "soc_variance_pct2": None,
-         "soc_ci95_lower_pct": None, "soc_ci95_upper_pct": None, "clay_mean_fraction": None},
-    ),
+    "gold.soil_country_stats": _FIGURES,
+    "gold.soil_area_stats": tuple(row | {"n_sites": 60, "area_km2": 1.0} for row in _FIGURES),
+    "silver.soil_areas": ({"area_km2": 1.0},),
 }  # fmt: skip
 
 _CELL = {"cell_id": 1, "country_id": "BE", "country_name": "Belgium", "is_whole": True}
@@ -52,7 +55,17 @@ WHOLE = {
         "silver.soil_site_countries",
         "a country with sites should have a code: without it they are in no statistics of "
         "countries",
-    ): Whole([{"site_id": "a", "rule": "inside", "country_id": "name:X", "country_code": None}]),
+    ): Whole(
+        [
+            {
+                "site_id": "a",
+                "rule": "inside",
+                "country_id": "name:X",
+                "country_code": None,
+                "s2_cell": 1,
+            }
+        ]
+    ),
     ("silver.soil_measurements", "the layers of one profile should not overlap"): Whole(
         [
             {**_LAYER, "measurement_id": "1"},
@@ -84,4 +97,8 @@ WHOLE = {
         "gold.soil_country_stats",
         "no more sites must be drawn than were asked for, but where whole clusters are drawn",
     ): Whole([{**VALID["gold.soil_country_stats"][0], "method": "random", "n_asked": 10}]),
+    (
+        "gold.soil_area_stats",
+        "no more sites must be drawn than were asked for, but where whole clusters are drawn",
+    ): Whole([{**VALID["gold.soil_area_stats"][0], "method": "random", "n_asked": 10}]),
 }

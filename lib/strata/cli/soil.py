@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import json
 import sys
 from datetime import date
 from pathlib import Path
@@ -14,7 +13,7 @@ from strata.cli import common, soil_map
 from strata.cli.output import Progress
 from strata.cli.params import add_params, params_of
 from strata.declare import feed as feeds
-from strata.declare.layout import Field, Layout
+from strata.declare.layout import Layout
 from strata.errors import BadFile, UsageError
 from strata.fs import listing
 
@@ -22,18 +21,7 @@ if TYPE_CHECKING:
     from strata.raw.look import Look
 
 _SENTENCES = ("refused", "repaired")
-_NAMES = ("name", "NAME", "Name", "id", "ID")
 _MAX_FILE_BYTES = 256 << 20
-# An area is known by its geometry. What else a file has of it is kept beside, and may name it.
-_AREAS = Layout(
-    "areas",
-    "soil",
-    "areas",
-    "bronze.soil_areas",
-    "vector",
-    (Field("geometry", "geometry", True), Field("geometry_type", "geometry.type")),
-    crs="epsg",
-)
 
 
 def add_actions(actions: Any) -> None:
@@ -192,22 +180,28 @@ def _read_areas(place: str, most: int) -> list[dict[str, Any]]:
         raise UsageError(f"a file of areas must be there; {place} is not")
     if file.size > _MAX_FILE_BYTES:
         raise BadFile(f"a file of areas has at most {_MAX_FILE_BYTES >> 20} MiB; {place} has more")
-    found = look_all(file, [_AREAS])
+    layout = _layout_of_areas()
+    found = look_all(file, [layout])
     for _, error in found.refused:
         raise error
     count = sum(seen.records for seen in found.looks)
     if not 0 < count <= most:
         raise BadFile(f"a file holds from 1 to {most:,} areas; {place} holds {count:,}")
-    return [row for seen in found.looks for row in _records(seen)]
+    return [row for seen in found.looks for row in _records(seen, layout)]
 
 
-def _records(seen: Look) -> list[dict[str, Any]]:
+def _layout_of_areas() -> Layout:
+    """The one by which a run reads them too."""
+    return next(own for own in feeds.load_feed("soil").layouts if own.source == "areas")
+
+
+def _records(seen: Look, layout: Layout) -> list[dict[str, Any]]:
     from strata.raw.read import Part, read_part
 
     return [
         row
         for chunk in seen.chunks
-        for batch in read_part(Part(seen, chunk, _AREAS), _AREAS.bronze_columns)
+        for batch in read_part(Part(seen, chunk, layout), layout.bronze_columns)
         for row in batch.to_pylist()
     ]
 
@@ -216,13 +210,11 @@ def _label(row: dict[str, Any], name: str | None) -> str:
     """What the area is called: by the property that is named, else by a usual one, else by its
     number.
     """
-    told = json.loads(row["_extra"] or "{}")
-    own = told.pop("properties", None) or {}
-    told |= json.loads(own) if isinstance(own, str) else own
-    if name and name not in told:
+    shapes = importlib.import_module("strata.feeds.soil.areas")
+    told = shapes.properties_of(row["_extra"])
+    if name and not {name, f"properties.{name}"} & set(told):
         raise UsageError(f"--name is a property of every area; one has only {sorted(told)}")
-    found = (told.get(key) for key in ((name,) if name else _NAMES))
-    return str(next((text for text in found if text not in (None, "")), row["_record_number"]))
+    return shapes.name_of(told, (name,) if name else shapes.NAMES) or str(row["_record_number"])
 
 
 def _statistics(

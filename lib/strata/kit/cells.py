@@ -6,7 +6,7 @@ runs through the cell is geometry asked, and then of a piece of a few vertices. 
 of the whole areas: a piece reaches beyond its cell by as much as anybody asks for, so no edge that
 matters is cut away.
 
-Needs no Spark: `kit.geo` joins with what is made here.
+Needs no Spark: `kit.cell_join` joins with what is made here.
 """
 
 from __future__ import annotations

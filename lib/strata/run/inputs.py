@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from strata.errors import StrataError
 from strata.kit import keys
 from strata.kit.groups import Groups
-from strata.kit.shared import Shared, find_shared
+from strata.kit.shared import UNKNOWN, Shared, find_shared
 from strata.kit.table import Rows, Table
 from strata.kit.whole import NONE_WHOLE, Whole
 from strata.lake.log import TableLog
@@ -56,7 +56,10 @@ def read_inputs(context: Context, state: State, step: Step) -> Inputs:
     """
     table = context.plan.feed.table(step.table)
     states = {name: _input_state(context, state, name) for name in table.inputs}
-    frames = {name: context.store.read(name, found.version) for name, found in states.items()}
+    frames = {
+        name: _without_rows(context.store.read(name, found.version), found.all_rows)
+        for name, found in states.items()
+    }
     touched = None
     if not step.whole and not table.slices:
         touched = find_touched(context, state, table, frames)
@@ -80,11 +83,18 @@ def read_inputs(context: Context, state: State, step: Step) -> Inputs:
         # What a transform is given besides its inputs: it runs no job itself.
         first = table.inputs[0]
         count = counts[first][0] if first in counts else frames[first].count()
-        shared = find_shared(frames[first], table.unique, count)
+        # A job that asks costs more than it spares where rows are few.
+        is_few = count <= context.options.most_rows_here
+        shared = UNKNOWN if is_few else find_shared(frames[first], table.unique, count)
     built_from = {name: found.version for name, found in states.items()}
     size = sum(_bytes(context, found) for found in states.values())
     whole = whole_now(context, table)
     return Inputs(frames, rows, identity, touched, built_from, size, shared, whole)
+
+
+def _without_rows(frame: DataFrame, rows: int) -> DataFrame:
+    """Where a table has no row, Spark is told so when it plans: what joins or adds it vanishes."""
+    return frame if rows else frame.limit(0)
 
 
 def _bytes(context: Context, state: TableState) -> int:

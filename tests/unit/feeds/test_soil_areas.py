@@ -15,7 +15,7 @@ from scipy import stats as scipy_stats
 from strata.feeds.soil.area_stats import holds, sites_of
 from strata.feeds.soil.area_stats import statistics as figures_of
 from strata.feeds.soil.areas import check_area
-from strata.feeds.soil.stats import Params
+from strata.feeds.soil.params import Params
 
 SQUARE = [[5, 50], [7, 50], [7, 52], [5, 52], [5, 50]]
 
@@ -178,6 +178,27 @@ def test_figures_equal_brute_force(depth: str) -> None:
         assert found["clay_mean_fraction"] == pytest.approx(statistics.fmean(clay), rel=1e-12)
     assert min(totals[:4]) > 100
     assert totals[4] == 0
+
+
+def test_each_site_is_drawn_as_often_as_its_probability_says() -> None:
+    """The sites' values are powers of two, so that their sum tells which were drawn."""
+    ids, drawn, seeds = [f"s{n}" for n in range(12)], [0] * 12, 1_000
+    rows = {
+        "site_id": ids, "lon_deg": [6.0] * 12, "lat_deg": [51.0] * 12, "s2_cell": list(range(12)),
+    }  # fmt: skip
+    told = [
+        {"site_id": site, "property": "soc", "upper_depth_cm": 0.0, "lower_depth_cm": 10.0,
+         "layer_values": [float(2**n)]}
+        for n, site in enumerate(ids)
+    ]  # fmt: skip
+    sites, area = sites_of(rows, told, "all"), check_area("a", SHAPES["square"], "EPSG:4326")
+    for seed in range(seeds):
+        found = figures_of(area, sites, Params(samples=5, seed=seed))
+        total = round(found["soc_mean_pct"] * 5)
+        assert total.bit_count() == 5
+        drawn = [count + (total >> n & 1) for n, count in enumerate(drawn)]
+    # Four standard errors of a share of 1,000 draws with 5 / 12 are 0.062.
+    assert [count / seeds for count in drawn] == pytest.approx([5 / 12] * 12, abs=0.062)
 
 
 def test_areas_that_overlap_each_have_their_sites() -> None:

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import pyarrow.compute as pc
 
-from strata.feeds.soil import countries, curve, measurements, sites, stats
-from strata.feeds.soil.stats import Params
+from strata.feeds.soil import area_tables, countries, curve, measurements, sites, stats
+from strata.feeds.soil.params import Params
 from strata.kit.arrow import constant
 from strata.kit.table import Answer, Rows, Source, Table
 
@@ -23,14 +23,16 @@ SOURCES = (
         "boundaries",
         needed="a map of the countries; samples/soil/boundaries holds Natural Earth's of Europe",
     ),
+    Source("areas"),
 )
 
 TABLES = (
     Table(
         "silver.soil_sites",
-        inputs=("bronze.soil_sites", "bronze.soil_samples"),
+        inputs=("bronze.soil_samples", "bronze.soil_sites"),
         transform=sites.soil_sites,
-        driving=("bronze.soil_sites", "bronze.soil_samples"),
+        driving=("bronze.soil_samples", "bronze.soil_sites"),
+        unique=sites.SITE_KEY,
         group=("site_id",),
         add_group=sites.add_site_id,
         ends=("bronze.soil_sites", "bronze.soil_samples"),
@@ -41,6 +43,7 @@ TABLES = (
         inputs=("bronze.soil_samples", "silver.soil_sites"),
         transform=measurements.soil_measurements,
         rows=Rows.ONE_TO_MANY,
+        unique=sites.SITE_KEY,
         group=("site_id",),
         add_group=sites.add_site_id,
         ends=("bronze.soil_samples",),
@@ -69,7 +72,7 @@ TABLES = (
     ),
     Table(
         "silver.soil_curve_ranks",
-        inputs=("silver.soil_site_countries", "silver.soil_sites"),
+        inputs=("silver.soil_site_countries",),
         transform=curve.soil_curve_ranks,
         # A new site moves the ranks of all that follow it in its country.
         folds=curve.FOLDS,
@@ -87,6 +90,26 @@ TABLES = (
         slices=True,
         folds=stats.FOLDS,
     ),
+    Table(
+        "silver.soil_areas",
+        inputs=("bronze.soil_areas",),
+        transform=area_tables.soil_areas,
+        ends=("bronze.soil_areas",),
+        folds=area_tables.FOLDS,
+    ),
+    Table(
+        "gold.soil_area_stats",
+        inputs=(
+            "silver.soil_areas",
+            "silver.soil_sites",
+            "silver.soil_measurements",
+            "silver.soil_site_countries",
+        ),
+        transform=area_tables.soil_area_stats,
+        rows=Rows.AGGREGATE,
+        params=("samples", "seed", "method", "depth", "clusters"),
+        slices=True,
+    ),
 )
 
 ANSWERS = (
@@ -97,5 +120,6 @@ ANSWERS = (
         where=lambda table: pc.equal(table["rule"], constant("none")),
         limit=20,
     ),
+    Answer("Soil organic carbon and clay in areas that clients submitted", "gold.soil_area_stats"),
     Answer("Soil organic carbon and clay by country", "gold.soil_country_stats"),
 )

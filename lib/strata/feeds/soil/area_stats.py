@@ -17,15 +17,16 @@ import shapely
 
 from strata.feeds.soil import draw
 from strata.feeds.soil.areas import Area
+from strata.feeds.soil.figures import summarise
 from strata.feeds.soil.measurements import CLAY, SOC
-from strata.feeds.soil.stats import DEPTHS, Params, summarise
+from strata.feeds.soil.params import DEPTHS, Params
 
 TOUCH_DEG = 1e-9
 """A site so near to an area's edge lies in it, as with countries."""
 
 SITES_SQL = """
-select s.site_id, s.lon_deg, s.lat_deg, r.s2_cell
-from silver.soil_sites s left join silver.soil_curve_ranks r using (site_id)
+select s.site_id, s.lon_deg, s.lat_deg, c.s2_cell
+from silver.soil_sites s join silver.soil_site_countries c using (site_id)
 order by s.site_id
 """
 LAYERS_SQL = """
@@ -44,8 +45,7 @@ class Sites:
     ids: Sequence[str]
     lon_deg: np.ndarray
     lat_deg: np.ndarray
-    s2_cell: Sequence[int | None]
-    """Null where a site is in no country."""
+    s2_cell: Sequence[int]
     values: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     """By property, then by site: `soc` in %, `clay` as a fraction."""
 
@@ -169,9 +169,10 @@ def holds(shape: shapely.Geometry, lon_deg: np.ndarray, lat_deg: np.ndarray) -> 
         & (lat_deg <= north + TOUCH_DEG)
     )
     shapely.prepare(shape)
-    points = shapely.points(lon_deg[near], lat_deg[near])
+    lon, lat = lon_deg[near], lat_deg[near]
+    touches = shapely.box(lon - TOUCH_DEG, lat - TOUCH_DEG, lon + TOUCH_DEG, lat + TOUCH_DEG)
     found = np.zeros(len(lon_deg), dtype=bool)
-    found[near] = shapely.dwithin(shape, points, TOUCH_DEG)
+    found[near] = shapely.intersects(shape, touches)
     return found
 
 
@@ -200,6 +201,6 @@ def _lot(seed: int, site_id: str) -> tuple[str, str]:
     return hashlib.sha256(f"{seed}|{site_id}".encode()).hexdigest(), site_id
 
 
-def _along_curve(s2_cell: int | None, site_id: str) -> tuple[bool, int, str]:
-    """S2 cells as unsigned numbers. A site in no country has no place on the curve: it is last."""
-    return s2_cell is None, (s2_cell or 0) % 2**64, site_id
+def _along_curve(s2_cell: int, site_id: str) -> tuple[int, str]:
+    """S2 cells as unsigned numbers."""
+    return s2_cell % 2**64, site_id

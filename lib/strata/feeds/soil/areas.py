@@ -4,7 +4,9 @@ Spark.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import shapely
@@ -16,6 +18,9 @@ MAX_VERTICES = 200_000
 MIN_AREA_M2 = 1.0
 MAX_AREA_KM2 = 2e7
 """Russia has 1.7e7."""
+
+NAMES = ("name", "NAME", "Name", "id", "ID")
+"""Properties by which an area is called, the first that it has."""
 
 _WGS84 = 4326
 
@@ -36,6 +41,20 @@ class Area:
 
 
 # --- areas ----------------------------------------------------------------------------------------
+
+
+def properties_of(extra: str | None) -> dict[str, Any]:
+    """The properties of a feature, from the JSON of fields beside its geometry."""
+    told: dict[str, Any] = json.loads(extra or "{}")
+    own = told.pop("properties", None) or {}
+    return told | (json.loads(own) if isinstance(own, str) else own)
+
+
+def name_of(properties: dict[str, Any], names: tuple[str, ...] = NAMES) -> str:
+    """What an area is called by the first of the named properties that it has; empty: by none."""
+    # GeoJSON's properties keep their path where they are read one by one.
+    found = (properties.get(key, properties.get(f"properties.{key}")) for key in names)
+    return str(next((text for text in found if text not in (None, "")), ""))
 
 
 def check_area(name: str, geojson: str | None, epsg: str) -> Area:

@@ -9,7 +9,8 @@ from pyspark.sql import functions as F
 
 from strata.feeds.soil.iso3166 import ALPHA_2, ALPHA_2_OF_3, USER_ASSIGNED
 from strata.feeds.soil.sites import parse_epsg
-from strata.kit import geo
+from strata.kit import geo, systems
+from strata.kit.cell_join import join_cells
 from strata.kit.columns import blank_to_null, flag, reasons
 from strata.kit.history import (
     PUT_IN_ORDER,
@@ -65,14 +66,14 @@ def soil_countries(boundaries: DataFrame, *, whole: Whole = NONE_WHOLE) -> DataF
             "country_name": F.coalesce(
                 *(blank_to_null(F.col(name)) for name in ("name_en", "name_int", "name"))
             ),
-            "boundary_srid": F.lit(geo.WGS84),
+            "boundary_srid": F.lit(systems.WGS84),
         }
     )
     coded = named.withColumn("country_code", F.coalesce("_own_code", _code_of_name())).drop(
         "_own_code"
     )
     told = coded.withColumn("_system", parse_epsg(F.coalesce("epsg", F.lit("4326"))))
-    known = geo.add_geographic_system(told, "_system", "_geographic")
+    known = systems.add_geographic_system(told, "_system", "_geographic")
     shaped = geo.add_polygon_wkb(known, "geometry", "boundary_wkb", ("_system", "_geographic"))
     typed = shaped.withColumns({"country_id": _country_id(), **geo.box(F.col("boundary_wkb"))})
     flagged = typed.withColumns(
@@ -210,8 +211,8 @@ def _cells_of(wkb: bytes) -> list[Cell]:
 
 
 def soil_site_countries(sites: DataFrame, country_cells: DataFrame) -> DataFrame:
-    """One row per site, with its country, if any, and the rule that gave it (`inside`, `border`,
-    `coast`, `none`).
+    """One row per site, with its country, if any, the rule that gave it (`inside`, `border`,
+    `coast`, `none`), and its cell along the curve from which clusters are cut.
 
     Reads `lon_deg`, `lat_deg` of the sites. The rules stand in the contract.
     """
@@ -219,23 +220,24 @@ def soil_site_countries(sites: DataFrame, country_cells: DataFrame) -> DataFrame
         "country", F.struct("country_id", "country_code", "country_name")
     )
     points = sites.select("site_id", "lon_deg", "lat_deg", "_file_sha256", "_record_number")
-    holders, nearest = F.col("holders"), F.col("nearest")
+    count, nearest = F.col("n_holders"), F.col("nearest")
     # Countries compare by their first field, country_id, which is unique: the first holder is the
     # first by id.
-    country = F.coalesce(F.try_element_at(holders, F.lit(1)), nearest["country"])
+    country = F.coalesce(F.col("holder"), nearest["country"])
     rule = (
-        F.when(F.size(holders) == 1, "inside")
-        .when(F.size(holders) > 1, "border")
+        F.when(count == 1, "inside")
+        .when(count > 1, "border")
         .when(nearest.isNotNull(), "coast")
         .otherwise("none")
     )
-    return geo.join_cells(points, mapped, "country", COAST_M).select(
+    return join_cells(points, mapped, "country", COAST_M).select(
         "site_id",
         country["country_id"].alias("country_id"),
         country["country_code"].alias("country_code"),
         country["country_name"].alias("country_name"),
         rule.alias("rule"),
         F.when(rule == "coast", nearest["distance_m"]).alias("coast_distance_m"),
+        geo.s2_cell(F.col("lon_deg"), F.col("lat_deg")).alias("s2_cell"),
         "_file_sha256",
         "_record_number",
     )

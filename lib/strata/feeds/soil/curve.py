@@ -19,19 +19,13 @@ def why_uncounted() -> Column:
     )
 
 
-def soil_curve_ranks(site_countries: DataFrame, sites: DataFrame) -> DataFrame:
+def soil_curve_ranks(site_countries: DataFrame) -> DataFrame:
     """One row per site: its S2 cell, and its rank along the curve of such cells in its country.
 
-    Reads `country_code` of the first and `lon_deg`, `lat_deg` of the second. Ranks count from 1;
-    sites in one cell stand in the order of their ids. A site without a country code is folded. The
-    ranks are free of any sample size, so that every draw cuts the same row.
+    Ranks count from 1; sites in one cell stand in the order of their ids. A site without a country
+    code is folded. The ranks are free of any sample size, so that every draw cuts the same row.
     """
-    placed = site_countries.join(
-        sites.select("site_id", "lon_deg", "lat_deg"), on="site_id", how="left"
-    )
-    located = placed.withColumns(
-        {"s2_cell": geo.s2_cell(F.col("lon_deg"), F.col("lat_deg")), "_fold": why_uncounted()}
-    )
+    located = site_countries.withColumn("_fold", why_uncounted())
     order = Window.partitionBy("country_code").orderBy(*geo.along_curve("s2_cell"), "site_id")
     return located.select(
         "site_id",

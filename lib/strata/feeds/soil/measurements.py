@@ -18,7 +18,8 @@ from strata.kit.columns import (
     parse_double,
     reasons,
 )
-from strata.kit.history import PUT_IN_ORDER, SUPERSEDED, LatestOf, keep_latest
+from strata.kit.history import PUT_IN_ORDER, SUPERSEDED, LatestOf, end_missing, keep_latest
+from strata.kit.shared import UNKNOWN, Shared
 from strata.kit.values import mangled_text
 from strata.kit.whole import ENDED, NONE_WHOLE, Whole
 
@@ -71,7 +72,11 @@ _COLUMNS = (
 
 
 def soil_measurements(
-    samples: DataFrame, sites: DataFrame, *, whole: Whole = NONE_WHOLE
+    samples: DataFrame,
+    sites: DataFrame,
+    *,
+    shared: Shared = UNKNOWN,
+    whole: Whole = NONE_WHOLE,
 ) -> DataFrame:
     """One row per property measured of each sample record; one row, folded, for a record with none.
 
@@ -85,9 +90,15 @@ def soil_measurements(
     | BE1    | 0-2      | 314 g/kg      | soc 31.4 %                           |
     | ES19   |          |               | folded: no soil property measured    |
     """
-    records = _add_site(_add_depths(add_site_id(samples)), sites)
-    parts = _to_properties(records)
-    return _fold_repeats(parts, whole).select(*_COLUMNS)
+    alone, several = shared.split(samples)
+    folded = _fold_repeats(_read(several, sites), whole).select(*_COLUMNS)
+    if shared.hashes is None:
+        return folded
+    return _fold_alone(_read(alone, sites), whole).select(*_COLUMNS).unionByName(folded)
+
+
+def _read(samples: DataFrame, sites: DataFrame) -> DataFrame:
+    return _to_properties(_add_site(_add_depths(add_site_id(samples)), sites))
 
 
 # --- records -------------------------------------------------------------------------------------
@@ -267,19 +278,32 @@ def _fold_repeats(parts: DataFrame, whole: Whole) -> DataFrame:
     Without a sample id each measurement is a thing of its own, which nothing supersedes.
     """
     has_sample = F.col("source_sample_id").isNotNull()
-    identified = parts.withColumn(
-        "measurement_id", content_hash(*[F.col(name) for name in _CONTENT])
-    )
     sample = content_hash(*[F.col(name) for name in _CONTENT[:7]])
-    keyed = identified.withColumns(
+    keyed = _identified(parts).withColumns(
         {
             "_sample": F.when(has_sample, sample).otherwise(F.col("measurement_id")),
             "_order": F.when(has_sample, F.col("_delivery_date")),
         }
     )
     folded = keep_latest(keyed, _SAMPLE, _is_sound(), whole)
-    is_empty = F.col("property").isNull()
-    return folded.withColumn("_fold", F.when(is_empty, NOT_MEASURED).otherwise(F.col("_fold")))
+    return folded.withColumn("_fold", _fold_of_empty(F.col("_fold")))
+
+
+def _fold_alone(parts: DataFrame, whole: Whole) -> DataFrame:
+    """What `_fold_repeats` gives of records that are the only ones of their sites: a record tells a
+    property once.
+    """
+    ended = end_missing(_identified(parts), None, whole)
+    fold = flag(F.col("_ended_on").isNotNull(), ENDED)
+    return ended.withColumn("_fold", _fold_of_empty(fold))
+
+
+def _identified(parts: DataFrame) -> DataFrame:
+    return parts.withColumn("measurement_id", content_hash(*[F.col(name) for name in _CONTENT]))
+
+
+def _fold_of_empty(fold: Column) -> Column:
+    return F.when(F.col("property").isNull(), NOT_MEASURED).otherwise(fold)
 
 
 def _is_sound() -> Column:

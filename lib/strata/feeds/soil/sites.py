@@ -6,7 +6,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from strata.feeds.soil.dates import add_date, parse_year_of_day
-from strata.kit import geo
+from strata.kit import systems
 from strata.kit.columns import (
     add_reasons,
     blank_to_null,
@@ -24,6 +24,7 @@ from strata.kit.history import (
     differ,
     end_missing,
 )
+from strata.kit.shared import UNKNOWN, Shared
 from strata.kit.values import mangled
 from strata.kit.whole import ENDED, NONE_WHOLE, Whole
 
@@ -40,7 +41,22 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def soil_sites(sites: DataFrame, samples: DataFrame, *, whole: Whole = NONE_WHOLE) -> DataFrame:
+_OWN = r"btrim(source_site_id, ' \t\r\n\u00a0')"
+SITE_KEY = (
+    f"coalesce(case when {_OWN} not in ('', 'NA') then concat(source, ':', {_OWN}) end, '')",
+)
+"""What records of one site have in common: its id as `add_site_id` makes it. Those without an id
+share one: only their positions tell whether they are one site.
+"""
+
+
+def soil_sites(
+    samples: DataFrame,
+    sites: DataFrame,
+    *,
+    shared: Shared = UNKNOWN,
+    whole: Whole = NONE_WHOLE,
+) -> DataFrame:
     """One row per record of a site or a sample, of which one row per site is neither rejected nor
     folded.
 
@@ -55,8 +71,20 @@ def soil_sites(sites: DataFrame, samples: DataFrame, *, whole: Whole = NONE_WHOL
     | horizon of profile BE1   | folded: same site as another record                             |
     | horizon of profile XX9   | rejected: waits for the position of its site                    |
     """
-    records = _described(sites, whole).unionByName(_undescribed(samples, whole))
-    return _fold_by_site(add_site_id(records), whole).select(*_COLUMNS)
+    alone, several = shared.split(samples)
+    if shared.hashes is not None:
+        # One record of a sample, and no description, has nobody to agree with.
+        described = sites.select(*map(F.expr, SITE_KEY)).distinct().toDF("_key")
+        keyed = alone.withColumn("_key", F.expr(*SITE_KEY))
+        is_described = keyed.join(described, on="_key", how="left_semi").drop("_key")
+        alone = keyed.join(described, on="_key", how="left_anti").drop("_key")
+        several = several.unionByName(is_described)
+    records = _described(sites, whole).unionByName(_undescribed(several, whole))
+    folded = _fold_by_site(add_site_id(records), whole).select(*_COLUMNS)
+    if shared.hashes is None:
+        return folded
+    single = _alone(add_site_id(_undescribed(alone, whole)), whole).select(*_COLUMNS)
+    return single.unionByName(folded)
 
 
 def add_site_id(records: DataFrame) -> DataFrame:
@@ -137,7 +165,7 @@ def _add_position(records: DataFrame) -> DataFrame:
         {
             "_first": F.when(is_geographic, F.col("_lon")).otherwise(F.col("_x")),
             "_second": F.when(is_geographic, F.col("_lat")).otherwise(F.col("_y")),
-            "epsg_code": F.when(is_geographic, F.lit(geo.WGS84)).otherwise(
+            "epsg_code": F.when(is_geographic, F.lit(systems.WGS84)).otherwise(
                 parse_epsg(F.col("_epsg"))
             ),
         }
@@ -147,8 +175,8 @@ def _add_position(records: DataFrame) -> DataFrame:
             "_y": parse_double(F.col("_second"), exponent=True),
         }
     )
-    known = geo.add_geographic_system(chosen, "epsg_code", "_geographic")
-    placed = geo.add_wgs84(known, "_x", "_y", "epsg_code", "_geographic", "_wgs84")
+    known = systems.add_geographic_system(chosen, "epsg_code", "_geographic")
+    placed = systems.add_wgs84(known, "_x", "_y", "epsg_code", "_geographic", "_wgs84")
     return (
         placed.withColumns(
             {"lon_deg": _lon_deg(F.col("_wgs84.lon")), "lat_deg": F.round("_wgs84.lat", 7)}
@@ -236,17 +264,7 @@ def _is_usable() -> Column:
 def _fold_by_site(records: DataFrame, whole: Whole) -> DataFrame:
     """Adds to `_reasons`, and adds `_fold`; at most one record of a site is left with neither."""
     # One exchange serves every window below: without it the first, by site and kind, makes another.
-    keyed = (
-        add_key(records, "site_id")
-        .repartition("_key")
-        .withColumns(
-            {
-                "epsg": F.col("epsg_code"),
-                "position_error_m": geo.measured_error_m(F.col("epsg_code")),
-                "source_site_id": _own_id(),
-            }
-        )
-    )
+    keyed = _add_system(add_key(records, "site_id").repartition("_key"))
     known = end_missing(keyed, ("_key",), whole)
     stands = F.col("_ended_on").isNull()
     # Descriptions and samples come in files of their own, each with its deliveries.
@@ -264,6 +282,33 @@ def _fold_by_site(records: DataFrame, whole: Whole) -> DataFrame:
         }
     ).withColumn("_first_rank", F.min(F.when(is_current, F.col("_rank"))).over(site))
     return judged.withColumns({"_reasons": _site_reasons(), "_fold": _site_fold()})
+
+
+def _alone(records: DataFrame, whole: Whole) -> DataFrame:
+    """What `_fold_by_site` gives of records that are the only ones of their sites."""
+    known = end_missing(_add_system(records), None, whole)
+    no, is_current = F.lit(False), F.col("has_position") & F.col("_ended_on").isNull()
+    judged = known.withColumns(
+        {
+            "_is_current": is_current,
+            "_has_position": is_current,
+            "_positions_differ": no,
+            "_descriptions_differ": no,
+            "_rank": F.lit(1),
+            "_first_rank": F.lit(1),
+        }
+    )
+    return judged.withColumns({"_reasons": _site_reasons(), "_fold": _site_fold()})
+
+
+def _add_system(records: DataFrame) -> DataFrame:
+    return records.withColumns(
+        {
+            "epsg": F.col("epsg_code"),
+            "position_error_m": systems.measured_error_m(F.col("epsg_code")),
+            "source_site_id": _own_id(),
+        }
+    )
 
 
 def _rank() -> Column:
