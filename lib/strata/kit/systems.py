@@ -21,14 +21,15 @@ def add_geographic_system(frame: DataFrame, code: str, name: str) -> DataFrame:
     earth-centred systems, which give a point no place on a map. Sedona's transform stops the job on
     those, so they must be known before it. Looking a code up is slow, so each is looked up once.
     """
-    codes = frame.select(F.col(code).alias("_code")).where(F.col("_code").isNotNull()).distinct()
+    # WGS 84 is known; most files have nothing else, and are then spared EPSG's database.
+    codes = frame.select(F.col(code).alias("_code")).where(F.col("_code") != WGS84).distinct()
     looked_up = codes.withColumn("_definition", _definition(F.col("_code"))).select(
         "_code", _geographic_code().alias(name)
     )
     # A handful of codes: broadcasting them spares a shuffle of the points.
-    return frame.join(F.broadcast(looked_up), F.col(code) == F.col("_code"), how="left").drop(
-        "_code"
-    )
+    joined = frame.join(F.broadcast(looked_up), F.col(code) == F.col("_code"), how="left")
+    own = F.when(F.col(code) == WGS84, F.lit(WGS84)).otherwise(F.col(name))
+    return joined.withColumn(name, own).drop("_code")
 
 
 def _definition(code: Column) -> Column:

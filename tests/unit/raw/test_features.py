@@ -199,13 +199,16 @@ def test_a_number_of_geojson_keeps_its_digits_and_text_stays_text(tmp_path: Path
     path = tmp_path / "soil.geojson"
     path.write_text(
         '{"type":"FeatureCollection","features":[{"type":"Feature","properties":{"soc_pct":1.50,'
-        '"site_id":-4611686018427387905,"clay_pct":"a few"},"geometry":{"type":"Point",'
+        '"site_id":-4611686018427387905,"sample_id":9223372036854775808,"clay_pct":"a few"},'
+        '"geometry":{"type":"Point",'
         '"coordinates":[NaN,50.5,12]}}]}'
     )
     [row] = look_and_read(path)
     assert [row[key] for key in ("soc", "clay", "x", "y")] == ["1.50", "a few", None, "50.5"]
     # An S2 cell as site; GDAL makes a float of it: findings/gdal_geojson_negative_int64.sh.
     assert row["source_site_id"] == "-4611686018427387905"
+    # GDAL refuses the file for this number: findings/gdal_geojson_19_digits.sh.
+    assert row["source_sample_id"] == "9223372036854775808"
 
 
 # --- LUCAS topsoil as its Shapefile ---------------------------------------------------------------
