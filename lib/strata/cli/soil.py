@@ -226,7 +226,9 @@ def _statistics(
     of_sites = importlib.import_module("strata.feeds.soil.area_stats")
     warehouse = common.settings_of(options).open_warehouse()
     with duck.Session(Published(warehouse, options.at)) as session:
-        places = session.query(of_sites.SITES_SQL).to_pydict()
+        has_cells = "s2_cell" in session.query(of_sites.CELLS_SQL).column_names
+        text = of_sites.SITES_SQL if has_cells else of_sites.OLDER_SITES_SQL
+        places = session.query(text).to_pydict()
         layers = session.query(of_sites.LAYERS_SQL).to_pylist()
     sites = of_sites.sites_of(places, layers, params.depth)
     return [of_sites.statistics(area, sites, params) for area in checked]

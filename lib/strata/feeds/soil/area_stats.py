@@ -29,6 +29,15 @@ select s.site_id, s.lon_deg, s.lat_deg, c.s2_cell
 from silver.soil_sites s join silver.soil_site_countries c using (site_id)
 order by s.site_id
 """
+OLDER_SITES_SQL = """
+select s.site_id, s.lon_deg, s.lat_deg, coalesce(r.s2_cell, -1) as s2_cell
+from silver.soil_sites s left join silver.soil_curve_ranks r using (site_id)
+order by s.site_id
+"""
+"""The same of publications from before the cell stood beside the country: sites in no country then
+come last along the curve."""
+CELLS_SQL = "select * from silver.soil_site_countries limit 0"
+"""Has a column `s2_cell` where `SITES_SQL` can be asked."""
 LAYERS_SQL = """
 select site_id, property, upper_depth_cm, lower_depth_cm, list(value order by value) as layer_values
 from silver.soil_measurements
