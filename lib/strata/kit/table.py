@@ -114,6 +114,10 @@ class Table:
     themselves. The engine then finds those that several rows have, and the transform receives them
     as the keyword `shared` (`kit.shared`)."""
 
+    unique_from: int = 0
+    """They are looked for where the input has so many rows or more: where rows are few, a job that
+    asks, and two ways to plan, cost more than they spare."""
+
     ends: tuple[str, ...] = ()
     """Bronze inputs of which a whole delivery ends what it lacks. The engine then tells the
     transform which deliveries are whole, as the keyword `whole` (`kit.whole`)."""

@@ -83,8 +83,7 @@ def read_inputs(context: Context, state: State, step: Step) -> Inputs:
         # What a transform is given besides its inputs: it runs no job itself.
         first = table.inputs[0]
         count = counts[first][0] if first in counts else frames[first].count()
-        # A job that asks costs more than it spares where rows are few.
-        is_few = count <= context.options.most_rows_here
+        is_few = count < table.unique_from
         shared = UNKNOWN if is_few else find_shared(frames[first], table.unique, count)
     built_from = {name: found.version for name, found in states.items()}
     size = sum(_bytes(context, found) for found in states.values())
