@@ -36,14 +36,14 @@ def read_instants(texts: Any) -> Any:
         # Shaped like an instant, of a day that no calendar has.
         days = pc.utf8_slice_codeunits(shaped, 0, 10)
         known = [day for day in pc.unique(days).to_pylist() if day and _is_day(day)]
-        is_known = pc.is_in(days, pa.array(known, pa.string()))
-        return pc.cast(pc.if_else(is_known, shaped, pa.scalar(None, pa.string())), _UTC_US)
+        is_known = pc.is_in(days, pa.array(known, days.type))
+        return pc.cast(pc.if_else(is_known, shaped, pa.scalar(None, texts.type)), _UTC_US)
 
 
 def _matching(texts: Any, pattern: str) -> Any:
     """The texts that match, null in the place of others."""
     matches = pc.match_substring_regex(texts, pattern)
-    return pc.if_else(matches, texts, pa.scalar(None, pa.string()))
+    return pc.if_else(matches, texts, pa.scalar(None, texts.type))
 
 
 def _is_day(text: str) -> bool:
