@@ -4,9 +4,9 @@
 #
 # Expected: the guide of delta-rs, "Writing Delta Tables", says that a write "will raise ValueError
 # if the schema of the data passed to it differs from the existing table's schema", and offers
-# schema_mode for those who want it otherwise. Delta's documentation, "Schema validation": "DataFrame
-# column data types must match the column data types in the target table. If they don't match, an
-# exception is raised."
+# schema_mode for those who want it otherwise. Delta's documentation, "Schema validation":
+# "DataFrame column data types must match the column data types in the target table. If they don't
+# match, an exception is raised."
 # Seen: 3.7 is stored as 3, the text '9' as 9, and 0.129 as 0.13 in decimal(10,2).
 # Only what no cast can do is refused (the text 'x', a number of columns that differs).
 set -eu
