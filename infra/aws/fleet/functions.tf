@@ -1,11 +1,25 @@
 # One function a task, each with a role of its own; a queue calls it, and says how many calls run at once.
 
 locals {
+  # What all functions have; the module says what for.
+  common = {
+    prefix             = local.name
+    account            = local.account
+    package            = var.package
+    memory_mb          = var.memory_mb
+    environment        = local.environment
+    subnet_ids         = var.subnet_ids
+    security_group_ids = [aws_security_group.functions.id]
+    data_key_arn       = var.data_key_arn
+    operations_key_arn = var.operations_key_arn
+    log_retention_days = var.log_retention_days
+    dead_letters_arn   = aws_sqs_queue.dead.arn
+  }
   functions = {
-    split_events   = { seconds = 900, role_arn = module.split_events_role.arn, role = module.split_events_role.name, at_once = var.concurrency.arrivals }
-    load_vehicles  = { seconds = 900, role_arn = module.load_vehicles_role.arn, role = module.load_vehicles_role.name, at_once = var.concurrency.vehicles }
-    judge          = { seconds = 60, role_arn = module.judge_role.arn, role = module.judge_role.name, at_once = var.concurrency.moving + var.concurrency.idle }
-    fetch_vehicles = { seconds = 300, role_arn = module.fetch_vehicles_role.arn, role = module.fetch_vehicles_role.name, at_once = 1 }
+    split_events   = { arn = module.split_events.arn, function_name = module.split_events.function_name, alias_arn = module.split_events.alias_arn }
+    load_vehicles  = { arn = module.load_vehicles.arn, function_name = module.load_vehicles.function_name, alias_arn = module.load_vehicles.alias_arn }
+    judge          = { arn = module.judge.arn, function_name = module.judge.function_name, alias_arn = module.judge.alias_arn }
+    fetch_vehicles = { arn = module.fetch_vehicles.arn, function_name = module.fetch_vehicles.function_name, alias_arn = module.fetch_vehicles.alias_arn }
   }
   # Batches: ten messages are one request of SQS and some 2,500 records; a file is a batch of its own.
   sources = {
@@ -17,11 +31,12 @@ locals {
 }
 
 # What the splitter may do: read raw events, note files, and send to the queues.
-module "split_events_role" {
-  source  = "../modules/roles"
-  name    = "${local.name}-split_events"
-  service = "lambda.amazonaws.com"
-  account = local.account
+module "split_events" {
+  source  = "../modules/function"
+  name    = "split_events"
+  common  = local.common
+  seconds = 900
+  at_once = var.concurrency.arrivals
   statements = {
     TakeWork = {
       actions   = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"]
@@ -39,27 +54,16 @@ module "split_events_role" {
       actions   = ["sqs:SendMessage"]
       resources = [aws_sqs_queue.work["moving"].arn, aws_sqs_queue.work["idle"].arn, aws_sqs_queue.work["arrivals"].arn]
     }
-    WriteLogs = {
-      actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
-      resources = ["${aws_cloudwatch_log_group.function["split_events"].arn}:*"]
-    }
-    UseKeys = {
-      actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
-      resources = [var.data_key_arn, var.operations_key_arn]
-    }
-    BuryWithReason = {
-      actions   = ["sqs:SendMessage"]
-      resources = [aws_sqs_queue.dead.arn]
-    }
   }
 }
 
 # What the judge may do: read vehicles, and write fixes and rejected records.
-module "judge_role" {
-  source  = "../modules/roles"
-  name    = "${local.name}-judge"
-  service = "lambda.amazonaws.com"
-  account = local.account
+module "judge" {
+  source  = "../modules/function"
+  name    = "judge"
+  common  = local.common
+  seconds = 60
+  at_once = var.concurrency.moving + var.concurrency.idle
   statements = {
     TakeWork = {
       actions   = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"]
@@ -77,27 +81,16 @@ module "judge_role" {
       actions   = ["dynamodb:BatchWriteItem"]
       resources = [aws_dynamodb_table.fixes.arn, aws_dynamodb_table.rejected.arn]
     }
-    WriteLogs = {
-      actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
-      resources = ["${aws_cloudwatch_log_group.function["judge"].arn}:*"]
-    }
-    UseKeys = {
-      actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
-      resources = [var.data_key_arn, var.operations_key_arn]
-    }
-    BuryWithReason = {
-      actions   = ["sqs:SendMessage"]
-      resources = [aws_sqs_queue.dead.arn]
-    }
   }
 }
 
 # What the loader may do: read metadata, write vehicles, and have records judged again.
-module "load_vehicles_role" {
-  source  = "../modules/roles"
-  name    = "${local.name}-load_vehicles"
-  service = "lambda.amazonaws.com"
-  account = local.account
+module "load_vehicles" {
+  source  = "../modules/function"
+  name    = "load_vehicles"
+  common  = local.common
+  seconds = 900
+  at_once = var.concurrency.vehicles
   statements = {
     TakeWork = {
       actions   = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"]
@@ -119,112 +112,29 @@ module "load_vehicles_role" {
       actions   = ["sqs:SendMessage"]
       resources = [aws_sqs_queue.work["moving"].arn, aws_sqs_queue.work["idle"].arn]
     }
-    WriteLogs = {
-      actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
-      resources = ["${aws_cloudwatch_log_group.function["load_vehicles"].arn}:*"]
-    }
-    UseKeys = {
-      actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
-      resources = [var.data_key_arn, var.operations_key_arn]
-    }
-    BuryWithReason = {
-      actions   = ["sqs:SendMessage"]
-      resources = [aws_sqs_queue.dead.arn]
-    }
   }
 }
 
 # What the fetcher may do: put one kind of object.
-module "fetch_vehicles_role" {
-  source  = "../modules/roles"
-  name    = "${local.name}-fetch_vehicles"
-  service = "lambda.amazonaws.com"
-  account = local.account
+module "fetch_vehicles" {
+  source  = "../modules/function"
+  name    = "fetch_vehicles"
+  common  = local.common
+  seconds = 300
+  at_once = 1
   statements = {
     PutMetadata = {
       actions   = ["s3:PutObject", "s3:AbortMultipartUpload"]
       resources = ["${module.raw.arn}/fleet/vehicles/*"]
     }
-    WriteLogs = {
-      actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
-      resources = ["${aws_cloudwatch_log_group.function["fetch_vehicles"].arn}:*"]
-    }
-    UseKeys = {
-      actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
-      resources = [var.data_key_arn, var.operations_key_arn]
-    }
-    BuryWithReason = {
-      actions   = ["sqs:SendMessage"]
-      resources = [aws_sqs_queue.dead.arn]
-    }
   }
-}
-
-# Lambda's own policy for network cards and traces, which name no resource that is known before.
-resource "aws_iam_role_policy_attachment" "network" {
-  for_each   = { for pair in setproduct(keys(local.functions), ["AWSLambdaVPCAccessExecutionRole", "AWSXRayDaemonWriteAccess"]) : join(" ", pair) => pair }
-  role       = local.functions[each.value[0]].role
-  policy_arn = each.value[1] == "AWSXRayDaemonWriteAccess" ? "arn:aws:iam::aws:policy/AWSXRayDaemonWriteAccess" : "arn:aws:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole"
-}
-
-# Each function's log, in which its figures stand as embedded metrics.
-resource "aws_cloudwatch_log_group" "function" {
-  for_each          = toset(["split_events", "load_vehicles", "judge", "fetch_vehicles"])
-  name              = "/aws/lambda/${local.name}-${each.key}"
-  retention_in_days = var.log_retention_days
-  kms_key_id        = var.operations_key_arn
-}
-
-# ARM costs a fifth less a second; every library here has wheels for it.
-resource "aws_lambda_function" "this" {
-  # checkov:skip=CKV_AWS_116:Queues call these functions, and the queues have the dead letters; the fetcher is called again tomorrow.
-  # checkov:skip=CKV_AWS_272:The package is put into our own bucket by our own pipeline; only that role may write there.
-  for_each      = local.functions
-  function_name = "${local.name}-${each.key}"
-  description   = "strata.light.cloud.handlers.${each.key}"
-  role          = each.value.role_arn
-  handler       = "strata.light.cloud.handlers.${each.key}"
-  runtime       = "python3.13"
-  architectures = ["arm64"]
-  s3_bucket     = var.package.bucket
-  s3_key        = var.package.key
-  timeout       = each.value.seconds
-  memory_size   = var.memory_mb
-  kms_key_arn   = var.operations_key_arn
-  # A version is what provisioned concurrency warms.
-  publish = true
-  # Reserved: nobody takes it away, and the tables see no more calls at once than this.
-  reserved_concurrent_executions = each.value.at_once
-
-  environment {
-    variables = local.environment
-  }
-
-  tracing_config {
-    mode = "Active"
-  }
-
-  vpc_config {
-    subnet_ids         = var.subnet_ids
-    security_group_ids = [aws_security_group.functions.id]
-  }
-
-  depends_on = [aws_cloudwatch_log_group.function]
-}
-
-# The version that queues call and that is kept warm.
-resource "aws_lambda_alias" "live" {
-  for_each         = local.functions
-  name             = "live"
-  function_name    = aws_lambda_function.this[each.key].function_name
-  function_version = aws_lambda_function.this[each.key].version
 }
 
 # A queue calls its function: more calls as the queue grows, up to its share; failures message by message.
 resource "aws_lambda_event_source_mapping" "queue" {
   for_each                           = local.sources
   event_source_arn                   = aws_sqs_queue.work[each.key].arn
-  function_name                      = aws_lambda_alias.live[each.value.function].arn
+  function_name                      = local.functions[each.value.function].alias_arn
   batch_size                         = each.value.batch
   maximum_batching_window_in_seconds = each.value.window
   function_response_types            = ["ReportBatchItemFailures"]
@@ -241,7 +151,7 @@ resource "aws_lambda_event_source_mapping" "queue" {
 resource "aws_appautoscaling_target" "judge" {
   count              = var.peak == null ? 0 : 1
   service_namespace  = "lambda"
-  resource_id        = "function:${aws_lambda_function.this["judge"].function_name}:${aws_lambda_alias.live["judge"].name}"
+  resource_id        = "function:${module.judge.function_name}:${module.judge.alias_name}"
   scalable_dimension = "lambda:function:ProvisionedConcurrency"
   min_capacity       = 0
   max_capacity       = var.peak.functions
@@ -273,7 +183,7 @@ module "schedule_role" {
   statements = {
     CallFetcher = {
       actions   = ["lambda:InvokeFunction"]
-      resources = [aws_lambda_alias.live["fetch_vehicles"].arn]
+      resources = [module.fetch_vehicles.alias_arn]
     }
   }
 }
@@ -291,7 +201,7 @@ resource "aws_scheduler_schedule" "fetch" {
   }
 
   target {
-    arn      = aws_lambda_alias.live["fetch_vehicles"].arn
+    arn      = module.fetch_vehicles.alias_arn
     role_arn = module.schedule_role.arn
 
     retry_policy {

@@ -12,5 +12,5 @@ output "raw" {
 
 output "functions" {
   description = "The functions, by task."
-  value       = { for name, function in aws_lambda_function.this : name => function.arn }
+  value       = { for name, function in local.functions : name => function.arn }
 }

@@ -12,21 +12,25 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[3]
 NEEDED = ("certifi", "pydantic>=2.12", "pyproj", "pyyaml", "redis>=5", "urllib3>=2")
-PLATFORM = ("--platform", "manylinux2014_aarch64", "--platform", "manylinux_2_28_aarch64")
+LAMBDA = ("--platform", "manylinux2014_aarch64", "--platform", "manylinux_2_28_aarch64",
+          "--python-version", "3.13")  # fmt: skip
 LEAST = ("light", "declare", "fs", "raw", "feeds", "schemas", "expectations")
 
 
-def build(target: Path) -> int:
-    """Writes the package; returns its size unpacked, in bytes, of which Lambda takes 250 MB."""
+def build(target: Path, machine: Sequence[str] = LAMBDA) -> int:
+    """Writes the package; returns its size unpacked, in bytes, of which Lambda takes 250 MB.
+
+    `machine` is what pip is told of the machine; nothing for this one, on which a test runs it.
+    """
     with tempfile.TemporaryDirectory() as folder:
         code = Path(folder, "code")
         pip = (sys.executable, "-m", "pip", "install", "--quiet", "--only-binary=:all:")
-        command = (*pip, "--target", str(code), *PLATFORM, "--python-version", "3.13", *NEEDED)
-        subprocess.run(command, check=True)
+        subprocess.run((*pip, "--target", str(code), *machine, *NEEDED), check=True)
         own = code / "strata"
         own.mkdir()
         for path in (PROJECT / "lib" / "strata").glob("*.py"):

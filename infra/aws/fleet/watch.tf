@@ -9,39 +9,31 @@ locals {
   }
 }
 
-# Depth and age of the queues.
-resource "aws_cloudwatch_metric_alarm" "queue" {
-  for_each            = local.alarms
-  alarm_name          = "${local.name}-${each.key}"
-  alarm_description   = each.value.text
-  namespace           = "AWS/SQS"
-  metric_name         = each.value.metric
-  dimensions          = { QueueName = each.value.queue }
-  statistic           = "Maximum"
-  period              = 60
-  evaluation_periods  = 2
-  threshold           = each.value.limit
-  comparison_operator = "GreaterThanThreshold"
-  treat_missing_data  = "notBreaching"
-  alarm_actions       = [var.alarm_topic_arn]
-  ok_actions          = [var.alarm_topic_arn]
-}
-
-# Calls that were refused: the reserved concurrency is too low for the queue.
-resource "aws_cloudwatch_metric_alarm" "throttled" {
-  for_each            = local.functions
-  alarm_name          = "${local.name}-${each.key}-throttled"
-  alarm_description   = "Calls of ${each.key} are refused for ten minutes. See `Moving ones wait` in docs/fleet/PLAYBOOK.md."
-  namespace           = "AWS/Lambda"
-  metric_name         = "Throttles"
-  dimensions          = { FunctionName = aws_lambda_function.this[each.key].function_name }
-  statistic           = "Sum"
-  period              = 300
-  evaluation_periods  = 2
-  threshold           = 10
-  comparison_operator = "GreaterThanThreshold"
-  treat_missing_data  = "notBreaching"
-  alarm_actions       = [var.alarm_topic_arn]
+# Depth and age of the queues; calls that were refused, for then the reserved concurrency is too low for the queue.
+module "alarms" {
+  source    = "../modules/alarms"
+  topic_arn = var.alarm_topic_arn
+  alarms = merge(
+    { for name, alarm in local.alarms : "${local.name}-${name}" => {
+      text       = alarm.text
+      namespace  = "AWS/SQS"
+      metric     = alarm.metric
+      dimensions = { QueueName = alarm.queue }
+      seconds    = 60
+      periods    = 2
+      limit      = alarm.limit
+    } },
+    { for name, function in local.functions : "${local.name}-${name}-throttled" => {
+      text       = "Calls of ${name} are refused for ten minutes. See `Moving ones wait` in docs/fleet/PLAYBOOK.md."
+      namespace  = "AWS/Lambda"
+      metric     = "Throttles"
+      dimensions = { FunctionName = function.function_name }
+      statistic  = "Sum"
+      seconds    = 300
+      periods    = 2
+      limit      = 10
+    } },
+  )
 }
 
 # One page: how long moving ones wait, what is judged, what waits, what died.
@@ -87,7 +79,7 @@ resource "aws_cloudwatch_dashboard" "this" {
           region  = var.region
           stat    = "Maximum"
           period  = 60
-          metrics = [for function in aws_lambda_function.this : ["AWS/Lambda", "ConcurrentExecutions", "FunctionName", function.function_name]]
+          metrics = [for function in local.functions : ["AWS/Lambda", "ConcurrentExecutions", "FunctionName", function.function_name]]
         }
       },
     ]

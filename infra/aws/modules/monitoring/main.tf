@@ -176,36 +176,32 @@ resource "aws_cloudwatch_metric_alarm" "stale" {
   ok_actions         = [aws_sns_topic.alarms.arn]
 }
 
-# The schedule fired and nothing ran: nobody would see it otherwise.
-resource "aws_cloudwatch_metric_alarm" "not_started" {
-  alarm_name          = "${var.name}-not-started"
-  alarm_description   = "A schedule could not start its job. See the runbook `A job does not start`."
-  namespace           = "AWS/SQS"
-  metric_name         = "ApproximateNumberOfMessagesVisible"
-  dimensions          = { QueueName = var.dead_letter }
-  statistic           = "Maximum"
-  period              = 300
-  evaluation_periods  = 1
-  threshold           = 0
-  comparison_operator = "GreaterThanThreshold"
-  treat_missing_data  = "notBreaching"
-  alarm_actions       = [aws_sns_topic.alarms.arn]
-}
-
-# Capacity in use without a pause: a job that hangs, or one that outgrew its hour.
-resource "aws_cloudwatch_metric_alarm" "long" {
-  alarm_name          = "${var.name}-long"
-  alarm_description   = "Jobs have run for ${var.longest_minutes} minutes without a pause. See the runbook `A job takes too long`."
-  namespace           = "AWS/EMRServerless"
-  metric_name         = "RunningWorkerCount"
-  dimensions          = { ApplicationId = var.application_id }
-  statistic           = "Minimum"
-  period              = 300
-  evaluation_periods  = var.longest_minutes / 5
-  threshold           = 0
-  comparison_operator = "GreaterThanThreshold"
-  treat_missing_data  = "notBreaching"
-  alarm_actions       = [aws_sns_topic.alarms.arn]
+# The schedule fired and nothing ran: nobody would see it otherwise. And capacity in use without a pause: a job that
+# hangs, or one that outgrew its hour.
+module "alarms" {
+  source    = "../alarms"
+  topic_arn = aws_sns_topic.alarms.arn
+  alarms = {
+    "${var.name}-not-started" = {
+      text       = "A schedule could not start its job. See the runbook `A job does not start`."
+      namespace  = "AWS/SQS"
+      metric     = "ApproximateNumberOfMessagesVisible"
+      dimensions = { QueueName = var.dead_letter }
+      seconds    = 300
+      periods    = 1
+      limit      = 0
+    }
+    "${var.name}-long" = {
+      text       = "Jobs have run for ${var.longest_minutes} minutes without a pause. See the runbook `A job takes too long`."
+      namespace  = "AWS/EMRServerless"
+      metric     = "RunningWorkerCount"
+      dimensions = { ApplicationId = var.application_id }
+      statistic  = "Minimum"
+      seconds    = 300
+      periods    = var.longest_minutes / 5
+      limit      = 0
+    }
+  }
 }
 
 # --- dashboard -------------------------------------------------------------------------------------

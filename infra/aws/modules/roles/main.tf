@@ -29,6 +29,21 @@ variable "statements" {
   }
 }
 
+variable "further" {
+  description = "Further statements, where two places have their share in a role; names differ from those above."
+  type = map(object({
+    actions    = list(string)
+    resources  = list(string)
+    conditions = optional(map(map(list(string))), {})
+  }))
+  default = {}
+
+  validation {
+    condition     = alltrue([for item in values(var.further) : !contains(item.actions, "*") && !contains(item.resources, "*")])
+    error_message = "A statement names its actions and its resources; neither may be a bare *."
+  }
+}
+
 data "aws_iam_policy_document" "trust" {
   statement {
     actions = ["sts:AssumeRole"]
@@ -49,7 +64,7 @@ data "aws_iam_policy_document" "trust" {
 
 data "aws_iam_policy_document" "rights" {
   dynamic "statement" {
-    for_each = var.statements
+    for_each = merge(var.further, var.statements)
 
     content {
       sid       = statement.key
