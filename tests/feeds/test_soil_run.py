@@ -43,7 +43,7 @@ def test_every_gate_balances_down_to_the_records_counted_outside_spark(
 
     gates = {gate.table: gate for gate in samples.newest("soil").gates}
     assert {table: gates[table].rows_in for table in counted} == counted
-    assert len(gates) == 13
+    assert len(gates) == 12
     for gate in gates.values():
         assert gate.rows_in == gate.accepted + gate.quarantined + gate.folded, gate.table
         assert sum(gate.folds.values()) == gate.folded

@@ -29,13 +29,13 @@ def countries() -> dict[str, Any]:
 
 
 def beside_borders(areas: dict[str, Any]) -> np.ndarray:
-    """Half of them within a metre of a vertex, the rest up to 50 km away; one in 25 on a vertex."""
+    """Half of them within a metre of a vertex, the rest up to 50 km away; one in 16 on a vertex."""
     lot = np.random.default_rng(2026)
     vertices = shapely.get_coordinates(list(areas.values()))
     chosen = vertices[lot.integers(0, len(vertices), SITES)]
     away = 10.0 ** lot.uniform(-8, np.where(np.arange(SITES) % 2, -5, -0.3))
     turn = lot.uniform(0, 2 * np.pi, SITES)
-    away[::25] = 0
+    away[::16] = 0
     places = chosen + np.column_stack([away * np.cos(turn), away * np.sin(turn)])
     return np.clip(places, [-179.99, -90], [179.99, 90])
 
