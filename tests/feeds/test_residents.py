@@ -23,6 +23,7 @@ from strata.feeds.residents.moves import residents_moves, residents_moves_by_mon
 from strata.feeds.residents.params import Params
 from strata.feeds.residents.people import residents_people
 from strata.feeds.residents.postcodes import residents_lookup_coverage, residents_postcodes
+from strata.kit.shared import UNKNOWN, find_shared
 
 from tests.feeds import oracle_residents as oracle
 from tests.frames import local_frame
@@ -495,20 +496,26 @@ def test_people_by_age_and_sex_on_any_date(spark: SparkSession) -> None:
     assert told(as_of="2023-01-01") == {}
 
 
+@pytest.mark.parametrize("is_told", [False, True])
 def test_addresses_come_from_whichever_lookup_of_a_delivery_counts_them(
-    spark: SparkSession,
+    spark: SparkSession, is_told: bool
 ) -> None:
+    """Whether the engine has told which postcodes several records have, or not."""
     rows = [
         {"postcode_token": token, "authority_code": YORK, "addresses": addresses, "_delivery_date": day}
         for token, addresses, day in (
             ("a", None, MARCH), ("a", "12", MARCH), ("b", "7", JANUARY), ("b", None, MARCH), ("c", "many", MARCH),
+            ("d", "3", MARCH),
         )
     ]  # fmt: skip
     names = frame(spark, "bronze.residents_authorities", [])
-    found = residents_postcodes(frame(spark, "bronze.residents_postcodes", rows), names)
+    raw = frame(spark, "bronze.residents_postcodes", rows)
+    shared = find_shared(raw, ("postcode_token",), len(rows)) if is_told else UNKNOWN
+    found = residents_postcodes(raw, names, shared=shared)
     assert {row["postcode_token"]: row["addresses"] for row in kept(found).collect()} == {
         "a": 12,
         "b": None,
+        "d": 3,
     }
     (refused,) = found.where("size(_reasons) > 0").collect()
     assert refused["_reasons"] == ["the number of addresses must be a whole number"]

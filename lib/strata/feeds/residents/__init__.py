@@ -28,6 +28,7 @@ TABLES = (
         inputs=("bronze.residents_postcodes", "bronze.residents_authorities"),
         transform=postcodes.residents_postcodes,
         group=("postcode_token",),
+        unique=("postcode_token",),
         ends=("bronze.residents_postcodes",),
         folds=postcodes.FOLDS,
     ),

@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 
 from strata.kit.columns import blank_to_null, flag, parse_bigint, reasons
 from strata.kit.history import PUT_IN_ORDER, SUPERSEDED, LatestOf, add_key, keep_latest
+from strata.kit.shared import UNKNOWN, Shared
 from strata.kit.whole import NONE_WHOLE, Whole, add_key_end
 
 SAME_POSTCODE = "same postcode as another record"
@@ -29,7 +30,11 @@ _NAMES_IN_COLUMNS = ("e09000001", "s12000033", "w06000015")
 
 
 def residents_postcodes(
-    postcodes: DataFrame, authorities: DataFrame, *, whole: Whole = NONE_WHOLE
+    postcodes: DataFrame,
+    authorities: DataFrame,
+    *,
+    shared: Shared = UNKNOWN,
+    whole: Whole = NONE_WHOLE,
 ) -> DataFrame:
     """One row per record of a postcode, of which one row per postcode is neither rejected nor
     folded.
@@ -39,23 +44,16 @@ def residents_postcodes(
     `authority_name` is of the names file, and null for a code that it lacks. A postcode that a
     later whole delivery lacks is no longer in use.
     """
-    typed = postcodes.withColumns(
-        {
-            "_code": blank_to_null(F.col("authority_code")),
-            "_month": blank_to_null(F.col("terminated")),
-        }
-    )
-    flagged = typed.withColumns(
-        {"_reasons": _record_reasons(), "is_terminated": F.col("_month").isNotNull()}
-    ).withColumn("authority_code", F.when(~F.col("_code").rlike(_PSEUDO_CODE), F.col("_code")))
-    named = flagged.join(_names(authorities), on="authority_code", how="left")
-    keyed = add_key(named, "postcode_token").withColumns(
-        {"_order": F.col("_delivery_date"), "addresses": _addresses()}
-    )
-    latest = keep_latest(keyed, _POSTCODE)
+    names = _names(authorities)
+    # What has ended is told by all records of a postcode, its only one among them.
+    alone, several = (UNKNOWN if whole else shared).split(postcodes)
+    latest = keep_latest(_read(several, names).withColumn("addresses", _addresses()), _POSTCODE)
     if whole:
         latest = _terminate_missing(latest, whole)
-    return latest.select(
+    single = _read(alone, names).withColumns(
+        {"addresses": parse_bigint(F.col("addresses")), "_fold": F.lit(None).cast("string")}
+    )
+    columns = (
         "postcode_token",
         "authority_code",
         "authority_name",
@@ -66,6 +64,21 @@ def residents_postcodes(
         "_reasons",
         "_fold",
     )
+    return latest.select(*columns).unionByName(single.select(*columns))
+
+
+def _read(postcodes: DataFrame, names: DataFrame) -> DataFrame:
+    typed = postcodes.withColumns(
+        {
+            "_code": blank_to_null(F.col("authority_code")),
+            "_month": blank_to_null(F.col("terminated")),
+        }
+    )
+    flagged = typed.withColumns(
+        {"_reasons": _record_reasons(), "is_terminated": F.col("_month").isNotNull()}
+    ).withColumn("authority_code", F.when(~F.col("_code").rlike(_PSEUDO_CODE), F.col("_code")))
+    named = flagged.join(F.broadcast(names), on="authority_code", how="left")
+    return add_key(named, "postcode_token").withColumn("_order", F.col("_delivery_date"))
 
 
 def _terminate_missing(latest: DataFrame, whole: Whole) -> DataFrame:
