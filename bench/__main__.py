@@ -10,12 +10,13 @@ from pathlib import Path
 from bench import commerce, commits, gate, sql
 
 BENCHMARKS = (
-    "commerce", "commits", "export", "gate", "shop", "shop-api",
+    "commits", "export", "gate", "shop", "shop-api",
     "shop-samples", "sql", "sql-opening",
 )  # fmt: skip
 # These have options of their own: `python -m bench soil --help`.
 OWN = {
-    "fleet": "fleet", "light": "light", "log-growth": "log_growth", "scale-out": "scale_out",
+    "commerce": "commerce", "fleet": "fleet", "light": "light", "log-growth": "log_growth",
+    "profile": "profile_run", "residents": "residents", "scale-out": "scale_out",
     "small-runs": "small_runs",
     "soil": "soil", "soil-compactness": "soil_compactness",
 }  # fmt: skip
@@ -51,7 +52,7 @@ def main() -> None:
         sql_opening.main(arguments.warehouse, arguments.rounds)
     if arguments.name in (None, "commits"):
         commits.main()
-    if arguments.name in (None, "commerce"):
+    if arguments.name is None:
         commerce.main(arguments.scale, arguments.rounds)
     if arguments.name == "export":
         # Needs what tests publish by, and a gigabyte on the disk.

@@ -3,13 +3,19 @@ with stock GX, by DuckDB, and by adidas/lakehouse-engine where that is installed
 (`commerce_lakehouse_engine`).
 
 Each way runs in a process of its own, one after the other in alternating rounds, and tells its
-seconds (without the start of Python and Spark) and its peak memory. Revenue must agree to the cent,
-or the benchmark fails.
+seconds (without the start of Python and Spark), the CPU seconds of all its processes, and its peak
+memory: of the JVM (or DuckDB), and of all processes together. Revenue must agree to the cent, or
+the benchmark fails. `python -m bench commerce --scale 0.01 0.1 1` tells how time grows too.
 """
 
 from __future__ import annotations
 
+import argparse
+import itertools
 import json
+import math
+import os
+import resource
 import shutil
 import statistics
 import subprocess
@@ -17,8 +23,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from bench import commerce_data, commerce_lakehouse_engine
@@ -33,8 +39,28 @@ WAYS = (
 )
 
 
-def main(scale: float, rounds: int, ways: tuple[str, ...] = WAYS) -> None:
-    """Prints the medians of each way, and the ratios to plain Spark."""
+def command(given: Sequence[str]) -> None:
+    """Each scale in turn, and the exponent by which time grows from one to the next."""
+    parser = argparse.ArgumentParser(prog="python -m bench commerce", description=__doc__)
+    parser.add_argument(
+        "--scale", "--scales", dest="scales", type=float, nargs="+", default=[1.0], metavar="SCALE"
+    )
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS), metavar="WAY")
+    arguments = parser.parse_args(given)
+    found = {
+        scale: main(scale, arguments.rounds, tuple(arguments.ways))
+        for scale in sorted(arguments.scales)
+    }
+    steps = list(found.items())
+    for (small, before), (large, after) in itertools.pairwise(steps):
+        for way in before.keys() & after.keys():
+            exponent = math.log(after[way] / before[way]) / math.log(large / small)
+            print(f"{way}, from scale {small:g} to {large:g}: exponent {exponent:.2f}")
+
+
+def main(scale: float, rounds: int, ways: tuple[str, ...] = WAYS) -> dict[str, float]:
+    """Prints the medians of each way, and the ratios to plain Spark; returns the seconds."""
     if "lakehouse-engine" in ways and commerce_lakehouse_engine.FOLDER is None:
         print(
             "lakehouse-engine: left out; bench/commerce_lakehouse_engine.py tells how to "
@@ -62,7 +88,7 @@ def main(scale: float, rounds: int, ways: tuple[str, ...] = WAYS) -> None:
                     told[way].append(_in_process(way, folder / "raw", target))
             for target in folder.glob(f"{number}-*"):
                 shutil.rmtree(target)
-        _tell(scale, rounds, told)
+        return _tell(scale, rounds, told)
     finally:
         shutil.rmtree(folder)
 
@@ -88,17 +114,60 @@ def _in_process(way: str, raw: Path, target: Path) -> dict[str, float]:
         f"Path({str(raw)!r}), Path({str(target)!r}))"
     )
     environment = commerce_lakehouse_engine.environment() if way == "lakehouse-engine" else None
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as told:
+        process = subprocess.Popen(
+            [sys.executable, "-c", code], env=environment, stdout=out, stderr=told, text=True
+        )
+        most = _watch(process)
+        out.seek(0)
+        told.seek(0)
+        if process.returncode:
+            raise SystemExit(f"{way}: {out.read()[-2000:]}{told.read()[-2000:]}")
+        answer: dict[str, float] = json.loads(out.read().splitlines()[-1])
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    answer["cpu"] += after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    answer["all_gib"] = most
+    print(
+        f"{way}: {answer['seconds']:.1f} s, {answer['cpu']:.1f} CPU s, {answer['gib']:.1f} GiB, "
+        f"{most:.1f} GiB in all",
+        file=sys.stderr,
+        flush=True,
     )
-    if done.returncode:
-        raise SystemExit(f"{way}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
-    answer: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    print(f"{way}: {answer['seconds']:.1f} s, {answer['gib']:.1f} GiB", file=sys.stderr, flush=True)
     return answer
 
 
-def _tell(scale: float, rounds: int, told: dict[str, list[dict[str, float]]]) -> None:
+def _watch(process: subprocess.Popen[str]) -> float:
+    """Waits for a process; the most memory that it and all below it held at a time, in GiB. Pages
+    that several share count once.
+    """
+    most = 0.0
+    while process.poll() is None:
+        most = max(most, sum(map(_held, _tree(process.pid))))
+        time.sleep(0.5)
+    return most / 2**20
+
+
+def _tree(process: int) -> list[int]:
+    found, waiting = [], [process]
+    while waiting:
+        found.append(waiting.pop())
+        for task in Path(f"/proc/{found[-1]}/task").glob("*/children"):
+            with suppress(OSError):
+                waiting += map(int, task.read_text().split())
+    return found
+
+
+def _held(process: int) -> int:
+    """KiB, each shared page divided by how many share it."""
+    try:
+        text = Path(f"/proc/{process}/smaps_rollup").read_text()
+    except OSError:
+        return 0
+    return int(next(line.split()[1] for line in text.splitlines() if line.startswith("Pss:")))
+
+
+def _tell(scale: float, rounds: int, told: dict[str, list[dict[str, float]]]) -> dict[str, float]:
     full = {
         way: {row["cents"] for row in rows}
         for way, rows in told.items()
@@ -110,16 +179,26 @@ def _tell(scale: float, rounds: int, told: dict[str, list[dict[str, float]]]) ->
         row["seconds"] for row in told.get("plain", [{"seconds": float("nan")}])
     )
     size = commerce_data.size_of(scale)
+    medians = {way: statistics.median(row["seconds"] for row in rows) for way, rows in told.items()}
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     print(
-        f"{size.lines:,} lines of {size.orders:,} orders, {rounds} rounds; median seconds, "
-        "ratio to plain, peak memory"
+        f"{size.lines:,} lines of {size.orders:,} orders; medians of {rounds}; "
+        f"{os.cpu_count()} cores, {memory:.0f} GiB, load {os.getloadavg()[0]:.1f}\n"
+        "| way | seconds | to plain | CPU s | GiB of its process | GiB in all |\n"
+        "| --- | ---: | ---: | ---: | ---: | ---: |"
     )
     for way, rows in told.items():
-        seconds = statistics.median(row["seconds"] for row in rows)
         print(
-            f"{way:22} {seconds:8.1f} s  {seconds / base:5.2f}  "
-            f"{max(row['gib'] for row in rows):5.1f} GiB"
+            f"| {way} | {medians[way]:.1f} | {medians[way] / base:.2f} "
+            f"| {statistics.median(row['cpu'] for row in rows):.1f} "
+            f"| {max(row['gib'] for row in rows):.1f} | {max(row['all_gib'] for row in rows):.1f} |"
         )
+    if {"strata", "strata one more day"} <= medians.keys():
+        ratio = medians["strata one more day"] / medians["strata"]
+        print(f"one more day takes {ratio:.2f} of the full load")
+    if {"strata", "duckdb"} <= medians.keys():
+        print(f"the full load takes {medians['strata'] / medians['duckdb']:.1f} times DuckDB's")
+    return medians
 
 
 # --- one way, in its own process -----------------------------------------------------------------
@@ -225,4 +304,19 @@ def _peak(process: str) -> float:
 
 
 def _print(seconds: float, gib: float, cents: object) -> None:
-    print(json.dumps({"seconds": seconds, "gib": gib, "cents": int(str(cents))}))
+    # What has not been waited for is not counted by whoever started this process: the JVM.
+    cpu = sum(map(_cpu, _tree(os.getpid())[1:]))
+    print(json.dumps({"seconds": seconds, "gib": gib, "cents": int(str(cents)), "cpu": cpu}))
+
+
+def _cpu(process: int) -> float:
+    """CPU seconds of a living process and of its children that have ended."""
+    try:
+        text = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return sum(map(int, text[11:15])) / os.sysconf("SC_CLK_TCK")
+
+
+if __name__ == "__main__":
+    command(sys.argv[1:])

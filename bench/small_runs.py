@@ -29,9 +29,9 @@ PROJECT = Path(__file__).resolve().parents[1]
 STEPS = ("help", "show", "nothing new", "samples", "one more day")
 LINES = 20_000_000
 """Order lines of commerce at scale 1."""
-_BECOME_SUBREAPER = 36
+BECOME_SUBREAPER = 36
 # Keys for the samples' made-up people; nothing that they protect is secret.
-_KEY = {
+KEY = {
     "STRATA_PSEUDONYM_KEY_ID": "bench",
     "STRATA_PSEUDONYM_KEY": "Zq7vKx2LmNpR8sTwYb4DfGhJ9cVe3XaU",
 }
@@ -55,7 +55,7 @@ class Side:
         before, started = _cpu(), time.monotonic()
         done = subprocess.run(
             [sys.executable, "-c", _MAIN, *arguments],
-            env={**os.environ, **_KEY, "PYTHONPATH": paths},
+            env={**os.environ, **KEY, "PYTHONPATH": paths},
             cwd=self.folder,
             capture_output=True,
             text=True,
@@ -77,10 +77,10 @@ def command(given: Sequence[str]) -> None:
     parser.add_argument("--lines", type=int, default=200_000, help="of the day's commerce")
     parser.add_argument("--only", action="append", choices=STEPS, metavar="STEP")
     arguments = parser.parse_args(given)
-    ctypes.CDLL(None).prctl(_BECOME_SUBREAPER, 1)
+    ctypes.CDLL(None).prctl(BECOME_SUBREAPER, 1)
     folder = Path(tempfile.mkdtemp(prefix="strata-bench-"))
     old = folder / "code"
-    _git("worktree", "add", "--detach", str(old), arguments.baseline)
+    git("worktree", "add", "--detach", str(old), arguments.baseline)
     try:
         sides = (Side("before", old, folder / "before"), Side("now", PROJECT, folder / "now"))
         for side in sides:
@@ -94,7 +94,7 @@ def command(given: Sequence[str]) -> None:
                     told[side.name].append(run(side))
             _tell(step, told)
     finally:
-        _git("worktree", "remove", "--force", str(old))
+        git("worktree", "remove", "--force", str(old))
         shutil.rmtree(folder)
 
 
@@ -177,7 +177,7 @@ def _wait_for_orphans() -> None:
             os.wait()
 
 
-def _git(*arguments: str) -> None:
+def git(*arguments: str) -> None:
     subprocess.run(["git", "-C", str(PROJECT), *arguments], check=True, capture_output=True)
 
 

@@ -1,0 +1,161 @@
+"""Residents at the size of a country: made-up postcodes and users, from files to published gold.
+
+`python -m bench residents --baseline COMMIT` runs this code and an older commit in turns, each in a
+process of its own; and DuckDB, which reads the same lookup, joins it with the users and counts
+people by authority. Strata must count as many in each authority, or the benchmark fails.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import json
+import resource
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from bench.small_runs import BECOME_SUBREAPER, PROJECT, Side, git
+
+_AREAS = ("AB", "B", "BA", "BS", "CF", "CH", "DE", "DN", "E", "EH", "EX", "G", "GL", "HU", "IP",
+          "KT", "L", "LE", "LS", "M", "N", "NE", "NG", "OX", "PE", "PL", "RG", "S", "SE", "SO",
+          "SW", "TN", "W", "WA", "WF", "YO")  # fmt: skip
+_INWARD = "ABDEFGHJLNPQRSTUWXYZ"
+_AUTHORITIES = 380
+
+
+def command(given: Sequence[str]) -> None:
+    """Prints medians of seconds and CPU seconds of each side."""
+    parser = argparse.ArgumentParser(prog="python -m bench residents", description=__doc__)
+    parser.add_argument("--baseline", metavar="COMMIT", help="an older state, run in turns")
+    parser.add_argument("--postcodes", type=int, default=1_700_000)
+    parser.add_argument("--users", type=int, default=8_189)
+    parser.add_argument("--rounds", type=int, default=3)
+    arguments = parser.parse_args(given)
+    ctypes.CDLL(None).prctl(BECOME_SUBREAPER, 1)
+    folder = Path(tempfile.mkdtemp(prefix="strata-bench-"))
+    old = folder / "code"
+    if arguments.baseline:
+        git("worktree", "add", "--detach", str(old), arguments.baseline)
+    try:
+        make(folder / "raw", arguments.postcodes, arguments.users)
+        sides = [Side("now", PROJECT, folder / "now")]
+        if arguments.baseline:
+            sides.append(Side("before", old, folder / "before"))
+        _compare(sides, folder / "raw", arguments.rounds)
+    finally:
+        if arguments.baseline:
+            git("worktree", "remove", "--force", str(old))
+        shutil.rmtree(folder)
+
+
+def _compare(sides: list[Side], raw: Path, rounds: int) -> None:
+    told: dict[str, list[tuple[float, float]]] = {name: [] for name in ("now", "before", "DuckDB")}
+    for number in range(rounds):
+        for side in sides if number % 2 == 0 else sides[::-1]:
+            shutil.rmtree(side.folder, ignore_errors=True)
+            side.folder.mkdir()
+            target = side.warehouse("residents")
+            told[side.name].append(
+                side.strata("run", "residents", "--raw", str(raw), "--warehouse", target, "--quiet")
+            )
+            _assert_equal(_counted(target), _by_duckdb(raw)[0])
+        told["DuckDB"].append(_by_duckdb(raw)[1])
+    base = statistics.median(seconds for seconds, _ in told["before"] or told["now"])
+    print("| side | seconds | ratio | CPU s |\n| --- | ---: | ---: | ---: |")
+    for name, pairs in told.items():
+        if pairs:
+            seconds, cpu = (statistics.median(pair[n] for pair in pairs) for n in (0, 1))
+            print(f"| {name} | {seconds:.1f} | {seconds / base:.2f} | {cpu:.1f} |", flush=True)
+
+
+def make(raw: Path, postcodes: int, users: int) -> None:
+    """Writes a lookup in the layout of Code-Point Open, and users who live in some of it."""
+    chance = np.random.default_rng(7)
+    codes = _codes(chance.choice(len(_AREAS) * 30 * 10 * 400, postcodes, replace=False))
+    authorities = chance.integers(1, _AUTHORITIES + 1, postcodes)
+    lookup = raw / "residents/postcodes/delivery=2024-06-01/lookup.csv"
+    lookup.parent.mkdir(parents=True)
+    with lookup.open("w", encoding="utf-8") as out:
+        for code, number in zip(codes, authorities, strict=True):
+            out.write(
+                f'"{code}",10,318704,176309,"E92000001","","","","E0600{number:04d}",'
+                f'"E0500{number:04d}"\n'
+            )
+    people = raw / "residents/users/delivery=2024-07-01/users.json"
+    people.parent.mkdir(parents=True)
+    with people.open("w", encoding="utf-8") as out:
+        for number, place in enumerate(chance.integers(0, postcodes, users)):
+            user = {
+                "email": f"user.{number}@example.com",
+                "givenName": "A",
+                "familyName": "B",
+                "sex": "FM"[number % 2],
+                "dateOfBirth": f"{1930 + number % 80}-02-28",
+                "address": {"postcode": codes[place]},
+            }
+            out.write(json.dumps(user, indent=4) + "\n")
+
+
+def _codes(numbers: np.ndarray) -> list[str]:
+    found = []
+    for number in numbers.tolist():
+        rest, last = divmod(number, 400)
+        rest, sector = divmod(rest, 10)
+        area, district = divmod(rest, 30)
+        found.append(
+            f"{_AREAS[area]}{district + 1}{sector}{_INWARD[last // 20]}{_INWARD[last % 20]}"
+        )
+    return found
+
+
+def _by_duckdb(raw: Path) -> tuple[dict[str, int], tuple[float, float]]:
+    """People by authority, and the seconds and CPU seconds that DuckDB took."""
+    import duckdb
+
+    before, started = _own_cpu(), time.monotonic()
+    with duckdb.connect() as connection:
+        rows = connection.execute(
+            f"""select l.column8, count(distinct u.email) from read_json(
+                '{raw}/residents/users/**/*.json', format = 'unstructured') as u
+            join read_csv('{raw}/residents/postcodes/**/*.csv', header = false,
+                all_varchar = true, hive_partitioning = false) as l
+                on l.column0 = u.address.postcode group by all"""
+        ).fetchall()
+    return dict(rows), (time.monotonic() - started, _own_cpu() - before)
+
+
+def _counted(warehouse: str) -> dict[str, int]:
+    from strata.lake.versions import Warehouse, read_arrow
+    from strata.ledger.book import Book
+
+    name = "gold.residents_by_authority_internal"
+    state = Book(Warehouse(warehouse)).state(name)
+    if state is None:
+        raise SystemExit("the run published nothing")
+    rows = read_arrow(Warehouse(warehouse), name, state.version).to_pylist()
+    return {row["authority_code"]: row["people"] for row in rows}
+
+
+def _assert_equal(found: dict[str, int], wanted: dict[str, int]) -> None:
+    if found != wanted:
+        raise SystemExit(
+            f"people by authority must be DuckDB's; {len(found)} authorities with "
+            f"{sum(found.values())} people, by DuckDB {len(wanted)} with "
+            f"{sum(wanted.values())}"
+        )
+
+
+def _own_cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+if __name__ == "__main__":
+    command(sys.argv[1:])
