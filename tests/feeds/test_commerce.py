@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import ROUND_HALF_UP, Decimal
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -32,6 +33,7 @@ from strata.kit.shared import UNKNOWN, find_shared
 from strata.kit.values import parse_date, parse_money, parse_units
 
 from tests.frames import local_frame
+from tests.plain import plain_rows, schema_of
 
 pytestmark = pytest.mark.spark
 
@@ -435,6 +437,121 @@ def test_shared_keys_that_are_handed_in_change_no_table(spark: SparkSession) -> 
         ignore_row_order=True,
         ignore_column_order=True,
         ignore_nullable=True,
+    )
+
+
+ODD_NUMBERS = (
+    "7", "07", "+7", "-7", " 7", "7 ", "7\n", "7.0", "7.25", "7.25000", "7.123456", "0", "0.00", "1e3",
+    "1,5", ".5", "5.", "99999", "100000", "100001", "99999999.9999", "123456789", "NaN", "\N{ARABIC-INDIC DIGIT SEVEN}", "", None,
+)  # fmt: skip
+MANGLED_IDS = (
+    "1.0",
+    "5E+11",
+    "1,0",
+    "=1+1",
+    "'12",
+    "#N/A",
+    "####",
+    "NULL",
+    "nan",
+    "\\N",
+    "=\n",
+    "=a\rb",
+)
+ODD_DAYS = (
+    "2024-02-29", "2023-02-29", "2024-02-29 23:59:59", "2024-02-29T24:00:00", "2024-02-29 7:00", "2024-2-9",
+    "0001-01-01", "9999-12-31", "2024-13-01", "2024-02-29Z", "2024-02-29 and more", "2024-02-29\n", "", None,
+)  # fmt: skip
+
+
+def sound_rows(frame: DataFrame, columns: list[str]) -> dict[int, dict[str, Any]]:
+    """The rows that a transform accepts, by their records' numbers."""
+    sound = frame.where(F.size("_reasons") == 0)
+    sound = sound.where("_fold is null") if "_fold" in sound.columns else sound
+    return {row["_record_number"]: row.asDict() for row in sound.select(*columns).collect()}
+
+
+def test_plain_orders_are_those_that_the_transform_accepts(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    sound = {"customer_id": "c", "order_date": "2024-02-29", "status": "shipped"}
+    told = [
+        *[{"order_date": day} for day in ODD_DAYS],
+        *[{"updated_at": day} for day in ODD_DAYS],
+        *[{"status": s} for s in ("SHIPPED", "Complete", "canceled", " shipped", "gone", "", None)],
+        *[{"currency": c} for c in ("eur", "EUR", "EURO", "€UR", "E1R", " EUR", "")],
+        *[{"customer_id": c} for c in ("c", "C", " c", "", None, "1.0", "5E+11", "nobody")],
+        *[
+            {"order_id": o}
+            for o in ("", None, "1.0", "1E+5", "1e5", "1E5\n", " 1", "twice", "twice")
+        ],
+    ]
+    told += [{kind: text} for kind in ("order_id", "customer_id") for text in MANGLED_IDS]
+    rows = [{"order_id": f"o{n}", **sound, **more} for n, more in enumerate(told)]
+    name, customers = "silver.commerce_orders", [{"customer_id": c} for c in ("c", *MANGLED_IDS)]
+    raw = bronze(spark, "orders", *rows)
+    known = spark.createDataFrame(customers, "customer_id string")
+    columns = schema_of(name).names
+    accepted = sound_rows(commerce_orders(raw, bronze(spark, "sales"), known), columns)
+    records = [row.asDict() for row in raw.collect()]
+    inputs = {"bronze.commerce_orders": records, "silver.commerce_customers": customers}
+    written, left, _ = plain_rows(tmp_path, name, inputs)
+    plain = {row["_record_number"]: row for row in written}
+    assert {n: accepted.get(n) for n in plain} == plain
+    assert len(plain) > len(accepted) / 2
+    assert sorted([*plain, *(row["_record_number"] for row in left)]) == list(
+        range(1, len(rows) + 1)
+    )
+
+
+def test_plain_lines_are_those_that_the_transform_accepts(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    sound = {
+        "order_id": "o",
+        "product_id": "p",
+        "quantity": "7",
+        "unit_price": "10",
+        "discount": "0",
+    }
+    told = [
+        *[{kind: n} for kind in ("quantity", "unit_price", "discount") for n in ODD_NUMBERS],
+        *[{"discount": d} for d in ("70", "70.0001", "0.005", "0.0049")],
+        *[{"quantity": "99999", "unit_price": "99999999.9999", "discount": d} for d in ("0", "0.0050")],
+        *[{"currency": c} for c in ("EUR", "eur", "USD", "", None)],
+        *[{"order_id": o} for o in ("none", "", None, " o", "1.0")],
+        *[{"product_id": p} for p in ("none", "", None, "old", "1.0")],
+        {"order_item_id": ""}, {"order_item_id": None}, {"order_item_id": "t"}, {"order_item_id": "t"},
+    ]  # fmt: skip
+    rows = [{"order_item_id": str(n), **sound, **more} for n, more in enumerate(told)]
+    order = {"customer_id": "c", "order_date": dt.date(2024, 5, 1), "status": "shipped",
+             "is_counted": True, "currency": "EUR"}  # fmt: skip
+    orders = [{"order_id": o, **order} for o in ("o", "x")]
+    products = [
+        {"product_id": "p", "category_id": "g", "is_current": True},
+        {"product_id": "old", "category_id": "g", "is_current": False},
+    ]
+    name, raw = "silver.commerce_order_lines", bronze(spark, "order_items", *rows)
+    schema = "order_id string, customer_id string, order_date date, status string, is_counted boolean, currency string"
+    catalogue = spark.createDataFrame(
+        products, "product_id string, category_id string, is_current boolean"
+    )
+    lines = commerce_order_lines(
+        raw, bronze(spark, "sales"), spark.createDataFrame(orders, schema),
+        catalogue.where("is_current").select("product_id", "category_id"),
+    )  # fmt: skip
+    accepted = sound_rows(lines, schema_of(name).names)
+    inputs = {
+        "bronze.commerce_order_items": [row.asDict() for row in raw.collect()],
+        "silver.commerce_orders": orders,
+        "silver.commerce_products": products,
+    }
+    written, left, _ = plain_rows(tmp_path, name, inputs)
+    plain = {row["_record_number"]: row for row in written}
+    assert {n: accepted.get(n) for n in plain} == plain
+    assert len(plain) > len(accepted) / 2
+    assert sorted([*plain, *(row["_record_number"] for row in left)]) == list(
+        range(1, len(rows) + 1)
     )
 
 

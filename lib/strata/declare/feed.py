@@ -118,6 +118,7 @@ class Feed:
             return fingerprint.digest(*declared, *layouts, str(READER))
         table = self.table(name)
         code = fingerprint.of_code(table.transform)
+        code += repr(table.plain) if table.plain else ""
         grouping = fingerprint.of_code(table.add_group) if table.add_group else ""
         own = {} if table.slices else {key: params[key] for key in table.params}
         shape = repr(

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from strata.kit.plain import Plain
+
 if TYPE_CHECKING:
     import pyarrow as pa
     from pyspark.sql import DataFrame
@@ -139,6 +141,9 @@ class Table:
     transform that moves rows (windows, joins): the quarantine of many rows is then written from
     those few, and not by making all of them a second time. Where other rejected rows than were
     counted come out, it is given all."""
+
+    plain: Plain | None = None
+    """How most rows of large inputs are made without Spark (`kit.plain`)."""
 
     @property
     def driving_inputs(self) -> tuple[str, ...]:

@@ -32,7 +32,8 @@ _FORMULA = r"=.*|'[0-9]+"
 _ERROR = r"#(N/A|NAME[?]|REF!|VALUE!|DIV/0!|NUM!|NULL!|#+)"
 # A program's word for nothing: of all the records that tell it one thing would be made.
 _NOTHING = r"(?i:null|none|nan|<na>|n/a|undefined|\\n)"
-_MANGLED = rf"^({_EXPONENT}|{_DECORATED}|{_FORMULA}|{_ERROR}|{_NOTHING})\z"
+MANGLED = f"{_EXPONENT}|{_DECORATED}|{_FORMULA}|{_ERROR}|{_NOTHING}"
+"""All of an id that is mangled, as a regular expression of Java's and RE2's."""
 _UNITS = r"^-?0{0,3}(100000|[0-9]{1,5})\z"
 _DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6})?)?Z?)?\z"
 _MOMENT = _DATE.replace("Z?", "(Z|[+-][0-9]{2}:[0-9]{2})?")
@@ -144,7 +145,7 @@ def mangled_text(told: Column, what: str) -> Column:
         ]
     )
     # Nearly every id is sound: one pattern is asked of it, not five.
-    return F.when(told.rlike(_MANGLED), why)
+    return F.when(told.rlike(rf"^({MANGLED})\z"), why)
 
 
 def no_date(told: str, typed: str, name: str) -> Column:

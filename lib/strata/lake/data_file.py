@@ -61,6 +61,8 @@ def open_writer(
         write_page_checksum=True,
         # By which a reader leaves out the pages that lie outside the bounds it asks for.
         write_page_index=True,
+        # As Spark writes them, and half as large as bytes of a fixed length.
+        store_decimal_as_integer=True,
         # Else Arrow's readers would take columns of one value for dictionaries, and no other reader
         # would.
         store_schema=False,

@@ -62,7 +62,7 @@ def written(
     def look(name: str) -> DataFile:
         metadata = _footer(f"{folder}/{name}")
         partition = _partition_values(name, contract)
-        _assert_not_null(f"{folder}/{name}", metadata, partition, contract)
+        assert_not_null(f"{folder}/{name}", metadata, partition, contract)
         return _data_file(name, sizes[name], metadata, wanted, partition)
 
     with ThreadPoolExecutor(_READERS) as pool:
@@ -179,9 +179,10 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, date) else value
 
 
-def _assert_not_null(
+def assert_not_null(
     uri: str, metadata: FileMetaData, partition: Mapping[str, str | None], contract: Contract
 ) -> None:
+    """StrataError where a required column of a file holds a NULL."""
     found = columns(metadata)
     for field in contract.fields:
         if not field.required or not metadata.num_rows:

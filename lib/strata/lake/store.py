@@ -125,14 +125,17 @@ class Store:
 
     def overwrite(self, contract: Contract, frame: DataFrame | pa.Table) -> Commit:
         """Puts the rows in the place of all that the table holds, in one commit."""
+        return self.replace_files(contract, self._write_files(contract, frame))
+
+    def replace_files(self, contract: Contract, added: Sequence[DataFile]) -> Commit:
+        """Puts files that lie in the table's folder already in the place of all that the table
+        holds, in one commit."""
         before = self._snapshot(contract.table)
         if has_columns_of(before, contract):
-            added = self._write_files(contract, frame)
             if not before.adds and not added:
                 return Commit(before.version, self.run_id, 0, "NONE")
             self.exchange_files(contract, before, before.adds.values(), added)
         else:
-            added = self._write_files(contract, frame)
             with self._sent("commit", contract.table):
                 whole = commit.Whole(shape_of(contract), added, len(before.adds))
                 commit.overwrite(self.warehouse, contract.table, before.version, whole, self.run_id)
@@ -178,6 +181,10 @@ class Store:
             [file.name for file in added],
             struct_type(contract.fields, enforce_required=False),
         )
+
+    def write_files(self, contract: Contract, frame: DataFrame | pa.Table) -> list[DataFile]:
+        """Writes the rows as files of the table's folder, which no commit names yet."""
+        return self._write_files(contract, frame)
 
     def append_files(self, contract: Contract, added: Sequence[DataFile]) -> Commit:
         """Adds files that lie in the table's folder already, in one commit."""

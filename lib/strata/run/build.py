@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 from strata.gate import counting, gate
 from strata.run.audit import Candidacy, audit
 from strata.run.bronze import bronze_rows
 from strata.run.inputs import read_inputs
+from strata.run.plain import write_plain
 from strata.run.plan import Plan, Step
 from strata.run.rows import Candidate, table_rows
 from strata.run.state import Built, Context, State, about
-from strata.run.write import Target, write_accepted, write_rejected
+from strata.run.write import Target, Written, write_accepted, write_rejected
 
 
 def build(context: Context, state: State, step: Step) -> Built:
@@ -20,11 +22,20 @@ def build(context: Context, state: State, step: Step) -> Built:
     about(context.say, table=step.table)(f"{step.table}: {step.why}")
     candidate = _rows(context, state, step)
     target = Target(feed.contract(step.table), feed.suite(step.table), state.tables.get(step.table))
-    written = write_accepted(context, target, candidate)
+    written = _write(context, target, candidate)
     counting.assert_conserved(step.table, written.tally, candidate.identity_in)
     rejected = write_rejected(context, target, candidate, written)
     done = Candidacy(step, target, candidate, written, rejected, started)
     return audit(context, state, done)
+
+
+def _write(context: Context, target: Target, candidate: Candidate) -> Written:
+    if candidate.plain is not None:
+        written = write_plain(context, target, candidate, candidate.plain)
+        if written is not None:
+            return written
+        candidate = replace(candidate, frame=candidate.plain.again())
+    return write_accepted(context, target, candidate)
 
 
 def needs_library(plan: Plan) -> bool:

@@ -4,10 +4,13 @@ rows the table must answer for.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import to_arrow_schema
 
 from strata.errors import StrataError
 from strata.kit import keys
@@ -15,11 +18,12 @@ from strata.kit.groups import Groups
 from strata.kit.shared import UNKNOWN, Shared, find_shared
 from strata.kit.table import Rows, Table
 from strata.kit.whole import NONE_WHOLE, Whole
-from strata.lake.log import TableLog
+from strata.lake.log import Snapshot, TableLog
 from strata.ledger import publication as ledger
 from strata.ledger import seal
 from strata.ledger.publication import TableState
 from strata.run.archived import with_archive
+from strata.run.plain_files import MOST_LEFT, TASK_ROWS, Input
 from strata.run.plan import Plan, Step
 from strata.run.state import Context, State
 from strata.run.touched import find_touched, restrict
@@ -27,6 +31,7 @@ from strata.run.whole import whole_now
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
+    from pyspark.sql.types import StructType
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,21 @@ class Inputs:
     """Keys that more rows than one have, for a table that declares `unique`."""
     whole: Whole = NONE_WHOLE
     """Which deliveries are whole, for a table that declares `ends`."""
+    plain: PlainInputs | None = None
+    """What plain rows can be made from; `shared` is then found where they were not made."""
+
+
+@dataclass(frozen=True)
+class PlainInputs:
+    """The inputs of plain rows, as they lie."""
+
+    inputs: tuple[Input, ...]
+    rows: int
+    """Of the first input."""
+    record: StructType
+    """The columns of the first input."""
+    shared: Callable[[], Shared]
+    """Finds the keys that several of its rows have."""
 
 
 def read_inputs(context: Context, state: State, step: Step) -> Inputs:
@@ -78,17 +98,55 @@ def read_inputs(context: Context, state: State, step: Step) -> Inputs:
         for name in table.driving_inputs
     }
     rows, identity = _balance(table, counts)
-    shared = None
-    if table.unique:
+    first = table.inputs[0]
+
+    def shared() -> Shared:
         # What a transform is given besides its inputs: it runs no job itself.
-        first = table.inputs[0]
         count = counts[first][0] if first in counts else frames[first].count()
         is_few = count < table.unique_from
-        shared = UNKNOWN if is_few else find_shared(frames[first], table.unique, count)
+        return UNKNOWN if is_few else find_shared(frames[first], table.unique, count)
+
+    whole = whole_now(context, table)
+    plain = None
+    if touched is None and not table.slices and not whole:
+        plain = _plain_inputs(context, table, states, shared)
+    known = shared() if table.unique and plain is None else None
     built_from = {name: found.version for name, found in states.items()}
     size = sum(_bytes(context, found) for found in states.values())
-    whole = whole_now(context, table)
-    return Inputs(frames, rows, identity, touched, built_from, size, shared, whole)
+    return Inputs(frames, rows, identity, touched, built_from, size, known, whole, plain)
+
+
+def _plain_inputs(
+    context: Context, table: Table, states: dict[str, TableState], shared: Callable[[], Shared]
+) -> PlainInputs | None:
+    """None where the table has no plain rows, or too few to gain by them, or an input's rows are
+    not all in its files."""
+    first, plain = states[table.inputs[0]], table.plain
+    driving = sum(states[name].all_rows for name in table.driving_inputs)
+    if plain is None or first.rows < context.options.fewest_plain_rows:
+        return None
+    if driving - first.rows > MOST_LEFT * driving or (not plain.by and driving > TASK_ROWS):
+        return None
+    logs = {name: context.store.log(name).snapshot(states[name].version) for name in plain.reads}
+    if not all(log.is_plain for log in logs.values()) or any(
+        states[name].archive_version is not None for name in plain.reads
+    ):
+        return None
+    read = tuple(_as_it_lies(context, table, name, log) for name, log in logs.items())
+    return PlainInputs(read, first.rows, logs[first.table].schema, shared)
+
+
+def _as_it_lies(context: Context, table: Table, name: str, log: Snapshot) -> Input:
+    assert table.plain is not None, "asked of a table with plain rows"
+    reference = table.via.get(name)
+    columns = to_arrow_schema(log.schema)
+    return Input(
+        name,
+        context.store.warehouse.path(name),
+        tuple(log.files),
+        pa.schema([columns.field(column) for column in table.plain.reads[name]]),
+        reference.where if reference else "true",
+    )
 
 
 def _without_rows(frame: DataFrame, rows: int) -> DataFrame:

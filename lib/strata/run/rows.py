@@ -8,15 +8,39 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from pyspark.sql import functions as F
+
 from strata.kit.groups import Groups
+from strata.kit.plain import Plain
 from strata.kit.table import Rows, Table
 from strata.run.bronze_files import Records
 from strata.run.inputs import Inputs
+from strata.run.plain_files import Input
 from strata.run.plan import Plan, Step
 from strata.run.state import Context, State
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
+    from pyspark.sql.types import StructType
+
+
+_MOST_BROADCAST = 1_000_000
+
+
+@dataclass(frozen=True)
+class PlainJob:
+    """How a candidate's plain rows are made without its frame (`kit.plain`)."""
+
+    plain: Plain
+    inputs: tuple[Input, ...]
+    rows: int
+    """Of the first input."""
+    record: StructType
+    """The columns of the first input."""
+    make: Callable[[DataFrame, int], DataFrame]
+    """The transform, given so many records of the first input in place of all."""
+    again: Callable[[], DataFrame]
+    """The candidate's frame for all records, made to be quick for many."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +67,8 @@ class Candidate:
     rejects: Callable[[Callable[[DataFrame], DataFrame]], DataFrame] | None = None
     """Makes the rows of some rows of the driving inputs, where that gives the rejected ones
     (`Table.rejects_alone`)."""
+    plain: PlainJob | None = None
+    """Where most of its rows may be made by a query."""
     records: Records | None = None
     """Bronze: what `frame` reads, if it is nothing but records of raw files."""
 
@@ -57,6 +83,7 @@ def table_rows(context: Context, state: State, step: Step, inputs: Inputs) -> Ca
     plan = context.plan
     table = plan.feed.table(step.table)
     params = _params(plan, table, step)
+    make = partial(_transform, table)
     held = state.tables[table.name].slices if step.adds_slices else ()
     return Candidate(
         frame=_transform(table, inputs, params),
@@ -70,7 +97,50 @@ def table_rows(context: Context, state: State, step: Step, inputs: Inputs) -> Ca
         slices=(*held, *step.slices),
         built_from=inputs.built_from,
         rejects=partial(_alone, table, inputs, params) if table.rejects_alone else None,
+        plain=_plain_job(table, inputs, make, params),
     )
+
+
+def _plain_job(
+    table: Table,
+    inputs: Inputs,
+    make: Callable[[Inputs, list[Any]], DataFrame],
+    params: list[Any],
+) -> PlainJob | None:
+    found = inputs.plain
+    if found is None or table.plain is None:
+        return None
+    plain, first = table.plain, table.inputs[0]
+
+    def make_rest(left: DataFrame, rows: int) -> DataFrame:
+        frames = {**inputs.frames, first: left.select(*inputs.frames[first].columns)}
+        few = (
+            _only_met(frames, table.driving_inputs, plain.by) if rows <= _MOST_BROADCAST else frames
+        )
+        return make(replace(inputs, frames=few), params)
+
+    def make_again() -> DataFrame:
+        return make(replace(inputs, shared=found.shared() if table.unique else None), params)
+
+    return PlainJob(plain, found.inputs, found.rows, found.record, make_rest, make_again)
+
+
+def _only_met(
+    frames: dict[str, DataFrame], driving: tuple[str, ...], by: str
+) -> dict[str, DataFrame]:
+    """The inputs without rows that no row of the driving ones can meet: `by` tells (`Plain.by`)."""
+    if any(by not in frames[name].columns for name in driving):
+        return frames
+    keys = frames[driving[0]].select(by)
+    for name in driving[1:]:
+        keys = keys.unionByName(frames[name].select(by))
+    few = F.broadcast(keys.distinct())
+    return {
+        name: frame
+        if name in driving or by not in frame.columns
+        else frame.join(few, on=by, how="left_semi").select(*frame.columns)
+        for name, frame in frames.items()
+    }
 
 
 def _params(plan: Plan, table: Table, step: Step) -> list[Any]:

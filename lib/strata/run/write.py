@@ -130,7 +130,7 @@ def _write_small(context: Context, target: Target, candidate: Candidate) -> Writ
     rows = small.accepted(judged, contract.columns)
     appends = candidate.appends or target.previous is None
     commit = store.append(contract, rows) if appends else store.overwrite(contract, rows)
-    _assert_written(target.table, tally.rows_written, commit)
+    assert_written(target.table, tally.rows_written, commit)
     whole = None if candidate.appends else rows
     return Written(commit, tally, parts.rules, judged, whole=whole)
 
@@ -155,7 +155,7 @@ def _write_whole(context: Context, target: Target, candidate: Candidate) -> Writ
     commit = store.append(contract, accepted) if appends else store.overwrite(contract, accepted)
     measured = observation.get
     tally = counting.read_tally(measured, candidate.rows_in, parts.rules, candidate.folds)
-    _assert_written(target.table, tally.rows_written, commit)
+    assert_written(target.table, tally.rows_written, commit)
     judged, rejects = parts.judged, None
     if "marks" in measured:
         some = partial(counting.marked, marks=measured["marks"])
@@ -183,7 +183,7 @@ def _write_groups(
     accepted = conform(judged.where(judging.is_accepted()), target.contract)
     assert_touched(target.table, accepted, touched)
     exchange = context.store.replace_groups(target.contract, accepted, tally.rows_written, touched)
-    _assert_written(target.table, tally.rows_written + exchange.rows_kept, exchange.commit)
+    assert_written(target.table, tally.rows_written + exchange.rows_kept, exchange.commit)
     return Written(
         exchange.commit,
         tally,
@@ -215,7 +215,7 @@ def _write_records(
         told.where(told[bronze_files.WRITTEN].isNull()).drop(bronze_files.WRITTEN), records
     )
     rules = gate.row_rules(rest, target.suite)
-    rows, identity, broken = _ask_files(context, target, added, len(rules))
+    rows, identity, broken = ask_files(context, target, added, len(rules))
     if any(
         n and rule.expectation.severity == "critical" for n, rule in zip(broken, rules, strict=True)
     ):
@@ -262,7 +262,7 @@ def _write_records_here(
     return Written(store.append_files(contract, added), tally, rules, judged, whole=whole)
 
 
-def _ask_files(
+def ask_files(
     context: Context, target: Target, added: list[DataFile], rules: int
 ) -> tuple[int, int, list[int]]:
     """How many rows the files hold, the order-free hash of their ids, and how many break each
@@ -347,7 +347,7 @@ def _put(
         total = held - exchange.rows_gone + added
     else:
         commit = store.append(own, frame) if version is None else store.overwrite(own, frame)
-    _assert_written(own.table, added + rewritten, commit)
+    assert_written(own.table, added + rewritten, commit)
     return commit, total
 
 
@@ -363,7 +363,8 @@ def assert_touched(table: str, accepted: DataFrame, touched: Groups) -> None:
         )
 
 
-def _assert_written(table: str, counted: int, commit: Commit) -> None:
+def assert_written(table: str, counted: int, commit: Commit) -> None:
+    """CommitUnknown where a commit tells other rows than were counted."""
     if commit.rows_written is not None and commit.rows_written != counted:
         raise CommitUnknown(
             f"{table}: Delta must write what the gate counted; {counted} rows were counted, "

@@ -208,7 +208,7 @@ def _with_sedona(given: str, ours: str) -> str:
 
 
 def _local_sizes() -> dict[str, str]:
-    """Sizes for one machine: half of the memory for the driver's heap, at most 8 GiB; a few shuffle
+    """Sizes for one machine: half of the memory for the driver's heap, at most 4 GiB; a few shuffle
     partitions.
     """
     cores = os.cpu_count() or 2
@@ -217,7 +217,7 @@ def _local_sizes() -> dict[str, str]:
         if hasattr(os, "sysconf")
         else 4 << 30
     )
-    heap_gib = max(1, min(8, memory // (2 << 30)))
+    heap_gib = max(1, min(4, memory // (2 << 30)))
     return {
         "spark.driver.memory": f"{heap_gib}g",
         # 200 partitions of a small table are 200 tasks of nothing; adaptive execution splits what

@@ -10,7 +10,16 @@ from __future__ import annotations
 
 import pyarrow.compute as pc
 
-from strata.feeds.commerce import calendar, catalogue, customers, decisions, orders, sales, value
+from strata.feeds.commerce import (
+    calendar,
+    catalogue,
+    customers,
+    decisions,
+    orders,
+    plain,
+    sales,
+    value,
+)
 from strata.feeds.commerce.params import Params
 from strata.kit.arrow import constant
 from strata.kit.table import Answer, Reference, Rows, Source, Table
@@ -73,6 +82,7 @@ TABLES = (
         "silver.commerce_orders",
         inputs=("bronze.commerce_orders", _SALES, "silver.commerce_customers"),
         transform=orders.commerce_orders,
+        plain=plain.ORDERS,
         rows=Rows.ONE_TO_MANY,
         group=("order_id",),
         unique=("order_id",),
@@ -89,6 +99,7 @@ TABLES = (
             "silver.commerce_products",
         ),
         transform=orders.commerce_order_lines,
+        plain=plain.LINES,
         params=("equal_lines",),
         driving=("bronze.commerce_order_items", _SALES),
         group=("order_id",),
@@ -105,6 +116,7 @@ TABLES = (
         "gold.commerce_order_revenue",
         inputs=("silver.commerce_order_lines",),
         transform=sales.commerce_order_revenue,
+        plain=sales.PLAIN_REVENUE,
         rows=Rows.AGGREGATE,
         group=("order_id",),
     ),
@@ -114,7 +126,7 @@ TABLES = (
         transform=sales.commerce_daily_product_sales,
         rows=Rows.AGGREGATE,
         group=("sale_date",),
-        unique=sales.LINE_OF_PRODUCT,
+        plain=sales.PLAIN_BY_PRODUCT,
         folds=sales.FOLDS,
     ),
     Table(
@@ -123,13 +135,14 @@ TABLES = (
         transform=sales.commerce_daily_category_sales,
         rows=Rows.AGGREGATE,
         group=("sale_date",),
-        unique=sales.LINE_OF_CATEGORY,
+        plain=sales.PLAIN_BY_CATEGORY,
         folds=sales.FOLDS,
     ),
     Table(
         "gold.commerce_customer_value",
         inputs=("gold.commerce_order_revenue",),
         transform=value.commerce_customer_value,
+        plain=value.PLAIN,
         rows=Rows.AGGREGATE,
         folds=value.FOLDS,
     ),

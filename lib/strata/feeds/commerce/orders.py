@@ -9,6 +9,7 @@ from strata.feeds.commerce.amounts import revenue_of
 from strata.feeds.commerce.catalogue import CURRENCY
 from strata.feeds.commerce.customers import customer_id_of_sale
 from strata.feeds.commerce.params import Params
+from strata.feeds.commerce.statuses import COUNTED, STATUSES, SYNONYMS
 from strata.kit.columns import add_reasons, content_hash, flag, reasons
 from strata.kit.history import (
     REPEATED,
@@ -38,21 +39,6 @@ from strata.kit.values import (
 from strata.kit.whole import ENDED, NONE_WHOLE, Whole
 
 FOLDS = LINE_FOLDS = (SUPERSEDED, REPEATED, ENDED)
-
-STATUSES = ("pending", "shipped", "delivered", "cancelled", "returned")
-SYNONYMS = {
-    "canceled": "cancelled",
-    "completed": "delivered",
-    "complete": "delivered",
-    # Olist's.
-    "created": "pending",
-    "approved": "pending",
-    "invoiced": "pending",
-    "processing": "pending",
-    "unavailable": "cancelled",
-}
-COUNTED = ("pending", "shipped", "delivered")
-"""The orders that count as sold; what was cancelled or came back does not."""
 
 SOLD_AT = "sold_at must be a date, YYYY-MM-DD"
 

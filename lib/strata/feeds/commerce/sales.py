@@ -4,12 +4,12 @@ sells best.
 
 from __future__ import annotations
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from strata.feeds.commerce.amounts import cents, money
 from strata.feeds.commerce.params import Params
-from strata.kit.shared import UNKNOWN, Shared
+from strata.kit.plain import Plain, by_query, for_duckdb
 
 NOT_COUNTED = "its order is cancelled or returned"
 FOLDS = (NOT_COUNTED,)
@@ -19,72 +19,64 @@ TOP_FOLDS = (NOT_AMONG_TOP,)
 UNCLASSIFIED = "unclassified"
 """The category of products that have none."""
 
-LINE_OF_PRODUCT = ("order_id", "product_id")
-LINE_OF_CATEGORY = ("order_id", f"coalesce(category_id, '{UNCLASSIFIED}')")
-"""What most lines have to themselves."""
+_LINES = "commerce_order_lines"
+_REVENUE = f"""
+SELECT order_id, max(customer_id) AS customer_id, max(sale_date) AS order_date,
+    max(status) AS status, max(is_counted) AS is_counted, max(currency) AS currency,
+    count(*) AS lines, CAST(sum(quantity) AS BIGINT) AS units,
+    CAST(sum(revenue) AS DECIMAL(18, 2)) AS revenue,
+    CAST(sum(copies - 1) AS BIGINT) AS repeated_lines,
+    CAST(sum(revenue * CAST(copies - 1 AS DECIMAL(10, 0))) AS DECIMAL(18, 2)) AS repeated_revenue,
+    count(*) AS _rows, CAST(NULL AS VARCHAR(1)) AS _fold
+FROM {{{_LINES}}} GROUP BY order_id
+"""
+"""Of one order, the first five are the same in all lines."""
+
+
+def _daily(name: str, value: str) -> str:
+    return f"""
+SELECT sale_date, CASE WHEN is_counted THEN {value} END AS {name}, currency,
+    CASE WHEN NOT is_counted THEN '{NOT_COUNTED}' END AS _fold,
+    CAST(sum(quantity) AS BIGINT) AS units, CAST(sum(revenue) AS DECIMAL(18, 2)) AS revenue,
+    count(DISTINCT order_id) AS orders, count(*) AS _rows
+FROM {{{_LINES}}} GROUP BY ALL
+"""
+
+
+_BY_PRODUCT = _daily("product_id", "product_id")
+_BY_CATEGORY = _daily("category_id", f"coalesce(category_id, '{UNCLASSIFIED}')")
+
+
+def _by_duckdb(query: str, by: str, *columns: str) -> Plain:
+    return Plain(for_duckdb(query, _LINES), {f"silver.{_LINES}": columns}, by)
+
+
+PLAIN_REVENUE = _by_duckdb(
+    _REVENUE,
+    "order_id",
+    *("order_id", "customer_id", "sale_date", "status", "is_counted", "currency"),
+    *("quantity", "revenue", "copies"),
+)
+_OF_DAY = ("sale_date", "is_counted", "currency", "quantity", "revenue", "order_id")
+PLAIN_BY_PRODUCT = _by_duckdb(_BY_PRODUCT, "sale_date", *_OF_DAY, "product_id")
+PLAIN_BY_CATEGORY = _by_duckdb(_BY_CATEGORY, "sale_date", *_OF_DAY, "category_id")
 
 
 def commerce_order_revenue(lines: DataFrame) -> DataFrame:
     """One row per order with at least one accepted line, counted or not."""
-    return lines.groupBy("order_id").agg(
-        # The same in all lines of an order.
-        F.max("customer_id").alias("customer_id"),
-        F.max("sale_date").alias("order_date"),
-        F.max("status").alias("status"),
-        F.max("is_counted").alias("is_counted"),
-        F.max("currency").alias("currency"),
-        F.count(F.lit(1)).alias("lines"),
-        F.sum("quantity").alias("units"),
-        _sum_of("revenue"),
-        F.sum(F.col("copies") - 1).alias("repeated_lines"),
-        money(f"sum({cents('revenue')} * (copies - 1))").alias("repeated_revenue"),
-        F.count(F.lit(1)).alias("_rows"),
-    )
+    return by_query(_REVENUE, commerce_order_lines=lines).drop("_fold")
 
 
-def _sum_of(amount: str) -> Column:
-    return money(f"sum({cents(amount)})").alias(amount)
-
-
-def commerce_daily_product_sales(lines: DataFrame, *, shared: Shared = UNKNOWN) -> DataFrame:
+def commerce_daily_product_sales(lines: DataFrame) -> DataFrame:
     """One row per day, product and currency, of the orders that count."""
-    return _daily(lines, shared, "product_id", F.col("product_id"))
+    return by_query(_BY_PRODUCT, commerce_order_lines=lines)
 
 
-def commerce_daily_category_sales(lines: DataFrame, *, shared: Shared = UNKNOWN) -> DataFrame:
+def commerce_daily_category_sales(lines: DataFrame) -> DataFrame:
     """One row per day, category and currency, of the orders that count; products without one are
     `unclassified`.
     """
-    return _daily(lines, shared, "category_id", F.coalesce("category_id", F.lit(UNCLASSIFIED)))
-
-
-def _daily(lines: DataFrame, shared: Shared, name: str, value: Column) -> DataFrame:
-    """Most lines are alone of their order for a product: each then counts one order. The others are
-    brought to one row an order first.
-    """
-    counted = F.col("is_counted")
-
-    def sold(part: DataFrame) -> DataFrame:
-        return part.select(
-            "sale_date",
-            F.when(counted, value).alias(name),
-            F.when(~counted, NOT_COUNTED).alias("_fold"),
-            "currency",
-            "order_id",
-            F.col("quantity").cast("bigint").alias("units"),
-            F.expr(cents("revenue")).alias("_cents"),
-            F.lit(1).cast("bigint").alias("_rows"),
-        )
-
-    alone, several = map(sold, shared.split(lines))
-    sums = [F.sum(part).alias(part) for part in ("units", "_cents", "_rows")]
-    merged = several.groupBy("sale_date", name, "currency", "_fold", "order_id").agg(*sums)
-    rows = (
-        alone.unionByName(merged)
-        .groupBy("sale_date", name, "currency", "_fold")
-        .agg(*sums, F.count(F.lit(1)).alias("orders"))
-    )
-    return rows.withColumn("revenue", money("_cents")).drop("_cents")
+    return by_query(_BY_CATEGORY, commerce_order_lines=lines)
 
 
 def commerce_trends(orders: DataFrame) -> DataFrame:

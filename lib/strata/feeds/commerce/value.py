@@ -6,9 +6,47 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from strata.feeds.commerce.amounts import cents, money
+from strata.kit.plain import Plain
 
 GUEST = "the order tells no customer"
 FOLDS = (GUEST,)
+
+PLAIN = Plain(
+    by="",
+    reads={
+        "gold.commerce_order_revenue": (
+            "customer_id",
+            "currency",
+            "order_date",
+            "status",
+            "is_counted",
+            "revenue",
+        )
+    },
+    query=f"""
+SELECT customer_id, currency, lifetime_value, orders, cancelled_orders, returned_orders,
+    first_order_date, last_order_date, _rows,
+    CAST(CAST((2 * cents + CASE WHEN cents < 0 THEN -orders ELSE orders END)
+        // nullif(2 * orders, 0) AS DECIMAL(18, 0)) * 0.01 AS DECIMAL(18, 2))
+        AS average_order_value,
+    CAST(max(newest) OVER () - last_order_date AS INTEGER) AS recency_days,
+    CASE WHEN customer_id IS NULL THEN '{GUEST}' END AS _fold
+FROM (
+    SELECT *, CAST(lifetime_value * 100 AS BIGINT) AS cents
+    FROM (
+        SELECT customer_id, currency,
+            CAST(coalesce(sum(revenue) FILTER (is_counted), 0) AS DECIMAL(18, 2)) AS lifetime_value,
+            count(*) FILTER (is_counted) AS orders,
+            count(*) FILTER (status = 'cancelled') AS cancelled_orders,
+            count(*) FILTER (status = 'returned') AS returned_orders,
+            min(order_date) FILTER (is_counted) AS first_order_date,
+            max(order_date) FILTER (is_counted) AS last_order_date,
+            max(order_date) AS newest, count(*) AS _rows
+        FROM commerce_order_revenue GROUP BY customer_id, currency
+    ) AS sums
+) AS told
+""",
+)
 
 
 def commerce_customer_value(orders: DataFrame) -> DataFrame:

@@ -1,0 +1,50 @@
+"""Plain rows: those of which a query alone can tell what a table's transform would make of them.
+
+Most records of a large input have nothing to be judged: their values read, what they refer to is
+there, no other record has their key. A table may give such rows by one SQL query, which DuckDB
+answers in the executors over the input's files, several times quicker than Spark. The transform
+has the last word: it is given every record that the query leaves out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+
+@dataclass(frozen=True)
+class Plain:
+    """How a table's plain rows are made from its whole inputs."""
+
+    query: str
+    """DuckDB's SQL over the inputs, each named once, by the last part of its name. What is joined
+    to the first input is held in memory.
+
+    It gives the contract's columns. Of a table of single records: at most one row for each record
+    of the first input, equal to the one that the transform accepts; what is doubtful it leaves out.
+    Of sums: all rows, with `_rows` and `_fold` as the transform gives them."""
+
+    reads: Mapping[str, tuple[str, ...]]
+    """Input -> the columns that the query reads of it."""
+
+    by: str
+    """A column of the first input, by which the work can be cut into tasks; empty where it cannot.
+    Rows that meet in a join or a group agree in it, or their input lacks it."""
+
+    unique: tuple[str, ...] = ()
+    """Columns of the first input: records that share their values with another are left out."""
+
+
+def by_query(query: str, **inputs: DataFrame) -> DataFrame:
+    """What Spark answers to a query that DuckDB takes too, over these inputs under their names."""
+    spark = next(iter(inputs.values())).sparkSession
+    return spark.sql(query, args=None, **inputs)
+
+
+def for_duckdb(query: str, *inputs: str) -> str:
+    """The same query with the inputs' own names."""
+    return query.format(**{name: name for name in inputs})

@@ -1,0 +1,250 @@
+"""Plain rows in an executor: Parquet files through a query of DuckDB's into Parquet files.
+
+DuckDB sees Arrow streams and nothing else. Arrow reads the files, and checks each page's checksum.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import parquet
+
+from strata.declare.contract import Contract
+from strata.fs import files
+from strata.kit.keys import ROW_ID
+from strata.kit.plain import Plain
+from strata.lake import data_file, footers
+from strata.lake.data_file import DataFile
+from strata.run.plain_files import BATCH, SHA, Input, Records, Shas
+
+if TYPE_CHECKING:
+    import duckdb
+
+FILE_ROWS = 250_000
+"""Of a file that is written: an increment writes whole files again."""
+MEMORY = "1200MB"
+"""What DuckDB holds before it spills to the disk; where that does not do, the task gives up."""
+_ANSWERS = ("_rows", "_fold")
+
+
+@dataclass(frozen=True)
+class Work:
+    """What the tasks of one table do."""
+
+    plain: Plain
+    inputs: tuple[Input, ...]
+    """The first is the one whose rows the table answers for."""
+    record: pa.Schema | None
+    """The columns of the first input, whole, if its records are told that the query left out."""
+    contract: Contract
+    schema: pa.Schema
+    """Of the files that are written."""
+    folder: str
+    with_statistics: tuple[str, ...]
+    tasks: int
+
+
+@dataclass
+class Done:
+    """What one task has written, and what of the input that answers for."""
+
+    files: list[DataFile] = field(default_factory=list)
+    rows: int = 0
+    """Rows of the first input that the written rows answer for; of single records, their number."""
+    folds: dict[str, int] = field(default_factory=dict)
+    gave_up: bool = False
+    """For want of memory: the transform must make all rows."""
+
+    @property
+    def text(self) -> str:
+        """As JSON, for the driver."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def of(cls, text: str) -> Done:
+        """From `text`."""
+        told = json.loads(text)
+        return cls(**{**told, "files": [DataFile(**file) for file in told["files"]]})
+
+
+def do(work: Work, number: int) -> Iterator[tuple[Done | None, pa.RecordBatch | None]]:
+    """Does one task: first what was written, then the records that the query left out."""
+    import duckdb
+
+    done, written, shas = Done(), Records(), Shas()
+    with tempfile.TemporaryDirectory(prefix="strata-plain-") as spill, duckdb.connect() as engine:
+        _prepare(engine, work, spill)
+        try:
+            _name_inputs(engine, work, number, shas)
+            _write(engine, work, shas, done, written)
+        except duckdb.OutOfMemoryException:
+            done.gave_up = True
+    yield done, None
+    if work.record is not None and not done.gave_up:
+        with duckdb.connect() as engine:
+            for batch in _left_out(engine, work, number, shas, written):
+                yield None, batch
+
+
+def _prepare(engine: duckdb.DuckDBPyConnection, work: Work, spill: str) -> None:
+    threads = (os.cpu_count() or 1) if work.tasks == 1 else 1
+    for setting in (
+        f"threads = {threads}",
+        f"memory_limit = '{MEMORY}'",
+        f"temp_directory = '{spill}'",
+        "preserve_insertion_order = false",
+        "enable_progress_bar = false",
+        "TimeZone = 'UTC'",
+        "default_null_order = 'nulls_first_on_asc_last_on_desc'",
+        # It takes a stream for a table of one row, and would keep the large side of a join: as the
+        # query stands, what it joins to the first input is kept.
+        "disabled_optimizers = 'join_order,build_side_probe_side'",
+        "python_enable_replacements = false",
+        "autoinstall_known_extensions = false",
+        "autoload_known_extensions = false",
+        "enable_external_access = false",
+    ):
+        engine.execute(f"SET {setting}")
+
+
+def _name_inputs(engine: duckdb.DuckDBPyConnection, work: Work, number: int, shas: Shas) -> None:
+    """Each input under the last part of its name, as a stream that can be read once."""
+    first, *others = work.inputs
+    for place, other in enumerate(others):
+        engine.register(f"_other_{place}", other.read())
+        engine.execute(
+            f"CREATE TEMP VIEW {_noun(other)} AS SELECT * FROM _other_{place} "
+            f"WHERE ({other.where}) AND {_own(work, other, number)}"
+        )
+    taken = ""
+    if work.plain.unique:
+        engine.register("_several", _several(engine, work, number))
+        taken = f"ANTI JOIN _several ON hash({', '.join(work.plain.unique)}) = _several.h"
+    engine.register("_first", shas.coded(first.read()))
+    engine.execute(
+        f"CREATE TEMP VIEW {_noun(first)} AS SELECT * FROM _first {taken} "
+        f"WHERE {_own(work, first, number)}"
+    )
+
+
+def _noun(table: Input) -> str:
+    return table.name.partition(".")[2]
+
+
+def _own(work: Work, table: Input, number: int) -> str:
+    """Whether a row is this task's; rows of an input that lacks the column are every task's."""
+    if work.tasks == 1 or work.plain.by not in table.schema.names:
+        return "true"
+    return f"hash({work.plain.by}) % {work.tasks} = {number}"
+
+
+def _several(engine: duckdb.DuckDBPyConnection, work: Work, number: int) -> pa.Table:
+    """The hashes of keys that several records have: fetched and sorted, which is quicker than
+    grouping keys that nearly all differ."""
+    first, unique = work.inputs[0], work.plain.unique
+    wanted = dict.fromkeys([*unique, *([work.plain.by] if work.tasks > 1 else [])])
+    schema = pa.schema([first.schema.field(name) for name in wanted])
+    engine.register("_keys", first.read(schema))
+    hashes = engine.sql(
+        f"SELECT hash({', '.join(unique)}) AS h FROM _keys WHERE {_own(work, first, number)}"
+    ).fetchnumpy()["h"]
+    engine.unregister("_keys")
+    hashes = np.asarray(hashes, dtype=np.uint64)
+    hashes.sort()
+    return pa.table({"h": np.unique(hashes[1:][hashes[1:] == hashes[:-1]])})
+
+
+# --- written --------------------------------------------------------------------------------------
+
+
+def _write(
+    engine: duckdb.DuckDBPyConnection, work: Work, shas: Shas, done: Done, written: Records
+) -> None:
+    """Writes what the query gives, and notes in `done` and `written` what."""
+    order = ", ".join(work.contract.order_by)
+    asked = f"SELECT * FROM ({work.plain.query}) {f'ORDER BY {order}' if order else ''}"
+    waiting, rows = [], 0
+    with ThreadPoolExecutor(1) as pool:  # One file is written while the next one's rows are made.
+        pending: list[Future[DataFile]] = []
+        for batch in engine.sql(asked).to_arrow_reader(BATCH):
+            table = _counted(pa.Table.from_batches([batch]), done, written, work)
+            waiting.append(table)
+            rows += table.num_rows
+            if rows >= FILE_ROWS:
+                _send(pool, pending, done, (work, shas, pa.concat_tables(waiting)))
+                waiting, rows = [], 0
+        if rows:
+            _send(pool, pending, done, (work, shas, pa.concat_tables(waiting)))
+        done.files += [future.result() for future in pending]
+
+
+def _send(
+    pool: ThreadPoolExecutor, pending: list[Future[DataFile]], done: Done, job: tuple[Any, ...]
+) -> None:
+    if pending:  # No more than two files' rows are held at a time.
+        done.files.append(pending.pop().result())
+    pending.append(pool.submit(_write_file, *job))
+
+
+def _counted(table: pa.Table, done: Done, written: Records, work: Work) -> pa.Table:
+    """The rows that the table is to hold; notes what they and the folded ones answer for."""
+    if work.record is not None:
+        done.rows += table.num_rows
+        codes, numbers = (table.column(name).to_numpy() for name in ROW_ID)
+        if len(codes):
+            written.add(codes, numbers)
+    if "_rows" not in table.column_names:
+        return table
+    folded = pc.is_valid(table.column("_fold"))
+    for row in table.filter(folded).group_by("_fold").aggregate([("_rows", "sum")]).to_pylist():
+        done.folds[row["_fold"]] = done.folds.get(row["_fold"], 0) + row["_rows_sum"]
+    stands = table.filter(pc.invert(folded))
+    done.rows += pc.sum(stands.column("_rows")).as_py() or 0
+    return stands.drop_columns(list(_ANSWERS))
+
+
+def _write_file(work: Work, shas: Shas, rows: pa.Table) -> DataFile:
+    columns = [
+        shas.texts(rows.column(f.name)) if f.name == SHA else rows.column(f.name).cast(f.type)
+        for f in work.schema
+    ]
+    shaped = pa.table(columns, names=work.schema.names)
+    footer: list[parquet.FileMetaData] = []
+    name = data_file.new_name()
+    with (
+        files.open_output(f"{work.folder}/{name}") as stream,
+        data_file.open_writer(stream, shaped.schema, footer) as writer,
+    ):
+        writer.write_table(shaped, row_group_size=shaped.num_rows)
+    footers.assert_not_null(f"{work.folder}/{name}", footer[0], {}, work.contract)
+    told = footers.statistics(footer[0], work.with_statistics)
+    return data_file.finish(work.folder, name, told)
+
+
+# --- left out -------------------------------------------------------------------------------------
+
+
+def _left_out(
+    engine: duckdb.DuckDBPyConnection, work: Work, number: int, shas: Shas, written: Records
+) -> Iterator[pa.RecordBatch]:
+    """The records of the first input, whole, that were not written."""
+    first = work.inputs[0]
+    reader = first.read(work.record)
+    if work.tasks > 1:
+        engine.register("_whole", reader)
+        own = engine.sql(f"SELECT * FROM _whole WHERE {_own(work, first, number)}")
+        reader = own.to_arrow_reader(BATCH)
+    for batch in reader:
+        codes = shas.codes(batch.column(SHA)).to_numpy(zero_copy_only=False)
+        lacks = written.lacks(codes, batch.column(ROW_ID[1]).to_numpy(zero_copy_only=False))
+        if lacks.any():
+            yield batch.filter(pa.array(lacks))

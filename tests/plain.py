@@ -1,0 +1,59 @@
+"""A table's plain rows without Spark: inputs as files, the task's query, and what it wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from pyarrow import parquet
+from pyspark.sql.pandas.types import to_arrow_schema
+from strata.declare.contract import struct_type
+from strata.declare.feed import load_feed
+from strata.kit.table import Rows
+from strata.lake.shape import columns_with_statistics
+from strata.run import plain_task
+from strata.run.plain_files import Input
+from strata.run.plain_task import Work
+
+Row = dict[str, Any]
+
+
+def schema_of(name: str) -> pa.Schema:
+    """A table's columns, by its contract."""
+    feed = load_feed(name.partition(".")[2].partition("_")[0])
+    return to_arrow_schema(struct_type(feed.contract(name).fields, enforce_required=False))
+
+
+def plain_rows(
+    folder: Path, name: str, inputs: Mapping[str, list[Row]], tasks: int = 1
+) -> tuple[list[Row], list[Row], dict[str, int]]:
+    """The rows that the tasks wrote, the records that they left out, and what was folded."""
+    feed = load_feed("commerce")
+    table, contract = feed.table(name), feed.contract(name)
+    assert table.plain is not None
+    read = []
+    for own, columns in table.plain.reads.items():
+        schema, reference = schema_of(own), table.via.get(own)
+        (folder / own).mkdir(parents=True)
+        held = pa.Table.from_pylist(inputs[own], schema)
+        parquet.write_table(held.slice(0, 2), folder / own / "a.parquet")
+        parquet.write_table(held.slice(2), folder / own / "b.parquet")
+        wanted = pa.schema([schema.field(column) for column in columns])
+        where = reference.where if reference else "true"
+        read.append(Input(own, str(folder / own), ("a.parquet", "b.parquet"), wanted, where))
+    record = None if table.rows is Rows.AGGREGATE else schema_of(table.inputs[0])
+    (folder / "out").mkdir()
+    work = Work(
+        table.plain, tuple(read), record, contract, schema_of(name), str(folder / "out"),
+        tuple(columns_with_statistics(contract)), tasks,
+    )  # fmt: skip
+    left: list[Row] = []
+    folds: dict[str, int] = {}
+    for number in range(tasks):
+        for done, batch in plain_task.do(work, number):
+            left += batch.to_pylist() if batch is not None else []
+            folds |= done.folds if done is not None else {}
+    files = sorted((folder / "out").glob("*.parquet"))
+    return [row for f in files for row in parquet.read_table(f).to_pylist()], left, folds

@@ -1,0 +1,178 @@
+"""What the tasks of plain rows write, what they leave out, and how it lies in the files."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyarrow import parquet
+from strata.run.plain_files import Input
+
+from tests.plain import Row, plain_rows
+
+DAY = date(2024, 5, 1)
+ORDERS = [
+    {"order_id": f"o{n}", "order_date": date(2024, 5, n), "customer_id": None, "status": "shipped",
+     "is_counted": True, "currency": "EUR"}
+    for n in (3, 1, 2)
+]  # fmt: skip
+PRODUCTS = [
+    {"product_id": "p", "category_id": "now", "is_current": True},
+    {"product_id": "p", "category_id": "before", "is_current": False},
+]
+LINE = {"product_id": "p", "quantity": "3", "unit_price": "0.335", "discount": ""}
+ITEMS = [
+    {"order_id": "o1", "order_item_id": "1", **LINE},
+    {"order_id": "o3", "order_item_id": "1", **LINE, "discount": "1"},
+    {"order_id": "o2", "order_item_id": "1", **LINE},
+    {"order_id": "o2", "order_item_id": "1", **LINE, "quantity": "4"},  # one of them is wrong
+    {"order_id": "o4", "order_item_id": "1", **LINE},  # no such order
+    {"order_id": "o1", "order_item_id": "2", **LINE, "unit_price": "0,335"},
+    {"order_id": "o1", "order_item_id": "3", **LINE, "product_id": None},
+    {"order_id": "o1", "order_item_id": "4", **LINE, "discount": "1.01"},  # more than the line
+    {"order_id": "o1", "order_item_id": "5", **LINE, "currency": "USD"},
+]
+LINES = "silver.commerce_order_lines"
+
+
+def inputs() -> dict[str, list[Row]]:
+    files = ("f" * 64, "e" * 64)
+    items = [
+        {"_file_sha256": files[n % 2], "_record_number": n, "_layout": "items", **item}
+        for n, item in enumerate(ITEMS, 1)
+    ]
+    return {
+        "bronze.commerce_order_items": items,
+        "silver.commerce_orders": ORDERS,
+        "silver.commerce_products": PRODUCTS,
+    }
+
+
+@pytest.mark.parametrize("tasks", [1, 3])
+def test_sound_lines_are_written_and_every_other_record_is_left_out_whole(
+    tmp_path: Path, tasks: int
+) -> None:
+    written, left, _ = plain_rows(tmp_path, LINES, inputs(), tasks)
+    told = ("order_id", "order_item_id", "sale_date", "category_id", "quantity", "discount",
+            "revenue", "copies", "_file_sha256", "_record_number")  # fmt: skip
+    money = Decimal
+    assert sorted(tuple(row[name] for name in told) for row in written) == [
+        ("o1", "1", DAY, "now", 3, money("0"), money("1.01"), 1, "e" * 64, 1),
+        ("o3", "1", date(2024, 5, 3), "now", 3, money("1"), money("0.01"), 1, "f" * 64, 2),
+    ]
+    assert sorted(row["_record_number"] for row in left) == [3, 4, 5, 6, 7, 8, 9]
+    assert {row["_layout"] for row in left} == {"items"}
+
+
+def test_a_file_lies_in_the_contracts_order_and_its_log_has_its_bounds(tmp_path: Path) -> None:
+    many = inputs()
+    many["silver.commerce_orders"] = [
+        {**ORDERS[0], "order_id": f"x{n}", "order_date": date(2024, 5, 1 + n % 7)}
+        for n in range(700)
+    ]
+    many["bronze.commerce_order_items"] = [
+        {"order_id": f"x{n}", "order_item_id": "1", **LINE}
+        | {"_file_sha256": "f" * 64, "_record_number": n}
+        for n in range(700)
+    ]
+    written, left, _ = plain_rows(tmp_path, LINES, many)
+    days = [row["sale_date"] for row in written]
+    assert (len(days), left) == (700, [])
+    assert days == sorted(days)
+    [path] = (tmp_path / "out").glob("*.parquet")
+    group, place = parquet.read_metadata(path).row_group(0), parquet.read_schema(path)
+    told = group.column(place.get_field_index("sale_date")).statistics
+    assert (told.min, told.max, group.num_rows) == (DAY, date(2024, 5, 7), 700)
+
+
+def test_a_flipped_bit_in_an_input_is_an_error(tmp_path: Path) -> None:
+    """DuckDB would read on: its own reader asks no checksum."""
+    many = inputs()
+    many["silver.commerce_orders"] = [{**ORDERS[0], "order_id": f"x{n}"} for n in range(5000)]
+    folder = tmp_path / "silver.commerce_orders"
+    plain_rows(tmp_path, LINES, many)
+    path = folder / "b.parquet"
+    schema = parquet.read_schema(path)
+    parquet.write_table(
+        parquet.read_table(path), path, write_page_checksum=True, use_dictionary=False
+    )
+    place = parquet.read_metadata(path).row_group(0).column(schema.get_field_index("order_id"))
+    content = bytearray(path.read_bytes())
+    content[place.data_page_offset + place.total_compressed_size // 2] ^= 1
+    path.write_bytes(content)
+    read = Input("silver.commerce_orders", str(folder), ("b.parquet",), schema)
+    with pytest.raises(OSError, match=r"(?i)checksum|crc"):
+        read.read().read_all()
+
+
+SUMS: list[tuple[str, Any, dict[str, int]]] = [
+    (
+        "gold.commerce_order_revenue",
+        [
+            ("o1", 2, 3, Decimal("3.03"), 1, Decimal("1.01")),
+            ("o2", 1, 1, Decimal("9.99"), 0, Decimal(0)),
+        ],
+        {},
+    ),
+    (
+        "gold.commerce_daily_product_sales",
+        [(DAY, "p", 3, Decimal("3.03"), 1)],
+        {"its order is cancelled or returned": 1},
+    ),
+    (
+        "gold.commerce_daily_category_sales",
+        [(DAY, "unclassified", 3, Decimal("3.03"), 1)],
+        {"its order is cancelled or returned": 1},
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "expected", "folded"), SUMS)
+def test_sums_are_of_all_lines_and_tell_what_they_fold(
+    tmp_path: Path, name: str, expected: Any, folded: dict[str, int]
+) -> None:
+    line = {"order_id": "o1", "sale_date": DAY, "status": "shipped", "is_counted": True,
+            "product_id": "p", "currency": "EUR", "copies": 1}  # fmt: skip
+    lines = [
+        {**line, "quantity": 1, "revenue": Decimal("2.02")},
+        {**line, "quantity": 2, "revenue": Decimal("1.01"), "copies": 2},
+        {**line, "order_id": "o2", "is_counted": False, "quantity": 1, "revenue": Decimal("9.99")},
+    ]
+    written, left, folds = plain_rows(tmp_path, name, {LINES: lines})
+    told = {
+        "gold.commerce_order_revenue": ("order_id", "lines", "units", "revenue", "repeated_lines",
+                                        "repeated_revenue"),
+        "gold.commerce_daily_product_sales": ("sale_date", "product_id", "units", "revenue", "orders"),
+        "gold.commerce_daily_category_sales": ("sale_date", "category_id", "units", "revenue", "orders"),
+    }[name]  # fmt: skip
+    assert sorted(tuple(row[column] for column in told) for row in written) == expected
+    assert (left, folds) == ([], folded)
+
+
+def test_a_customers_value_is_of_counted_orders_and_rounds_half_away_from_zero(
+    tmp_path: Path,
+) -> None:
+    order = {"currency": "EUR", "order_date": DAY, "status": "shipped", "is_counted": True}
+    orders = [
+        {**order, "customer_id": "a", "revenue": Decimal("10.00")},
+        {**order, "customer_id": "a", "revenue": Decimal("0.01"), "order_date": date(2024, 5, 3)},
+        {**order, "customer_id": "b", "revenue": Decimal("-10.01")},
+        {**order, "customer_id": "b", "revenue": Decimal("0.00")},
+        {**order, "customer_id": "c", "revenue": Decimal("7"), "is_counted": False}
+        | {"status": "returned", "order_date": date(2024, 5, 9)},
+        {**order, "customer_id": None, "revenue": Decimal("1")},
+    ]
+    name = "gold.commerce_customer_value"
+    written, _, folds = plain_rows(tmp_path, name, {"gold.commerce_order_revenue": orders})
+    told = ("customer_id", "lifetime_value", "orders", "average_order_value", "last_order_date",
+            "recency_days", "returned_orders")  # fmt: skip
+    money = Decimal
+    assert sorted(tuple(row[column] for column in told) for row in written) == [
+        ("a", money("10.01"), 2, money("5.01"), date(2024, 5, 3), 6, 0),
+        ("b", money("-10.01"), 2, money("-5.01"), DAY, 8, 0),
+        ("c", money("0"), 0, None, None, None, 1),
+    ]
+    assert folds == {"the order tells no customer": 1}
