@@ -123,7 +123,7 @@ class Stack:
     def check_health(self, name: str) -> None:
         """Asks as the compose file asks, until the answer is good."""
         test = [self.fill(word) for word in self.services[name]["healthcheck"]["test"][1:]]
-        ends = time.monotonic() + 120
+        ends = time.monotonic() + 600  # A machine that does much besides starts Spark in minutes.
         while subprocess.run(
             test, env=self.environment(name), capture_output=True, check=False
         ).returncode:
