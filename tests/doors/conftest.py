@@ -16,24 +16,27 @@ from strata.serve.postgres.server import Server, find_binaries
 
 
 @pytest.fixture(scope="session")
-def cluster() -> Iterator[Server]:
+def open_folder() -> Iterator[Path]:
+    """PostgreSQL runs as a user of its own where the tests run as root, and must reach it."""
+    folder = Path(tempfile.mkdtemp(prefix="strata-pg-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def cluster(open_folder: Path) -> Iterator[Server]:
     """Started by the product's own code. `infra/local/postgres.sh` installs what it needs."""
     try:
         find_binaries()
     except ResourceMissing as missing:
         pytest.skip(str(missing))
-    # PostgreSQL runs as a user of its own where the tests run as root, and must reach its folder.
-    folder = Path(tempfile.mkdtemp(prefix="strata-pg-"))
-    folder.chmod(0o755)
-    try:
-        with running(folder / "cluster") as server:
-            with psycopg.connect(server.superuser_url, autocommit=True) as connection:
-                # Each test drops and makes every table: waiting for the disk was most of its time.
-                connection.execute("ALTER SYSTEM SET fsync = off")
-                connection.execute("SELECT pg_reload_conf()")
-            yield server
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with running(open_folder / "cluster") as server:
+        with psycopg.connect(server.superuser_url, autocommit=True) as connection:
+            # Each test drops and makes every table: waiting for the disk was most of its time.
+            connection.execute("ALTER SYSTEM SET fsync = off")
+            connection.execute("SELECT pg_reload_conf()")
+        yield server
 
 
 @pytest.fixture

@@ -474,6 +474,24 @@ def test_a_header_without_end_is_cut_off(database: Server) -> None:
             process.terminate()
 
 
+@pytest.mark.nightly
+def test_a_stopped_api_leaves_no_database_running(open_folder: Path) -> None:
+    """A service manager stops it by SIGTERM; the database that it has started stops with it."""
+    code = "from strata.cli import main; raise SystemExit(main())"
+    places = ["--data", f"{open_folder}/postgres", "--warehouse", f"{open_folder}/warehouse"]
+    command = [sys.executable, "-c", code, "serve", "graphql", "--port", str(free_port()), *places]
+    told = os.environ | {"STRATA_GRAPHQL_TOKENS": "{}"}
+    with subprocess.Popen(command, env=told, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            assert b"the API is at" in process.stdout.readline()
+            assert (open_folder / "postgres" / "postmaster.pid").exists()
+        finally:
+            process.terminate()
+    assert process.returncode == 0
+    assert not (open_folder / "postgres" / "postmaster.pid").exists()
+
+
 UPDATE = """mutation U($c: ProductChange!) { updateProduct(change: $c)
     { decisionId decidedBy why takenIn changes { field was becomes } } }"""
 PRODUCT = "query P($id: ID!) { product(productId: $id) { name listPrice version decisions { decidedBy undoes } } }"

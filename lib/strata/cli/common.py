@@ -160,6 +160,13 @@ def serve_metrics(options: argparse.Namespace) -> None:
     print(f"metrics are at http://127.0.0.1:{port}/metrics", file=sys.stderr, flush=True)
 
 
+def stop_what_runs_at_sigterm() -> None:
+    """A service manager's SIGTERM then ends the command by its own way out, so that a server which
+    it has started is stopped too.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+
+
 def wait_for_stop() -> None:
     """Until Ctrl-C or a service manager's SIGTERM."""
     stopped = threading.Event()

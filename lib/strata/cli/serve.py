@@ -73,6 +73,7 @@ def run_postgres(options: argparse.Namespace) -> int:
     from strata.serve.postgres.local import running
 
     warehouse = common.settings_of(options).open_warehouse()
+    common.stop_what_runs_at_sigterm()
     with running(Path(options.data), options.port) as server:
         done = _load(load_tables, warehouse, server.url("loader"))
         print(f"{done} tables loaded; read them with: psql {server.url('reader')}", flush=True)
@@ -100,6 +101,7 @@ def run_graphql(options: argparse.Namespace) -> int:
     from strata.serve.postgres.local import running
 
     warehouse = common.settings_of(options).open_warehouse()
+    common.stop_what_runs_at_sigterm()
     with running(Path(options.data)) as server:
         _load(load_tables, warehouse, server.url("loader"))
         return _serve_api(options, door, server.url("reader"), server.url("editor"))
