@@ -183,15 +183,26 @@ def forbidden(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def file_size_limit(spark: SparkSession, limit: int) -> Iterator[None]:
-    """No file of the JVM may grow beyond the limit."""
+    """No file of the JVM, or of the Python workers that write for it, may grow beyond the limit."""
     jvm: Any = spark._jvm
-    pid = jvm.java.lang.ProcessHandle.current().pid()
-    before = resource.prlimit(pid, resource.RLIMIT_FSIZE)
-    resource.prlimit(pid, resource.RLIMIT_FSIZE, (limit, before[1]))
+    # Its daemon is there as soon as a task has run in Python; workers take the limit from it.
+    spark.range(1).mapInArrow(lambda batches: batches, "id bigint").count()
+    pids = _with_descendants(jvm.java.lang.ProcessHandle.current().pid())
+    before = {pid: resource.prlimit(pid, resource.RLIMIT_FSIZE) for pid in pids}
+    for pid, (_, hard) in before.items():
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (limit, hard))
     try:
         yield
     finally:
-        resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
+        for pid, limits in before.items():
+            with suppress(ProcessLookupError):
+                resource.prlimit(pid, resource.RLIMIT_FSIZE, limits)
+
+
+def _with_descendants(pid: int) -> list[int]:
+    own = Path(f"/proc/{pid}/task").glob("*/children")
+    children = [int(child) for listed in own for child in listed.read_text().split()]
+    return [pid, *(deeper for child in children for deeper in _with_descendants(child))]
 
 
 FAULTS: dict[str, tuple[Callable[[Shop, Path], Any], str, str]] = {
