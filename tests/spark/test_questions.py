@@ -37,7 +37,7 @@ FIRST: dict[str, dict[str, Any]] = {
         "last_launch_at": datetime(2022, 9, 11, 1, 10, tzinfo=timezone.utc),
     },
     "residents_question_1": {
-        "as_of_date": date(2024, 7, 1), "authority_code": "postcode_outward_only", "authority_name": None, "people": 75,
+        "as_of_date": date(2024, 10, 1), "authority_code": "postcode_outward_only", "authority_name": None, "people": 75,
         "people_f": 32, "people_m": 33, "people_sex_unknown": 10,
     },
 }  # fmt: skip

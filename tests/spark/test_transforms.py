@@ -6,6 +6,7 @@ columns of the table's contract.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -38,6 +39,9 @@ METHODS = (
 )  # fmt: skip
 PROPERTIES = ("rdd", "write", "writeStream")
 OF_THE_SESSION = ("sql", "createDataFrame", "table")
+# A query that DuckDB takes too is asked by one function of the kit, over the inputs alone; pyspark
+# gives them names for as long as it reads the text.
+ALLOWED = {"sql": "strata.kit.plain", "createOrReplaceTempView": "pyspark.sql.sql_formatter"}
 
 
 class Barred(AssertionError):
@@ -48,19 +52,23 @@ class Barred(AssertionError):
 def every_action_barred() -> Iterator[None]:
     """Within it, whatever would start a job, keep a frame or ask the session raises `Barred`."""
 
-    def bar(name: str) -> Callable[..., Any]:
-        def barred(*_: Any, **__: Any) -> Any:
+    def bar(name: str, asked: Callable[..., Any] | None = None) -> Callable[..., Any]:
+        def barred(*given: Any, **named: Any) -> Any:
+            caller = sys._getframe(1).f_globals["__name__"]
+            if asked is not None and caller == ALLOWED.get(asked.__name__):
+                return asked(*given, **named)
             raise Barred(f"a transform runs no action; this one called {name}")
 
         return barred
 
     with pytest.MonkeyPatch.context() as patch:
         for name in METHODS:
-            patch.setattr(ClassicDataFrame, name, bar(name))
+            patch.setattr(ClassicDataFrame, name, bar(name, getattr(ClassicDataFrame, name)))
         for name in PROPERTIES:
             patch.setattr(ClassicDataFrame, name, property(bar(name)))
         for name in OF_THE_SESSION:
-            patch.setattr(SparkSession, name, bar(f"SparkSession.{name}"))
+            asked = getattr(SparkSession, name)
+            patch.setattr(SparkSession, name, bar(f"SparkSession.{name}", asked))
         yield
 
 
