@@ -358,7 +358,8 @@ def test_equal_lines_of_sales_are_folded_and_their_money_told_or_kept(
         "order_id": "700000", "product_id": "22423", "product_name": "CAKE STAND", "quantity": "1",
         "unit_price": "12.75", "sold_at": "2011-06-01 10:00:00", "currency": "GBP",
     }  # fmt: skip
-    sales = bronze(spark, "sales", line, line)
+    # Told twice by one file, and again by another that was sent later.
+    sales = bronze(spark, "sales", line, line, line | {"_file_sha256": "sent again"})
     customers = spark.createDataFrame([("c1",)], "customer_id string")
     orders = commerce_orders(bronze(spark, "orders"), sales, customers)
     products = spark.createDataFrame([("22423", None)], "product_id string, category_id string")

@@ -202,7 +202,8 @@ def commerce_order_lines(  # noqa: PLR0913 – four inputs, and three things tha
     whole: Whole = NONE_WHOLE,
 ) -> DataFrame:
     """One row per record of an order's line, of which one per line stands; `copies` says how many
-    equal lines of sales it stands for.
+    equal lines of sales it stands for: those of the one file that tells most of them, so that a
+    file sent again adds none.
 
     A line is known by its order and its id; a correction that comes later supersedes it.
     """
@@ -263,8 +264,9 @@ def commerce_order_lines(  # noqa: PLR0913 – four inputs, and three things tha
     sold = keep_latest(place(typed, *_reasons_of_sale()), _LINE, whole=whole)
     # Ids tell lines of a file of lines apart; those of sales have none.
     is_there = ~F.col("_fold").eqNullSafe(ENDED)
-    copies = F.count_if(is_there).over(Window.partitionBy(*_LINE.key))
-    counted = sold.withColumn("copies", copies)
+    in_file = F.count_if(is_there).over(Window.partitionBy(*_LINE.key, "_file_sha256"))
+    copies = F.max("_in_file").over(Window.partitionBy(*_LINE.key))
+    counted = sold.withColumn("_in_file", in_file).withColumn("copies", copies).drop("_in_file")
     return latest.withColumn("copies", F.lit(1).cast("bigint")).unionByName(counted).drop("_order")
 
 
