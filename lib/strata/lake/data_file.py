@@ -81,12 +81,14 @@ def finish(folder: str, name: str, stats: dict[str, Any]) -> DataFile:
     return DataFile(name, files.stat_input(uri).size, stats["numRecords"], now_ms, stats)
 
 
-def write_table(folder: str, table: pa.Table) -> DataFile:
-    """Writes a small table as one file. OSError if it cannot."""
+def write_table(
+    folder: str, table: pa.Table, footer: list[parquet.FileMetaData] | None = None
+) -> DataFile:
+    """Writes a table as one file; `footer` takes what its end says. OSError if it cannot."""
     name = new_name()
     with (
         files.open_output(f"{folder}/{name}") as stream,
-        open_writer(stream, table.schema) as writer,
+        open_writer(stream, table.schema, footer) as writer,
     ):
         writer.write_table(table)
     return finish(folder, name, {"numRecords": table.num_rows})

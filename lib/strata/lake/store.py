@@ -121,11 +121,11 @@ class Store:
                     "has others: run with --full"
                 )
             return self.overwrite(contract, frame)
-        return self.append_files(contract, self._write_files(contract, frame))
+        return self.append_files(contract, self.write_files(contract, frame))
 
     def overwrite(self, contract: Contract, frame: DataFrame | pa.Table) -> Commit:
         """Puts the rows in the place of all that the table holds, in one commit."""
-        return self.replace_files(contract, self._write_files(contract, frame))
+        return self.replace_files(contract, self.write_files(contract, frame))
 
     def replace_files(self, contract: Contract, added: Sequence[DataFile]) -> Commit:
         """Puts files that lie in the table's folder already in the place of all that the table
@@ -164,7 +164,7 @@ class Store:
                     "which brings all of it back"
                 )
             return self.overwrite(contract, parts)
-        added = self._write_files(contract, parts, spark_files.PACKED)
+        added = self.write_files(contract, parts, spark_files.PACKED)
         self.exchange_files(contract, before, small, added)
         return self._confirm(table, before.version)
 
@@ -181,10 +181,6 @@ class Store:
             [file.name for file in added],
             struct_type(contract.fields, enforce_required=False),
         )
-
-    def write_files(self, contract: Contract, frame: DataFrame | pa.Table) -> list[DataFile]:
-        """Writes the rows as files of the table's folder, which no commit names yet."""
-        return self._write_files(contract, frame)
 
     def append_files(self, contract: Contract, added: Sequence[DataFile]) -> Commit:
         """Adds files that lie in the table's folder already, in one commit."""
@@ -236,7 +232,7 @@ class Store:
                 .select(*contract.columns)
                 .unionByName(new)
             )
-        added = self._write_files(contract, new)
+        added = self.write_files(contract, new)
         self.exchange_files(contract, before, removed, added)
         gone, identity = (
             sum(count for count, _ in hit.values()),
@@ -259,7 +255,7 @@ class Store:
                 self.warehouse, contract.table, before.version, removed, added, self.run_id
             )
 
-    def _write_files(
+    def write_files(
         self,
         contract: Contract,
         frame: DataFrame | pa.Table,

@@ -25,7 +25,7 @@ from strata.run.plain_files import MOST_LEFT, TASK_ROWS
 from strata.run.plain_task import Done, Work
 from strata.run.rows import Candidate, PlainJob
 from strata.run.state import Context
-from strata.run.write import Split, Target, Written, ask_files, assert_written, split
+from strata.run.write import Split, Target, Written, ask_files, assert_written, split, would_reject
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -66,10 +66,7 @@ def write_plain(
     frame = candidate.frame if asked.left is None else job.make(asked.left, rest_rows)
     parts = split(replace(candidate, frame=frame), target.suite)
     rows, identity, broken = ask_files(context, target, asked.files, len(parts.rules))
-    if any(
-        n and rule.expectation.severity == "critical"
-        for n, rule in zip(broken, parts.rules, strict=True)
-    ):
+    if would_reject(broken, [rule.expectation for rule in parts.rules]):
         bronze_files.remove(folder, asked.files)
         return None
     added: list[DataFile] = []

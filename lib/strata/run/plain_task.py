@@ -10,7 +10,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +19,6 @@ import pyarrow.compute as pc
 from pyarrow import parquet
 
 from strata.declare.contract import Contract
-from strata.fs import files
 from strata.kit.keys import ROW_ID
 from strata.kit.plain import Plain
 from strata.lake import data_file, footers
@@ -219,15 +218,9 @@ def _write_file(work: Work, shas: Shas, rows: pa.Table) -> DataFile:
     ]
     shaped = pa.table(columns, names=work.schema.names)
     footer: list[parquet.FileMetaData] = []
-    name = data_file.new_name()
-    with (
-        files.open_output(f"{work.folder}/{name}") as stream,
-        data_file.open_writer(stream, shaped.schema, footer) as writer,
-    ):
-        writer.write_table(shaped, row_group_size=shaped.num_rows)
-    footers.assert_not_null(f"{work.folder}/{name}", footer[0], {}, work.contract)
-    told = footers.statistics(footer[0], work.with_statistics)
-    return data_file.finish(work.folder, name, told)
+    written = data_file.write_table(work.folder, shaped, footer)
+    footers.assert_not_null(f"{work.folder}/{written.name}", footer[0], {}, work.contract)
+    return replace(written, stats=footers.statistics(footer[0], work.with_statistics))
 
 
 # --- left out -------------------------------------------------------------------------------------

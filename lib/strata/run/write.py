@@ -4,6 +4,7 @@ ones into its quarantine, each counted on the way.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ import pyarrow.compute as pc
 from pyspark.sql import Observation
 
 from strata.declare.contract import Contract, quarantine_contract
-from strata.declare.suite import Suite
+from strata.declare.suite import Expectation, Suite
 from strata.errors import CommitUnknown, StrataError
 from strata.gate import counting, gate, judging, small
 from strata.gate.counting import Tally
@@ -216,9 +217,7 @@ def _write_records(
     )
     rules = gate.row_rules(rest, target.suite)
     rows, identity, broken = ask_files(context, target, added, len(rules))
-    if any(
-        n and rule.expectation.severity == "critical" for n, rule in zip(broken, rules, strict=True)
-    ):
+    if would_reject(broken, [rule.expectation for rule in rules]):
         bronze_files.remove(folder, added)
         return None
     judged = judging.judge(rest, rules, candidate.rows)
@@ -245,7 +244,7 @@ def _write_records_here(
         rows, broken = lying.num_rows, small.count_nulls(lying, asked)
         identity = file_check.identity(lying["_file_sha256"], lying["_record_number"])
         _assert_lying(target.table, rows, added)
-    if any(n and e.severity == "critical" for n, e in zip(broken, asked, strict=True)):
+    if would_reject(broken, asked):
         bronze_files.remove(folder, added)
         return None
     rest = told.filter(pc.is_null(told[bronze_files.WRITTEN])).drop_columns(bronze_files.WRITTEN)
@@ -260,6 +259,11 @@ def _write_records_here(
     counting.add_written(tally, rows, identity, broken)
     whole = lying if added and not candidate.appends else None
     return Written(store.append_files(contract, added), tally, rules, judged, whole=whole)
+
+
+def would_reject(broken: Sequence[int], asked: Sequence[Expectation]) -> bool:
+    """Whether files that no commit names yet hold a row that the gate rejects."""
+    return any(n and e.severity == "critical" for n, e in zip(broken, asked, strict=True))
 
 
 def ask_files(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from strata.feeds.commerce.statuses import COUNTED, STATUSES, SYNONYMS
 from strata.kit.plain import Plain
-from strata.kit.values import MANGLED
+from strata.kit.values import MANGLED, NO_CURRENCY
 
 _MONEY = "[0-9]{1,8}([.][0-9]{1,4})?"
 _UNITS = "[1-9][0-9]{0,4}"
@@ -48,7 +48,8 @@ ORDERS = Plain(
     query=f"""
 SELECT r.order_id, nullif(r.customer_id, '') AS customer_id,
     try_cast(left(r.order_date, 10) AS DATE) AS order_date, {_STATUS} AS status,
-    CASE WHEN coalesce(r.currency, '') = '' THEN 'XXX' ELSE upper(r.currency) END AS currency,
+    CASE WHEN coalesce(r.currency, '') = '' THEN '{NO_CURRENCY}'
+        ELSE upper(r.currency) END AS currency,
     {_STATUS} IN ({_words(COUNTED)}) AS is_counted, r._file_sha256, r._record_number
 FROM commerce_orders AS r LEFT JOIN commerce_customers AS c ON r.customer_id = c.customer_id
 WHERE r.order_id <> '' AND NOT regexp_full_match(r.order_id, '{_IN_SQL}')

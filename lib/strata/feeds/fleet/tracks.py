@@ -35,10 +35,7 @@ _ADDED = pa.schema(
         ("distance_from_depot_m", pa.float64()),
     ]
 )
-_ADDED_SQL = (
-    "outcome int, versions int, superseded_values string, previous_s double, previous_m double, "
-    "bearing_deg double, fuel_change_pct double, distance_from_depot_m double"
-)
+_SQL = {pa.int32(): "int", pa.float64(): "double", pa.string(): "string"}
 Array = Any
 
 
@@ -55,7 +52,8 @@ def add_tracks(records: DataFrame) -> DataFrame:
     own = F.when(F.col("keeps"), F.xxhash64("vehicle_id", "fix_date"))
     track = F.coalesce(own, F.xxhash64("_record_number"))
     kept = ", ".join(f"`{name}` {kind}" for name, kind in records.dtypes)
-    return map_tracks(records, track, with_followed, f"{kept}, {_ADDED_SQL}")
+    added = ", ".join(f"{field.name} {_SQL[field.type]}" for field in _ADDED)
+    return map_tracks(records, track, with_followed, f"{kept}, {added}")
 
 
 def with_followed(records: pa.Table) -> pa.Table:
