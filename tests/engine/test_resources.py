@@ -27,49 +27,6 @@ BLOCK = 4096
 SALES = "silver.toy_sales"
 
 
-# --- sentences, without Spark --------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("text", "missing"),
-    [
-        ("java.io.IOException: No space left on device", "room on the disk"),
-        ("[Errno 28] No space left on device: '/lake/ops/x'", "room on the disk"),
-        (
-            "org.apache.hadoop.security.AccessControlException: Permission denied: user=x, "
-            "path=/lake",
-            "permission to read or write there",
-        ),
-        ("java.io.IOException: File too large", "leave to write a file of this size"),
-        (
-            "java.io.FileNotFoundException: /lake/a.parquet (Read-only file system)",
-            "leave to write: the file system is read-only",
-        ),
-        ("java.lang.OutOfMemoryError: Java heap space", "memory"),
-        ("System memory 263192576 must be at least 471859200", "memory"),
-        ("java.net.UnknownHostException: bucket.s3.amazonaws.com", "the network"),
-    ],
-)
-def test_what_the_system_says_deep_in_a_chain_becomes_one_sentence(text: str, missing: str) -> None:
-    try:
-        try:
-            raise OSError(text)
-        except OSError as cause:
-            raise RuntimeError(
-                "An error occurred while calling o123.save.\n: "
-                "org.apache.spark.SparkException: Job aborted."
-            ) from cause
-    except RuntimeError as error:
-        told = explain(error)
-    assert told is not None
-    assert (told.resource, told.exit_code) == (missing, 9)
-    assert "\n" not in str(told)
-
-
-def test_an_error_of_another_kind_is_not_explained_away() -> None:
-    assert explain(ValueError("invalid literal for int() with base 10: 'x'")) is None
-
-
 def strata(
     *arguments: str, setup: Callable[[], None] | None = None, **more: str
 ) -> subprocess.CompletedProcess[str]:

@@ -171,7 +171,7 @@ def _unforeseen(error: Exception) -> int:
     if lacking is not None:
         print(f"strata: {lacking}", file=sys.stderr)
         return lacking.exit_code
-    first = " ".join(str(error).split())[:300]
+    first = " ".join(trouble.text_of(error).split())[:300]
     whole = f"the whole trace is in {log}"
     print(f"strata: {type(error).__name__}: {first}; {whole}", file=sys.stderr)
     return 1

@@ -51,6 +51,7 @@ _TROUBLES = (
         "look whether the address is right and can be reached from here",
     ),
 )
+_SPARK_IS_GONE = "Py4JNetworkError"
 _PATH = re.compile(r"(?:file:)?(/[^\s:;,'\"()]+)")
 
 
@@ -60,7 +61,7 @@ def explain(error: BaseException, log: str = "") -> ResourceMissing | None:
     `log` is what the JVM has printed, where that may tell more.
     """
     text = f"{_whole_text(error)}\n{log}"
-    if "Py4JNetworkError" in text:
+    if _SPARK_IS_GONE in text:
         # The refused connection is the one to Spark's own process.
         return ResourceMissing(
             "a run needs Spark's process to its end; it has died, most likely for want of "
@@ -90,11 +91,19 @@ def _whole_text(error: BaseException | None) -> str:
         seen.add(id(error))
         texts += [
             type(error).__name__,
-            str(error),
+            text_of(error),
             *_java_texts(getattr(error, "java_exception", None) or getattr(error, "_origin", None)),
         ]
         error = error.__cause__ or error.__context__
     return "\n".join(texts)
+
+
+def text_of(error: BaseException) -> str:
+    """The text of an exception, whose own text py4j asks the JVM for: it may be gone."""
+    try:
+        return str(error)
+    except Exception:
+        return _SPARK_IS_GONE
 
 
 def _java_texts(throwable: Any) -> list[str]:
