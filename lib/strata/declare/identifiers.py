@@ -103,12 +103,18 @@ def postcode(text: str) -> Postcode | None:
     | `KY1-1102` | KY1    | 1102   |
     | `N/A`     | None            |
     """
-    # Nearly all of a lookup's are written so, and a canonical form of these characters is no other.
-    if match := _FULL.fullmatch(text.replace(" ", "")):
-        return Postcode(match[1], match[2])
     plain = canonical(text).replace(" ", "").upper()
     for form in (_FULL, _PSEUDO, _FORCES, _OVERSEAS, _NUMBERED):
         if match := form.fullmatch(plain):
             return Postcode(match[1], match[2])
     match = _OUTWARD_ONLY.fullmatch(plain)
     return Postcode(match[1], None) if match else None
+
+
+def full_postcode(text: str) -> str | None:
+    """A full postcode in its one spelling; None for anything else."""
+    # Nearly all of a lookup's are written so, and a canonical form of these characters is no other.
+    if match := _FULL.fullmatch(text.replace(" ", "")):
+        return f"{match[1]} {match[2]}"
+    code = postcode(text)
+    return code.full if code else None

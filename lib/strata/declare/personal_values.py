@@ -15,12 +15,6 @@ _ISO_DATE = re.compile(
 )
 
 
-def full_postcode(text: str) -> str | None:
-    """A full postcode in its one spelling; None for anything else."""
-    code = identifiers.postcode(text)
-    return code.full if code else None
-
-
 def postcode_form(text: str) -> str | None:
     """`full`, `outward` or `malformed`; None where nothing is told."""
     code = identifiers.postcode(text)

@@ -196,7 +196,7 @@ def _reading(rule: Protection) -> Callable[[str], str | None]:
     """The canonical form, or the coarsened value, of one text."""
     readers: dict[str, Callable[[str], str | None]] = {
         "email": identifiers.email,
-        "postcode": personal_values.full_postcode,
+        "postcode": identifiers.full_postcode,
         "postcode_form": personal_values.postcode_form,
         "postcode_territory": personal_values.postcode_territory,
         "year": personal_values.year,
@@ -212,16 +212,20 @@ def _maker(rule: Protection, pseudonyms: Pseudonyms) -> Callable[..., str | None
     if rule.way not in ("keyed_hash", "email", "postcode"):
         return lambda value: None if value is None else read(value)
 
+    of_text = pseudonyms.maker(rule.column)
+    if len(rule.of) <= 1:
+
+        def pseudonym_of_one(value: str | None) -> str | None:
+            text = None if value is None else read(value)
+            return of_text(text) if text else None
+
+        return pseudonym_of_one
+
     def pseudonym(*values: str | None) -> str | None:
         texts = [None if value is None else read(value) or None for value in values]
         if not any(texts):
             return None
         # The length before each part: ("ann", "b") and ("an", "nb") are not the same.
-        joined = (
-            texts[0]
-            if len(texts) == 1
-            else "".join("-" if text is None else f"{len(text)}:{text}" for text in texts)
-        )
-        return pseudonyms.of(joined or "", rule.column)
+        return of_text("".join("-" if text is None else f"{len(text)}:{text}" for text in texts))
 
     return pseudonym

@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from strata.errors import UsageError
@@ -31,29 +32,33 @@ class Pseudonyms:
 
     key: bytes
     key_id: str
-    _keyed: dict[str, hmac.HMAC] = field(default_factory=dict, init=False, compare=False)
+    _makers: dict[str, Callable[[str], str]] = field(
+        default_factory=dict, init=False, compare=False
+    )
 
     def of(self, text: str, purpose: str) -> str:
         """`k1.5d0c2e:3f…`: the key's label and the hash of exactly this text for this purpose."""
-        keyed = self._keyed.get(purpose)
-        if keyed is None:
-            keyed = self._keyed[purpose] = hmac.new(
-                self._derived(purpose), digestmod=hashlib.sha256
-            )
-        own = keyed.copy()
-        own.update(text.encode())
-        return f"{self.label}:{own.hexdigest()}"
+        if purpose not in self._makers:
+            self._makers[purpose] = self.maker(purpose)
+        return self._makers[purpose](text)
+
+    def maker(self, purpose: str) -> Callable[[str], str]:
+        """`of` for one purpose and many texts."""
+        keyed, label = hmac.new(self._derived(purpose), digestmod=hashlib.sha256), self.label
+
+        def make(text: str) -> str:
+            own = keyed.copy()
+            own.update(text.encode())
+            return f"{label}:{own.hexdigest()}"
+
+        return make
 
     @property
     def label(self) -> str:
         """The key's id and six digits that check the key: two keys by mistake under one id are told
         apart.
         """
-        label = self.__dict__.get("_label")
-        if label is None:
-            label = f"{self.key_id}.{self._derived('check of the key').hex()[:6]}"
-            object.__setattr__(self, "_label", label)
-        return str(label)
+        return f"{self.key_id}.{self._derived('check of the key').hex()[:6]}"
 
     def _derived(self, purpose: str) -> bytes:
         return hmac.new(self.key, purpose.encode(), hashlib.sha256).digest()
