@@ -11,12 +11,15 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from strata.declare.feed import Feed
 from strata.errors import UsageError
 from strata.fs import listing
 from strata.fs.listing import Ignored, RawFile
-from strata.raw.fetch.download import STATES, Download, Say
+
+if TYPE_CHECKING:
+    from strata.raw.fetch.download import Say
 
 _WEB = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _IN_PLACE = re.compile(r"(s3[an]?|gs|abfss|dbfs|file)://", re.IGNORECASE)
@@ -66,15 +69,19 @@ def download(places: Sequence[Place], raw: str, say: Say) -> tuple[Place, ...]:
     """Downloads what lies at web addresses into the raw folder; gives the places that are read
     where they lie.
     """
-    raw = raw.rstrip("/") or "/"
+    web = [place for place in places if place.is_web]
+    if web:
+        _download(web, raw.rstrip("/") or "/", say)
+    return tuple(place for place in places if not place.is_web)
+
+
+def _download(places: Sequence[Place], raw: str, say: Say) -> None:
+    from strata.raw.fetch.download import STATES, Download  # What few runs need takes a while.
+
     with tempfile.TemporaryDirectory(prefix="strata-") as scratch:
         for place in places:
-            if place.is_web:
-                own = (
-                    Path(scratch if "://" in raw else f"{raw}/{STATES}") / place.feed / place.source
-                )
-                Download(place.where, raw, place.feed, place.source, own, say).fetch()
-    return tuple(place for place in places if not place.is_web)
+            own = Path(scratch if "://" in raw else f"{raw}/{STATES}") / place.feed / place.source
+            Download(place.where, raw, place.feed, place.source, own, say).fetch()
 
 
 def list_source(
