@@ -1,12 +1,12 @@
 """Builds, smoke-tests and measures the images: python docker/build.py [NAME…].
 
     python docker/build.py                 # all images, by docker or podman, whichever answers
-    python docker/build.py spark --bootstrap
+    python docker/build.py spark           # one, and what it stands on
     python docker/build.py --list          # the commands only
 
-`--bootstrap` makes the base image from Debian's packages (debootstrap), for machines that reach
-no image registry. `--chroot` builds where containers cannot be started: RUN steps run in a chroot.
-Standard library only. Exit codes: 0 built, 1 a build or smoke test failed, 2 wrong usage.
+podman also builds where a registry is out of reach, on a base made of Debian's packages
+(debootstrap), and where no container starts: RUN steps then run in a chroot. Standard library only.
+Exit codes: 0 built, 1 a build or smoke test failed, 2 wrong usage.
 """
 
 from __future__ import annotations
@@ -26,6 +26,10 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[1]
 BASE = "docker.io/library/debian:bookworm-slim"
 SUITE = "bookworm"
+# Where podman's layers go if its own storage would hold a whole copy of each.
+OWN_STORAGE = (
+    Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share") / "strata-images"
+)
 # Inside a builder, pip, uv and the jars' downloads ask for certificates by these names.
 CERTIFICATES = "/run/certificates.crt"
 CERTIFICATE_NAMES = ("PIP_CERT", "SSL_CERT_FILE")
@@ -62,7 +66,8 @@ class Engine:
     """The program that builds, with the options that this machine needs."""
 
     program: tuple[str, ...]
-    chroot: bool
+    chroot: bool = False
+    """Whether RUN steps run in a chroot, for want of containers (podman as root)."""
 
     def build(self, image: Image, target: str | None, tag: str) -> list[str]:
         """The command that builds one image, or one stage of it."""
@@ -96,14 +101,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Builds what the command line names; returns the exit code."""
     options = _parser().parse_args(arguments)
     try:
-        engine = find_engine(options.chroot, options.storage)
+        engine = find_engine(options.storage)
         wanted = in_order(options.names or [image.name for image in IMAGES])
         if options.list:
             for image in wanted:
                 print(shlex.join(engine.build(image, None, image.tag)))
             return 0
-        if options.bootstrap:
-            bootstrap(engine)
+        engine = prepare(engine)
         for image in wanted:
             make(engine, image)
         print(report(engine, wanted))
@@ -120,16 +124,6 @@ def _parser() -> argparse.ArgumentParser:
         nargs="*",
         choices=[*(image.name for image in IMAGES), []],
         help="only these, and what they stand on",
-    )
-    parser.add_argument(
-        "--bootstrap",
-        action="store_true",
-        help=f"make {BASE} from Debian's packages, where no registry is reached",
-    )
-    parser.add_argument(
-        "--chroot",
-        action="store_true",
-        help="build where containers cannot be started (podman as root)",
     )
     parser.add_argument(
         "--storage", metavar="DIR", help="podman's storage, in place of the machine's own"
@@ -152,23 +146,36 @@ def own_certificates() -> str | None:
     )
 
 
-def find_engine(chroot: bool, storage: str | None) -> Engine:
+def find_engine(storage: str | None) -> Engine:
     """docker if its daemon answers, else podman; a BuildError says that neither is there."""
-    if (
-        not chroot
-        and storage is None
-        and shutil.which("docker")
-        and _answers(["docker", "version"])
-    ):
-        return Engine(("docker",), chroot=False)
-    if shutil.which("podman"):
-        own = ("--root", storage) if storage else ()
-        return Engine(
-            ("podman", *own, *(("--cgroup-manager", "cgroupfs") if chroot else ())), chroot
+    if storage is None and shutil.which("docker") and _answers(["docker", "version"]):
+        return Engine(("docker",))
+    if not shutil.which("podman"):
+        raise BuildError(
+            "images need docker with a running daemon, or podman; neither answers; install one"
         )
-    raise BuildError(
-        "images need docker with a running daemon, or podman; neither answers; install one"
-    )
+    if storage is None and _driver() == "vfs":
+        # vfs copies the whole image at each step: 38 GB for half of them.
+        storage = str(OWN_STORAGE)
+        print(f"images: podman keeps whole copies here (vfs); using {storage}", file=sys.stderr)
+    return Engine(("podman", "--root", storage) if storage else ("podman",))
+
+
+def _driver() -> str:
+    """How podman's own storage keeps layers."""
+    return _ask(["podman", "info", "--format", "{{.Store.GraphDriverName}}"]).strip()
+
+
+def prepare(engine: Engine) -> Engine:
+    """Gets podman its base image, and finds out whether containers start; docker does as it is."""
+    if engine.program[0] != "podman":
+        return engine
+    has_base = _answers([*engine.program, "image", "exists", BASE])
+    if not (has_base or _answers([*engine.program, "pull", "--quiet", BASE])):
+        bootstrap(engine)
+    if _answers([*engine.program, "run", "--rm", "--network", "none", BASE, "true"]):
+        return engine
+    return Engine((*engine.program, "--cgroup-manager", "cgroupfs"), chroot=True)
 
 
 def _answers(command: Sequence[str]) -> bool:
@@ -183,12 +190,10 @@ def in_order(names: Sequence[str]) -> list[Image]:
 
 
 def bootstrap(engine: Engine) -> None:
-    """Makes the base image of Debian's own packages, once."""
-    if _answers([*engine.program, "image", "inspect", BASE]):
-        return
+    """Makes the base image of Debian's own packages."""
     if not shutil.which("debootstrap"):
         raise BuildError(
-            "--bootstrap needs debootstrap; install it (Debian: apt-get install debootstrap)"
+            f"{BASE} cannot be pulled, and debootstrap is not here to make it; install debootstrap"
         )
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "root"
@@ -200,9 +205,13 @@ def bootstrap(engine: Engine) -> None:
 
 def make(engine: Engine, image: Image) -> None:
     """Builds one image; its smoke test first, on the very layers that the image then has."""
+    tried = f"{image.tag}:smoke"
     if image.smoke:
-        _run(engine.build(image, "smoke", f"{image.tag}:smoke"), f"smoke test of {image.tag}")
+        _run(engine.build(image, "smoke", tried), f"smoke test of {image.tag}")
     _run(engine.build(image, None, image.tag), f"build of {image.tag}")
+    if image.smoke:
+        # What the test itself wrote; the layers below are the image's own, and stay.
+        _run([*engine.program, "rmi", tried], f"removal of {tried}")
 
 
 def _run(command: Sequence[str], what: str) -> None:
@@ -234,7 +243,10 @@ def _inspect(engine: Engine, image: Image) -> dict[str, int]:
 
 
 def _ask(command: Sequence[str]) -> str:
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    said = subprocess.run(command, capture_output=True, text=True, check=False)
+    if said.returncode:
+        raise BuildError(f"{shlex.join(command)} failed: {said.stderr.strip()}")
+    return said.stdout
 
 
 if __name__ == "__main__":

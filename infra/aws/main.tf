@@ -1,5 +1,5 @@
 # Strata on AWS: raw files in S3, jobs on EMR Serverless, published tables in S3.
-# docs/OPERATIONS.md draws it; the other doors' Terraform (infra/redshift, infra/serverless) uses the same modules.
+# docs/OPERATIONS.md draws it; the other doors' Terraform (infra/redshift, infra/aws/fleet) uses the same modules.
 
 data "aws_caller_identity" "current" {}
 
@@ -54,6 +54,7 @@ module "network" {
   region           = var.region
   cidr             = var.vpc_cidr
   internet_access  = var.internet_access
+  emr_on_ec2       = var.emr_on_ec2
   logs_key_arn     = module.operations_key.arn
   log_retention    = var.log_retention_days
   interface_points = ["emr-serverless", "kms", "logs", "monitoring", "secretsmanager", "sts", "sqs"]
@@ -152,6 +153,11 @@ module "job_role" {
       actions   = ["logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"]
       resources = ["${module.monitoring.job_log_group_arn}:*"]
     }
+    # EMR Serverless looks the group up before a job starts; IAM knows no narrower resource for a list.
+    FindLogGroup = {
+      actions   = ["logs:DescribeLogGroups"]
+      resources = ["arn:aws:logs:${var.region}:${local.account}:log-group:*"]
+    }
   }
 }
 
@@ -191,6 +197,19 @@ module "emr" {
   maximum_capacity  = var.maximum_capacity
   subnet_ids        = module.network.private_subnet_ids
   security_group_id = module.network.jobs_security_group_id
+}
+
+# Machines of one's own choice, where EMR Serverless does not do: roles only, a cluster comes with its step.
+module "cluster" {
+  source        = "./modules/cluster"
+  count         = var.emr_on_ec2 ? 1 : 0
+  name          = local.prefix
+  account       = local.account
+  raw_arn       = module.raw.arn
+  warehouse_arn = module.warehouse.arn
+  exports_arn   = module.exports.arn
+  artifacts_arn = module.artifacts.arn
+  data_key_arn  = module.data_key.arn
 }
 
 module "schedule" {

@@ -10,6 +10,30 @@ output "job_role_arn" {
   value       = module.job_role.arn
 }
 
+output "submit" {
+  description = "What infra/emr/submit.py asks for, as a shell's exports: eval \"$(terraform output -raw submit)\""
+  value = join("\n", [for name, value in {
+    STRATA_EMR_APPLICATION  = module.emr.application_id
+    STRATA_EMR_ROLE         = module.job_role.arn
+    STRATA_ARTIFACTS        = "s3://${module.artifacts.name}"
+    STRATA_RAW              = "s3://${module.raw.name}"
+    STRATA_WAREHOUSE        = "s3://${module.warehouse.name}"
+    STRATA_SECRET           = aws_secretsmanager_secret.pseudonym_key.name
+    STRATA_PSEUDONYM_KEY_ID = var.pseudonym_key_id
+    # The driver's lines are printed as they come.
+    STRATA_LOG_GROUP = module.monitoring.job_log_group_name
+  } : "export ${name}='${value}'"])
+}
+
+output "cluster" {
+  description = "What infra/emr/ec2.py asks for besides, likewise; empty without emr_on_ec2."
+  value = join("\n", [for name, value in var.emr_on_ec2 ? {
+    STRATA_EMR_INSTANCE_PROFILE = module.cluster[0].instance_profile
+    STRATA_EMR_SERVICE_ROLE     = module.cluster[0].service_role
+    STRATA_EMR_SUBNET           = module.network.private_subnet_ids[0]
+  } : {} : "export ${name}='${value}'"])
+}
+
 output "raw" {
   description = "Address of the raw files; STRATA_RAW."
   value       = "s3://${module.raw.name}"

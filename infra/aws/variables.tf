@@ -64,6 +64,12 @@ variable "release_label" {
   default     = "emr-spark-8.0.0"
 }
 
+variable "emr_on_ec2" {
+  description = "Whether clusters of EMR on EC2 may be made too (infra/emr/ec2.py): their roles, and a network that admits them."
+  type        = bool
+  default     = false
+}
+
 variable "maximum_capacity" {
   description = "The most that all jobs together may take; a runaway job ends here."
   type        = object({ cpu = string, memory = string, disk = string })

@@ -3,36 +3,36 @@
     python infra/emr/ec2.py run soil --samples 20       # a cluster for this one step (cluster.json)
     STRATA_EMR_CLUSTER=j-… python infra/emr/ec2.py run soil
 
-Exit codes as in submit.py. Places come from the environment: STRATA_ARTIFACTS, STRATA_RAW,
-STRATA_WAREHOUSE; for a new cluster STRATA_EMR_INSTANCE_PROFILE, STRATA_EMR_SERVICE_ROLE and
-STRATA_EMR_SUBNET too. EMR on EC2 puts no secret into a job: a feed of persons, which needs the
-pseudonym key, runs on EMR Serverless (submit.py).
+Exit codes as in submit.py; after Ctrl-C or TERM the step is cancelled, and a cluster made for it
+ends. Places come from the environment: STRATA_ARTIFACTS, STRATA_RAW, STRATA_WAREHOUSE; for a new
+cluster STRATA_EMR_INSTANCE_PROFILE, STRATA_EMR_SERVICE_ROLE and STRATA_EMR_SUBNET too, which
+`terraform output -raw cluster` in infra/aws names. EMR on EC2 puts no secret into a job: a feed of
+persons, which needs the pseudonym key, runs on EMR Serverless (submit.py).
 """
 
 from __future__ import annotations
 
-import gzip
 import json
 import os
 import re
+import signal
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from follow import RETRIES, STOPPED, Lost, read_log, sentences, tell, to_end
 from settings import PROJECT, Places, jars, read_conf
-from submit import sentences
 
 NEEDED = ("STRATA_ARTIFACTS", "STRATA_RAW", "STRATA_WAREHOUSE")
 FOR_A_CLUSTER = ("STRATA_EMR_INSTANCE_PROFILE", "STRATA_EMR_SERVICE_ROLE", "STRATA_EMR_SUBNET")
-ENDED = {"COMPLETED", "FAILED", "CANCELLED", "INTERRUPTED"}
+# EMR copies a step's logs to S3 every five minutes.
+LOG_TRIES = 21
 
 
 def main(arguments: Sequence[str], environment: Mapping[str, str], wait_s: float = 20) -> int:
@@ -42,23 +42,83 @@ def main(arguments: Sequence[str], environment: Mapping[str, str], wait_s: float
     missing = [name for name in needed if not environment.get(name)]
     if missing or not arguments:
         what = f"{', '.join(missing)} must be set" if missing else "name a command, e.g. run soil"
-        print(f"ec2: {what}; see infra/emr/ec2.py", file=sys.stderr)
+        say(f"{what}; see infra/emr/ec2.py")
         return 2
     given = [environment[name].rstrip("/") for name in NEEDED]
     places = Places(*given, secret="", key_id="")
-    client = boto3.client("emr")
+    job = Step(places)
     try:
-        if not cluster:
-            cluster = client.run_job_flow(**cluster_request(environment))["JobFlowId"]
-        added = client.add_job_flow_steps(JobFlowId=cluster, Steps=[step(places, arguments)])
-        ended = follow(client, cluster, added["StepIds"][0], wait_s)
+        job.start(cluster, environment, arguments)
     except (ClientError, BotoCoreError) as error:
-        print(f"ec2: EMR refused: {error}", file=sys.stderr)
+        say(f"EMR refused: {error}")
         return 1
-    place = f"{places.logs}{cluster}/steps/{ended['Id']}/"
-    for line in sentences(_read(place + "stderr.gz")):
-        print(line, file=sys.stderr)
-    return exit_code(ended["Status"]["State"], _read(place + "controller.gz"))
+    try:
+        return job.wait(wait_s)
+    except Lost as error:
+        say(f"{error}; step {job.step} of cluster {job.cluster} goes on unwatched")
+        return 1
+    except KeyboardInterrupt:
+        job.cancel()
+        return STOPPED
+
+
+def say(what: str) -> None:
+    """One line to whoever waits."""
+    print(f"ec2: {what}", file=sys.stderr, flush=True)
+
+
+class Step:
+    """One step of a cluster, which may have been made for it alone."""
+
+    def __init__(self, places: Places) -> None:
+        self.places = places
+        self.client = boto3.client("emr", config=RETRIES)
+        self.cluster, self.step, self.is_own = "", "", False
+
+    def start(
+        self, cluster: str | None, environment: Mapping[str, str], arguments: Sequence[str]
+    ) -> None:
+        """Adds it to the cluster named, else to a new one, which ends with it."""
+        steps = [step(self.places, arguments)]
+        if cluster:
+            self.cluster = cluster
+            added = self.client.add_job_flow_steps(JobFlowId=cluster, Steps=steps)["StepIds"]
+            self.step = added[0]
+        else:
+            # With the step in it from the start: a cluster without one would end at once.
+            self.is_own = True
+            request = cluster_request(environment) | {"Steps": steps}
+            self.cluster = self.client.run_job_flow(**request)["JobFlowId"]
+            self.step = self.client.list_steps(ClusterId=self.cluster)["Steps"][0]["Id"]
+
+    def wait(self, wait_s: float) -> int:
+        """Waits for its end, and returns the job's exit code."""
+        ended = to_end(self._read, wait_s, lambda state: say(f"{self.cluster} {self.step} {state}"))
+        place = f"{self.places.logs}{self.cluster}/steps/{self.step}/"
+        tries = LOG_TRIES if ended["state"] == "FAILED" else 1
+        controller = read_log(place + "controller.gz", tries, wait_s)
+        found = sentences(read_log(place + "stderr.gz"))
+        tell(found, ended["reason"], say)
+        return exit_code(ended["state"], controller)
+
+    def _read(self) -> dict[str, Any]:
+        asked = {"ClusterId": self.cluster, "StepId": self.step}
+        status = self.client.describe_step(**asked)["Step"]["Status"]
+        why = status.get("FailureDetails") or status.get("StateChangeReason") or {}
+        return {"state": status["State"], "reason": why.get("Message") or why.get("Reason", "")}
+
+    def cancel(self) -> None:
+        """Ends the cluster that was made for the step, else the step."""
+        asked = {"ClusterId": self.cluster, "StepIds": [self.step]}
+        try:
+            if self.is_own:
+                self.client.terminate_job_flows(JobFlowIds=[self.cluster])
+            else:
+                self.client.cancel_steps(**asked, StepCancellationOption="TERMINATE_PROCESS")
+        except (ClientError, BotoCoreError) as error:
+            say(f"{self.cluster} {self.step} could not be cancelled: {error}")
+        else:
+            say(f"step {self.step} is being cancelled; what it had published by now stands")
 
 
 def cluster_request(environment: Mapping[str, str]) -> dict[str, Any]:
@@ -98,19 +158,6 @@ def step(places: Places, arguments: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def follow(client: Any, cluster: str, step_id: str, wait_s: float) -> dict[str, Any]:
-    """Waits for the step's end, telling each state once."""
-    state = ""
-    while True:
-        seen = client.describe_step(ClusterId=cluster, StepId=step_id)["Step"]
-        if seen["Status"]["State"] != state:
-            state = seen["Status"]["State"]
-            print(f"ec2: {cluster} {step_id} {state}", file=sys.stderr)
-        if state in ENDED:
-            return dict(seen)
-        time.sleep(wait_s)
-
-
 def exit_code(state: str, controller_log: str) -> int:
     """The job's own exit code, which only the step's controller log has; 1 where it tells none."""
     if state == "COMPLETED":
@@ -119,15 +166,7 @@ def exit_code(state: str, controller_log: str) -> int:
     return int(found.group(1)) if found and int(found.group(1)) else 1
 
 
-def _read(address: str) -> str:
-    """A gzipped log in S3; empty where there is none yet."""
-    place = urlsplit(address)
-    try:
-        body = boto3.client("s3").get_object(Bucket=place.netloc, Key=place.path.lstrip("/"))
-        return gzip.decompress(body["Body"].read()).decode(errors="replace")
-    except (ClientError, BotoCoreError, OSError):
-        return ""
-
-
 if __name__ == "__main__":
+    # A scheduler that gives up sends TERM: the job must not go on behind its back.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main(sys.argv[1:], os.environ))

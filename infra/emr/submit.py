@@ -4,30 +4,30 @@
     python infra/emr/submit.py maintain --keep 10
 
 Starts the job, prints each change of its state and, at the end, the sentence that it ended with.
+Where STRATA_LOG_GROUP names a log group of CloudWatch, the driver's lines are printed as they come.
 Exit codes are the job's own (`strata --help`); 1 where the job tells none, 2 for wrong usage, 130
-after Ctrl-C, which cancels the job. Places come from the environment, as Terraform's outputs name
-them: STRATA_EMR_APPLICATION, STRATA_EMR_ROLE, STRATA_ARTIFACTS, STRATA_RAW, STRATA_WAREHOUSE,
-STRATA_SECRET, STRATA_PSEUDONYM_KEY_ID.
+after Ctrl-C or a TERM signal, which cancel the job. Places come from the environment, set by
+`eval "$(terraform output -raw submit)"` in infra/aws: STRATA_EMR_APPLICATION, STRATA_EMR_ROLE,
+STRATA_ARTIFACTS, STRATA_RAW, STRATA_WAREHOUSE, STRATA_SECRET, STRATA_PSEUDONYM_KEY_ID.
 """
 
 from __future__ import annotations
 
-import gzip
 import os
 import re
+import signal
 import sys
-import time
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from follow import RETRIES, STOPPED, DriverLines, Lost, read_log, sentences, tell, to_end
 from settings import Places, spark_settings
 
 NEEDED = {
@@ -39,7 +39,6 @@ NEEDED = {
     "secret": "STRATA_SECRET",
     "key_id": "STRATA_PSEUDONYM_KEY_ID",
 }
-ENDED = {"SUCCESS", "FAILED", "CANCELLED"}
 # How Spark, YARN and EMR Serverless each word the exit code of a driver written in Python.
 _EXIT_CODES = (r"ExitCode: (\d+)", r"exited with (?:status )?(\d+)", r"SystemExit: (\d+)")
 
@@ -49,32 +48,81 @@ def main(arguments: Sequence[str], environment: Mapping[str, str], wait_s: float
     missing = [name for name in NEEDED.values() if not environment.get(name)]
     if missing or not arguments:
         what = f"{', '.join(missing)} must be set" if missing else "name a command, e.g. run soil"
-        print(f"submit: {what}; see the outputs of infra/aws", file=sys.stderr)
+        say(f"{what}; see the outputs of infra/aws")
         return 2
     given = {key: environment[name].rstrip("/") for key, name in NEEDED.items()}
     application, role = given.pop("application"), given.pop("role")
     places = Places(**given)
-    client = boto3.client("emr-serverless")
+    job = Job(application, role, places, environment.get("STRATA_LOG_GROUP", ""))
     try:
-        run = start(client, application, role, places, arguments)
-        ended = follow(client, application, run, wait_s)
+        job.start(arguments)
     except (ClientError, BotoCoreError) as error:
-        print(f"submit: EMR Serverless refused: {error}", file=sys.stderr)
+        say(f"EMR Serverless refused: {error}")
         return 1
-    said = driver_log(places.logs, application, run)
-    for line in sentences(said):
-        print(line, file=sys.stderr)
-    return exit_code(ended["state"], ended.get("stateDetails", ""), said)
+    try:
+        return job.wait(wait_s)
+    except Lost as error:
+        say(f"{error}; job run {job.run} of application {application} goes on unwatched")
+        return 1
+    except KeyboardInterrupt:
+        job.cancel()
+        return STOPPED
 
 
-def start(
-    client: Any, application: str, role: str, places: Places, arguments: Sequence[str]
-) -> str:
-    """Starts the job; returns its id."""
-    request = job_request(application, role, places, arguments)
-    run = str(client.start_job_run(clientToken=str(uuid.uuid4()), **request)["jobRunId"])
-    print(f"submit: job run {run} of application {application}", file=sys.stderr)
-    return run
+def say(what: str) -> None:
+    """One line to whoever waits."""
+    print(f"submit: {what}", file=sys.stderr, flush=True)
+
+
+class Job:
+    """One job run of an application."""
+
+    def __init__(self, application: str, role: str, places: Places, log_group: str) -> None:
+        self.application, self.role, self.places = application, role, places
+        self.log_group = log_group
+        self.client = boto3.client("emr-serverless", config=RETRIES)
+        # A start that is asked for again, for want of an answer, is the same start.
+        self.token = str(uuid.uuid4())
+        self.run = ""
+
+    def start(self, arguments: Sequence[str]) -> None:
+        """Starts it, as `strata ARGUMENTS`."""
+        request = job_request(self.application, self.role, self.places, arguments)
+        if self.log_group:
+            request["configurationOverrides"]["monitoringConfiguration"] |= {
+                "cloudWatchLoggingConfiguration": {
+                    "enabled": True,
+                    "logGroupName": self.log_group,
+                    "logStreamNamePrefix": self.token,
+                }
+            }
+        self.run = str(self.client.start_job_run(clientToken=self.token, **request)["jobRunId"])
+        say(f"job run {self.run} of application {self.application}")
+
+    def wait(self, wait_s: float) -> int:
+        """Waits for its end, and returns the job's exit code."""
+        lines = DriverLines(self.log_group, self.token, say) if self.log_group else None
+        ended = to_end(self._read, wait_s, say, lines.read if lines else list)
+        details = ended.get("stateDetails", "")
+        log = ""
+        if ended["state"] != "CANCELLED":
+            address = f"{self.places.logs}applications/{self.application}/jobs/{self.run}"
+            log = read_log(f"{address}/SPARK_DRIVER/stderr.gz", tries=7, wait_s=wait_s)
+        tell(sentences(log), details, say, lines.seen if lines else ())
+        return exit_code(ended["state"], details, log)
+
+    def _read(self) -> dict[str, Any]:
+        asked = {"applicationId": self.application, "jobRunId": self.run}
+        return dict(self.client.get_job_run(**asked)["jobRun"])
+
+    def cancel(self) -> None:
+        """Asks for its end; whether it had published by then, its ledger knows."""
+        try:
+            self.client.cancel_job_run(applicationId=self.application, jobRunId=self.run)
+        except (ClientError, BotoCoreError) as error:
+            say(f"job run {self.run} could not be cancelled: {error}")
+        else:
+            say(f"job run {self.run} is being cancelled; what it had published by now stands")
 
 
 def job_request(
@@ -99,40 +147,6 @@ def job_request(
     }
 
 
-def follow(client: Any, application: str, run: str, wait_s: float) -> dict[str, Any]:
-    """Waits for the end, telling each state once; Ctrl-C cancels the job."""
-    state = ""
-    try:
-        while True:
-            seen = client.get_job_run(applicationId=application, jobRunId=run)["jobRun"]
-            if seen["state"] != state:
-                state = seen["state"]
-                print(f"submit: {state}", file=sys.stderr)
-            if state in ENDED:
-                return dict(seen)
-            time.sleep(wait_s)
-    except KeyboardInterrupt:
-        client.cancel_job_run(applicationId=application, jobRunId=run)
-        print("submit: cancelled; nothing of this run was published", file=sys.stderr)
-        raise SystemExit(130) from None
-
-
-def driver_log(logs: str, application: str, run: str) -> str:
-    """The driver's standard error, from the logs in S3; empty where there are none yet."""
-    address = urlsplit(logs)
-    key = f"{address.path.strip('/')}/applications/{application}/jobs/{run}/SPARK_DRIVER/stderr.gz"
-    try:
-        body = boto3.client("s3").get_object(Bucket=address.netloc, Key=key)["Body"].read()
-        return gzip.decompress(body).decode(errors="replace")
-    except (ClientError, BotoCoreError, OSError):
-        return ""
-
-
-def sentences(log: str) -> list[str]:
-    """The lines in which Strata says why it ended."""
-    return [line for line in log.splitlines() if line.startswith("strata: ")]
-
-
 def exit_code(state: str, details: str, log: str = "") -> int:
     """The job's own exit code, read from what Spark said of it; 1 where nothing tells."""
     if state == "SUCCESS":
@@ -145,4 +159,6 @@ def exit_code(state: str, details: str, log: str = "") -> int:
 
 
 if __name__ == "__main__":
+    # A scheduler that gives up sends TERM: the job must not go on behind its back.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main(sys.argv[1:], os.environ))

@@ -19,6 +19,7 @@ import os
 import secrets
 import shlex
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -58,6 +59,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--folder", type=Path, help="logs and objects (default: a temporary one)")
     parser.add_argument("command", nargs="*", help="a command to run in it, after --")
     options = parser.parse_args(arguments)
+    if options.archive and not options.archive.is_file():
+        print(
+            f"cluster: {options.archive} is no file; infra/emr/package.py makes it", file=sys.stderr
+        )
+        return 2
+    # Whoever ends it by TERM ends its servers too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with ExitStack() as stack:
         folder = options.folder or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         try:
@@ -74,12 +82,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"export {name}={shlex.quote(value)}")
         print('# strata run launches --master "$STRATA_MASTER"; Ctrl-C here ends the cluster')
         sys.stdout.flush()
-        try:
-            while all(process.poll() is None for process in cluster.processes.values()):
-                time.sleep(1)
-        except KeyboardInterrupt:
-            return 0
-        return 1
+        return _watch(cluster, folder)
+
+
+def _watch(cluster: Cluster, folder: Path) -> int:
+    """Until Ctrl-C, or until a process of the cluster ends by itself."""
+    try:
+        while True:
+            for name, process in cluster.processes.items():
+                if process.poll() is not None:
+                    told = (folder / f"{name}.log").read_text(errors="replace").splitlines()
+                    print(f"cluster: {name} has ended: {''.join(told[-1:])}", file=sys.stderr)
+                    return 1
+            time.sleep(1)
+    except KeyboardInterrupt:
+        return 0
 
 
 @contextmanager

@@ -74,6 +74,34 @@ def test_build_commands_for_docker_and_for_podman_in_a_chroot() -> None:
     assert ("--target", "smoke") in itertools.pairwise(chroot)
 
 
+# A podman that keeps whole copies, has its base image, and starts no container.
+PODMAN = """#!/bin/sh
+case " $* " in
+    *" info "*) echo {driver} ;;
+    *" image exists "*) exit 0 ;;
+    *" run "*) exit {runs} ;;
+    *) exit 1 ;;
+esac
+"""
+# How podman keeps layers, the exit code of a container; whether a storage and a chroot are wanted.
+MACHINES = [("overlay", 0, False, False), ("vfs", 0, True, False), ("overlay", 126, False, True)]
+
+
+@pytest.mark.parametrize(("driver", "runs", "own_storage", "chroot"), MACHINES)
+def test_the_script_finds_out_how_this_machine_builds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    driver: str, runs: int, own_storage: bool, chroot: bool,
+) -> None:  # fmt: skip
+    build = load(DOCKER / "build.py")
+    (tmp_path / "podman").write_text(PODMAN.format(driver=driver, runs=runs))
+    (tmp_path / "podman").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    found = build.prepare(build.find_engine(None))
+    assert found.program[0] == "podman"
+    assert ("--root" in found.program) == own_storage
+    assert found.chroot == chroot
+
+
 def test_the_compose_file_is_valid() -> None:
     schema = json.loads((SCHEMAS / "compose-spec.json").read_text())
     jsonschema.validate(compose(), schema)

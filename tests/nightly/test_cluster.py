@@ -22,7 +22,25 @@ PROJECT = Path(__file__).resolve().parents[2]
 SAMPLE = PROJECT / "samples" / "launches" / "launches" / "spacex_launches_v5.json"
 STRATA = Path(sys.executable).with_name("strata")
 sys.path.insert(0, str(PROJECT / "infra" / "local"))
+sys.path.insert(0, str(PROJECT / "infra" / "emr"))
 cluster: ModuleType = importlib.import_module("cluster")
+package: ModuleType = importlib.import_module("package")
+# Where the executors' Python and Strata lie: two tasks that wait for each other's executor.
+WHERE = """
+import sys, time
+import pyarrow as pa
+from strata.spark import session
+
+def tell(batches):
+    import strata
+    for _ in batches:
+        time.sleep(2)
+        yield pa.RecordBatch.from_pydict({"place": [f"{sys.executable} {strata.__file__}"]})
+
+spark = session.build(sys.argv[1])
+places = spark.range(0, 2, 1, 2).mapInArrow(tell, "place string").collect()
+print("FOUND", *{row[0] for row in places})
+"""
 
 
 @pytest.fixture(scope="module")
@@ -84,12 +102,36 @@ def test_a_worker_killed_in_the_middle_costs_a_run_at_most(
     # The machine is replaced, and the next run completes, whatever the first one came to.
     cluster.add_worker(found, folder, "worker-3", "2g")
     subprocess.run(asked, env=told, check=True, capture_output=True)
-    shown = subprocess.run(
-        command("show", "gold.launches_core_reuse", "--format", "json", "--limit", "0"),
-        env=told, check=True, capture_output=True, text=True,
-    ).stdout  # fmt: skip
-    published = {row["core_id"]: row["flights"] for row in json.loads(shown)}
-    assert published == flown()
+    assert published(told) == flown()
+
+
+def published(told: dict[str, str]) -> dict[str, int]:
+    """Flights of each core, as readers see them."""
+    asked = command("show", "gold.launches_core_reuse", "--format", "json", "--limit", "0")
+    shown = subprocess.run(asked, env=told, check=True, capture_output=True, text=True).stdout
+    return {row["core_id"]: row["flights"] for row in json.loads(shown)}
+
+
+def test_executors_run_the_archive_that_emr_uses(tmp_path: Path) -> None:
+    """By the command of `make cluster`, as the docs have it; a run, and what its executors are."""
+    archive, folder, root = (tmp_path / name for name in ("e.tar.gz", "cluster", "warehouse"))
+    package.pack_environment(archive)
+    (tmp_path / "where.py").write_text(WHERE)
+    raw = PROJECT / "samples"
+    script = f"""set -e
+        {STRATA} run launches --quiet --raw {raw} --warehouse {root} --master "$STRATA_MASTER"
+        {sys.executable} {tmp_path / "where.py"} "$STRATA_MASTER" """
+    started = [sys.executable, str(PROJECT / "infra" / "local" / "cluster.py")]
+    started += ["--archive", str(archive), "--folder", str(folder), "--", "sh", "-c", script]
+    own = {k: v for k, v in os.environ.items() if not k.startswith("STRATA_")}
+    ended = subprocess.run(started, env=own, capture_output=True, text=True, timeout=1800)
+    assert ended.returncode == 0, ended.stderr[-4000:]
+    [line] = [line for line in ended.stdout.splitlines() if line.startswith("FOUND")]
+    for place in line.split()[1:]:
+        # Each executor unpacks the archive into a folder of its own, below its worker's.
+        assert place.startswith(str(folder / "worker-"))
+        assert "/environment/" in place
+    assert published(own | {"STRATA_WAREHOUSE": str(root)}) == flown()
 
 
 def wait_for_executor(work: Path, run: subprocess.Popen[bytes]) -> None:

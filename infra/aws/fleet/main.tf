@@ -6,7 +6,7 @@ data "aws_caller_identity" "current" {}
 locals {
   name    = "strata-${var.environment}-fleet"
   account = data.aws_caller_identity.current.account_id
-  # What every function may do with its logs, its traces, its network card and the keys.
+  # What every function is told: where things are.
   environment = {
     STRATA_FLEET_FIXES          = aws_dynamodb_table.fixes.name
     STRATA_FLEET_REJECTED       = aws_dynamodb_table.rejected.name

@@ -26,6 +26,11 @@ variable "internet_access" {
   type        = bool
 }
 
+variable "emr_on_ec2" {
+  description = "Whether EMR on EC2 may start machines here; its own policy asks for a tag on the network."
+  type        = bool
+}
+
 variable "interface_points" {
   description = "Services that have an endpoint here, so that their traffic stays in the network."
   type        = set(string)
@@ -43,13 +48,18 @@ variable "log_retention" {
 
 data "aws_caller_identity" "current" {}
 
+locals {
+  # AmazonEMRServicePolicy_v2 starts machines in networks with this tag, and in no other.
+  emr_tags = var.emr_on_ec2 ? { "for-use-with-amazon-emr-managed-policies" = "true" } : {}
+}
+
 # A network of its own: nothing else is in it, so that a rule of it concerns jobs alone.
 resource "aws_vpc" "this" {
   cidr_block = var.cidr
   # Endpoints are found by the services' usual names.
   enable_dns_support   = true
   enable_dns_hostnames = true
-  tags                 = { Name = var.name }
+  tags                 = merge(local.emr_tags, { Name = var.name })
 }
 
 # A resource that names no security group of its own gets this one: nothing in, nothing out.
@@ -64,7 +74,7 @@ resource "aws_subnet" "private" {
   availability_zone       = "${var.region}${var.zones[count.index]}"
   cidr_block              = cidrsubnet(var.cidr, 4, count.index)
   map_public_ip_on_launch = false
-  tags                    = { Name = "${var.name}-private-${count.index}" }
+  tags                    = merge(local.emr_tags, { Name = "${var.name}-private-${count.index}" })
 }
 
 # Each zone has a route table, so that one may be given another way out.
@@ -218,11 +228,16 @@ data "aws_iam_policy_document" "own_account" {
     }
   }
 
-  # EMR fetches its own packages from buckets of AWS.
+  # What EMR fetches from buckets of AWS: packages of Amazon Linux 2023, of EMR, and of its releases from 8.0 on.
   statement {
-    sid       = "EmrRepositories"
-    actions   = ["s3:GetObject"]
-    resources = ["arn:aws:s3:::packages.${var.region}.amazonaws.com/*", "arn:aws:s3:::repo.${var.region}.emr.amazonaws.com/*"]
+    sid     = "EmrRepositories"
+    actions = ["s3:GetObject"]
+    resources = [
+      "arn:aws:s3:::al2023-repos-${var.region}-de612dc2/*",
+      "arn:aws:s3:::repo.${var.region}.emr.amazonaws.com/*",
+      "arn:aws:s3:::aws157-instance-data-0-prod-${var.region}/*",
+      "arn:aws:s3:::aws157-instance-data-1-prod-${var.region}/*",
+    ]
 
     principals {
       type        = "AWS"

@@ -11,7 +11,7 @@ variable "service" {
 }
 
 variable "account" {
-  description = "Account for whose resources the service may take it on."
+  description = "Account for whose resources the service may take it on; null for EC2, which names none and serves its own account only."
   type        = string
 }
 
@@ -54,10 +54,14 @@ data "aws_iam_policy_document" "trust" {
     }
 
     # The service acts for every customer; only for this account may it take the role on.
-    condition {
-      test     = "StringEquals"
-      variable = "aws:SourceAccount"
-      values   = [var.account]
+    dynamic "condition" {
+      for_each = var.account == null ? [] : [var.account]
+
+      content {
+        test     = "StringEquals"
+        variable = "aws:SourceAccount"
+        values   = [condition.value]
+      }
     }
   }
 }
