@@ -44,9 +44,9 @@ def list_raw(raw: str, feed: str = "", source: str = "") -> tuple[list[RawFile],
     `raw` must exist, else UsageError; a missing feed or source folder holds no files. Names that
     start with `_` or `.` are ignored, and so is whatever a link would reach outside the folder.
     """
+    list_in = list_local if location.parse(raw).is_local else _list_objects
     raw = raw.rstrip("/") or "/"
-    root = "/".join(part for part in (raw, feed, source) if part)
-    files, ignored = (list_local if location.parse(raw).is_local else _list_objects)(raw, root)
+    files, ignored = list_in(raw, "/".join(part for part in (raw, feed, source) if part))
     return sorted(files), sorted(ignored)
 
 

@@ -28,6 +28,7 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _OBJECT_STORES = {"s3": "s3", "s3a": "s3", "s3n": "s3", "gs": "gs", "abfss": "abfss"}
 _MOUNTS = ("/Volumes/", "/dbfs/")
 KNOWN = "a path, file:, s3:, s3a:, gs:, abfss:, dbfs: or /Volumes/"
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9._=/-]*")
 _ACCOUNT = re.compile(r"([a-z0-9-]+)@([a-z0-9]+)\.dfs\.core\.windows\.net")
 
@@ -128,6 +129,8 @@ def absolute(text: str) -> str:
 @lru_cache(maxsize=4096)
 def parse(text: str) -> Location:
     """The address; UsageError where its scheme is unknown or it is not whole."""
+    if not text.strip():
+        raise UsageError(f"an address is {KNOWN}; found none, as of a variable that is not set")
     found = _SCHEME.match(text)
     scheme = found[1].lower() if found else ""
     if scheme == "file":
@@ -136,7 +139,7 @@ def parse(text: str) -> Location:
         return _mounted(text)
     if scheme in _OBJECT_STORES:
         return _in_object_store(text, _OBJECT_STORES[scheme])
-    if "://" in text[: len(scheme) + 3]:
+    if found and text[found.end() :].startswith("/"):
         raise UsageError(
             f"an address is {KNOWN}; {scheme}: is not known, found {text}", location=text
         )
@@ -146,7 +149,12 @@ def parse(text: str) -> Location:
 def _in_object_store(text: str, store: str) -> Location:
     scheme, _, rest = text.partition("://")
     bucket, _, path = rest.rstrip("/").partition("/")
-    is_whole = _ACCOUNT.fullmatch(bucket) if store == "abfss" else bucket
+    if store != "abfss" and "@" in bucket:
+        raise UsageError(
+            f"keys come from the environment, never by an address, for addresses are logged; "
+            f"found {scheme}://…@{bucket.rpartition('@')[2]}"
+        )
+    is_whole = (_ACCOUNT if store == "abfss" else _BUCKET).fullmatch(bucket)
     if not is_whole:
         form = "container@account.dfs.core.windows.net" if store == "abfss" else "bucket"
         raise UsageError(
@@ -158,7 +166,12 @@ def _in_object_store(text: str, store: str) -> Location:
 
 def _local(text: str, path: str) -> Location:
     """`///path` and `/path` are one."""
-    plain = path[2:] if path.startswith("//") else path
+    plain = path.removeprefix("//localhost").removeprefix("//")
+    if not plain.startswith("/"):
+        raise UsageError(
+            f"a file: address is file:///path, whole and of this machine; found {text}",
+            location=text,
+        )
     return Location(text, "local", "", os.path.abspath(plain))
 
 

@@ -15,6 +15,7 @@ ADDRESSES = {
     "/a b/c%20d": ("local", "", "/a b/c%20d", "/a b/c%20d", "/a b/c%20d", "/a b/c%20d"),
     "file:///a": ("local", "", "/a", "/a", "/a", "/a"),
     "file:/a": ("local", "", "/a", "/a", "/a", "/a"),
+    "file://localhost/a": ("local", "", "/a", "/a", "/a", "/a"),
     "/a:b://c": ("local", "", "/a:b:/c", "/a:b:/c", "/a:b:/c", "/a:b:/c"),
     "s3://lake/a b/": ("s3", "lake", "a b", "lake/a b", "s3://lake/a b", "s3a://lake/a b"),
     "S3A://lake": ("s3", "lake", "", "lake", "s3://lake", "s3a://lake"),
@@ -46,6 +47,11 @@ def test_what_is_found_in_a_store_has_an_address_of_the_same_form(address: str) 
     [
         ("ftp://lake/a", "ftp: is not known"),
         ("hdfs://lake/a", "hdfs: is not known"),
+        ("hdfs:/a", "hdfs: is not known"),
+        ("", "found none"),
+        ("file://server/a", "file:///path, whole and of this machine"),
+        ("file:a", "file:///path, whole and of this machine"),
+        ("s3://my bucket/a", "s3://bucket/path; found s3://my bucket/a"),
         ("s3:/lake/a", "s3://bucket/path; found s3:/lake/a"),
         ("s3://", "s3://bucket/path; found s3:"),
         ("gs:lake", "gs://bucket/path; found gs:lake"),
@@ -62,6 +68,13 @@ def test_an_address_that_is_not_understood_is_refused_in_a_sentence(
         listing.list_raw(address, "soil", "samples")
     with pytest.raises(UsageError, match=sentence):
         Warehouse(address)
+
+
+def test_a_key_in_an_address_is_refused_and_not_repeated() -> None:
+    with pytest.raises(UsageError, match="keys come from the environment") as refused:
+        location.parse("s3://AKIA123:secret@lake/a")
+    assert "secret" not in str(refused.value)
+    assert "AKIA123" not in str(refused.value)
 
 
 @pytest.mark.parametrize(
