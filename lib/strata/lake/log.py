@@ -141,13 +141,13 @@ class TableLog:
             if name not in self.read:
                 try:
                     with files.open_input(f"{self.folder}/{name}") as stream:
-                        rows = parquet.read_table(
-                            stream, page_checksum_verification=True
-                        ).to_pylist()
+                        rows = parquet.read_table(stream, page_checksum_verification=True)
                 except (ArrowException, OSError) as error:
                     raise self._damaged(name, f"cannot be read: {_first(error)}") from None
                 self.read[name] = [
-                    {key: value} for row in rows for key, value in row.items() if value is not None
+                    {kind: value}
+                    for kind in rows.column_names
+                    for value in rows[kind].drop_null().to_pylist()
                 ]
             actions += self.read[name]
         return actions

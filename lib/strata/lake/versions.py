@@ -24,7 +24,6 @@ __all__ = [
     "assert_whole",
     "has_version",
     "is_restore_of",
-    "is_whole",
     "latest_version",
     "read_arrow",
     "read_commit",
@@ -39,13 +38,6 @@ def latest_version(warehouse: Warehouse, table: str) -> int | None:
 def read_commit(warehouse: Warehouse, table: str, version: int) -> Commit:
     """The commit's own information; TornCommit where its file is empty or cut off."""
     return TableLog(warehouse, table).commit(version)
-
-
-def is_whole(warehouse: Warehouse, table: str, version: int) -> bool:
-    """Whether the commit's file is there and can be believed. Delta reads a file without a byte as
-    a commit without an action.
-    """
-    return TableLog(warehouse, table).is_whole(version)
 
 
 def is_restore_of(warehouse: Warehouse, table: str, version: int, wanted: int) -> bool:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+LISTS = ("tables", "files", "gates", "decisions", "erasures")
+"""The lists of a publication; all else is one value each."""
 
 
 @dataclass(frozen=True)
@@ -172,12 +176,34 @@ class Publication:
     """Publications up to this number have ended: their files may be gone, and nobody rolls back to
     them.
     """
-    erasures: tuple[str, ...] = ()
+    # No default stands in the class: a list that is not there yet must be missed (`__getattr__`).
+    erasures: tuple[str, ...] = field(default_factory=tuple)
     """Erasures that this publication carries out, by their ids; whose, it does not say."""
-    tables: tuple[TableState, ...] = ()
-    files: tuple[FileEntry, ...] = ()
-    gates: tuple[GateEntry, ...] = ()
-    decisions: tuple[Decision, ...] = ()
+    tables: tuple[TableState, ...] = field(default_factory=tuple)
+    files: tuple[FileEntry, ...] = field(default_factory=tuple)
+    gates: tuple[GateEntry, ...] = field(default_factory=tuple)
+    decisions: tuple[Decision, ...] = field(default_factory=tuple)
+
+    @classmethod
+    def held(cls, values: dict[str, Any], read: Callable[[str], tuple[Any, ...]]) -> Publication:
+        """One that lies in the ledger: `read` gives a list by its name, when it is first asked for.
+
+        Of a thousand publications a run asks two or three for their gates.
+        """
+        made = cls(**values)
+        for name in LISTS:
+            del made.__dict__[name]
+        made.__dict__["_read"] = read
+        return made
+
+    if not TYPE_CHECKING:  # Or any name would pass for an attribute.
+
+        def __getattr__(self, name: str) -> tuple[Any, ...]:
+            """A list that nobody has asked for yet."""
+            if name not in LISTS:
+                raise AttributeError(name)
+            made = self.__dict__[name] = self.__dict__["_read"](name)
+            return made
 
     def state(self, table: str) -> TableState | None:
         """What it publishes of the table; None if nothing."""

@@ -19,12 +19,19 @@ from strata import failpoint
 from strata.declare.contract import split_name
 from strata.errors import CommitUnknown, Damaged, LeaseHeld, StrataError, TornCommit, UsageError
 from strata.fs import trouble as resource_trouble
-from strata.kit import arrow
+from strata.lake.log import TableLog
 from strata.lake.torn import set_torn_aside
-from strata.lake.versions import Warehouse, is_whole, latest_version, read_arrow
+from strata.lake.versions import Warehouse, read_arrow
 from strata.ledger import attempts, row
-from strata.ledger.entries import Decision, FileEntry, GateEntry, Publication, TableState
-from strata.ledger.row import LISTS, table_path
+from strata.ledger.entries import (
+    LISTS,
+    Decision,
+    FileEntry,
+    GateEntry,
+    Publication,
+    TableState,
+)
+from strata.ledger.row import table_path
 
 __all__ = [
     "LISTS",
@@ -68,8 +75,9 @@ def version_of(warehouse: Warehouse, feed: str) -> int | None:
     but where some run was told that it stands, its loss is damage, and reading on would hide it.
     """
     path = table_path(feed)
-    version = latest_version(warehouse, path)
-    if version is None or is_whole(warehouse, path, version):
+    log = TableLog(warehouse, path)
+    version = log.latest
+    if version is None or log.is_whole(version):
         return version
     before = version - 1 if version else None
     standing = newest(read_at(warehouse, feed, before))
@@ -93,8 +101,8 @@ def read_at(warehouse: Warehouse, feed: str, version: int | None) -> tuple[Publi
     """Every publication up to that version of the feed's ledger, oldest first; none of None."""
     if version is None:
         return ()
-    rows = arrow.rows(read_arrow(warehouse, table_path(feed), version))
-    every = tuple(sorted(map(row.from_row, rows), key=lambda publication: publication.publication))
+    held = row.publications(read_arrow(warehouse, table_path(feed), version))
+    every = tuple(sorted(held, key=lambda publication: publication.publication))
     _assert_chain(warehouse, feed, version, every)
     return every
 

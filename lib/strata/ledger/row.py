@@ -9,17 +9,25 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
 
+from strata.kit import arrow
 from strata.lake import commit as door
 from strata.lake import data_file
 from strata.lake.log import Snapshot, TableLog
 from strata.lake.versions import Warehouse, read_arrow
-from strata.ledger.entries import Decision, FileEntry, GateEntry, Publication, TableState
+from strata.ledger.entries import (
+    LISTS,
+    Decision,
+    FileEntry,
+    GateEntry,
+    Publication,
+    TableState,
+)
 
-LISTS = ("tables", "files", "gates", "decisions", "erasures")
 _BIGINTS = pa.map_(pa.string(), pa.int64())
 _TABLE = pa.struct(
     {
@@ -146,8 +154,10 @@ def commit(warehouse: Warehouse, publication: Publication) -> None:
     if has_columns and len(before.adds) < MOST_FILES:
         door.append(warehouse, table, built_on, [data_file.write_table(folder, new)], run_id)
         return
-    held = read_arrow(warehouse, table, built_on).to_pylist()
-    whole = pa.concat_tables([pa.Table.from_pylist(held, COLUMNS), new])
+    held = read_arrow(warehouse, table, built_on)
+    if held.schema != COLUMNS:
+        held = pa.Table.from_pylist(held.to_pylist(), COLUMNS)
+    whole = pa.concat_tables([held, new])
     file = data_file.write_table(folder, whole)
     if has_columns:
         door.exchange(warehouse, table, built_on, before.adds.values(), [file], run_id)
@@ -184,20 +194,31 @@ def to_row(publication: Publication) -> dict[str, Any]:
     return row
 
 
-def from_row(row: dict[str, Any]) -> Publication:
-    """The same back."""
-    kinds = {"tables": TableState, "files": FileEntry, "gates": GateEntry, "decisions": Decision}
-    # A column that an older release did not write is null, and means its default.
-    told = {
-        name: value
-        for name, value in row.items()
-        if value is not None or name in ("restores", "published_at")
+def publications(rows: pa.Table) -> list[Publication]:
+    """The same back, in no order. Their lists stay Arrow's until somebody asks for one."""
+    lists = {
+        name: rows[name].combine_chunks() if name in rows.column_names else None for name in LISTS
     }
-    parts = {
-        name: tuple(kind(**_plain(item)) for item in row[name] or ())
-        for name, kind in kinds.items()
-    }
-    return Publication(**{**told, **parts, "erasures": tuple(row.get("erasures") or ())})
+    values = arrow.rows(rows.drop_columns([name for name in LISTS if name in rows.column_names]))
+    return [
+        # A column that an older release did not write is null, and means its default.
+        Publication.held(
+            {name: value for name, value in row.items() if value is not None},
+            partial(_read_list, lists, number),
+        )
+        for number, row in enumerate(values)
+    ]
+
+
+_KINDS = {"tables": TableState, "files": FileEntry, "gates": GateEntry, "decisions": Decision}
+
+
+def _read_list(lists: dict[str, pa.Array | None], number: int, name: str) -> tuple[Any, ...]:
+    """One list of a publication that lies in row `number`."""
+    column = lists[name]
+    items = (None if column is None else column[number].as_py()) or ()
+    kind = _KINDS.get(name)
+    return tuple(kind(**_plain(item)) if kind else item for item in items)
 
 
 _IF_NULL = {

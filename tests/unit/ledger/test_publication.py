@@ -76,6 +76,26 @@ def numbered(number: int) -> Publication:
     )
 
 
+def test_a_list_is_made_when_it_is_first_asked_for() -> None:
+    """A thousand publications would otherwise be a hundred thousand objects that nobody reads."""
+    asked: list[str] = []
+    values = {"feed": "toy", "publication": 1, "builds_on": 0, "run_id": "run-1"}
+
+    def read(name: str) -> tuple[object, ...]:
+        asked.append(name)
+        return getattr(numbered(1), name)  # type: ignore[no-any-return]
+
+    one = Publication.held(values, read)
+    assert (one.publication, one.kind, asked) == (1, "run", [])
+    assert one.state("gold.toy_days") == numbered(1).tables[0]
+    assert one.state("gold.toy_days") is one.tables[0]
+    assert asked == ["tables"]
+    assert one == numbered(1)
+    assert replace(one, publication=2).gates == numbered(1).gates
+    with pytest.raises(AttributeError, match="row"):
+        one.row  # type: ignore[attr-defined]  # noqa: B018
+
+
 def test_many_publications_lie_in_few_files_and_each_is_still_one_commit(tmp_path: Path) -> None:
     warehouse, table = Warehouse(str(tmp_path)), ledger.table_path("toy")
     last = row.MOST_FILES + 3

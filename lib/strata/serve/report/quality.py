@@ -87,11 +87,14 @@ def quality_of(published: Published, feed: Feed, now: datetime | None = None) ->
 
 def latest_gates(line: tuple[Publication, ...]) -> tuple[Gate, ...]:
     """The last gate that each table of the newest publication passed."""
+    wanted = [state.table for state in line[-1].tables]
     found: dict[str, Gate] = {}
-    for publication in line:
+    for publication in reversed(line):
         for entry in publication.gates:
-            found[entry.table] = _gate(publication, entry)
-    return tuple(found[state.table] for state in line[-1].tables if state.table in found)
+            found.setdefault(entry.table, _gate(publication, entry))
+        if found.keys() >= set(wanted):
+            break
+    return tuple(found[table] for table in wanted if table in found)
 
 
 def _gate(publication: Publication, entry: GateEntry) -> Gate:
