@@ -330,7 +330,7 @@ def test_internal_tables_stay_inside(tmp_path: Path) -> None:
 
 
 def test_names_that_mean_nothing(warehouse: Warehouse, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="did you mean commerce_trends"):
+    with pytest.raises(UsageError, match=r"did you mean gold\.commerce_trends"):
         copy(warehouse, tmp_path / "x.sqlite", "commerce_trend")
     with pytest.raises(UsageError, match="means none"):
         copy(warehouse, tmp_path / "x.sqlite", "gold.shop*")

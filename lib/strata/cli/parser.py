@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import re
 from typing import Any, NoReturn
 
+from strata.declare.near import meant
 from strata.errors import UsageError
 
 _KINDS = {"int": "a whole number", "float": "a number"}
@@ -56,5 +56,4 @@ class Parser(argparse.ArgumentParser):
 
 
 def _near(told: str, known: list[str]) -> str:
-    found = difflib.get_close_matches(told, known, n=1)
-    return f"; perhaps {found[0]}" if found else ""
+    return "".join(f"; perhaps {name}" for name in meant(told, known, most=1))

@@ -1,4 +1,6 @@
-"""Names that nearly fit: what a field of a file may be called in a layout."""
+"""Names that nearly fit: what a field of a file may be called in a layout, and which of our own
+names somebody may have meant.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +17,8 @@ _SHORTEST = 4
 _ABBREVIATED = 3
 """`lat` and `lon` begin longer names of the same."""
 _MOST = 5
+_MEANT = 0.6
+"""Somebody who types a name means one of a few: a weaker likeness is worth telling."""
 
 
 def near_names(
@@ -44,6 +48,12 @@ def perhaps(wanted: Iterable[str], found: Iterable[str], least: float = _ALIKE) 
     told = [f"{found_!r} is {name!r}" for name, found_ in near.items()]
     more = f" and {len(told) - _MOST} more" if len(told) > _MOST else ""
     return f"; perhaps {', '.join(told[:_MOST])}{more}" if told else ""
+
+
+def meant(told: str, known: Iterable[str], most: int = 3) -> list[str]:
+    """The known names that somebody who typed another perhaps meant, the likest first."""
+    scored = sorted((-likeness(name, told), name) for name in set(known))
+    return [name for score, name in scored[:most] if -score >= _MEANT]
 
 
 _UNITS = frozenset(

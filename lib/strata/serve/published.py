@@ -13,7 +13,6 @@ in other processes publish newer ones; make a new one to see those.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,6 +29,7 @@ from strata.declare.contract import (
     quarantine_contract,
     quarantine_name,
 )
+from strata.declare.near import meant
 from strata.errors import UsageError
 from strata.lake.columns import assert_columns
 from strata.lake.data_set import DataFile, data_files, data_set, readable, schema_of
@@ -219,7 +219,7 @@ class Published:
         if not self.publications:
             when = " at that time" if self.at is not None else " yet; run `strata run` first"
             return UsageError(f"nothing is published in {root}{when}")
-        near = difflib.get_close_matches(name, self.tables(), 3, 0.5)
+        near = meant(name, self.tables())
         hint = f"did you mean {', '.join(near)}?" if near else "`strata show` lists the tables"
         return UsageError(f"a table must be published to be read; {name} is not in {root}: {hint}")
 

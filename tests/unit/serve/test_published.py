@@ -123,6 +123,8 @@ def test_an_unknown_name_is_answered_with_near_ones(warehouse: Warehouse) -> Non
     small.publish(warehouse, {DAYS: days(OLD)})
     with pytest.raises(UsageError, match=r"did you mean gold\.toy_days"):
         Published(warehouse).table("gold.toy_day")
+    with pytest.raises(UsageError, match=r"did you mean gold\.toy_days"):
+        Published(warehouse).table("silver.toy_days")
     with pytest.raises(UsageError, match="run `strata run` first"):
         Published(Warehouse(f"{warehouse.root}/empty")).table(DAYS)
 

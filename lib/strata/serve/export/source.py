@@ -4,7 +4,6 @@ Arrow.
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
@@ -14,6 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from strata.declare.contract import LAYERS, Contract, Field, load_contract
+from strata.declare.near import meant
 from strata.errors import UsageError
 from strata.lake.data_set import DataFile
 from strata.lake.versions import Warehouse
@@ -140,9 +140,7 @@ def _meant(pattern: str, published: set[str], allow_internal: bool) -> set[str]:
         return found
     known = [n for n in (pattern, *(f"{layer}.{pattern}" for layer in _LAYERS)) if n in published]
     if not known:
-        near = difflib.get_close_matches(
-            pattern, [*published, *(n.split(".", 1)[1] for n in published)], 3, 0.5
-        )
+        near = meant(pattern, published)
         hint = (
             f"did you mean {', '.join(near)}?" if near else "`strata show` lists what is published"
         )
