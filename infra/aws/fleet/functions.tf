@@ -47,7 +47,7 @@ module "split_events" {
       resources = ["${module.raw.arn}/fleet/events/*"]
     }
     NoteFiles = {
-      actions   = ["dynamodb:PutItem", "dynamodb:UpdateItem"]
+      actions   = ["dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
       resources = [aws_dynamodb_table.files.arn]
     }
     SendRecords = {

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -31,6 +31,8 @@ TRIES = 3
 """Of a message, the first included."""
 _INDEXED_BYTES = 1024
 """A vehicle's id beyond this is not indexed among rejected records."""
+_STANDS = "same record"
+"""Of a fix that the table holds already."""
 
 
 @dataclass
@@ -43,7 +45,8 @@ class Outcome:
     told_again: int = 0
     """Instants that the filter took for told before."""
     confirmed: Counter[str] = field(default_factory=Counter)
-    """What the table then said of each: `new` is a mistake of the filter."""
+    """How each stands to what the table and this call told before it: `new` is a mistake of the
+    filter."""
     failed: list[str] = field(default_factory=list)
     """Ids of the messages that must come again."""
     oldest_ms: dict[str, int] = field(default_factory=dict)
@@ -193,30 +196,38 @@ def _without_told(clients: Clients, writes: list[Write], outcome: Outcome) -> li
     if before is None:
         return writes
     known: set[Key] = set()
-    for write, is_told in zip(fixes, before, strict=True):
+    earlier: dict[tuple[str, str], list[Write]] = defaultdict(list)
+    for write, key, is_told in zip(fixes, keys, before, strict=True):
         if is_told:
             outcome.told_again += 1
-            said = _confirm(clients, write)
+            said = _confirm(clients, write, earlier[key])
             outcome.confirmed[said] += 1
-            if said == "same record":
+            if said == _STANDS:
                 known.add(write.identity)
+        earlier[key].append(write)
     return [write for write in writes if write.identity not in known]
 
 
-def _confirm(clients: Clients, write: Write) -> str:
-    """How a fix stands to what the table has for its vehicle and instant, by the batch's order."""
+def _confirm(clients: Clients, write: Write, earlier: Sequence[Write]) -> str:
+    """How a fix stands to what the table and earlier writes of this call, which are not in the
+    table yet, have for its vehicle and instant, by the batch's order."""
     items = list(store.claims(clients, write.key["vehicle_id"], write.key["claim"][:27]))
     if any(item["claim"] == write.key["claim"] for item in items):
-        return "same record"
-    if not items:
+        return _STANDS
+    told = [store.told_of(item) for item in (*items, *map(_item, earlier))]
+    if not told:
         return "new"
-    own = store.told_of({**write.key, **(write.item or {})})
-    settled = settle([*map(store.told_of, items), own])
+    own = store.told_of(_item(write))
+    settled = settle([*told, own])
     if own in settled.superseded:
         return SUPERSEDED
     if own in settled.in_conflict:
         return CONFLICT
     return REPEATED if own in settled.repeated or settled.repeated else "supersedes"
+
+
+def _item(write: Write) -> Mapping[str, Any]:
+    return {**write.key, **(write.item or {})}
 
 
 # --- answering ------------------------------------------------------------------------------------

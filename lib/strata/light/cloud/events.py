@@ -35,6 +35,12 @@ class Arrival:
         return "/".join(parts[parts.index(source) + 1 :]) if source in parts[:-1] else self.key
 
 
+def parse_place(place: str) -> Arrival:
+    """The object of an address."""
+    bucket, _, key = place.removeprefix("s3://").partition("/")
+    return Arrival(bucket, key)
+
+
 def arrivals(event: Mapping[str, Any]) -> Iterator[Arrival]:
     """The objects of one event: S3's own, EventBridge's, a continuation, or a test by S3 (none).
 

@@ -15,12 +15,13 @@ from typing import Any, BinaryIO, cast
 from botocore.exceptions import BotoCoreError, ClientError
 
 from strata.errors import BadFile, ResourceMissing
-from strata.fs.local import delivery_date
+from strata.fs.local import delivery_date, of_another_delivery
 from strata.light import records
-from strata.light.cloud.events import Arrival, continuation
+from strata.light.cloud.events import Arrival, continuation, parse_place
 from strata.light.cloud.messages import File, Packer
 from strata.light.cloud.queues import Outgoing, send_all
 from strata.light.cloud.settings import Clients, backoff
+from strata.light.cloud.store import read_all
 from strata.light.look import look
 from strata.light.quick import Quick
 from strata.light.records import Batch
@@ -41,7 +42,7 @@ class Progress:
     moving: int = 0
     idle: int = 0
     folded: bool = False
-    """Whether the same bytes had come under another name."""
+    """Whether the same bytes had come under another name in the same delivery."""
     goes_on: bool = False
 
 
@@ -51,9 +52,10 @@ def split(clients: Clients, arrival: Arrival, time_left_ms: Callable[[], int]) -
     path = arrival.path("events")
     if arrival.seen is None:
         seen = look(s3_object.open_at, path, list(layouts().values()))
-        if not _is_first(clients, seen.sha256, arrival):
+        identity = _taken_as(clients, seen.sha256, arrival)
+        if not identity:
             return Progress(folded=True)
-        arrival = replace(arrival, seen=seen, start=seen.start)
+        arrival = replace(arrival, seen=replace(seen, sha256=identity), start=seen.start)
     progress, arrival = _send(clients, s3_object, arrival, time_left_ms)
     if progress.goes_on:
         send_all(clients, clients.settings.arrivals, [Outgoing(continuation(arrival))])
@@ -107,22 +109,36 @@ def _of_kinds(batch: Batch, pick: Any, judge: Quick) -> Iterator[tuple[int, Any,
 # --- which files were taken -----------------------------------------------------------------------
 
 
-def _is_first(clients: Clients, sha256: str, arrival: Arrival) -> bool:
-    """Whether these bytes have not been taken under another name. A second try of the same object
-    goes through: what it writes again is the same."""
+def _taken_as(clients: Clients, sha256: str, arrival: Arrival) -> str:
+    """The identity under which an object's bytes are taken; empty where its delivery has them under
+    another name. The rule is the batch path's: the same bytes are one file in each delivery."""
+    day = delivery_date(arrival.path("events"))
+    first = _claim(clients, sha256, arrival.place)
+    if first == arrival.place:
+        return sha256
+    if delivery_date(parse_place(first).path("events")) == day:
+        return ""
+    own = of_another_delivery(sha256, day)
+    return own if _claim(clients, own, arrival.place) == arrival.place else ""
+
+
+def _claim(clients: Clients, identity: str, place: str) -> str:
+    """The place that has this identity: this one, if no other has it. A second try of the same
+    object has it too: what it writes again is the same."""
     now = dt.datetime.now(dt.timezone.utc).isoformat()
     try:
         clients.dynamodb.put_item(
             TableName=clients.settings.files,
-            Item={"sha256": sha256, "place": arrival.place, "begun_at": now},
+            Item={"sha256": identity, "place": place, "begun_at": now},
             ConditionExpression="attribute_not_exists(sha256) OR place = :place",
-            ExpressionAttributeValues={":place": arrival.place},
+            ExpressionAttributeValues={":place": place},
         )
     except ClientError as error:
-        if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
-            return False
-        raise
-    return True
+        if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+            raise
+        (held,) = read_all(clients, clients.settings.files, [{"sha256": identity}])
+        return str(held["place"])
+    return place
 
 
 def _note_end(clients: Clients, arrival: Arrival) -> None:

@@ -20,7 +20,8 @@ class Report:
     asked_twice: int = 0
     """Keys that the filter took for known."""
     were_single: int = 0
-    """Sound records that were kept for their key, which no other had: the filter's mistakes."""
+    """Records that were kept for their key, which no other sound one had: the filter's mistakes, and
+    records whose twin was rejected."""
     seconds: float = 0.0
 
     def counts(self) -> dict[str, Any]:

@@ -104,6 +104,25 @@ def test_whatever_comes_late_twice_or_in_any_order_gives_the_same_table(world: W
     assert sorted(int(f["records"]) for f in files) == [1, 1, 3]
 
 
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0)])
+def test_a_delivery_that_goes_back_to_earlier_bytes_counts(
+    world: World, order: tuple[int, ...]
+) -> None:
+    """The same bytes are one file in each delivery, as in the batch path."""
+    world.load(METADATA, {"v": CAR})
+    told = HEADER + row(1, 40) + row(2)
+    notices = [
+        world.put(f"fleet/events/delivery=2026-10-0{day}/a.csv", content)
+        for day, content in ((2, told), (3, HEADER + row(1, 45)), (4, told))
+    ]
+    again = world.put("fleet/events/delivery=2026-10-04/again.csv", told)
+    world.arrive(*(notices[n] for n in order), again, *notices)
+    world.drain()
+    assert world.fixes() == [("v", "06:00:01", 40.0, 2), ("v", "06:00:02", 50.0, 1)]
+    assert [s.stands.delivered_on.day for s in world.settled() if s.stands] == [4, 4]
+    assert len(world.clients.dynamodb.scan(TableName="files")["Items"]) == 3
+
+
 def test_a_fix_waits_for_its_vehicle_and_is_judged_again_when_the_vehicle_changes(
     world: World,
 ) -> None:
