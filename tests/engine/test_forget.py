@@ -26,7 +26,8 @@ from strata.run.options import Options
 from strata.run.plan import make_plan
 from strata.run.run import Report, run_feed
 from strata.upkeep import doctor
-from strata.upkeep.forget import Forgotten, Person, forget, identify, prove
+from strata.upkeep.forget import Forgotten, forget, prove
+from strata.upkeep.person import Person, identify
 
 from tests.conftest import TOY, forget_declarations, people_project
 from tests.faults import images

@@ -14,7 +14,8 @@ from strata.errors import UsageError
 from strata.lake.versions import Warehouse
 from strata.ledger import erasures
 from strata.run.options import Options
-from strata.upkeep.forget import Forgotten, forget, identify
+from strata.upkeep.forget import Forgotten, forget
+from strata.upkeep.person import identify
 
 
 def add(parser: argparse.ArgumentParser) -> None:

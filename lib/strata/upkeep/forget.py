@@ -13,20 +13,18 @@ ledger whether step 2 stands.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-from pyarrow import compute, parquet
+from pyarrow import compute
 
 from strata import failpoint
 from strata.declare import protection as protect
-from strata.declare import pseudonyms
 from strata.declare.feed import Feed
 from strata.declare.layout import Layout
-from strata.errors import BadFile, StrataError, UsageError
+from strata.errors import StrataError, UsageError
 from strata.fs import files, listing
 from strata.lake.store import Store
 from strata.lake.vacuum import Freed
@@ -43,35 +41,13 @@ from strata.run.options import Erase, Options
 from strata.run.plan import make_plan
 from strata.run.run import new_run_id, run_feed
 from strata.upkeep.maintain import restore_all, vacuum_all
+from strata.upkeep.person import Person
+from strata.upkeep.search import holds
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 Say = Callable[[str], None]
-SHORTEST_TEXT = 6
-"""An identifier shorter than this is searched for by its pseudonyms only."""
-
-
-@dataclass(frozen=True, repr=False)
-class Person:
-    """Whom to forget, in every form in which they may stand anywhere; its text form shows none."""
-
-    entries: tuple[str, ...]
-    """In the suppression list: one a key, the current key's first."""
-    tokens: tuple[tuple[str, str, str], ...]
-    """(bronze table, column, pseudonym), for every key."""
-    texts: tuple[str, ...]
-    """Their identifier as it was given, and in its canonical form."""
-
-    @property
-    def needles(self) -> tuple[bytes, ...]:
-        """What no file may hold: texts, and pseudonyms without their key's label."""
-        digests = {token.partition(":")[2] for _, _, token in self.tokens}
-        # A few letters stand in many words.
-        return tuple(
-            text.encode()
-            for text in sorted({*[t for t in self.texts if len(t) >= SHORTEST_TEXT], *digests})
-        )
 
 
 @dataclass
@@ -85,38 +61,6 @@ class Forgotten:
     bytes: int = 0
     still_raw: dict[str, int] = field(default_factory=dict)
     """Raw files that still hold the person, and in how many records."""
-
-
-def identify(feed: Feed, who: str) -> Person:
-    """The person behind an identifier; a UsageError where the feed knows no persons, or the text is
-    no identifier.
-    """
-    if not feed.identifying:
-        raise UsageError(
-            "a person is forgotten in a feed whose source contract says what identifies one; "
-            f"{feed.name} has no such field"
-        )
-    normal = {protect.normal_form(rule, who) for _, rule in feed.identifying} - {None}
-    if not normal:
-        raise UsageError(
-            f"a person of {feed.name} is named by what identifies them, such as an e-mail "
-            "address; what was given is none"
-        )
-    keys = pseudonyms.every_key()
-    return Person(
-        entries=tuple(
-            protect.suppression_entry(key, text or "")
-            for key in keys
-            for text in sorted(map(str, normal))
-        ),
-        tokens=tuple(
-            (table, rule.column, token)
-            for key in keys
-            for table, rule in feed.identifying
-            if (token := protect.pseudonym_of(rule, key, who)) is not None
-        ),
-        texts=tuple(sorted({who.strip(), *map(str, normal)})),
-    )
 
 
 def forget(
@@ -214,7 +158,7 @@ def prove(warehouse: Warehouse, person: Person, done: Forgotten) -> None:
     for name, size in sorted(files.walk(warehouse.root).items()):
         uri = f"{warehouse.root}/{name}"
         done.files, done.bytes = done.files + 1, done.bytes + size
-        if _holds(uri, person.needles):
+        if holds(uri, person.needles):
             found.append(name)
     if found:
         raise StrataError(
@@ -224,53 +168,6 @@ def prove(warehouse: Warehouse, person: Person, done: Forgotten) -> None:
             "ask again",
             files=found,
         )
-
-
-def _holds(uri: str, needles: tuple[bytes, ...]) -> bool:
-    try:
-        content = files.read_bytes(uri)
-    except BadFile:
-        if files.exists(uri):
-            raise
-        return False  # Another feed's run has taken it back meanwhile.
-    folded = content.lower()
-    if any(needle.lower() in folded for needle in needles):
-        return True
-    # The bytes of a Parquet file are compressed: its values are searched.
-    if not content.startswith(b"PAR1"):
-        return False
-    file = parquet.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
-    groups = (file.read_row_group(number) for number in range(file.metadata.num_row_groups))
-    texts = [needle.decode() for needle in needles]
-    return any(
-        _any_match(column, text) for group in groups for column in group.columns for text in texts
-    )
-
-
-def _any_match(values: pa.ChunkedArray, text: str) -> bool:
-    return any(
-        compute.any(compute.match_substring(leaf, text, ignore_case=True)).as_py()
-        for chunk in values.chunks
-        for leaf in _leaves(chunk)
-        if len(leaf)
-    )
-
-
-def _leaves(values: pa.Array) -> Iterator[pa.Array]:
-    """Every text within an array, however deep; bytes are taken as text too."""
-    kind = values.type
-    if pa.types.is_struct(kind):
-        for part in values.flatten():
-            yield from _leaves(part)
-    elif pa.types.is_map(kind):
-        yield from _leaves(values.keys)
-        yield from _leaves(values.items)
-    elif pa.types.is_list(kind) or pa.types.is_large_list(kind):
-        yield from _leaves(values.flatten())
-    elif pa.types.is_dictionary(kind):
-        yield from _leaves(values.dictionary)
-    elif pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_binary(kind):
-        yield values
 
 
 def still_raw(feed: Feed, person: Person, raw: str) -> dict[str, int]:

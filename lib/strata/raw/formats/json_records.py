@@ -21,19 +21,16 @@ more than 200 levels, is counted and comes back whole in `_raw_record`.
 from __future__ import annotations
 
 import json
-import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any
 
 import pyarrow as pa
 
 from strata.declare.layout import Layout, match_layout
 from strata.errors import BadFile
 from strata.raw.formats import crs, json_rows
-from strata.raw.formats.chunks import LOOKED_AT, MAX_COLUMNS, Chunk, Planner, Scan
-from strata.raw.formats.json_rows import MEMBER_NAME, member_record, prefixes
+from strata.raw.formats.chunks import Chunk, Planner, Scan
+from strata.raw.formats.json_rows import MEMBER_NAME, member_record
+from strata.raw.formats.json_seen import Seen
 from strata.raw.formats.json_text import Endless, Malformed, Record, Text
 
 ARRAY, LINES, OBJECTS, MEMBERS = "json-array", "json-lines", "json-objects", "json-members"
@@ -54,7 +51,7 @@ def scan(
     `path` is where the array of records stands; empty: the file is an array or a row of objects.
     """
     text = Text(blocks, base)
-    seen = _Seen(layouts)
+    seen = Seen(layouts)
     try:
         parser = _scan_text(text, planner, seen, path)
     except Malformed as error:
@@ -90,7 +87,7 @@ def scan(
     )
 
 
-def _match(header: tuple[str, ...], seen: _Seen, records: int) -> Layout:
+def _match(header: tuple[str, ...], seen: Seen, records: int) -> Layout:
     """The layout of these fields; where one object holds all records in an array, BadFile says
     so.
     """
@@ -110,7 +107,7 @@ def _match(header: tuple[str, ...], seen: _Seen, records: int) -> Layout:
         ) from None
 
 
-def _scan_text(text: Text, planner: Planner, seen: _Seen, path: str) -> str:
+def _scan_text(text: Text, planner: Planner, seen: Seen, path: str) -> str:
     first = text.next()
     if not first:
         raise BadFile("the file is empty: not a single record")
@@ -132,7 +129,7 @@ def _check_end(text: Text) -> None:
         raise Malformed("text stands behind the end of the document")
 
 
-def _scan_array(text: Text, planner: Planner, seen: _Seen) -> None:
+def _scan_array(text: Text, planner: Planner, seen: Seen) -> None:
     text.take("[")
     if text.next() == "]":
         return text.take("]")
@@ -143,7 +140,7 @@ def _scan_array(text: Text, planner: Planner, seen: _Seen) -> None:
         text.take(",]")
 
 
-def _scan_record(text: Text, planner: Planner, seen: _Seen) -> Record:
+def _scan_record(text: Text, planner: Planner, seen: Seen) -> Record:
     text.next()
     start = text.offset
     record = text.record()
@@ -152,7 +149,7 @@ def _scan_record(text: Text, planner: Planner, seen: _Seen) -> Record:
     return record
 
 
-def _scan_members(text: Text, planner: Planner, seen: _Seen) -> None:
+def _scan_members(text: Text, planner: Planner, seen: Seen) -> None:
     text.take("{")
     if text.next() != "}":
         while True:
@@ -170,7 +167,7 @@ def _scan_members(text: Text, planner: Planner, seen: _Seen) -> None:
     _check_end(text)
 
 
-def _scan_at_path(text: Text, planner: Planner, seen: _Seen, path: Sequence[str]) -> None:
+def _scan_at_path(text: Text, planner: Planner, seen: Seen, path: Sequence[str]) -> None:
     if not _scan_member(text, planner, seen, path):
         raise BadFile(
             f"the records must stand in an array at {'.'.join(path)}; there is none",
@@ -179,7 +176,7 @@ def _scan_at_path(text: Text, planner: Planner, seen: _Seen, path: Sequence[str]
     _check_end(text)
 
 
-def _scan_member(text: Text, planner: Planner, seen: _Seen, path: Sequence[str]) -> bool:
+def _scan_member(text: Text, planner: Planner, seen: Seen, path: Sequence[str]) -> bool:
     """Walks an object and scans the array at the path in it; False where there is none."""
     found = False
     if text.next() != "{":
@@ -205,7 +202,7 @@ def _scan_member(text: Text, planner: Planner, seen: _Seen, path: Sequence[str])
         text.take(",}")
 
 
-def _pass_over(text: Text, seen: _Seen, key: str) -> None:
+def _pass_over(text: Text, seen: Seen, key: str) -> None:
     """Reads a member that leads to no record; a coordinate system is kept in mind."""
     text.next()
     member = text.record()
@@ -213,7 +210,7 @@ def _pass_over(text: Text, seen: _Seen, key: str) -> None:
         seen.crs = crs.of_geojson(json.loads(member.text)) or seen.crs
 
 
-def _scan_objects(text: Text, planner: Planner, seen: _Seen) -> str:
+def _scan_objects(text: Text, planner: Planner, seen: Seen) -> str:
     """Lines as long as every record is a line of its own; else objects in a row."""
     parser, sound, bad, endless = LINES, 0, 0, 0
     while first := text.next():
@@ -245,15 +242,11 @@ def _scan_objects(text: Text, planner: Planner, seen: _Seen) -> str:
     return parser
 
 
-_CONSTANT = re.compile(r'"([^"\\]*)"[ \t\r\n]*:[ \t\r\n]*(?:NaN|-?Infinity)')
-"""A member that no JSON may have, and its name."""
 _USUAL = frozenset(
     {"data", "docs", "hits", "items", "list", "people", "records", "results", "rows", "users",
      "value", "values"}
 )  # fmt: skip
 """What interfaces call the array of their records."""
-_DEEPEST = 3
-"""Objects within objects that are asked whether they change a number."""
 _NOT_PARSED = Record("", None, is_sound=False)
 
 
@@ -262,90 +255,6 @@ def _try_record(text: Text) -> tuple[Record, Malformed | None]:
         return text.record(), None
     except Malformed as error:
         return _NOT_PARSED, error
-
-
-@dataclass
-class _Seen:
-    """The fields seen in any record, in the order in which they came up."""
-
-    layouts: Sequence[Layout]
-    fields: dict[str, None] = field(default_factory=dict)
-    sound: int = 0  # records that parse
-    constants: Counter[str] = field(default_factory=Counter)  # NaN or Infinity, by field
-    crs: str = ""  # the coordinate system that the document names
-    texts: dict[str, set[str]] = field(default_factory=dict)  # of the first records
-    array: str = ""  # the first member of a record that is an array of objects
-
-    def __post_init__(self) -> None:
-        self._inner = prefixes(self.layouts)
-        self._named = frozenset(name for layout in self.layouts for name in layout.named)
-
-    def add(self, record: Record) -> None:
-        if record.has_constant:
-            self.constants.update(_CONSTANT.findall(record.text))
-        if not record.is_sound:
-            return
-        self.sound += 1
-        if self.sound == 1:
-            self.array = _array_in(record.value)
-        self._walk(record.value, "")
-        if len(self.fields) > MAX_COLUMNS:
-            raise BadFile(
-                f"a file has at most {MAX_COLUMNS} fields; found more", columns=len(self.fields)
-            )
-
-    def _walk(self, value: dict[str, Any], prefix: str) -> None:
-        for key, member in value.items():
-            path = prefix + key
-            if path in self._inner and isinstance(member, dict):
-                self._walk(member, path + ".")
-                if path not in self._named:
-                    continue
-            if path not in self._inner or member is not None:
-                self.fields[path] = None
-                if self.sound <= LOOKED_AT:
-                    self._note_texts(path, member)
-
-    def _note_texts(self, path: str, member: Any, depth: int = 0) -> None:
-        """What a field holds, and those within it, by their paths."""
-        if isinstance(member, str):
-            self.texts.setdefault(path, set()).add(member)
-        elif isinstance(member, dict) and depth < _DEEPEST:
-            for key, inner in member.items():
-                self.texts.setdefault(f"{path}.{key}", set())
-                self._note_texts(f"{path}.{key}", inner, depth + 1)
-
-    def notes(self) -> tuple[str, ...]:
-        if not self.constants:
-            return ()
-        if any(layout.personal for layout in self.layouts):
-            # Names of fields may be somebody's.
-            return (f"NaN or Infinity is taken as null: {self.constants.total():,} times",)
-        shown = [f"{name[:60]!r} ({count:,})" for name, count in self.constants.most_common(5)]
-        more = f" and {len(self.constants) - 5} more" if len(self.constants) > 5 else ""
-        return (f"NaN or Infinity is taken as null, by field: {', '.join(shown)}{more}",)
-
-    def taken_as_null(self, layout: Layout) -> tuple[tuple[str, int], ...]:
-        """How often NaN or Infinity stands for a column; names of fields may be somebody's."""
-        if not self.constants or any(known.personal for known in self.layouts):
-            return (("", self.constants.total()),) if self.constants else ()
-        columns = {known.name.rpartition(".")[2]: known.column for known in layout.fields}
-        counts: Counter[str] = Counter()
-        for name, times in self.constants.items():
-            counts[columns.get(name, name[:60])] += times
-        return tuple(sorted(counts.items()))
-
-
-def _array_in(record: dict[str, Any]) -> str:
-    """The name of the first member that is an array of objects; empty where there is none."""
-    return next(
-        (
-            name
-            for name, value in record.items()
-            if isinstance(value, list) and value and all(isinstance(item, dict) for item in value)
-        ),
-        "",
-    )
 
 
 _ROWS = {LINES: json_rows.line_rows, MEMBERS: json_rows.member_rows}

@@ -1,0 +1,59 @@
+"""Searches files for texts: whole, and the values of those that are Parquet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+from pyarrow import compute, parquet
+
+from strata.errors import BadFile
+from strata.fs import files
+
+
+def holds(uri: str, needles: tuple[bytes, ...]) -> bool:
+    """Whether a file holds one of these texts, whatever their case; of Parquet, in its values."""
+    try:
+        content = files.read_bytes(uri)
+    except BadFile:
+        if files.exists(uri):
+            raise
+        return False  # Another feed's run has taken it back meanwhile.
+    folded = content.lower()
+    if any(needle.lower() in folded for needle in needles):
+        return True
+    # The bytes of a Parquet file are compressed: its values are searched.
+    if not content.startswith(b"PAR1"):
+        return False
+    file = parquet.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
+    groups = (file.read_row_group(number) for number in range(file.metadata.num_row_groups))
+    texts = [needle.decode() for needle in needles]
+    return any(
+        _any_match(column, text) for group in groups for column in group.columns for text in texts
+    )
+
+
+def _any_match(values: pa.ChunkedArray, text: str) -> bool:
+    return any(
+        compute.any(compute.match_substring(leaf, text, ignore_case=True)).as_py()
+        for chunk in values.chunks
+        for leaf in _leaves(chunk)
+        if len(leaf)
+    )
+
+
+def _leaves(values: pa.Array) -> Iterator[pa.Array]:
+    """Every text within an array, however deep; bytes are taken as text too."""
+    kind = values.type
+    if pa.types.is_struct(kind):
+        for part in values.flatten():
+            yield from _leaves(part)
+    elif pa.types.is_map(kind):
+        yield from _leaves(values.keys)
+        yield from _leaves(values.items)
+    elif pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        yield from _leaves(values.flatten())
+    elif pa.types.is_dictionary(kind):
+        yield from _leaves(values.dictionary)
+    elif pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_binary(kind):
+        yield values
