@@ -20,8 +20,8 @@ class Report:
     asked_twice: int = 0
     """Keys that the filter took for known."""
     were_single: int = 0
-    """Records that were kept for their key, which no other sound one had: the filter's mistakes, and
-    records whose twin was rejected."""
+    """Records kept for their key that no other sound one had: mistakes of the filter, and records
+    whose twin was rejected."""
     seconds: float = 0.0
 
     def counts(self) -> dict[str, Any]:
