@@ -8,7 +8,8 @@
 # Seen: to_pyarrow_table(filters=...) and to_pandas(filters=...) take the missing bounds for bounds
 # that are NULL, so nothing fits: `flag = true` finds no row of a file of which half are true. With
 # no statistics at all the row is found. polars and delta-rs's own QueryBuilder find it in both.
-# Strata reads by the log itself (tests/unit/lake/test_footers.py).
+# Strata's tables name the columns that have bounds (`delta.dataSkippingStatsColumns`), and the
+# filters ask for no others (tests/unit/lake/test_footers.py).
 set -eu
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -8,13 +8,15 @@ import math
 from decimal import Decimal
 from pathlib import Path
 
+import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+from deltalake import DeltaTable, QueryBuilder
 from pyarrow import parquet
 from strata.declare.contract import Contract, Field
 from strata.errors import StrataError
-from strata.lake import commit, file_check, footers
+from strata.lake import commit, file_check, footers, shape
 from strata.lake.data_set import data_files, data_set
 from strata.lake.log import TableLog
 from strata.lake.versions import Warehouse
@@ -79,6 +81,53 @@ def test_rows_without_bounds_in_the_log_are_found(tmp_path: Path) -> None:
     wanted = [pc.field("flag"), pc.field("money") > Decimal("1.00"), pc.field("ratio") < 2]
     found = [data_set(NAME, table.schema, held).to_table(filter=each) for each in wanted]
     assert [rows.column("ratio").to_pylist() for rows in found] == [[1.5], [1.5], [1.5]]
+
+
+def test_the_filters_of_other_readers_find_every_row_of_a_contracts_table(tmp_path: Path) -> None:
+    """A table names the columns that have bounds, so that nobody takes lacking ones for NULL."""
+    fields = tuple(
+        Field(name, kind, name, is_key=name != "day")
+        for name, kind in (
+            ("id", "bigint"), ("day", "date"), ("flag", "boolean"), ("money", "decimal(38,2)"),
+            ("ratio", "double"), ("word", "string"),
+        )
+    )  # fmt: skip
+    made = Contract(NAME, "Kinds.", "one row per id", fields)
+    rows = [
+        {"id": 1, "day": None, "flag": True, "money": Decimal("0.10"), "ratio": math.nan, "word": "a"},
+        {"id": 2, "day": None, "flag": False, "money": Decimal("90071992547409930.01"), "ratio": -0.0, "word": "b"},
+        {"id": 3, "day": None, "flag": None, "money": None, "ratio": 1.5, "word": None},
+    ]  # fmt: skip
+    warehouse, folder = Warehouse(str(tmp_path)), Path(Warehouse(str(tmp_path)).path(NAME))
+    folder.mkdir(parents=True)
+    stored(folder, pa.Table.from_pylist(rows, struct_of(made)))
+    added = footers.written(str(folder), made, "a-job", shape.columns_with_statistics(made))
+    commit.begin(warehouse, NAME, shape.shape_of(made), added, "a run")
+    wanted = {
+        "id > 2": (pc.field("id") > 2, [3]),
+        "day IS NULL": (pc.field("day").is_null(), [1, 2, 3]),
+        "flag": (pc.field("flag"), [1]),
+        "money > 90071992547409930": (pc.field("money") > Decimal("90071992547409930.00"), [2]),
+        "ratio = 0": (pc.field("ratio") == 0.0, [2]),
+        "ratio < 2": (pc.field("ratio") < 2, [2, 3]),
+        "word = 'b'": (pc.field("word") == "b", [2]),
+    }
+    table = DeltaTable(str(folder))
+    found = {}
+    for sql, (expression, _) in wanted.items():
+        by_sql = pl.scan_delta(str(folder)).filter(pl.sql_expr(sql)).collect()["id"].to_list()
+        by_filter = table.to_pyarrow_dataset().to_table(filter=expression)["id"].to_pylist()
+        query = QueryBuilder().register("t", table).execute(f"SELECT id FROM t WHERE {sql}")
+        found[sql] = [*map(sorted, (by_sql, by_filter, pa.table(query)["id"].to_pylist()))]
+    assert found == {sql: [ids] * 3 for sql, (_, ids) in wanted.items()}
+
+
+def struct_of(made: Contract) -> pa.Schema:
+    kinds = {
+        "bigint": pa.int64(), "date": pa.date32(), "boolean": pa.bool_(), "double": pa.float64(),
+        "decimal(38,2)": pa.decimal128(38, 2), "string": pa.string(),
+    }  # fmt: skip
+    return pa.schema([(field.name, kinds[field.type]) for field in made.fields])
 
 
 def test_what_is_not_asked_for_is_not_told(tmp_path: Path) -> None:
