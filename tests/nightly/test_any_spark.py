@@ -8,13 +8,13 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import boto3
 import pytest
@@ -31,61 +31,37 @@ cluster: ModuleType = importlib.import_module("cluster")
 environments: ModuleType = importlib.import_module("environments")
 install: ModuleType = importlib.import_module("install")
 MAIN = "import sys; from strata.cli import main; sys.exit(main())"
-WHERE = """
-import os, sys
-from strata.spark import session
-import pyarrow as pa
-
-def tell(batches):
-    import strata
-    for _ in batches:
-        yield pa.RecordBatch.from_pydict({"place": [os.path.abspath(strata.__file__)]})
-
-spark = session.build(sys.argv[1])
-print(*{row[0] for row in spark.range(0, 4, 1, 4).mapInArrow(tell, "place string").collect()})
-"""
+QUICK = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
+SETTINGS = {
+    # Other numbers than local mode's, and its plans are not adapted as it runs.
+    "spark.sql.shuffle.partitions": "4",
+    "spark.sql.adaptive.enabled": "true",
+    # Generated code costs more to compile than the samples take to run.
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.executor.extraJavaOptions": QUICK,
+    "spark.ui.enabled": "false",
+}
 
 
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, Path, dict[str, str]]]:
-    """A master, two workers and an S3 server with the samples; what a command in it needs."""
-    folder = tmp_path_factory.mktemp("cluster")
+@pytest.fixture(scope="module", autouse=True)
+def _key() -> Iterator[None]:
+    """Executors and servers have it from the processes that start them, which start here."""
     with pytest.MonkeyPatch.context() as patch:
-        gateway = Path(versitygw.find())
-        patch.setenv("PATH", f"{gateway.parent}{os.pathsep}{os.environ['PATH']}")
-        # The executors take the key from the workers that start them.
         patch.setenv("STRATA_PSEUDONYM_KEY", shipped.KEY)
         patch.setenv("STRATA_PSEUDONYM_KEY_ID", shipped.KEY_ID)
+        patch.setenv("SPARK_DAEMON_JAVA_OPTS", QUICK)
         patch.delenv("STRATA_PROJECT", raising=False)
-        with cluster.start(folder) as found:
-            told = {**os.environ, **found.environment, **cluster.executor_settings(folder)}
-            s3 = boto3.client(
-                "s3", endpoint_url=found.environment["AWS_ENDPOINT_URL"], **keys(told)
-            )
-            for file in sorted(shipped.RAW.rglob("*")):
-                if file.is_file():
-                    s3.upload_file(str(file), "strata-raw", str(file.relative_to(shipped.RAW)))
-            for name in ("AWS_ENDPOINT_URL", "AWS_REGION", *_KEYS):
-                patch.setenv(name, found.environment[name])
-            yield found, folder, told
+        yield
 
 
-_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
-
-
-def keys(told: dict[str, str]) -> dict[str, str]:
-    names = ("aws_access_key_id", "aws_secret_access_key")
-    return dict(zip(names, (told[name] for name in _KEYS), strict=True)) | {
-        "region_name": told["AWS_REGION"]
-    }
-
-
-def run(python: str, told: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+def run(python: str, told: dict[str, str], *arguments: str) -> None:
     """The samples of every feed, with the parameters that they have in local mode."""
-    asked = [python, "-c", MAIN, "run", *FEEDS, *shipped.SOIL, "--quiet", *arguments]
-    return subprocess.run(
+    asked = [python, "-c", MAIN, "run", *FEEDS, *shipped.SOIL, *arguments]
+    ended = subprocess.run(
         asked, env=told, cwd=PROJECT, text=True, capture_output=True, timeout=3000
     )
+    assert ended.returncode == 0, ended.stderr
 
 
 def assert_equal_to_local(samples: Samples, root: str, feeds: Sequence[str] = FEEDS) -> None:
@@ -95,46 +71,44 @@ def assert_equal_to_local(samples: Samples, root: str, feeds: Sequence[str] = FE
 
 
 def test_on_a_cluster_with_s3_all_feeds_give_the_tables_of_local_mode(
-    samples: Samples, running: tuple[Any, Path, dict[str, str]]
+    samples: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found, _, told = running
-    ended = run(sys.executable, told, "--master", found.master)
-    assert ended.returncode == 0, ended.stderr
-    assert_equal_to_local(samples, "s3://strata-warehouse")
-
-
-def test_the_executors_of_a_cluster_run_the_wheel(
-    running: tuple[Any, Path, dict[str, str]],
-) -> None:
-    found, folder, told = running
-    asked = [sys.executable, "-c", WHERE, found.master]
-    ended = subprocess.run(asked, env=told, text=True, capture_output=True, timeout=600)
-    assert ended.returncode == 0, ended.stderr
-    places = ended.stdout.split()
-    assert places
-    for place in places:
-        # Each executor has the archive in a folder of its own, below its worker's.
-        assert "strata.zip/strata/__init__.py" in place
-        assert place.startswith(str(folder / "worker-"))
+    gateway = Path(versitygw.find())
+    monkeypatch.setenv("PATH", f"{gateway.parent}{os.pathsep}{os.environ['PATH']}")
+    with cluster.start(tmp_path) as found:
+        for name, value in found.environment.items():
+            monkeypatch.setenv(name, value)
+        s3 = boto3.client("s3")
+        for file in shipped.RAW.rglob("*"):
+            if file.is_file():
+                s3.upload_file(str(file), "strata-raw", str(file.relative_to(shipped.RAW)))
+        handed = cluster.executor_settings(tmp_path)["PYSPARK_SUBMIT_ARGS"]
+        given = shlex.join(word for item in SETTINGS.items() for word in ("--conf", "=".join(item)))
+        told = {**os.environ, "PYSPARK_SUBMIT_ARGS": f"{given} {handed}"}
+        run(sys.executable, told, "--master", found.master)
+        assert_equal_to_local(samples, found.environment["STRATA_WAREHOUSE"])
+    # The objects are versitygw's files, and each worker's executor took the package from the driver.
+    assert (tmp_path / "s3" / "strata-warehouse" / "gold").is_dir()
+    for worker in ("worker-1", "worker-2"):
+        assert list((tmp_path / worker).glob("app-*/*/strata.zip")), worker
 
 
 def test_over_spark_connect_all_feeds_give_the_tables_of_local_mode(
-    samples: Samples, running: tuple[Any, Path, dict[str, str]], tmp_path: Path
+    samples: Samples, tmp_path: Path
 ) -> None:
     """The client has neither py4j nor Java: nothing of a JVM can be called."""
-    found, folder, _ = running
-    home = environments.install("connect")
-    python = str(home / "bin" / "python")
+    python = str(environments.install("connect") / "bin" / "python")
     lacks = subprocess.run([python, "-c", "import py4j"], capture_output=True, text=True)
     assert "No module named 'py4j'" in lacks.stderr
-    told = {**os.environ, **cluster.add_connect(found, folder)}
-    told |= {"PYTHONPATH": str(PROJECT / "lib"), "JAVA_HOME": str(tmp_path / "none")}
-    root = str(tmp_path / "warehouse")
+    server, root = cluster.Cluster("local[2]", {}), str(tmp_path / "warehouse")
     try:
-        ended = run(python, told, "--raw", "samples", "--warehouse", root)
+        told = {**os.environ, **cluster.add_connect(server, tmp_path)}
+        told |= {"PYTHONPATH": str(PROJECT / "lib"), "JAVA_HOME": str(tmp_path / "none")}
+        run(python, told, "--raw", "samples", "--warehouse", root)
     finally:
-        found.processes["connect"].terminate()
-    assert ended.returncode == 0, ended.stderr
+        for process in server.processes.values():
+            process.terminate()
+            process.wait(timeout=60)
     assert_equal_to_local(samples, root)
 
 

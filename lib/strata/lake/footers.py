@@ -1,8 +1,8 @@
 """What a commit says of a Parquet file, taken from the file's own footer.
 
 Spark and Arrow both write footers; so one reader serves every writer, and the log's statistics are
-those of the bytes that lie there. Null counts prove NOT NULL, for which Delta's own writer would
-ask every row again.
+those of the file. Null counts prove NOT NULL, for which Delta's own writer would ask every row
+again.
 """
 
 from __future__ import annotations
@@ -41,28 +41,22 @@ class Column:
     """The smallest and largest value; None where some row group has none."""
 
 
-def written(
-    folder: str,
-    contract: Contract,
-    under: str,
-    wanted: Sequence[str],
-    only: Collection[str] | None = None,
-) -> list[DataFile]:
-    """The files that a job of Spark's left in `<folder>/<under>`, with rows in them; the others are
-    removed. With `only`, those of these names: what else lies there was left by a task that failed.
+def written(folder: str, contract: Contract, under: str, wanted: Sequence[str]) -> list[DataFile]:
+    """The files that Spark's own writer left in `<folder>/<under>`, with rows in them; the others
+    are removed.
 
     `wanted` names the columns with statistics. StrataError where a required column holds a NULL.
     """
     sizes = {
         f"{under}/{name}": size
         for name, size in files.walk(f"{folder}/{under}").items()
-        if _is_data(name) and (only is None or name in only)
+        if _is_data(name)
     }
 
     def look(name: str) -> DataFile:
         metadata = _footer(f"{folder}/{name}")
         partition = _partition_values(name, contract)
-        assert_not_null(f"{folder}/{name}", metadata, partition, contract)
+        refuse_nulls(contract, required_nulls(f"{folder}/{name}", metadata, partition, contract))
         return _data_file(name, sizes[name], metadata, wanted, partition)
 
     with ThreadPoolExecutor(_READERS) as pool:
@@ -179,26 +173,32 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, date) else value
 
 
-def assert_not_null(
+def required_nulls(
     uri: str, metadata: FileMetaData, partition: Mapping[str, str | None], contract: Contract
-) -> None:
-    """StrataError where a required column of a file holds a NULL."""
+) -> list[str]:
+    """The required columns of a file that hold a NULL."""
+    if not metadata.num_rows:
+        return []
     found = columns(metadata)
-    for field in contract.fields:
-        if not field.required or not metadata.num_rows:
-            continue
-        if field.is_partition:
-            nulls = partition[field.name] is None
-        else:
-            counted = found[field.name].nulls if field.name in found else None
-            nulls = bool(_count_nulls(uri, field.name) if counted is None else counted)
-        if nulls:
-            raise StrataError(
-                f"a required column holds no NULL; {contract.table}.{field.name} does, though its "
-                "suite let the row pass: give the suite a rule that the column is not null",
-                table=contract.table,
-                column=field.name,
-            )
+
+    def holds_null(name: str) -> bool:
+        if name in contract.partition_columns:
+            return partition[name] is None
+        counted = found[name].nulls if name in found else None
+        return bool(_count_nulls(uri, name) if counted is None else counted)
+
+    return [field.name for field in contract.fields if field.required and holds_null(field.name)]
+
+
+def refuse_nulls(contract: Contract, nulls: Sequence[str]) -> None:
+    """StrataError where a file holds a NULL in one of these required columns."""
+    if nulls:
+        raise StrataError(
+            f"a required column holds no NULL; {contract.table}.{nulls[0]} does, though its "
+            "suite let the row pass: give the suite a rule that the column is not null",
+            table=contract.table,
+            column=nulls[0],
+        )
 
 
 def _count_nulls(uri: str, name: str) -> int:

@@ -5,6 +5,7 @@ them are a version, `commit` and `log` say.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -12,7 +13,7 @@ import pyarrow as pa
 
 from strata.declare.contract import Contract
 from strata.kit import keys
-from strata.lake import arrow_files, data_file, footers
+from strata.lake import arrow_files, footers
 from strata.lake.log import Snapshot, statistics
 from strata.lake.shape import columns_with_statistics, in_order, sort
 from strata.lake.warehouse import Warehouse
@@ -110,22 +111,26 @@ def write(
     There they stay: a file is not moved in an object store. What a killed or repeated task leaves
     elsewhere is in no list, and goes with the next vacuum.
     """
-    folder = warehouse.path(contract.table)
+    folder, own = warehouse.path(contract.table), columns_with_statistics(contract)
+    sink = arrow_files.Sink(contract, f"{folder}/{under}", own)
     if isinstance(frame, pa.Table):
-        if frame.num_rows:
-            data_file.write_table(f"{folder}/{under}", sort(frame, contract))
-        return footers.written(folder, contract, under, columns_with_statistics(contract))
+        made = [sink.write(sort(frame, contract))] if frame.num_rows else []
+        return _below(under, made)
+    rows = in_order(frame, contract)
     if not contract.partition_columns and not options:
-        rows, own = in_order(frame, contract), columns_with_statistics(contract)
-        told = arrow_files.write(rows, f"{folder}/{under}", _file_rows(frame.sparkSession))
-        return footers.written(folder, contract, under, own, told)
-    writer = in_order(frame, contract).write.options(
+        return _below(under, sink.write_tasks(rows, _file_rows(frame.sparkSession)))
+    writer = rows.write.options(
         **{"mapreduce.fileoutputcommitter.marksuccessfuljobs": "false", **options}
     )
     if contract.partition_columns:
         writer = writer.partitionBy(*contract.partition_columns)
     writer.parquet(f"{warehouse.spark_path(contract.table)}/{under}")
-    return footers.written(folder, contract, under, columns_with_statistics(contract))
+    return footers.written(folder, contract, under, own)
+
+
+def _below(under: str, made: Sequence[DataFile]) -> list[DataFile]:
+    """The files by their names below the table's folder."""
+    return [replace(file, name=f"{under}/{file.name}") for file in made]
 
 
 def _file_rows(spark: SparkSession) -> int:

@@ -10,18 +10,17 @@ import os
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyarrow import parquet
 
 from strata.declare.contract import Contract
 from strata.kit.keys import ROW_ID
 from strata.kit.plain import Plain
-from strata.lake import data_file, footers
+from strata.lake import arrow_files
 from strata.lake.data_file import DataFile
 from strata.run.plain_files import BATCH, SHA, Input, Records, Shas
 
@@ -217,10 +216,7 @@ def _write_file(work: Work, shas: Shas, rows: pa.Table) -> DataFile:
         for f in work.schema
     ]
     shaped = pa.table(columns, names=work.schema.names)
-    footer: list[parquet.FileMetaData] = []
-    written = data_file.write_table(work.folder, shaped, footer)
-    footers.assert_not_null(f"{work.folder}/{written.name}", footer[0], {}, work.contract)
-    return replace(written, stats=footers.statistics(footer[0], work.with_statistics))
+    return arrow_files.Sink(work.contract, work.folder, work.with_statistics).write(shaped)
 
 
 # --- left out -------------------------------------------------------------------------------------
