@@ -24,7 +24,7 @@ from strata.errors import UsageError
 if TYPE_CHECKING:
     from pyarrow import fs
 
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
+_SCHEME = re.compile(r"(\s*[A-Za-z][A-Za-z0-9+.-]*):")
 _OBJECT_STORES = {"s3": "s3", "s3a": "s3", "s3n": "s3", "gs": "gs", "abfss": "abfss"}
 _MOUNTS = ("/Volumes/", "/dbfs/")
 KNOWN = "a path, file:, s3:, s3a:, gs:, abfss:, dbfs: or /Volumes/"
@@ -113,6 +113,8 @@ class Location:
             why = "delta-rs takes a % in a path for an encoded character"
         elif self.store == "s3" and not _PLAIN_KEY.fullmatch(self.path):
             why = "delta-rs encodes all but plain letters, digits and ._=/- twice there"
+        elif self.store == "s3" and {".", ".."} & set(self.path.split("/")):
+            why = "in a store . and .. are names like any other, and no library agrees"
         if why:
             raise UsageError(
                 f"a warehouse lies on a local disk or on S3; {self.text} cannot hold one: {why}",
@@ -161,6 +163,8 @@ def _in_object_store(text: str, store: str) -> Location:
             f"an address there is {scheme.split(':')[0]}://{form}/path; found {text}",
             location=text,
         )
+    if "//" in f"/{path}":
+        raise UsageError(f"a key has no empty part here; found {text}", location=text)
     return Location(text, store, bucket, path)
 
 

@@ -49,6 +49,8 @@ def test_what_is_found_in_a_store_has_an_address_of_the_same_form(address: str) 
         ("hdfs://lake/a", "hdfs: is not known"),
         ("hdfs:/a", "hdfs: is not known"),
         ("", "found none"),
+        (" s3://lake/a", " s3: is not known"),
+        ("s3://lake//a", "no empty part here; found s3://lake//a"),
         ("file://server/a", "file:///path, whole and of this machine"),
         ("file:a", "file:///path, whole and of this machine"),
         ("s3://my bucket/a", "s3://bucket/path; found s3://my bucket/a"),
@@ -84,6 +86,7 @@ def test_a_key_in_an_address_is_refused_and_not_repeated() -> None:
         (f"abfss://{AZURE}/warehouse", "abfss:// has no lease here yet"),
         ("/Volumes/main/lake/tables", "neither locks nor hard links"),
         ("s3://lake/a warehouse", "all but plain letters, digits and ._=/- twice"),
+        ("s3://lake/../a", "names like any other"),
         ("/srv/lake%20one", "takes a % in a path for an encoded character"),
     ],
 )
