@@ -53,6 +53,7 @@ module "network" {
   name             = local.prefix
   region           = var.region
   cidr             = var.vpc_cidr
+  zones            = var.zones
   internet_access  = var.internet_access
   emr_on_ec2       = var.emr_on_ec2
   logs_key_arn     = module.operations_key.arn
@@ -268,6 +269,6 @@ module "monitoring" {
   emails          = var.alarm_emails
   retention_days  = var.log_retention_days
   warehouse       = module.warehouse.name
-  feeds           = keys(var.feeds)
+  feeds           = { for feed, job in var.feeds : feed => job.stale_days }
   longest_minutes = 120
 }

@@ -16,17 +16,29 @@ variable "region" {
 }
 
 variable "feeds" {
-  description = "Feeds that run on a schedule: when (a schedule expression, in UTC) and with which further options of `strata run`."
+  description = "Feeds that run on a schedule: when (a schedule expression, in UTC), with which further options of `strata run`, and after how many days without a good run it is stale (0: no such alarm)."
   type = map(object({
-    schedule  = string
-    arguments = optional(list(string), [])
+    schedule   = string
+    arguments  = optional(list(string), [])
+    stale_days = optional(number, 2)
   }))
+
+  validation {
+    condition     = alltrue([for job in values(var.feeds) : job.stale_days >= 0 && job.stale_days <= 6])
+    error_message = "CloudWatch looks back seven days, the running one among them: stale_days is 0 to 6, and 0 for a weekly feed."
+  }
 }
 
 variable "vpc_cidr" {
   description = "Addresses of the network; must not overlap networks that it is to be joined to."
   type        = string
   default     = "10.40.0.0/16"
+}
+
+variable "zones" {
+  description = "Letters of the availability zones; each has an endpoint of every service, the dearest thing that stands still. Two at least for a managed Airflow, three for Redshift Serverless."
+  type        = list(string)
+  default     = ["a", "b", "c"]
 }
 
 variable "internet_access" {

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 import yaml
-from databricks.sdk.service.catalog import SchemaInfo, VolumeInfo
-from databricks.sdk.service.jobs import JobSettings
+from databricks.sdk.service.catalog import Privilege, SchemaInfo, VolumeInfo
+from databricks.sdk.service.jobs import JobPermissionLevel, JobSettings
 from strata.declare.feed import all_feeds
 
 BUNDLE = Path(__file__).resolve().parents[2] / "infra" / "databricks"
@@ -97,6 +97,19 @@ def test_every_resource_is_one_that_the_api_knows(target: str) -> None:
         )
     ]
     assert findings == []
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_rights_are_those_that_the_api_knows(target: str) -> None:
+    document, resources = bundle(target)
+    told = [body for named in resources.values() for body in named.values()]
+    told.append(document["targets"][target])
+    levels = {one["level"] for body in told for one in body.get("permissions", [])}
+    granted = {p for body in told for one in body.get("grants", []) for p in one["privileges"]}
+    assert levels
+    assert granted
+    assert levels <= {level.value for level in JobPermissionLevel}
+    assert granted <= {privilege.value for privilege in Privilege}
 
 
 def test_the_check_finds_what_the_api_does_not_know() -> None:

@@ -96,3 +96,11 @@ def test_archiving_waits_for_maintenance_and_leaves_small_objects() -> None:
     bucket = (AWS / "modules/bucket/main.tf").read_text()
     assert "GLACIER_IR" in bucket
     assert "object_size_greater_than = 131072" in bucket
+
+
+def test_alarms_count_sentences_that_runs_print() -> None:
+    watched = (AWS / "modules/monitoring/main.tf").read_text()
+    sentences = set(re.findall(r"\$\{each\.key\}: ([a-z ]+)", watched))
+    assert sentences == {"published as publication", "nothing new since publication"}
+    printed = (PROJECT / "lib/strata/cli/run.py").read_text()
+    assert [text for text in sentences if f": {text} {{" not in printed] == []

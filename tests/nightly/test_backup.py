@@ -11,6 +11,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from strata.lake.versions import Warehouse
+
+from tests import tables, versitygw
+from tests.doors import shop
+from tests.doors.publishing import publish
 
 pytestmark = pytest.mark.nightly
 PROJECT = Path(__file__).resolve().parents[2]
@@ -19,7 +24,7 @@ sys.path.insert(0, str(PROJECT / "infra" / "local"))
 backup = importlib.import_module("backup")
 
 
-def strata(*arguments: str, warehouse: Path) -> subprocess.CompletedProcess[str]:
+def strata(*arguments: str, warehouse: Path | str) -> subprocess.CompletedProcess[str]:
     own = {k: v for k, v in os.environ.items() if k != "STRATA_PROJECT"}
     command = [str(Path(sys.executable).with_name("strata")), *arguments]
     command += ["--warehouse", str(warehouse)]
@@ -51,3 +56,25 @@ def test_restores_what_was_published(tmp_path: Path) -> None:
     again = strata("run", "launches", "--raw", str(raw), warehouse=restored)
     assert again.returncode == 0
     assert "nothing new since publication 2" in again.stderr
+
+
+def test_a_backup_lies_on_s3_and_comes_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local, restored = Warehouse(str(tmp_path / "warehouse")), tmp_path / "restored"
+    publish(local, "commerce", shop.published())
+    (tmp_path / "buckets" / "backup").mkdir(parents=True)
+    with versitygw.serve(tmp_path / "buckets") as endpoint:
+        for name, value in {
+            "AWS_ENDPOINT_URL": endpoint,
+            "AWS_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": versitygw.KEY,
+            "AWS_SECRET_ACCESS_KEY": versitygw.SECRET,
+        }.items():
+            monkeypatch.setenv(name, value)
+        assert backup.main([local.root, "s3://backup/prod"]) == 0
+        doctor = strata("doctor", "commerce", warehouse="s3://backup/prod")
+        assert doctor.returncode == 0, doctor.stdout
+        assert backup.main(["s3://backup/prod", str(restored)]) == 0
+    wanted = tables.published(local.root, ["commerce"])
+    assert tables.differences(tables.published(str(restored), ["commerce"]), wanted) == {}

@@ -5,5 +5,5 @@ log_retention_days = 30
 maximum_capacity   = { cpu = "16 vCPU", memory = "64 GB", disk = "200 GB" }
 
 feeds = {
-  launches = { schedule = "rate(30 days)" }
+  launches = { schedule = "rate(30 days)", stale_days = 0 }
 }

@@ -10,5 +10,5 @@ feeds = {
   fleet     = { schedule = "cron(45 * * * ? *)" }
   launches  = { schedule = "cron(0 5 * * ? *)" }
   residents = { schedule = "cron(30 3 * * ? *)" }
-  soil      = { schedule = "cron(0 4 ? * MON *)" }
+  soil      = { schedule = "cron(0 4 ? * MON *)", stale_days = 0 }
 }

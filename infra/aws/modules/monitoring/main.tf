@@ -46,8 +46,8 @@ variable "warehouse" {
 }
 
 variable "feeds" {
-  description = "Feeds whose publications are counted."
-  type        = list(string)
+  description = "Feeds whose publications are counted, and after how many days without a good run each is stale; 0 for no such alarm."
+  type        = map(number)
 }
 
 variable "longest_minutes" {
@@ -62,15 +62,30 @@ resource "aws_cloudwatch_log_group" "jobs" {
   kms_key_id        = var.key_arn
 }
 
-# Strata prints this sentence once a publication: no such line for a day, and the feed is stale.
+# Strata prints this sentence once a publication.
 resource "aws_cloudwatch_log_metric_filter" "published" {
-  for_each       = toset(var.feeds)
+  for_each       = var.feeds
   name           = "${each.key}-published"
   log_group_name = aws_cloudwatch_log_group.jobs.name
   pattern        = "\"${each.key}: published as publication\""
 
   metric_transformation {
     name          = "${each.key}-published"
+    namespace     = "Strata/${var.name}"
+    value         = "1"
+    default_value = "0"
+  }
+}
+
+# A run that ended well, whether or not there was anything new.
+resource "aws_cloudwatch_log_metric_filter" "fresh" {
+  for_each       = var.feeds
+  name           = "${each.key}-fresh"
+  log_group_name = aws_cloudwatch_log_group.jobs.name
+  pattern        = "?\"${each.key}: published as publication\" ?\"${each.key}: nothing new since publication\""
+
+  metric_transformation {
+    name          = "${each.key}-fresh"
     namespace     = "Strata/${var.name}"
     value         = "1"
     default_value = "0"
@@ -158,16 +173,17 @@ resource "aws_cloudwatch_event_target" "failed" {
   }
 }
 
-# No publication within two days, whatever the reason: a schedule off, a raw file that never came, a job that hangs.
+# No good run for days, whatever the reason: a schedule off, a job that hangs. CloudWatch looks back seven days at
+# most, so a weekly feed has no such alarm: what it has is told when its job fails or does not start.
 resource "aws_cloudwatch_metric_alarm" "stale" {
-  for_each            = toset(var.feeds)
+  for_each            = { for feed, days in var.feeds : feed => days if days > 0 }
   alarm_name          = "${var.name}-${each.key}-stale"
-  alarm_description   = "No publication of ${each.key} for two days. See the runbook `A feed is stale`."
+  alarm_description   = "No run of ${each.key} has ended well for ${each.value} days. See the runbook `A feed is stale`."
   namespace           = "Strata/${var.name}"
-  metric_name         = "${each.key}-published"
+  metric_name         = "${each.key}-fresh"
   statistic           = "Sum"
   period              = 86400
-  evaluation_periods  = 2
+  evaluation_periods  = each.value
   threshold           = 1
   comparison_operator = "LessThanThreshold"
   # No log line at all is the very thing to be told of.
@@ -219,7 +235,7 @@ resource "aws_cloudwatch_dashboard" "this" {
           region  = var.region
           stat    = "Sum"
           period  = 86400
-          metrics = [for feed in var.feeds : ["Strata/${var.name}", "${feed}-published"]]
+          metrics = [for feed in keys(var.feeds) : ["Strata/${var.name}", "${feed}-published"]]
         }
       },
       {

@@ -16,9 +16,8 @@ variable "cidr" {
 }
 
 variable "zones" {
-  description = "Letters of the availability zones, named so that a new zone of AWS moves nothing; Redshift Serverless wants three."
+  description = "Letters of the availability zones, named so that a new zone of AWS moves nothing."
   type        = list(string)
-  default     = ["a", "b", "c"]
 }
 
 variable "internet_access" {
