@@ -22,6 +22,7 @@ import yaml
 from flytekit import CronSchedule, Deck, Email, LaunchPlan, Resources, task, workflow
 from flytekit.exceptions.user import FlyteRecoverableException
 from flytekit.models.core.execution import WorkflowExecutionPhase
+from fsspec.core import url_to_fs
 
 STRATA = shlex.split(os.environ.get("STRATA_COMMAND", "strata"))
 TRANSIENT = {
@@ -32,6 +33,8 @@ TRANSIENT = {
 """Exit codes after which the same call may succeed; all others are faults of data or of ours, and
 end the workflow.
 """
+STAMPS = ("ETag", "LastModified", "mtime", "created")
+"""What a file system says of a file that was written again; each says one of them or more."""
 SCHEDULES = yaml.safe_load(
     (Path(__file__).parents[1] / "schedules.yaml").read_text(encoding="utf-8")
 )
@@ -58,13 +61,14 @@ def run_strata(*arguments: str) -> str:
 @task(requests=Resources(cpu="100m", mem="256Mi"), timeout=timedelta(minutes=10))
 def look(raw: str) -> str:
     """A digest of the raw files' names, sizes and times: the input that the other tasks' cache
-    goes by.
+    goes by. `raw` is a folder or an address that fsspec knows, such as s3://bucket.
     """
     digest = hashlib.sha256()
-    for path in sorted(Path(raw, "commerce").rglob("*")):
-        if path.is_file() and not path.name.startswith((".", "_")):
-            stat = path.stat()
-            digest.update(f"{path.relative_to(raw)}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
+    files, place = url_to_fs(f"{raw.rstrip('/')}/commerce")
+    for path, facts in sorted(files.find(place, detail=True).items()):
+        if not path.rpartition("/")[2].startswith((".", "_")):
+            told = [facts.get(name) for name in ("size", *STAMPS)]
+            digest.update(f"{path.removeprefix(place)}\0{told}\n".encode())
     return digest.hexdigest()
 
 

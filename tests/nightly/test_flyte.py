@@ -99,6 +99,33 @@ def test_the_tasks_follow_each_other(pyflyte: Path, tmp_path: Path) -> None:
     )
 
 
+LOOKS = """
+import fsspec
+from workflow import look
+store = fsspec.filesystem("memory")
+seen = []
+for name, text in (("orders/a.csv", b"1"), (None, b""), ("orders/b.csv", b"2"), ("orders/.b.part", b"3")):
+    if name:
+        store.pipe(f"/raw/commerce/{name}", text)
+    seen.append(look(raw="memory://raw"))
+print([seen.index(one) for one in seen])
+"""
+
+
+def test_files_in_a_store_are_seen(pyflyte: Path, tmp_path: Path) -> None:
+    """By any address that fsspec knows: a digest that never changed would run nothing again."""
+    done = subprocess.run(
+        [pyflyte.parent / "python", "-c", LOOKS],
+        cwd=ROOT / "infra" / "flyte",
+        env={"HOME": str(tmp_path), "PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.stdout.splitlines()[-1:] == ["[0, 0, 2, 2]"], done.stderr[-2000:]
+
+
 @pytest.mark.parametrize(
     ("more", "expected"),
     [
