@@ -78,11 +78,12 @@ def _load_feed(
     connection: Connection, warehouse: Warehouse, chosen: list[Pinned], place: str
 ) -> list[Loaded]:
     notes = _notes(connection)
-    for note in notes.values():
-        if note["feed"] == chosen[0].feed:
-            assert_newer(warehouse, note, chosen[0], "the database")
+    assert_newer(warehouse, notes.values(), chosen[0], "the database")
     again = {note["source"] for note in notes.values() if note["feed"] == chosen[0].feed}
-    wanted = choose(warehouse, again | {p.table for p in chosen}, allow_internal=True)
+    named = {pinned.table for pinned in chosen}
+    wanted: Iterable[Pinned] = chosen
+    if again - named:
+        wanted = choose(warehouse, again | named, allow_internal=True)
     work = [
         _plan(connection, pinned, t, notes.get(t.name))
         for pinned in wanted
@@ -238,6 +239,11 @@ def _note(connection: Connection, one: Work) -> None:
 
 def _mark_taken(connection: Connection, warehouse: Warehouse, pinned: Pinned) -> None:
     """Decisions whose files the publication has taken need not be shown beside it any longer."""
+    waiting = connection.execute(
+        "SELECT EXISTS (SELECT FROM shop.product_decisions WHERE taken_in IS NULL)"
+    ).fetchone()
+    if not waiting or not waiting[0]:
+        return
     every = ledger.read(warehouse, pinned.feed)
     upto = tuple(p for p in every if p.publication <= pinned.publication)
     names = [
