@@ -59,6 +59,7 @@ def _copy(warehouse: Path, place: Path) -> tuple[float, float]:
 def _publish(root: Path, rows: int) -> None:
     """A made-up table, a file a month, as a lake holds it."""
     import pyarrow as pa
+    import pyarrow.compute as pc
     from strata.lake.versions import Warehouse
 
     from tests.doors.publishing import publish
@@ -78,7 +79,7 @@ def _publish(root: Path, rows: int) -> None:
                 "orders": pa.array([1] * n, pa.int64()),
             }
         )
-        publish(
-            warehouse, "commerce", {TABLE: (made, {"currency": "EUR"}, "sale_date")}, append=True
-        )
+        months = pc.strftime(made.column("sale_date"), "%Y-%m")
+        parts = [made.filter(pc.equal(months, month)) for month in pc.unique(months)]
+        publish(warehouse, "commerce", {TABLE: (parts, {"currency": "EUR"})}, append=True)
     print(f"made {rows:,} rows at {time.strftime('%H:%M:%S')}", file=sys.stderr)

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import psycopg
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import csv
 from strata.lake.versions import Warehouse
 from strata.serve.export import choose
@@ -137,14 +138,22 @@ def jdbc(spark: SparkSession, server: Server, warehouse: Warehouse) -> None:
 
 def timed(work: Callable[[], None], server: Server) -> Taken:
     """What a way took."""
-    postmaster = int((server.folder / "postmaster.pid").read_text().split()[0])
-    before, began = (worked(postmaster), worked(os.getpid())), time.monotonic()
+    database = postmaster(server)
+    before, began = (worked(database), worked(os.getpid())), time.monotonic()
     work()
     clock = time.monotonic() - began
-    return clock, worked(postmaster) - before[0], worked(os.getpid()) - before[1]
+    return clock, worked(database) - before[0], worked(os.getpid()) - before[1]
+
+
+def postmaster(server: Server) -> int:
+    """The process above all others of the database."""
+    return int((server.folder / "postmaster.pid").read_text().split()[0])
 
 
 def empty(server: Server) -> None:
+    """Before each way: the database without what the way before left."""
+    with psycopg.connect(server.url("owner")) as connection:
+        connection.execute("DROP SCHEMA IF EXISTS bare CASCADE")
     roll_back(server.url("owner"))
     migrate(server.url("owner"))
 
@@ -207,37 +216,51 @@ def make_next_day(warehouse: Warehouse, lines: int, number: int = 0) -> None:
 def append(warehouse: Warehouse, ids: Any, day: Any, customers: int, products: int) -> None:
     """Appends orders and their lines, a file a month, and publishes both tables."""
     dates = np.datetime64(FIRST) + day
-    order = pa.array(np.char.add("o", ids.astype(str)))
-    customer = pa.array(np.char.add("c", (ids % customers).astype(str)))
-    orders = pa.table(
+    months = dates.astype("datetime64[M]")
+    parts = [np.flatnonzero(months == month) for month in np.unique(months)]
+    same = {"status": "delivered", "is_counted": True, "currency": "EUR", "copies": 1}
+    orders = (orders_of(ids[own], dates[own], customers) for own in parts)
+    lines = (lines_of(ids[own], dates[own], customers, products) for own in parts)
+    tables = {TABLES[3]: (orders, same), TABLES[4]: (lines, same)}
+    publish(warehouse, "commerce", tables, append=True)
+
+
+def orders_of(ids: Any, dates: Any, customers: int) -> pa.Table:
+    """Orders of some numbers and days."""
+    return pa.table(
         {
-            "order_id": order,
-            "customer_id": customer,
+            "order_id": named("o", ids),
+            "customer_id": named("c", ids % customers),
             "order_date": pa.array(dates.astype("datetime64[D]")),
         }
     )
-    four = np.repeat(np.arange(len(ids)), 4)
-    item = np.tile(np.arange(4), len(ids))
-    cents = (ids[four] * 7 + item * 13) % 100_000
-    money = pa.array(cents).cast(pa.decimal128(24, 2))
-    lines = orders.take(pa.array(four)).rename_columns(["order_id", "customer_id", "sale_date"])
+
+
+def lines_of(ids: Any, dates: Any, customers: int, products: int) -> pa.Table:
+    """Four lines of each of these orders."""
+    orders = orders_of(ids, dates, customers).rename_columns(
+        ["order_id", "customer_id", "sale_date"]
+    )
+    four, item = np.repeat(np.arange(len(ids)), 4), np.tile(np.arange(4), len(ids))
+    bought = (ids[four] + item) % products
+    money = pa.array((ids[four] * 7 + item * 13) % 100_000).cast(pa.decimal128(24, 2))
+    lines = orders.take(pa.array(four))
     for name, column in {
-        "order_item_id": pa.array(item.astype(str)),
-        "product_id": pa.array(np.char.add("p", ((ids[four] + item) % products).astype(str))),
-        "category_id": pa.array((((ids[four] + item) % products) % 50).astype(str)),
+        "order_item_id": named("", item),
+        "product_id": named("p", bought),
+        "category_id": named("", bought % 50),
         "quantity": pa.array(np.ones(len(four), np.int32)),
         "unit_price": money,
         "revenue": money,
         "discount": pa.array(np.zeros(len(four), int)).cast(pa.decimal128(38, 4)),
     }.items():
         lines = lines.append_column(name, column)
-    same = {"status": "delivered", "is_counted": True, "currency": "EUR", "copies": 1}
-    publish(
-        warehouse,
-        "commerce",
-        {TABLES[3]: (orders, same, "order_date"), TABLES[4]: (lines, same, "sale_date")},
-        append=True,
-    )
+    return lines
+
+
+def named(letter: str, numbers: Any) -> pa.Array:
+    """A text of a letter and a number each."""
+    return pc.binary_join_element_wise(letter, pa.array(numbers).cast(pa.string()), "")
 
 
 def write_csv(warehouse: Warehouse, folder: Path) -> None:

@@ -6,12 +6,11 @@ sealed by the digest of its table's log. Only what readers look at is filled in.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from deltalake import DeltaTable, write_deltalake
 from strata.declare.contract import load_contract
 from strata.lake.log import TableLog
@@ -35,7 +34,7 @@ def publish(
     """Publishes the rows as the feed's next publication; tables not named stay. Returns its number.
 
     `counted` says another number of rows than there are: a damaged publication. With `append`, rows
-    are an Arrow table, values that all of them share, and the date by whose month they make a file.
+    are Arrow tables, each of which makes a file, and values that all of them share.
     """
     before = ledger.newest(ledger.read(warehouse, feed))
     states = {state.table: vars(state) for state in before.tables} if before else {}
@@ -78,23 +77,23 @@ def _write(warehouse: Warehouse, table: str, rows: Sequence[Row]) -> dict[str, A
 
 
 def _append(
-    warehouse: Warehouse, table: str, rows: pa.Table, same: Row, date: str
+    warehouse: Warehouse, table: str, parts: Iterable[pa.Table], same: Row
 ) -> dict[str, Any]:
-    """Adds rows, a file a month of their date, for benchmarks that need many."""
+    """Adds rows, a file a part, for benchmarks that need many."""
     fields = load_contract(table).fields
     schema = pa.schema([pa.field(f.name, arrow_type(f.type), not f.required) for f in fields])
     shared = {**{f.name: _PROVENANCE.get(f.name) for f in fields}, **same}
-    columns = [
-        rows.column(f.name).cast(f.type)
-        if f.name in rows.column_names
-        else pa.array([shared[f.name]] * rows.num_rows, f.type)
-        for f in schema
-    ]
-    full = pa.table(columns, schema=schema)
-    months = pc.strftime(full.column(date), "%Y-%m")
-    for month in pc.unique(months).to_pylist():
-        own = full.filter(pc.equal(months, month))
-        write_deltalake(warehouse.path(table), own, mode="append")
+    added = 0
+    for rows in parts:
+        columns = [
+            rows.column(f.name).cast(f.type)
+            if f.name in rows.column_names
+            else pa.repeat(pa.scalar(shared[f.name], f.type), rows.num_rows)
+            for f in schema
+        ]
+        full = pa.table(columns, schema=schema)
+        write_deltalake(warehouse.path(table), full, mode="append")
+        added += rows.num_rows
     version = DeltaTable(warehouse.path(table)).version()
     digest = TableLog(warehouse, table).snapshot(version).digest
-    return {"table": table, "version": version, "rows": rows.num_rows, "manifest": digest}
+    return {"table": table, "version": version, "rows": added, "manifest": digest}
