@@ -41,6 +41,7 @@ def main() -> None:
     parser.add_argument("--warehouse", default="warehouse", help="of sql: the samples, published")
     parser.add_argument("--jdbc", action="store_true", help="of shop: Spark's JDBC writer besides")
     parser.add_argument("--clients", type=int, default=8, help="of shop-api: who ask at once")
+    parser.add_argument("--workers", type=int, default=2, help="of shop-api: its processes")
     arguments = parser.parse_args()
     if arguments.name in (None, "gate"):
         gate.main(arguments.rows, arguments.rounds)
@@ -67,7 +68,7 @@ def main() -> None:
     if arguments.name == "shop-api":
         from bench import shop_api
 
-        shop_api.main(arguments.rows, arguments.clients)
+        shop_api.main(arguments.rows, arguments.clients, arguments.workers)
     if arguments.name == "shop-samples":
         from bench import shop_samples
 

@@ -231,7 +231,8 @@ def where_to_click(address: str, token: str, reader: str) -> None:
     """The end, which stays on the screen."""
     title("Where to click")
     print(
-        f"Dashboard   {address}/dashboard\nPlayground  {address}/\nToken       {token}\n"
+        f"Dashboard   {address}/dashboard#token={token}\n"
+        f"Playground  {address}/\nToken       {token}\n"
         f"SQL         psql {reader}\n\nCtrl-C ends it.",
         flush=True,
     )

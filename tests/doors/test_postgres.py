@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -15,8 +17,10 @@ from strata.errors import GateFailed, LeaseHeld, ResourceMissing, UsageError
 from strata.lake.versions import Warehouse
 from strata.serve.export import postgres_type
 from strata.serve.postgres.load import load_tables
-from strata.serve.postgres.server import Server
+from strata.serve.postgres.migrate import FOLDER, migrate, roll_back
+from strata.serve.postgres.server import Server, find_binaries
 from strata.serve.postgres.targets import SHOP
+from yoyo import get_backend, read_migrations
 
 from tests.doors import shop
 from tests.doors.publishing import publish
@@ -243,6 +247,55 @@ def test_a_reader_reads_and_no_more(warehouse: Warehouse, database: Server) -> N
 
 
 @pytest.mark.nightly
+def test_each_migration_has_its_way_back(warehouse: Warehouse, database: Server) -> None:
+    """Step by step up, then down: each step back leaves the schema as it was before its step."""
+    url = database.url("owner")
+    roll_back(url)
+    schemas, backend = [schema_of(database)], get_backend(url.replace("sql://", "sql+psycopg://"))
+    every = list(read_migrations(str(FOLDER)))
+    for one in every:
+        with backend.lock():
+            backend.apply_one(one)
+        schemas.append(schema_of(database))
+    assert len(set(schemas)) == len(every) + 1, "each step changes something"
+    for n in range(len(every), 0, -1):
+        assert roll_back(url, every[n - 2].id if n > 1 else "0") == [every[n - 1].id]
+        assert schema_of(database) == schemas[n - 1], every[n - 1].id
+    backend.connection.close()
+    assert migrate(url) == [one.id for one in every]
+    load(warehouse, database)
+    rows = "SELECT order_id, order_item_id, revenue FROM shop.order_items ORDER BY 1, 2"
+    held = ask(database, rows)
+    roll_back(url, "0005.decisions")
+    assert ask(database, rows) == held, "a step back of a filled database loses no row"
+    migrate(url)
+    assert ask(database, rows) == held
+
+
+def schema_of(server: Server) -> str:
+    """All of the schema as DDL, but for the notes of the migrations."""
+    command = [str(find_binaries() / "pg_dump"), "--schema-only", "--exclude-table=public.*yoyo*"]
+    done = subprocess.run([*command, server.url("owner")], capture_output=True, check=True)
+    text = re.sub(r"(?m)^\\(un)?restrict .*", "", done.stdout.decode())
+    rights = sorted(re.findall(r"(?m)^GRANT .*", text))  # Their order is that of giving.
+    return re.sub(r"(?m)^GRANT .*", "", text) + "\n".join(rights)
+
+
+@pytest.mark.nightly
+def test_a_row_outside_the_months_stops_a_load(warehouse: Warehouse, database: Server) -> None:
+    load(warehouse, database)
+    with psycopg.connect(database.url("owner")) as connection:
+        connection.execute(
+            "INSERT INTO shop.orders SELECT 'stray', customer_id, date '1999-01-01', status, "
+            "currency, is_counted FROM shop.orders LIMIT 1"
+        )
+    publish(warehouse, "commerce", {ORDERS: shop.ORDERS[:3], LINES: shop.LINES[:4]})
+    with pytest.raises(GateFailed, match="every day has its month"):
+        load(warehouse, database)
+    assert ask(database, "SELECT max(publication) FROM strata.loads") == [(1,)]
+
+
+@pytest.mark.nightly
 def test_plans(warehouse: Warehouse, database: Server) -> None:
     load(warehouse, database)
     plans = {
@@ -307,7 +360,7 @@ def test_the_database_restarts_in_the_middle_of_a_load(
     import tempfile
 
     from strata.serve.postgres.local import running
-    from strata.serve.postgres.server import control, find_binaries
+    from strata.serve.postgres.server import control
 
     class Restart:
         """Stops the server hard, once, when the load's transaction has written everything."""

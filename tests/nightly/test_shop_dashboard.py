@@ -28,7 +28,7 @@ from tests.doors.publishing import publish
 from tests.doors.test_export import MONTHS, TRENDS
 
 pytestmark = pytest.mark.nightly
-cluster, database = doors.cluster, doors.database
+open_folder, cluster, database = doors.open_folder, doors.cluster, doors.database
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 SCRIPT = "<img src=x onerror=alert(1)>"
 
@@ -102,6 +102,11 @@ def test_the_dashboard(address: tuple[str, str]) -> None:
             "2024-02-01",
             "delivered",
         ]
+        phone: Any = browser.new_page(viewport={"width": 390, "height": 800})
+        phone.goto(f"{url}/dashboard#token={token}")
+        phone.wait_for_selector("#best tbody tr")
+        assert phone.url == f"{url}/dashboard", "a token that a link brings leaves the address"
+        assert phone.evaluate("document.documentElement.scrollWidth") <= 390, "nothing is cut off"
         browser.close()
     assert told == []
     assert all(one.startswith(url) for one in asked), "nothing is fetched from elsewhere"

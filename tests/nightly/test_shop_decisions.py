@@ -23,7 +23,7 @@ from tests.doors import conftest as doors
 from tests.doors.test_graphql import PRODUCT, UPDATE, Client
 
 pytestmark = [pytest.mark.spark, pytest.mark.nightly]
-cluster, database = doors.cluster, doors.database
+open_folder, cluster, database = doors.open_folder, doors.cluster, doors.database
 PRODUCTS = "silver.commerce_products"
 
 

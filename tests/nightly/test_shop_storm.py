@@ -24,7 +24,7 @@ from tests.doors.publishing import publish
 from tests.doors.test_graphql import MANY, MANY_LINES, PRODUCT, UPDATE, Client
 
 pytestmark = pytest.mark.nightly
-cluster, database = doors.cluster, doors.database
+open_folder, cluster, database = doors.open_folder, doors.cluster, doors.database
 warehouse = test_graphql.warehouse
 LOADS, EDITORS = 4, 3
 PAGE = """query Q($after: String) { customer(customerId: "c3") { orders(first: 7, after: $after) {

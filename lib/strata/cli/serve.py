@@ -56,11 +56,20 @@ def add(parser: argparse.ArgumentParser) -> None:
     graphql.add_argument("--port", type=int, default=8000, metavar="N", help=text)
     text = "requests that a token has a minute (default: 600)"
     graphql.add_argument("--a-minute", type=int, default=600, metavar="N", help=text)
+    text = "processes that answer, one a core where many ask (default: 1)"
+    graphql.add_argument("--workers", type=_workers, default=1, metavar="N", help=text)
     text = "raw files, where decisions on products are written (default: samples/shop)"
     graphql.add_argument("--raw", default="samples/shop", metavar="DIR", help=text)
     common.add_metrics(graphql)
     common.add_warehouse(graphql)
     graphql.set_defaults(action=run_graphql)
+
+
+def _workers(text: str) -> int:
+    number = common.count(text)
+    if not 1 <= number <= 64:
+        raise argparse.ArgumentTypeError(f"must be from 1 to 64; got {text!r}")
+    return number
 
 
 def run_postgres(options: argparse.Namespace) -> int:
@@ -108,25 +117,14 @@ def run_graphql(options: argparse.Namespace) -> int:
 
 
 def _serve_api(options: argparse.Namespace, door: Any, database: str, editor: str | None) -> int:
-    import uvicorn
-
-    from strata.serve.graphql.app import make_app
     from strata.serve.graphql.decisions import Desk
+    from strata.serve.graphql.workers import serve
 
-    app = make_app(database, door, Desk(editor, options.raw))
     place = f"http://{options.host}:{options.port}/"
     common.serve_metrics(options)
     print(f"the API is at {place} (dashboard: {place}dashboard)", flush=True)
-    uvicorn.run(
-        app,
-        host=options.host,
-        port=options.port,
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        # The quicker httptools keeps a header of any length in memory, before anybody is known.
-        http="h11",
-    )
+    desk = Desk(editor, options.raw)
+    serve(database, door, desk, (options.host, options.port), options.workers)
     return 0
 
 

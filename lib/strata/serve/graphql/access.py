@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-import time
-from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from strata.errors import UsageError
 from strata.serve.graphql.context import Caller
+from strata.serve.graphql.rates import Rates
 
 ROLES = ("reader", "editor")
 A_MINUTE = 600
@@ -41,14 +41,18 @@ def _no_tokens(where: str) -> UsageError:
     )
 
 
-@dataclass
+@dataclass(frozen=True)
 class Door:
     """Knows callers by their tokens, and counts what each asks."""
 
     callers: dict[str, Caller]
     a_minute: int = A_MINUTE
-    _asked: dict[str, deque[float]] = field(default_factory=dict)
-    """When each caller asked in the last minute."""
+    counted_in: Path | None = None
+    """The file in which several workers count together; None where there is one."""
+
+    def __post_init__(self) -> None:
+        if self.a_minute < 1:
+            raise UsageError(f"a token has at least one request a minute; got {self.a_minute}")
 
     @classmethod
     def from_file(cls, file: Path, a_minute: int = A_MINUTE) -> Door:
@@ -79,14 +83,14 @@ class Door:
         return self.callers.get(_digest(token.strip())) if kind.lower() == "bearer" else None
 
     def lets_in(self, caller: Caller) -> bool:
-        """False once the caller has used up the minute.
+        """False once the caller has used up the minute."""
+        return self._rates.lets_in(caller.name)
 
-        By hand, for the storage in memory of the library `limits` starts a thread a request.
-        """
-        now, asked = time.monotonic(), self._asked.setdefault(caller.name, deque())
-        while asked and asked[0] <= now - 60:
-            asked.popleft()
-        if len(asked) >= self.a_minute:
-            return False
-        asked.append(now)
-        return True
+    def shared(self, file: Path) -> Door:
+        """The same for several workers, which count together in a file."""
+        return replace(self, counted_in=file)
+
+    @cached_property
+    def _rates(self) -> Rates:
+        names = tuple(sorted({caller.name for caller in self.callers.values()}))
+        return Rates(names, self.a_minute, self.counted_in)

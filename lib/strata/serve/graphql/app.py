@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
+import inspect
 import json
 import logging
-from collections import OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,33 +13,30 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+from graphql import ExecutionResult, execute
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from strawberry.schema.exceptions import CannotGetOperationTypeError
 
+from strata.serve.graphql import documents
 from strata.serve.graphql.access import Door
 from strata.serve.graphql.context import Caller, Context
 from strata.serve.graphql.decisions import Desk
-from strata.serve.graphql.errors import Refused, note, worded
+from strata.serve.graphql.errors import AWAY, LOST, Refused, note, worded
+from strata.serve.graphql.execution import RowExecutor
+from strata.serve.graphql.limits import assert_cost
+from strata.serve.graphql.persisted import Persisted
 from strata.serve.graphql.schema import schema
 from strata.serve.graphql.store import Store
 
-MOST_BYTES, SECONDS, KEPT = 64 * 1024, 10.0, 1_000
-_LOST = (
-    OSError,
-    asyncpg.InterfaceError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.TooManyConnectionsError,
-)
-"""A database that is away, starts, stops, or takes nobody."""
+MOST_BYTES, SECONDS = 64 * 1024, 10.0
 log = logging.getLogger("strata.graphql")
 _PAGES = Path(__file__).parent / "pages"
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
@@ -52,40 +48,6 @@ _STATIC = {
     "/dashboard.js": ("dashboard.js", "text/javascript"),
     "/page.css": ("page.css", "text/css"),
 }
-
-
-@dataclass
-class Persisted:
-    """Queries known by their SHA-256, so that clients need not send them again."""
-
-    only: bool = False
-    """Answer known queries only."""
-    known: OrderedDict[str, str] = field(default_factory=OrderedDict)
-
-    def find(self, body: dict[str, Any]) -> str:
-        """The text of the query that is asked. Refused where it is unknown, or another than its
-        hash says.
-        """
-        extensions = body.get("extensions") or {}
-        told = extensions.get("persistedQuery") if isinstance(extensions, dict) else None
-        digest = str(told.get("sha256Hash", "")) if isinstance(told, dict) else ""
-        query = body.get("query")
-        if query is None:
-            if digest not in self.known:
-                raise Refused("PersistedQueryNotFound", "PERSISTED_QUERY_NOT_FOUND")
-            return self.known[digest]
-        if not isinstance(query, str):
-            raise Refused("query is a text")
-        own = hashlib.sha256(query.encode()).hexdigest()
-        if digest and digest != own:
-            raise Refused("the hash of a persisted query is that of its text")
-        if self.only and own not in self.known:
-            raise Refused("this API answers persisted queries only", "PERSISTED_QUERY_NOT_FOUND")
-        if digest and not self.only:
-            self.known[own] = query
-            if len(self.known) > KEPT:
-                self.known.popitem(last=False)
-        return query
 
 
 @dataclass
@@ -110,19 +72,21 @@ class Api:
                 429, f"a token has {self.door.a_minute} requests a minute", "RATE_LIMITED"
             )
         try:
-            body = await _body(request)
-            answer, cost = await asyncio.wait_for(self._answer(caller, body), SECONDS)
+            answer, cost = await asyncio.wait_for(self._answer(caller, request), SECONDS)
         except Refused as error:
             return _refuse(400, str(error), error.code)
+        except ClientDisconnect:
+            return _refuse(400, "the client went away before its request was whole", "BAD_REQUEST")
         except asyncio.TimeoutError:
             return _refuse(503, f"an answer takes at most {SECONDS:g} seconds", "TIMEOUT")
-        except _LOST:
+        except LOST:
             log.exception("the database does not answer")
-            return _refuse(503, "the database does not answer; ask again", "UNAVAILABLE")
+            return _refuse(503, *AWAY)
         return _Json(answer, headers=_HEADERS | {"Server-Timing": f"sql;desc={cost}"})
 
-    async def _answer(self, caller: Caller, body: dict[str, Any]) -> tuple[dict[str, Any], int]:
+    async def _answer(self, caller: Caller, request: Request) -> tuple[dict[str, Any], int]:
         """The answer, and how many SQL statements it took."""
+        body = await _body(request)
         query = self.persisted.find(body)
         variables, operation = body.get("variables") or {}, body.get("operationName")
         if not isinstance(variables, dict):
@@ -131,18 +95,25 @@ class Api:
             raise Refused(
                 "a request is a query, with the name of its operation where it has several"
             )
+        document = documents.read(query)
+        if document.parsed is None or document.errors:
+            return {"data": None, "errors": [worded(error) for error in document.errors]}, 0
+        assert_cost(document.parsed, document.operation(operation), variables)
         async with (
             self.pool.acquire(timeout=SECONDS / 2) as connection,
             # One snapshot an answer.
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
-            context = Context(caller, Store(connection), self.desk, operation)
-            try:
-                result = await schema.execute(
-                    query, variables, context_value=context, operation_name=operation
-                )
-            except CannotGetOperationTypeError:
-                raise Refused("operationName is that of an operation of the query") from None
+            context = Context(caller, Store(connection), self.desk)
+            found = execute(
+                schema._schema,
+                document.parsed,
+                context_value=context,
+                variable_values=variables,
+                operation_name=operation,
+                executor_class=RowExecutor,
+            )
+            result: ExecutionResult = await found if inspect.isawaitable(found) else found
         answer: dict[str, Any] = {"data": result.data}
         if result.errors:
             answer["errors"] = [worded(error) for error in result.errors]

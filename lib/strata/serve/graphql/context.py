@@ -25,8 +25,6 @@ class Context:
     store: Store
     decide: Any
     """Writes a decision on a product; see decisions.Desk."""
-    operation: str | None = None
-    """The operation that was named; None where none was."""
     loaders: Loaders = field(init=False)
     _publication: list[dict[str, Any] | None] = field(default_factory=list)
 

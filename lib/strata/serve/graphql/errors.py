@@ -7,9 +7,23 @@ from __future__ import annotations
 import logging
 import secrets
 
+import asyncpg
 from graphql import GraphQLError
 
 log = logging.getLogger("strata.graphql")
+
+
+LOST = (
+    OSError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.TooManyConnectionsError,
+)
+"""A database that is away, starts, stops, is locked, or takes nobody."""
+AWAY = ("the database does not answer; ask again", "UNAVAILABLE")
+SLOW = ("a statement of this query took too long; ask for less", "TIMEOUT")
 
 
 class Refused(Exception):
@@ -30,6 +44,10 @@ def worded(error: GraphQLError) -> dict[str, object]:
         return {**told, "message": str(cause), "extensions": {"code": cause.code}}
     if cause is None or isinstance(cause, GraphQLError):
         return {**told, "extensions": {"code": "BAD_QUERY"}}
+    if isinstance(cause, (asyncpg.QueryCanceledError, *LOST)):
+        log.error("the database does not answer", exc_info=cause)
+        message, code = SLOW if isinstance(cause, asyncpg.QueryCanceledError) else AWAY
+        return {**told, "message": message, "extensions": {"code": code}}
     number = note(cause)
     hint = f"the API could not answer; its log says why under {number}"
     return {**told, "message": hint, "extensions": {"code": "INTERNAL"}}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from graphql import (
@@ -16,57 +16,30 @@ from graphql import (
     SelectionSetNode,
     VariableNode,
 )
-from strawberry.extensions import (
-    AddValidationRules,
-    MaxAliasesLimiter,
-    MaxTokensLimiter,
-    ParserCache,
-    QueryDepthLimiter,
-    SchemaExtension,
-    ValidationCache,
-)
 
 from strata.serve.graphql.errors import Refused
 
 DEPTH, ALIASES, TOKENS, COST, SELECTIONS = 10, 15, 1_000, 5_000, 2_000
 _LISTS = {"productSales": 20, "products": 20, "orders": 20, "bestSellers": 10}
 """Fields that give pages, with the size of a page that asks for none."""
-_FIXED = {"items": 5, "history": 5, "decisions": 5, "categories": 50, "salesTrends": 60}
-"""Fields that give lists without a page, with what is reckoned for them."""
-
-
-class CostLimiter(SchemaExtension):
-    """Refuses a query whose fields, times the rows that lists multiply them by, cost more than
-    COST.
-    """
-
-    def on_execute(self) -> Iterator[None]:
-        """Refuses a document that costs too much, before it runs."""
-        context = self.execution_context
-        if context.graphql_document is not None:
-            # The library's own name of the operation is the first one's where none was given.
-            named = context.context.operation
-            assert_cost(context.graphql_document, context.variables or {}, named)
-        yield
-
-
-class ExpansionLimiter(SchemaExtension):
-    """Refuses a query whose fragments, written out, are larger than SELECTIONS.
-
-    A few fragments that each name the next one twice are a small text and a query without end;
-    the other rules walk through them as if they were written out, so this one comes first.
-    """
-
-    def on_validate(self) -> Iterator[None]:
-        """Refuses the document before it is checked."""
-        document = self.execution_context.graphql_document
-        if document is not None:
-            assert_expansion(document)
-        yield
+_FIXED = {
+    "items": 5,
+    "history": 5,
+    "decisions": 5,
+    "categories": 50,
+    "salesTrends": 60,
+    "__schema": 30,
+}
+"""Fields that give lists without a page, with what is reckoned for them. One description of the
+schema is what tools ask for; one under each alias would hold up everybody else.
+"""
 
 
 def assert_expansion(document: DocumentNode) -> int:
-    """How many selections the document has, written out; Refused where they are too many."""
+    """How many selections the document has, written out; Refused where they are too many.
+
+    A few fragments that each name the next one twice are a small text and a query without end.
+    """
     sizes: dict[str, int] = {}
     bodies = {
         d.name.value: d.selection_set
@@ -99,17 +72,16 @@ def assert_expansion(document: DocumentNode) -> int:
 
 
 def assert_cost(
-    document: DocumentNode, variables: Mapping[str, Any], operation: str | None = None
+    document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, Any]
 ) -> int:
-    """The cost of the operation that runs; Refused where it is too high."""
+    """The cost of the operation; Refused where it is too high.
+
+    A field costs one, and a list its rows times what is asked of each.
+    """
     fragments = {
         d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)
     }
-    operations = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
-    chosen = [d for d in operations if operation is None or (d.name and d.name.value == operation)]
-    if len(chosen) > 1:
-        raise Refused("a request with several operations names the one that runs")
-    cost = sum(_cost(d.selection_set, fragments, _given(d, variables)) for d in chosen)
+    cost = _cost(operation.selection_set, fragments, _given(operation, variables))
     if cost > COST:
         raise Refused(
             f"a query costs at most {COST:,}; this one would cost {cost:,}: ask for smaller pages",
@@ -133,7 +105,6 @@ def _cost(
     fragments: Mapping[str, FragmentDefinitionNode],
     variables: Mapping[str, Any],
 ) -> int:
-    """A field costs one, and a list its rows times what is asked of each."""
     if selected is None:
         return 0
     total = 0
@@ -166,20 +137,3 @@ def _number(given: Any) -> int:
     if isinstance(given, float) and given.is_integer():
         return max(1, int(given))
     return max(1, given) if isinstance(given, int) else 1
-
-
-# A client's queries differ by their variables alone: each text is parsed and checked once. The
-# cache knows a text by the rules that it was checked by, so these are made once too.
-_KEPT_TEXTS = 500
-_RULES = [
-    *QueryDepthLimiter(max_depth=DEPTH).validation_rules,
-    *MaxAliasesLimiter(max_alias_count=ALIASES).validation_rules,
-]
-LIMITS: list[type[SchemaExtension] | Callable[[], SchemaExtension]] = [
-    lambda: ParserCache(maxsize=_KEPT_TEXTS),
-    ExpansionLimiter,
-    lambda: ValidationCache(maxsize=_KEPT_TEXTS),
-    lambda: AddValidationRules(_RULES),
-    lambda: MaxTokensLimiter(max_token_count=TOKENS),
-    CostLimiter,
-]

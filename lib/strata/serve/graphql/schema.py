@@ -13,7 +13,6 @@ from strawberry.schema.config import StrawberryConfig
 from strata.serve.graphql import types
 from strata.serve.graphql.cursors import MOST, Order, assert_text, page_size
 from strata.serve.graphql.errors import Refused
-from strata.serve.graphql.limits import LIMITS
 from strata.serve.graphql.scalars import SCALARS, Money
 from strata.serve.graphql.types import Told
 
@@ -235,9 +234,4 @@ def _assert_editor(info: Told) -> None:
         raise Refused("only an editor decides on products; this token is a reader's", "FORBIDDEN")
 
 
-class _Schema(strawberry.Schema):
-    def process_errors(self, *_: object) -> None:
-        """The application words and logs errors; strawberry would log clients' mistakes too."""
-
-
-schema = _Schema(Query, Mutation, extensions=LIMITS, config=StrawberryConfig(scalar_map=SCALARS))
+schema = strawberry.Schema(Query, Mutation, config=StrawberryConfig(scalar_map=SCALARS))

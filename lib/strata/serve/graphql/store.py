@@ -7,9 +7,10 @@ mixes two publications. The role of the connection may read the shop and nothing
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
@@ -17,10 +18,57 @@ from typing import Any
 import asyncpg
 from strawberry.dataloader import DataLoader
 
-from strata.serve.graphql.cursors import Order, unique
+from strata.serve.graphql.cursors import Order
 
 Row = dict[str, Any]
-_PRODUCT = "product_id, product_name, category_id, list_price, currency, valid_from"
+_PRODUCT = (
+    "product_id, product_name, category_id, list_price, currency, valid_from,"
+    # Decisions that no publication has taken yet.
+    " (SELECT jsonb_agg(d.changes ORDER BY d.decision_id) FROM shop.product_decisions d"
+    " WHERE d.taken_in IS NULL AND d.product_id = shown.product_id) AS waiting"
+)
+
+
+_OF_IDS = "json_array_elements_text(%s::json) AS asked (id)"
+_EACH = "SELECT own.* FROM {keys} CROSS JOIN LATERAL ({rows} OFFSET 0) own"
+"""The rows of each key of a batch, by the index. PostgreSQL keeps this plan; that of `= ANY`
+depends on how many keys there are, and is made for each statement, which takes as long as the
+answer. OFFSET 0 keeps it from reading whole tables where it reckons with many keys.
+"""
+_SALES = "s.product_id, s.currency, s.units, s.revenue, s.orders"
+_SUMS = "sum(s.units)::bigint AS units, sum(s.revenue) AS revenue, sum(s.orders)::bigint AS orders"
+
+
+def _sold(period: str, days: tuple[date | None, date | None]) -> tuple[str, str]:
+    """Rows of sales by period as SQL, and the column that is compared with the days.
+
+    Days stand in a table and whole months in a view, in the order of the pages. Only weeks, and
+    parts of months, are added up for each request.
+    """
+    first, last = days
+    if period == "day":
+        return (
+            f"SELECT s.sale_date AS period_start, {_SALES} FROM shop.daily_product_sales s"
+            " WHERE {where}",
+            "s.sale_date",
+        )
+    is_whole = (first is None or first.day == 1) and (last is None or _ends_month(last))
+    if period == "month" and is_whole:
+        return (
+            f"SELECT s.month_start AS period_start, {_SALES} FROM shop.monthly_product_sales s"
+            " WHERE {where}",
+            "s.month_start",
+        )
+    return (
+        "SELECT date_trunc(%s, s.sale_date::timestamp)::date AS period_start, "
+        "s.product_id, s.currency, "
+        f"{_SUMS} FROM shop.daily_product_sales s WHERE {{where}} GROUP BY 1, 2, 3",
+        "s.sale_date",
+    )
+
+
+def _ends_month(day: date) -> bool:
+    return day == date.max or (day + timedelta(days=1)).day == 1
 
 
 @lru_cache(maxsize=500)
@@ -65,10 +113,11 @@ class Store:
         """One row a period, product and currency; `of` a category and a currency."""
         order, first, after = page
         after_sql, after_values = order.sql(after)
-        wheres, values = ["true"], [period]
+        rows, day = _sold(period, days)
+        wheres, values = ["true"], [period] if "%s" in rows else []
         for condition, value in (
-            ("s.sale_date >= %s", days[0]),
-            ("s.sale_date <= %s", days[1]),
+            (f"{day} >= %s", days[0]),
+            (f"{day} <= %s", days[1]),
             (
                 "s.product_id IN (SELECT product_id FROM shop.products WHERE category_id = %s)",
                 of[0],
@@ -79,13 +128,9 @@ class Store:
             if value is not None:
                 wheres.append(condition)
                 values.append(value)  # type: ignore[arg-type]
+        sold = rows.format(where=" AND ".join(wheres))
         return await self.rows(
-            "SELECT * FROM (SELECT date_trunc(%s, s.sale_date)::date AS period_start, "
-            "s.product_id, s.currency,"
-            " sum(s.units)::bigint AS units, sum(s.revenue) AS revenue, sum(s.orders)::bigint "
-            "AS orders"
-            f" FROM shop.daily_product_sales s WHERE {' AND '.join(wheres)} GROUP BY 1, 2, 3) sold"
-            f" {after_sql} LIMIT %s",
+            f"SELECT * FROM ({sold}) sold {after_sql} LIMIT %s",
             [*values, *after_values, first + 1],
         )
 
@@ -105,23 +150,11 @@ class Store:
         where = " AND ".join(["true", *(condition for condition, _ in used)])
         found = await self.rows(
             f"SELECT * FROM (SELECT {_PRODUCT}, coalesce(product_name, '') AS sort_name,"
-            f" coalesce(list_price, -1) AS sort_price FROM shop.products WHERE {where}) p "
+            f" coalesce(list_price, -1) AS sort_price FROM shop.products shown WHERE {where}) p "
             f"{after_sql} LIMIT %s",
             [*(value for _, value in used), *after_values, first + 1],
         )
-        return await self.as_decided(found)
-
-    async def as_decided(self, products: list[Row]) -> list[Row]:
-        """The products with the decisions that no publication has taken."""
-        waiting = await self.rows(
-            "SELECT product_id, changes FROM shop.product_decisions"
-            " WHERE taken_in IS NULL AND product_id = ANY (%s) ORDER BY decision_id",
-            [[row["product_id"] for row in products]],
-        )
-        changes: dict[str, list[Row]] = {}
-        for decision in waiting:
-            changes.setdefault(decision["product_id"], []).extend(decision["changes"])
-        return [apply_changes(row, changes.get(row["product_id"], [])) for row in products]
+        return [as_decided(row) for row in found]
 
     async def orders(self, customer: str, page: tuple[Order, int, str | None]) -> list[Row]:
         """One row an order of a customer, the newest first."""
@@ -203,6 +236,12 @@ class Store:
         )
 
 
+def as_decided(product: Row) -> Row:
+    """A product with the decisions that wait for a publication."""
+    waiting = product.pop("waiting") or []
+    return apply_changes(product, [change for changes in waiting for change in changes])
+
+
 def apply_changes(product: Row, changes: Sequence[Row]) -> Row:
     """A product after decisions: each replaces the value that it was made against, and no other."""
     state = dict(product)
@@ -229,36 +268,46 @@ class Loaders:
         self.periods: DataLoader[str, list[Row]] = DataLoader(self._periods)
 
     async def _products(self, ids: list[str]) -> list[Row | None]:
-        query = f"SELECT {_PRODUCT} FROM shop.products WHERE product_id = ANY (%s)"
-        rows = await self.store.as_decided(await self.store.rows(query, [unique(ids)]))
-        found = {row["product_id"]: row for row in rows}
+        query = f"SELECT {_PRODUCT} FROM shop.products shown WHERE product_id = asked.id"
+        rows = await self._of(_OF_IDS, query, ids)
+        found = {row["product_id"]: as_decided(row) for row in rows}
         return [found.get(one) for one in ids]
 
     async def _categories(self, ids: list[str]) -> list[Row | None]:
         query = (
             "SELECT category_id, category_name, category_path FROM shop.product_categories"
-            " WHERE category_id = ANY (%s)"
+            " WHERE category_id = asked.id"
         )
-        found = {row["category_id"]: row for row in await self.store.rows(query, [unique(ids)])}
+        found = {row["category_id"]: row for row in await self._of(_OF_IDS, query, ids)}
         return [found.get(one) for one in ids]
 
     async def _items(self, orders: list[tuple[str, date]]) -> list[list[Row]]:
         """The date leads to the month's partition, so that not every month is opened."""
-        rows = await self.store.rows(
-            "SELECT i.order_id, i.order_item_id, i.product_id, i.quantity, i.unit_price, "
-            "i.discount, i.revenue"
-            " FROM shop.order_items i WHERE i.order_id = ANY (%s) AND i.sale_date = ANY (%s)"
-            " ORDER BY i.order_id, i.order_item_id",
-            [unique([one for one, _ in orders]), unique([day for _, day in orders])],
+        rows = await self._of(
+            "json_to_recordset(%s::json) AS asked (id text, day date)",
+            "SELECT order_id, order_item_id, product_id, quantity, unit_price, discount, revenue"
+            " FROM shop.order_items WHERE order_id = asked.id AND sale_date = asked.day",
+            [{"id": own, "day": str(day)} for own, day in orders],
         )
-        return [[row for row in rows if row["order_id"] == own] for own, _ in orders]
+        found = _by(rows, "order_id", "order_item_id")
+        return [found.get(own, []) for own, _ in orders]
 
     async def _periods(self, ids: list[str]) -> list[list[Row]]:
-        rows = await self.store.rows(
+        query = (
             "SELECT product_id, valid_from, valid_to, product_name, category_id, list_price, "
-            "currency"
-            " FROM shop.product_periods WHERE product_id = ANY (%s) ORDER BY product_id, "
-            "valid_from",
-            [unique(ids)],
+            "currency FROM shop.product_periods WHERE product_id = asked.id"
         )
-        return [[row for row in rows if row["product_id"] == own] for own in ids]
+        found = _by(await self._of(_OF_IDS, query, ids), "product_id", "valid_from")
+        return [found.get(own, []) for own in ids]
+
+    async def _of(self, keys: str, rows: str, values: Sequence[Any]) -> list[Row]:
+        query = _EACH.format(keys=keys, rows=rows)
+        return await self.store.rows(query, [json.dumps(values)])
+
+
+def _by(rows: Sequence[Row], key: str, order: str) -> dict[str, list[Row]]:
+    """The rows of each key, in an order."""
+    found: dict[str, list[Row]] = {}
+    for row in sorted(rows, key=lambda one: one[order]):
+        found.setdefault(row[key], []).append(row)
+    return found
