@@ -10,7 +10,9 @@ the start of Python and Spark is left out, and so is what each makes of the boun
 Strata's cells are made when boundaries are published, and their seconds are told apart. All must
 give each country the same number of points.
 
-`feed`: a CSV to gold, by Strata with its gates and ledger, and by plain PySpark, Sedona and Delta.
+`feed`: a CSV to gold, by Strata with its gates and ledger, as `strata run soil` does it; and by plain
+PySpark, Sedona and Delta, in an ordinary session (`plain`) and with the settings that Strata takes
+for small runs, Java's quick compiler among them (`plain-small`).
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ import venv
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +38,8 @@ import numpy as np
 
 BOUNDARIES = Path(__file__).parents[1] / "samples/soil/boundaries/natural_earth_10m_europe.geojson"
 JOIN_WAYS = ("strata", "sedona", "sedonadb", "pycanopy", "duckdb", "geopandas")
-FEED_WAYS = ("strata", "plain")
-_SPARK = ("strata", "sedona", "plain")
+FEED_WAYS = ("strata", "plain", "plain-small")
+_SPARK = ("strata", "sedona", "plain", "plain-small")
 # What the ways without Spark run on, apart from Strata's own packages.
 _PINNED = (
     "sedonadb==0.5.0", "geoarrow-pyarrow==0.3.0", "pycanopy==0.4.1", "duckdb==1.4.4", "duckdb-ext-spatial==1.4.4.20260205",
@@ -55,7 +58,10 @@ def command(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--points", type=int, default=1_000_000, help="default: a million")
     parser.add_argument("--rounds", type=int, default=3, help="in turns; default: 3")
     parser.add_argument(
-        "--ways", nargs="+", choices=(*JOIN_WAYS, "plain"), help="some of them (default: all)"
+        "--ways",
+        nargs="+",
+        choices=(*JOIN_WAYS, *FEED_WAYS[1:]),
+        help="some of them (default: all)",
     )
     asked = parser.parse_args(arguments)
     ways = asked.ways or (JOIN_WAYS if asked.what == "join" else FEED_WAYS)
@@ -118,12 +124,12 @@ def _tell(what: str, points: int, rounds: int, told: dict[str, list[dict[str, An
                              f"{set(counts.items()) ^ set(first.items())}")  # fmt: skip
     medians = {way: statistics.median(row["seconds"] for row in of) for way, of in told.items()}
     print(f"{what}: {points:,} points, {rounds} rounds; seconds (median), and CPU seconds")
-    bases = [way for way in ("sedonadb", "sedona", "plain") if way in told]
+    bases = [way for way in ("sedonadb", "sedona", "plain", "plain-small") if way in told]
     for way, of in told.items():
         cpu = statistics.median(row["cpu"] for row in of)
         memory = statistics.median(row["memory_mib"] for row in of)
         against = ", ".join(f"{medians[way] / medians[base]:.2f} of {base}" for base in bases)
-        print(f"{way:10} {medians[way]:8.2f} s {cpu:8.2f} s CPU {memory:7,.0f} MiB  {against}")
+        print(f"{way:11} {medians[way]:8.2f} s {cpu:8.2f} s CPU {memory:7,.0f} MiB  {against}")
     if "strata" in told and what == "join":
         cells = statistics.median(row["cells"] for row in told["strata"])
         print(f"strata's cells are made in {cells:.1f} s, when boundaries are published")
@@ -195,6 +201,7 @@ def run_way(what: str, way: str, folder: str, target: str) -> None:
         ("join", "geopandas"): _join_geopandas,
         ("feed", "strata"): _feed_strata,
         ("feed", "plain"): _feed_plain,
+        ("feed", "plain-small"): partial(_feed_plain, small=True),
     }
     answer = ways[what, way](Path(folder), Path(target))
     print(json.dumps(answer | {"memory_mib": _most_memory_mib()}))
@@ -231,10 +238,10 @@ def _cpu(*processes: str) -> float:
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
-def _spark() -> tuple[Any, Callable[[], float]]:
+def _spark(small: bool = False) -> tuple[Any, Callable[[], float]]:
     from strata.spark import session
 
-    spark = session.build(log_file=session.default_log_file())
+    spark = session.build(log_file=session.default_log_file(), small=small)
     java = str(spark._jvm.ProcessHandle.current().pid())  # type: ignore[union-attr]
     return spark, lambda: _cpu(java, "self")
 
@@ -376,29 +383,27 @@ def _join_geopandas(folder: Path, _: Path) -> dict[str, Any]:
 
 
 def _feed_strata(folder: Path, target: Path) -> dict[str, Any]:
-    import threading
-
     import pyarrow as pa
     import pyarrow.compute as pc
     from strata.declare.feed import load_feed
-    from strata.gate import gate
     from strata.lake.versions import Warehouse, read_arrow
     from strata.ledger.book import Book
     from strata.run.options import Options
     from strata.run.plan import make_plan
     from strata.run.run import run_feed
 
-    # As the command does: the library loads while Spark starts.
-    threading.Thread(target=gate.library).start()
-    spark, cpu = _spark()
+    # As the command does: it plans before Spark starts, and tunes Spark for as many rows.
     steps: list[tuple[float, str]] = []
-    started, before = time.monotonic(), cpu()
+    started, before = time.monotonic(), time.process_time()
     feed, warehouse = load_feed("soil"), Warehouse(str(target))
-    options = Options(str(folder / "raw"))
+    options = Options(str(folder / "raw"), at_once=max(2, os.cpu_count() or 2))
     plan = make_plan(feed, feed.default_params(), Book(warehouse), options)
+    seconds, used = time.monotonic() - started, time.process_time() - before
+    spark, cpu = _spark(plan.is_small)
+    started, before = time.monotonic(), cpu()
     tell = lambda text: steps.append((time.monotonic() - started, text))  # noqa: E731
     published = run_feed(spark, warehouse, plan, options, tell).publication
-    seconds, used = time.monotonic() - started, cpu() - before
+    seconds, used = seconds + time.monotonic() - started, used + cpu() - before
     for at, text in steps:
         print(f"  {at:6.1f} s  {text}", file=sys.stderr)
     assert published is not None, "the run publishes"
@@ -415,10 +420,10 @@ def _feed_strata(folder: Path, target: Path) -> dict[str, Any]:
     }
 
 
-def _feed_plain(folder: Path, target: Path) -> dict[str, Any]:
+def _feed_plain(folder: Path, target: Path, small: bool = False) -> dict[str, Any]:
     from bench import soil_plain
 
-    spark, cpu = _spark()
+    spark, cpu = _spark(small)
     started, before = time.monotonic(), cpu()
     counts = soil_plain.build(spark, folder / "raw" / "soil", target)
     return {"seconds": time.monotonic() - started, "cpu": cpu() - before, "counts": counts}

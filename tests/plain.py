@@ -15,7 +15,7 @@ from strata.kit.table import Rows
 from strata.lake.shape import columns_with_statistics
 from strata.run import plain_task
 from strata.run.plain_files import Input
-from strata.run.plain_task import Work
+from strata.run.plain_task import Done, Work
 
 Row = dict[str, Any]
 
@@ -28,9 +28,9 @@ def schema_of(name: str) -> pa.Schema:
 
 def plain_rows(
     folder: Path, name: str, inputs: Mapping[str, list[Row]], tasks: int = 1
-) -> tuple[list[Row], list[Row], dict[str, int]]:
-    """The rows that the tasks wrote, the records that they left out, and what was folded."""
-    feed = load_feed("commerce")
+) -> tuple[list[Row], list[Row], Done]:
+    """The rows that the tasks wrote, the records that they left out, and what they answer for."""
+    feed = load_feed(name.partition(".")[2].partition("_")[0])
     table, contract = feed.table(name), feed.contract(name)
     assert table.plain is not None
     read = []
@@ -50,10 +50,13 @@ def plain_rows(
         tuple(columns_with_statistics(contract)), tasks,
     )  # fmt: skip
     left: list[Row] = []
-    folds: dict[str, int] = {}
+    all_done = Done()
     for number in range(tasks):
         for done, batch in plain_task.do(work, number):
             left += batch.to_pylist() if batch is not None else []
-            folds |= done.folds if done is not None else {}
+            if done is not None:
+                all_done.rows += done.rows
+                all_done.folds |= done.folds
+                all_done.identity = done.identity
     files = sorted((folder / "out").glob("*.parquet"))
-    return [row for f in files for row in parquet.read_table(f).to_pylist()], left, folds
+    return [row for f in files for row in parquet.read_table(f).to_pylist()], left, all_done

@@ -24,9 +24,10 @@ class Plain:
     """DuckDB's SQL over the inputs, each named once, by the last part of its name. What is joined
     to the first input is held in memory.
 
-    It gives the contract's columns. Of a table of single records: at most one row for each record
-    of the first input, equal to the one that the transform accepts; what is doubtful it leaves out.
-    Of sums: all rows, with `_rows` and `_fold` as the transform gives them."""
+    It gives the contract's columns. Of a table of single records: the rows of some records of the
+    first input, equal to those that the transform accepts, one a record; where a record gives many,
+    with `_rows` as the transform gives it. What is doubtful it leaves out. Of sums: all rows, with
+    `_rows` and `_fold` as the transform gives them."""
 
     reads: Mapping[str, tuple[str, ...]]
     """Input -> the columns that the query reads of it."""
@@ -36,7 +37,11 @@ class Plain:
     Rows that meet in a join or a group agree in it, or their input lacks it."""
 
     unique: tuple[str, ...] = ()
-    """Columns of the first input: records that share their values with another are left out."""
+    """DuckDB's SQL over columns of the first input: records that share their values with another
+    are left out."""
+
+    fewest: int = 500_000
+    """Rows of the first input, of which on the query is asked."""
 
 
 def by_query(query: str, **inputs: DataFrame) -> DataFrame:

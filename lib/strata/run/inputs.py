@@ -123,7 +123,10 @@ def _plain_inputs(
     not all in its files."""
     first, plain = states[table.inputs[0]], table.plain
     driving = sum(states[name].all_rows for name in table.driving_inputs)
-    if plain is None or first.rows < context.options.fewest_plain_rows:
+    if plain is None:
+        return None
+    asked = context.options.fewest_plain_rows
+    if first.rows < (plain.fewest if asked is None else asked):
         return None
     if driving - first.rows > MOST_LEFT * driving or (not plain.by and driving > TASK_ROWS):
         return None

@@ -47,6 +47,5 @@ class Options:
     """
     most_bytes_here: int = 32 << 20
     """The same of bytes: of a candidate's input files, and of raw files that the driver reads."""
-    fewest_plain_rows: int = 500_000
-    """Rows of a table's first input, of which on its plain rows are made by a query (`kit.plain`).
-    """
+    fewest_plain_rows: int | None = None
+    """In place of every table's own `fewest` (`kit.plain`)."""

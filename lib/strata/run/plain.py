@@ -63,7 +63,8 @@ def write_plain(
     if leaves_much or any(done.gave_up for done in asked.done):
         bronze_files.remove(folder, asked.files)
         return None
-    frame = candidate.frame if asked.left is None else job.make(asked.left, rest_rows)
+    left = asked.left if rest_rows else None
+    frame = candidate.frame if left is None else job.make(left, rest_rows)
     parts = split(replace(candidate, frame=frame), target.suite)
     rows, identity, broken = ask_files(context, target, asked.files, len(parts.rules))
     if would_reject(broken, [rule.expectation for rule in parts.rules]):
@@ -72,10 +73,10 @@ def write_plain(
     added: list[DataFile] = []
     judged: DataFrame | pa.Table = parts.judged
     tally = Tally(candidate.rows_in, broken=[0] * len(broken))
-    if asked.left is not None:
+    if left is not None:
         tally, judged, added = _write_rest(context, target, candidate, parts, rest_rows)
     add_written(tally, rows, identity, broken)
-    _answer(tally, asked.done, rows)
+    _answer(tally, asked.done, rows, identity)
     files = [*asked.files, *added]
     commit = (
         store.append_files(contract, files)
@@ -107,9 +108,14 @@ def _write_rest(
     return tally, judged, store.write_files(contract, accepted)
 
 
-def _answer(tally: Tally, done: Iterable[Done], rows: int) -> None:
-    """Adds what the written rows answer for, beyond themselves, and what was folded into them."""
+def _answer(tally: Tally, done: Iterable[Done], rows: int, identity: int) -> None:
+    """Puts what the written rows answer for in the place of themselves, and adds what was folded
+    into them.
+    """
     for task in done:
+        if task.identity is not None:
+            tally.identity ^= task.identity ^ identity
+            identity = 0
         tally.accepted += task.rows
         for fold, count in task.folds.items():
             tally.folded += count

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,7 +21,7 @@ import pyarrow.compute as pc
 from strata.declare.contract import Contract
 from strata.kit.keys import ROW_ID
 from strata.kit.plain import Plain
-from strata.lake import arrow_files
+from strata.lake import arrow_files, file_check
 from strata.lake.data_file import DataFile
 from strata.run.plain_files import BATCH, SHA, Input, Records, Shas
 
@@ -59,6 +60,8 @@ class Done:
     rows: int = 0
     """Rows of the first input that the written rows answer for; of single records, their number."""
     folds: dict[str, int] = field(default_factory=dict)
+    identity: int | None = None
+    """Order-free hash of those records' ids, where a record gives many rows."""
     gave_up: bool = False
     """For want of memory: the transform must make all rows."""
 
@@ -149,8 +152,9 @@ def _several(engine: duckdb.DuckDBPyConnection, work: Work, number: int) -> pa.T
     """The hashes of keys that several records have: fetched and sorted, which is quicker than
     grouping keys that nearly all differ."""
     first, unique = work.inputs[0], work.plain.unique
-    wanted = dict.fromkeys([*unique, *([work.plain.by] if work.tasks > 1 else [])])
-    schema = pa.schema([first.schema.field(name) for name in wanted])
+    wanted = (*unique, work.plain.by if work.tasks > 1 else "")
+    words = set(re.findall(r"\w+", " ".join(wanted)))
+    schema = pa.schema([column for column in first.schema if column.name in words])
     engine.register("_keys", first.read(schema))
     hashes = engine.sql(
         f"SELECT hash({', '.join(unique)}) AS h FROM _keys WHERE {_own(work, first, number)}"
@@ -174,7 +178,11 @@ def _write(
     with ThreadPoolExecutor(1) as pool:  # One file is written while the next one's rows are made.
         pending: list[Future[DataFile]] = []
         for batch in engine.sql(asked).to_arrow_reader(BATCH):
-            table = _counted(pa.Table.from_batches([batch]), done, written, work)
+            table = pa.Table.from_batches([batch])
+            if work.record is None:
+                table = _counted(table, done)
+            else:
+                table = _noted(table, done, written, shas)
             waiting.append(table)
             rows += table.num_rows
             if rows >= FILE_ROWS:
@@ -193,15 +201,22 @@ def _send(
     pending.append(pool.submit(_write_file, *job))
 
 
-def _counted(table: pa.Table, done: Done, written: Records, work: Work) -> pa.Table:
-    """The rows that the table is to hold; notes what they and the folded ones answer for."""
-    if work.record is not None:
-        done.rows += table.num_rows
-        codes, numbers = (table.column(name).to_numpy() for name in ROW_ID)
-        if len(codes):
-            written.add(codes, numbers)
-    if "_rows" not in table.column_names:
-        return table
+def _noted(table: pa.Table, done: Done, written: Records, shas: Shas) -> pa.Table:
+    """The rows of single records, as the table is to hold them; notes the records."""
+    is_many = "_rows" in table.column_names
+    records = table.filter(pc.equal(table.column("_rows"), 1)) if is_many else table
+    done.rows += records.num_rows
+    if records.num_rows:
+        codes, numbers = (records.column(name) for name in ROW_ID)
+        written.add(codes.to_numpy(), numbers.to_numpy())
+        if is_many:
+            own = file_check.identity(shas.texts(codes), numbers)
+            done.identity = (done.identity or 0) ^ own
+    return table.drop_columns(["_rows"]) if is_many else table
+
+
+def _counted(table: pa.Table, done: Done) -> pa.Table:
+    """The sums that the table is to hold; notes what they and the folded ones answer for."""
     folded = pc.is_valid(table.column("_fold"))
     for row in table.filter(folded).group_by("_fold").aggregate([("_rows", "sum")]).to_pylist():
         done.folds[row["_fold"]] = done.folds.get(row["_fold"], 0) + row["_rows_sum"]

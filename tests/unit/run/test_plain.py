@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -141,7 +142,7 @@ def test_sums_are_of_all_lines_and_tell_what_they_fold(
         {**line, "quantity": 2, "revenue": Decimal("1.01"), "copies": 2},
         {**line, "order_id": "o2", "is_counted": False, "quantity": 1, "revenue": Decimal("9.99")},
     ]
-    written, left, folds = plain_rows(tmp_path, name, {LINES: lines})
+    written, left, done = plain_rows(tmp_path, name, {LINES: lines})
     told = {
         "gold.commerce_order_revenue": ("order_id", "lines", "units", "revenue", "repeated_lines",
                                         "repeated_revenue"),
@@ -149,7 +150,7 @@ def test_sums_are_of_all_lines_and_tell_what_they_fold(
         "gold.commerce_daily_category_sales": ("sale_date", "category_id", "units", "revenue", "orders"),
     }[name]  # fmt: skip
     assert sorted(tuple(row[column] for column in told) for row in written) == expected
-    assert (left, folds) == ([], folded)
+    assert (left, done.folds) == ([], folded)
 
 
 def test_a_customers_value_is_of_counted_orders_and_rounds_half_away_from_zero(
@@ -166,7 +167,7 @@ def test_a_customers_value_is_of_counted_orders_and_rounds_half_away_from_zero(
         {**order, "customer_id": None, "revenue": Decimal("1")},
     ]
     name = "gold.commerce_customer_value"
-    written, _, folds = plain_rows(tmp_path, name, {"gold.commerce_order_revenue": orders})
+    written, _, done = plain_rows(tmp_path, name, {"gold.commerce_order_revenue": orders})
     told = ("customer_id", "lifetime_value", "orders", "average_order_value", "last_order_date",
             "recency_days", "returned_orders")  # fmt: skip
     money = Decimal
@@ -175,4 +176,36 @@ def test_a_customers_value_is_of_counted_orders_and_rounds_half_away_from_zero(
         ("b", money("-10.01"), 2, money("-5.01"), DAY, 8, 0),
         ("c", money("0"), 0, None, None, None, 1),
     ]
-    assert folds == {"the order tells no customer": 1}
+    assert done.folds == {"the order tells no customer": 1}
+
+
+def test_a_record_that_gives_two_rows_is_answered_for_once(tmp_path: Path) -> None:
+    sample = {"source": "points", "soc_unit": "g/kg", "clay_unit": "%", "_file_sha256": "f" * 64,
+              "upper_depth_cm": "0", "lower_depth_cm": "30"}  # fmt: skip
+    told = [
+        {"source_site_id": "a", "soc": "25", "clay": "14.3"},
+        {"source_site_id": "b", "soc": "", "clay": "7"},
+        {"source_site_id": "c", "soc": "25", "clay": "101"},  # one property is unsound: left out
+        {"source_site_id": "d", "soc": "25"},  # its site is not known
+        {"source_site_id": "e", "soc": "25"},
+        {"source_site_id": "e ", "soc": "25"},  # the same site
+    ]
+    samples: list[Row] = [{**sample, **one, "_record_number": n} for n, one in enumerate(told, 1)]
+    sites: list[Row] = [{"site_id": f"points:{one}", "sampled_on": "1985"} for one in "abce"]
+    read = {"bronze.soil_samples": samples, "silver.soil_sites": sites}
+    written, left, done = plain_rows(tmp_path, "silver.soil_measurements", read)
+    found = [
+        (row["site_id"], row["property"], row["value"], row["unit"], row["sampled_on"])
+        for row in written
+    ]
+    assert sorted(found) == [
+        ("points:a", "clay", 14.3 / 100, "1", "1985"),
+        ("points:a", "soc", 2.5, "%", "1985"),
+        ("points:b", "clay", 7 / 100, "1", "1985"),
+    ]
+    content = "8:points:b6:points--4:clay3:0.04:30.04:0.071:1---4:1985-"
+    ids = {(row["site_id"], row["property"]): row["measurement_id"] for row in written}
+    assert ids["points:b", "clay"] == hashlib.sha256(content.encode()).hexdigest()
+    assert sorted(row["_record_number"] for row in left) == [3, 4, 5, 6]
+    # By PyPI's xxhash: XXH64 of records 1 and 2, seeded by that of the file's hash, seeded by 42.
+    assert (done.rows, done.identity) == (2, 5060600423238090220)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import pyarrow.compute as pc
 
-from strata.feeds.soil import area_tables, countries, curve, measurements, sites, stats
+from strata.feeds.soil import area_tables, countries, curve, measurements, plain, sites, stats
 from strata.feeds.soil.params import Params
 from strata.kit.arrow import constant
 from strata.kit.table import Answer, Rows, Source, Table
@@ -31,6 +31,7 @@ TABLES = (
         "silver.soil_sites",
         inputs=("bronze.soil_samples", "bronze.soil_sites"),
         transform=sites.soil_sites,
+        plain=plain.SITES,
         driving=("bronze.soil_samples", "bronze.soil_sites"),
         unique=sites.SITE_KEY,
         unique_from=50_000,
@@ -43,6 +44,7 @@ TABLES = (
         "silver.soil_measurements",
         inputs=("bronze.soil_samples", "silver.soil_sites"),
         transform=measurements.soil_measurements,
+        plain=plain.MEASUREMENTS,
         rows=Rows.ONE_TO_MANY,
         unique=sites.SITE_KEY,
         unique_from=50_000,
