@@ -34,6 +34,11 @@ def test_suite_agrees_with_its_contract_and_with_great_expectations(table: str) 
     assert check_against_contract(suite, load_contract(table)) + gate.check_types(suite) == []
 
 
+@pytest.mark.parametrize("table", [name for name in TABLES if ".toy_" not in name])
+def test_no_suite_needs_great_expectations_whose_import_takes_seconds(table: str) -> None:
+    assert not gate.needs_library(load_suite(table))
+
+
 @pytest.mark.parametrize("table", TABLES)
 def test_no_two_rules_share_a_description(table: str) -> None:
     """The description is all that stands with a rejected row."""

@@ -133,6 +133,12 @@ def _is_not_in_set(expectation: Expectation, _: DataFrame) -> Column:
     return column.isNotNull() & ~column.isin(list(expectation.kwargs["value_set"]))
 
 
+def _is_in_set(expectation: Expectation, _: DataFrame) -> Column:
+    from pyspark.sql import functions as F
+
+    return F.col(expectation.columns[0]).isin(list(expectation.kwargs["value_set"]))
+
+
 def _has_text_set(expectation: Expectation) -> bool:
     values = expectation.kwargs.get("value_set")
     return isinstance(values, list) and bool(values) and all(type(v) is str for v in values)
@@ -185,6 +191,7 @@ KNOWN: dict[
         _has_text_set,
         _is_not_in_set,
     ),
+    "expect_column_values_to_not_be_in_set": ({"column", "value_set"}, _has_text_set, _is_in_set),
     "expect_column_values_to_match_regex": ({"column", "regex"}, _has_regex, _does_not_match),
     "expect_column_values_to_not_match_regex": ({"column", "regex"}, _has_regex, _matches),
     _PAIR: ({"column_A", "column_B", "or_equal", "ignore_row_if"}, _always, _is_not_greater),
