@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 LISTS = ("tables", "files", "gates", "decisions", "erasures")
 """The lists of a publication; all else is one value each."""
@@ -176,34 +176,12 @@ class Publication:
     """Publications up to this number have ended: their files may be gone, and nobody rolls back to
     them.
     """
-    # No default stands in the class: a list that is not there yet must be missed (`__getattr__`).
-    erasures: tuple[str, ...] = field(default_factory=tuple)
+    erasures: Sequence[str] = ()
     """Erasures that this publication carries out, by their ids; whose, it does not say."""
-    tables: tuple[TableState, ...] = field(default_factory=tuple)
-    files: tuple[FileEntry, ...] = field(default_factory=tuple)
-    gates: tuple[GateEntry, ...] = field(default_factory=tuple)
-    decisions: tuple[Decision, ...] = field(default_factory=tuple)
-
-    @classmethod
-    def held(cls, values: dict[str, Any], read: Callable[[str], tuple[Any, ...]]) -> Publication:
-        """One that lies in the ledger: `read` gives a list by its name, when it is first asked for.
-
-        Of a thousand publications a run asks two or three for their gates.
-        """
-        made = cls(**values)
-        for name in LISTS:
-            del made.__dict__[name]
-        made.__dict__["_read"] = read
-        return made
-
-    if not TYPE_CHECKING:  # Or any name would pass for an attribute.
-
-        def __getattr__(self, name: str) -> tuple[Any, ...]:
-            """A list that nobody has asked for yet."""
-            if name not in LISTS:
-                raise AttributeError(name)
-            made = self.__dict__[name] = self.__dict__["_read"](name)
-            return made
+    tables: Sequence[TableState] = ()
+    files: Sequence[FileEntry] = ()
+    gates: Sequence[GateEntry] = ()
+    decisions: Sequence[Decision] = ()
 
     def state(self, table: str) -> TableState | None:
         """What it publishes of the table; None if nothing."""

@@ -8,7 +8,7 @@ refused by the store itself.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
@@ -27,6 +27,7 @@ from strata.ledger.entries import (
     Publication,
     TableState,
 )
+from strata.ledger.held import Held
 
 _BIGINTS = pa.map_(pa.string(), pa.int64())
 _TABLE = pa.struct(
@@ -188,10 +189,8 @@ def _facts(column: Any) -> Any:
 
 def to_row(publication: Publication) -> dict[str, Any]:
     """A publication as the ledger's row."""
-    row = asdict(publication)
-    for name in LISTS:
-        row[name] = list(row[name])
-    return row
+    lists: dict[str, Any] = {name: list(getattr(publication, name)) for name in LISTS}
+    return asdict(replace(publication, **lists))
 
 
 def publications(rows: pa.Table) -> list[Publication]:
@@ -200,22 +199,25 @@ def publications(rows: pa.Table) -> list[Publication]:
         name: rows[name].combine_chunks() if name in rows.column_names else None for name in LISTS
     }
     values = arrow.rows(rows.drop_columns([name for name in LISTS if name in rows.column_names]))
-    return [
-        # A column that an older release did not write is null, and means its default.
-        Publication.held(
-            {name: value for name, value in row.items() if value is not None},
-            partial(_read_list, lists, number),
-        )
-        for number, row in enumerate(values)
-    ]
+    return [_publication(row, lists, number) for number, row in enumerate(values)]
+
+
+def _publication(
+    row: dict[str, Any], lists: dict[str, pa.Array | None], number: int
+) -> Publication:
+    # A column that an older release did not write is null, and means its default.
+    told = {name: value for name, value in row.items() if value is not None}
+    held: dict[str, Any] = {
+        name: Held(partial(_read_list, column, number, name)) for name, column in lists.items()
+    }
+    return Publication(**told, **held)
 
 
 _KINDS = {"tables": TableState, "files": FileEntry, "gates": GateEntry, "decisions": Decision}
 
 
-def _read_list(lists: dict[str, pa.Array | None], number: int, name: str) -> tuple[Any, ...]:
-    """One list of a publication that lies in row `number`."""
-    column = lists[name]
+def _read_list(column: pa.Array | None, number: int, name: str) -> tuple[Any, ...]:
+    """One list of the publication that lies in row `number`."""
     items = (None if column is None else column[number].as_py()) or ()
     kind = _KINDS.get(name)
     return tuple(kind(**_plain(item)) if kind else item for item in items)

@@ -7,10 +7,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from strata.ledger.publication import Publication
+from strata.ledger.row import to_row
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -25,7 +25,7 @@ def rows(name: str, publications: Iterable[Publication], whole: pa.Schema) -> pa
     import pyarrow as pa
 
     ordered = sorted(publications, key=lambda p: (p.feed, p.publication))
-    held = [asdict(publication) for publication in ordered]
+    held = [to_row(publication) for publication in ordered]
     if name not in _NESTED:
         return pa.Table.from_pylist(held, whole)
     nested = _NESTED[name]

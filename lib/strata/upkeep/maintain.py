@@ -8,7 +8,7 @@ publications have ended; only then are files removed. A second run finds nothing
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
@@ -240,7 +240,7 @@ def _has_small_files(adds: dict[str, dict[str, object]], small_bytes: int) -> bo
     return any(count > 1 for count in small.values())
 
 
-def _moved(before: tuple[TableState, ...], after: tuple[TableState, ...]) -> tuple[TableState, ...]:
+def _moved(before: Sequence[TableState], after: Sequence[TableState]) -> tuple[TableState, ...]:
     """The states, each built from its inputs' compacted versions: the rows it was computed from are
     still the same.
     """
