@@ -1,9 +1,9 @@
 "use strict";
 const at = (id) => document.getElementById(id);
-const BEST = "bestSellers(categoryId: $category, first: 10) { currency units revenue product { name category { name } } }";
-const SHOP = "query Shop($category: ID) { publication { number publishedAt } categories { categoryId name } " +
-  "salesTrends { periodStart currency orders units revenue revenueChange } " + BEST + " }";
-const CATEGORY = "query Best($category: ID) { " + BEST + " }";
+const BEST = "bestSellers(categoryId: $category, currency: $currency, first: 10) { currency units revenue product { name category { name } } }";
+const SHOP = "{ publication { number publishedAt } categories { categoryId name } " +
+  "salesTrends { periodStart currency orders units revenue revenueChange } }";
+const SELLERS = "query Sellers($category: ID, $currency: String) { " + BEST + " }";
 const CUSTOMER = "query Customer($id: ID!, $after: String) { customer(customerId: $id) { country values { currency lifetimeValue orders } " +
   "orders(first: 10, after: $after) { nodes { orderId orderDate status currency revenue items { orderItemId } } " +
   "pageInfo { hasNextPage endCursor } } } }";
@@ -56,13 +56,13 @@ function shape(kind, attributes, text) {
 
 function draw(rows) {
   const chart = at("chart"), high = 180, wide = 720, most = Math.max(1, ...rows.map((row) => Number(row.revenue)));
-  chart.setAttribute("viewBox", `0 0 ${wide} ${high + 24}`);
+  chart.setAttribute("viewBox", `0 0 ${wide} ${high + 28}`);
   const step = wide / Math.max(rows.length, 1), every = Math.ceil(rows.length / 12);
   chart.replaceChildren(...rows.flatMap((row, n) => {
     const size = Math.max(0, Number(row.revenue)) / most * (high - 20);
     const column = shape("rect", { x: n * step + step * 0.15, y: high - size, width: step * 0.7, height: size, rx: 2 });
     column.append(shape("title", {}, `${month(row)}: ${money(row)}, ${grouped(row.orders)} orders`));
-    const label = shape("text", { x: (n + 0.5) * step, y: high + 16, "text-anchor": "middle" }, month(row).slice(2));
+    const label = shape("text", { x: (n + 0.5) * step, y: high + 22, "text-anchor": "middle" }, month(row).slice(2));
     return n % every ? [column] : [column, label];
   }));
 }
@@ -89,10 +89,10 @@ function showTrends() {
     tile("Units", grouped(last.units), `in ${month(last)}`), tile("An order", `${grouped(each)} ${last.currency}`, "on average"));
 }
 
-function showBest(rows) {
-  const most = {};
-  for (const row of rows) most[row.currency] = Math.max(most[row.currency] ?? 1, Number(row.revenue));
-  fill("best", rows.map((r) => [r.product?.name, r.product?.category?.name, grouped(r.units), money(r), bar(Number(r.revenue), most[r.currency])]));
+async function showBest() {
+  const { bestSellers } = await ask(SELLERS, { category: at("category").value || null, currency: at("currency").value || null });
+  const most = Math.max(1, ...bestSellers.map((row) => Number(row.revenue)));
+  fill("best", bestSellers.map((r) => [r.product?.name, r.product?.category?.name, grouped(r.units), money(r), bar(Number(r.revenue), most)]));
 }
 
 function choose(select, options) {
@@ -100,7 +100,7 @@ function choose(select, options) {
 }
 
 async function show() {
-  const data = await ask(SHOP, { category: null });
+  const data = await ask(SHOP, {});
   at("shop").hidden = false;
   at("login").hidden = true;
   at("publication").textContent = data.publication ? `Publication ${data.publication.number}` : "Nothing is loaded yet.";
@@ -111,13 +111,13 @@ async function show() {
   at("currencies").hidden = currencies.length < 2;
   choose(at("category"), [["All", ""], ...data.categories.map((one) => [one.name, one.categoryId])]);
   showTrends();
-  showBest(data.bestSellers);
+  await showBest();
 }
 
 async function find(after) {
   const { customer } = await ask(CUSTOMER, { id: at("customer").value.trim(), after });
   if (!customer) { at("orders").hidden = at("more").hidden = true; at("value").textContent = "There is no such customer."; return; }
-  const values = customer.values.map((v) => `${grouped(v.orders)} orders, ${grouped(v.lifetimeValue)} ${v.currency}`);
+  const values = customer.values.map((v) => `${grouped(v.orders)} orders that count, ${grouped(v.lifetimeValue)} ${v.currency}`);
   at("value").textContent = [customer.country ?? "country unknown", ...values].join(" · ");
   const { nodes, pageInfo } = customer.orders;
   fill("orders", nodes.map((o) => [o.orderId, o.orderDate, o.status, o.items.length, money(o)]), after);
@@ -134,8 +134,8 @@ const told = (work) => (event) => { event?.preventDefault(); return work().catch
 at("login").addEventListener("submit", told(show));
 at("look").addEventListener("submit", told(() => find(null)));
 at("more").addEventListener("click", told(() => find(next)));
-at("currency").addEventListener("change", showTrends);
-at("category").addEventListener("change", told(async () => showBest((await ask(CATEGORY, { category: at("category").value || null })).bestSellers)));
+at("currency").addEventListener("change", told(async () => { showTrends(); await showBest(); }));
+at("category").addEventListener("change", told(showBest));
 
 // A link may bring the token behind its #, which no server sees; it leaves the address at once.
 const brought = new URLSearchParams(location.hash.slice(1)).get("token");
