@@ -103,6 +103,11 @@ def run_feed(folder: Path) -> None:
     places = ["--raw", str(raw), "--warehouse", str(folder / "warehouse")]
     log = folder / "run.log"
     print(f"strata run commerce --raw {near(raw)} …   (all that it says: {near(log)})")
+    print(
+        "rows in = valid + rejected (in quarantine, with the reasons) + folded (repeats; in gold,"
+        "\nlines and orders that do not count, such as cancelled ones)\n",
+        flush=True,
+    )
     with log.open("w", encoding="utf-8") as kept:
         process = subprocess.Popen(
             [sys.executable, "-c", command, "run", "commerce", *places],
@@ -117,6 +122,9 @@ def run_feed(folder: Path) -> None:
     if process.wait():
         print(log.read_text(encoding="utf-8")[-2_000:], file=sys.stderr)
         raise SystemExit(f"the run ended with exit code {process.returncode}; {log} has the rest")
+    print(
+        f"why rows were rejected: strata quarantine list --warehouse {near(folder / 'warehouse')}"
+    )
 
 
 def near(path: Path) -> str:
@@ -232,7 +240,7 @@ def where_to_click(address: str, token: str, reader: str) -> None:
     title("Where to click")
     print(
         f"Dashboard   {address}/dashboard#token={token}\n"
-        f"Playground  {address}/\nToken       {token}\n"
+        f"Playground  {address}/#token={token}\nToken       {token}\n"
         f"SQL         psql {reader}\n\nCtrl-C ends it.",
         flush=True,
     )

@@ -30,3 +30,10 @@ function ask() {
 at("send").addEventListener("click", ask);
 at("schema").addEventListener("click", () => send(TYPES, {}));
 at("query").addEventListener("keydown", (event) => { if (event.ctrlKey && event.key === "Enter") ask(); });
+
+// A link may bring the token behind its #, which no server sees; it leaves the address at once.
+const brought = new URLSearchParams(location.hash.slice(1)).get("token");
+if (brought) {
+  history.replaceState(null, "", location.pathname);
+  at("token").value = brought;
+}
