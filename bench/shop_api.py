@@ -73,9 +73,9 @@ def question(name: str, number: int, customers: int) -> tuple[dict[str, Any], li
         return as_body(query, a=str(first)), [(sql, (first,))]
     if name == "sales of all products in a month":
         query = """query Q($a: Date, $b: Date) { productSales(filter: {fromDate: $a, toDate: $b},
-            orderBy: REVENUE) { nodes { productId revenue } } }"""
-        sql = """SELECT date_trunc('month', sale_date)::date, product_id, currency, sum(revenue)
-            FROM shop.daily_product_sales WHERE sale_date BETWEEN $1 AND $2
+            orderBy: REVENUE) { nodes { productId units orders revenue } } }"""
+        sql = """SELECT date_trunc('month', sale_date)::date, product_id, currency, sum(revenue),
+            sum(units), sum(orders) FROM shop.daily_product_sales WHERE sale_date BETWEEN $1 AND $2
             GROUP BY 1, 2, 3 ORDER BY 4 DESC LIMIT 21"""
         return as_body(query, a=str(first), b=str(last)), [(sql, (first, last))]
     if name == "what a customer bought":
