@@ -27,12 +27,22 @@ class Database(Protocol):
     """An open copy. Each method leaves it committed or raises."""
 
     kind: str
+    begin: str
+    """What opens a transaction."""
 
     def execute(self, sql: str, values: Iterable[Any] = ()) -> list[tuple[Any, ...]]:
         """Runs one statement and returns its rows."""
 
-    def transaction(self) -> Any:
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
         """Commits what is done inside, all or nothing."""
+        self.execute(self.begin)
+        try:
+            yield
+        except BaseException:
+            self.execute("ROLLBACK")
+            raise
+        self.execute("COMMIT")
 
     def create(self, pinned: Pinned, name: str) -> None:
         """Makes an empty table with comments."""

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from strata.serve.export.database import quote
+from strata.serve.export.database import Database, quote
 from strata.serve.export.questions import Question
 from strata.serve.export.source import Pinned
 from strata.serve.export.tally import measure
@@ -26,10 +25,11 @@ def _text(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
-class DuckDb:
+class DuckDb(Database):
     """An open copy in DuckDB."""
 
     kind = "duckdb"
+    begin = "BEGIN TRANSACTION"
 
     def __init__(self, path: Path) -> None:
         import duckdb
@@ -45,17 +45,6 @@ class DuckDb:
     def execute(self, sql: str, values: Iterable[Any] = ()) -> list[tuple[Any, ...]]:
         """Runs one statement and returns its rows."""
         return list(self.connection.execute(sql, list(values)).fetchall())
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """Commits what is done inside, all or nothing."""
-        self.connection.execute("BEGIN TRANSACTION")
-        try:
-            yield
-        except BaseException:
-            self.connection.execute("ROLLBACK")
-            raise
-        self.connection.execute("COMMIT")
 
     def create(self, pinned: Pinned, name: str) -> None:
         """Makes the table, with what the contract says of it and of each column."""

@@ -7,13 +7,12 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from strata.declare.contract import Field
 from strata.errors import Damaged
-from strata.serve.export.database import quote, refuse_nan
+from strata.serve.export.database import Database, quote, refuse_nan
 from strata.serve.export.questions import Question
 from strata.serve.export.source import Pinned
 from strata.serve.export.tally import WHOLE, measure
@@ -31,10 +30,11 @@ def scaled_name(field: Field) -> str | None:
     return f"{field.name}_e{parts[1]}" if parts and parts[0] <= SQLITE_DIGITS and parts[1] else None
 
 
-class Sqlite:
+class Sqlite(Database):
     """An open copy in SQLite."""
 
     kind = "sqlite"
+    begin = "BEGIN IMMEDIATE"
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -46,17 +46,6 @@ class Sqlite:
     def execute(self, sql: str, values: Iterable[Any] = ()) -> list[tuple[Any, ...]]:
         """Runs one statement and returns its rows."""
         return self.connection.execute(sql, tuple(values)).fetchall()
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """Commits what is done inside, all or nothing."""
-        self.connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self.connection.execute("ROLLBACK")
-            raise
-        self.connection.execute("COMMIT")
 
     def create(self, pinned: Pinned, name: str) -> None:
         """Makes the table; what its columns mean stands in strata_columns, for SQLite keeps no
