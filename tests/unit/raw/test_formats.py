@@ -292,6 +292,17 @@ def test_members_by_dotted_path(tmp_path: Path) -> None:
     assert seen.extra_fields == ("p.r", "u")
 
 
+def test_a_field_that_comes_up_late_is_read(tmp_path: Path) -> None:
+    """polars leaves such a field out: findings/polars_ndjson_late_fields.sh."""
+    content = b'{"a":1}\n' * 5000 + b'{"a":2,"b":12345678901234567890.10,"c":"late"}\n'
+    known = layout("a", optional=("b",), format="json")
+    seen, found = look_and_read(tmp_path, content, known)
+    assert seen.extra_fields == ("c",)
+    last = found[-1]
+    assert (last["a"], last["b"]) == ("2", "12345678901234567890.10")
+    assert last["_extra"] == '{"c":"late"}'
+
+
 def test_one_path_by_two_ways_is_not_parsed(tmp_path: Path) -> None:
     _, found = look_and_read(
         tmp_path, b'[{"p":{"q":1}},{"p":{"q":1},"p.q":2}]', layout("p.q", format="json")
