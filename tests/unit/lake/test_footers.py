@@ -17,7 +17,7 @@ from pyarrow import parquet
 from strata.declare.contract import Contract, Field
 from strata.errors import StrataError
 from strata.lake import commit, file_check, footers, shape
-from strata.lake.data_set import data_files, data_set
+from strata.lake.data_set import data_files, data_set, read_files
 from strata.lake.log import TableLog
 from strata.lake.versions import Warehouse
 
@@ -120,6 +120,24 @@ def test_the_filters_of_other_readers_find_every_row_of_a_contracts_table(tmp_pa
         query = QueryBuilder().register("t", table).execute(f"SELECT id FROM t WHERE {sql}")
         found[sql] = [*map(sorted, (by_sql, by_filter, pa.table(query)["id"].to_pylist()))]
     assert found == {sql: [ids] * 3 for sql, (_, ids) in wanted.items()}
+
+
+def test_far_instants_as_spark_writes_them_are_read(tmp_path: Path) -> None:
+    """Arrow alone reads them as 1816: findings/pyarrow_int96_far_dates.sh."""
+    far = dt.datetime(9999, 12, 31, 23, 59, 59, 999999, UTC)
+    table = pa.table({"valid_to": pa.array([far, None], pa.timestamp("us", "UTC"))})
+    warehouse, folder = Warehouse(str(tmp_path)), Path(Warehouse(str(tmp_path)).path(NAME))
+    (folder / "a-job").mkdir(parents=True)
+    place = folder / "a-job" / "part-0.parquet"
+    parquet.write_table(table, place, use_deprecated_int96_timestamps=True)
+    added = footers.written(str(folder), contract(), "a-job", ["valid_to"])
+    commit.begin(warehouse, NAME, commit.shape_of(table.schema), added, "a run")
+    held = data_files(warehouse, NAME, TableLog(warehouse, NAME).snapshot(0))
+    later = pc.field("valid_to") > dt.datetime(2026, 1, 1, tzinfo=UTC)
+    assert data_set(NAME, table.schema, held).to_table(filter=later).to_pylist() == [
+        {"valid_to": far}
+    ]
+    assert read_files(NAME, table.schema, held, None).equals(table)
 
 
 def struct_of(made: Contract) -> pa.Schema:
