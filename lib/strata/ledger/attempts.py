@@ -84,19 +84,30 @@ def note(warehouse: Warehouse, attempt: Attempt) -> None:
 
 def read(warehouse: Warehouse, feed: str) -> list[Attempt]:
     """Every attempt noted for the feed, oldest first."""
-    root = f"{warehouse.root}/ops/runs/{feed}"
-    notes = []
-    for name in files.list_names(root):
-        if name.endswith(".json"):
-            text = files.read_bytes(f"{root}/{name}")
-            try:
-                notes.append(Attempt(**json.loads(text)))
-            except ValueError:  # Cut off by a power loss.
-                notes.append(Attempt(name.removesuffix(".json"), feed, "", outcome=UNREADABLE))
+    notes = [_read_note(warehouse, feed, run_id) for run_id in _run_ids(warehouse, feed)]
     return sorted(notes, key=lambda attempt: (attempt.started_at, attempt.run_id))
 
 
 def last_run(warehouse: Warehouse, feed: str) -> Attempt | None:
-    """The newest run of the feed that was noted, published or not; archiving is no run."""
-    runs = [attempt for attempt in read(warehouse, feed) if attempt.kind == RUN]
-    return runs[-1] if runs else None
+    """The newest run of the feed that was noted, published or not; archiving is no run, and a note
+    that cannot be read tells nothing of one.
+    """
+    # Ids sort by time: of a thousand notes one is read.
+    for run_id in sorted(_run_ids(warehouse, feed), reverse=True):
+        attempt = _read_note(warehouse, feed, run_id)
+        if attempt.kind == RUN and attempt.outcome != UNREADABLE:
+            return attempt
+    return None
+
+
+def _run_ids(warehouse: Warehouse, feed: str) -> list[str]:
+    names = files.list_names(f"{warehouse.root}/ops/runs/{feed}")
+    return [name.removesuffix(".json") for name in names if name.endswith(".json")]
+
+
+def _read_note(warehouse: Warehouse, feed: str, run_id: str) -> Attempt:
+    text = files.read_bytes(f"{warehouse.root}/ops/runs/{feed}/{run_id}.json")
+    try:
+        return Attempt(**json.loads(text))
+    except ValueError:  # Cut off by a power loss.
+        return Attempt(run_id, feed, "", outcome=UNREADABLE)
