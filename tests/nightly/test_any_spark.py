@@ -66,7 +66,7 @@ def run(python: str, told: dict[str, str], *arguments: str) -> None:
 
 def assert_equal_to_local(samples: Samples, root: str, feeds: Sequence[str] = FEEDS) -> None:
     wanted = tables.published(samples.warehouse.root, list(feeds))
-    assert sum(rows.total() for rows in wanted.values()) > 1000 * len(feeds)
+    assert sum(rows.total() for rows in wanted.values()) > 500 * len(feeds)
     assert tables.differences(tables.published(root, list(feeds)), wanted) == {}
 
 
@@ -108,7 +108,7 @@ def test_over_spark_connect_all_feeds_give_the_tables_of_local_mode(
     finally:
         for process in server.processes.values():
             process.terminate()
-            process.wait(timeout=60)
+            process.wait(timeout=300)
     assert_equal_to_local(samples, root)
 
 
