@@ -204,6 +204,10 @@ def _tell(queries: list[Query], marks: list[tuple[float, str]], plans: bool) -> 
     for name, cpu in totals.items():
         print(f"| {name} | {cpu:.1f} | {walls.get(name, 0):.1f} |")
     print(f"| all | {sum(totals.values()):.1f} | {(marks[-1][0] - marks[0][0]) / 1000:.1f} |\n")
+    tables = len({text for _, text in steps if "." in text})
+    executions, jobs = sum(bool(q.plan) for q in queries), sum(len(q.jobs) for q in queries)
+    tasks = sum(q.tasks for q in queries)
+    print(f"{tables} tables, {executions} SQL executions, {jobs} jobs, {tasks} tasks")
 
 
 def _what(plan: str) -> str:

@@ -4,33 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
 from pyarrow import parquet
 from pyspark.sql.pandas.types import to_arrow_schema
 from strata.declare.contract import struct_type
-from strata.declare.feed import load_feed
+from strata.declare.feed import Feed, load_feed
 from strata.kit.table import Rows
 from strata.lake.shape import columns_with_statistics
 from strata.run import plain_task
-from strata.run.plain_files import Input
+from strata.run.plain_files import Input, Made
 from strata.run.plain_task import Done, Work
 
 Row = dict[str, Any]
 
 
+def feed_of(name: str) -> Feed:
+    """The feed of a table."""
+    return load_feed(name.partition(".")[2].partition("_")[0])
+
+
 def schema_of(name: str) -> pa.Schema:
     """A table's columns, by its contract."""
-    feed = load_feed(name.partition(".")[2].partition("_")[0])
+    feed = feed_of(name)
     return to_arrow_schema(struct_type(feed.contract(name).fields, enforce_required=False))
 
 
 def plain_rows(
-    folder: Path, name: str, inputs: Mapping[str, list[Row]], tasks: int = 1
+    folder: Path,
+    name: str,
+    inputs: Mapping[str, list[Row]],
+    tasks: int = 1,
+    made: Mapping[str, pa.Table] = MappingProxyType({}),
 ) -> tuple[list[Row], list[Row], Done]:
-    """The rows that the tasks wrote, the records that they left out, and what they answer for."""
-    feed = load_feed(name.partition(".")[2].partition("_")[0])
+    """The rows that the tasks wrote, the records that they left out, and what they answer for;
+    `made` is what Spark makes of the inputs.
+    """
+    feed = feed_of(name)
     table, contract = feed.table(name), feed.contract(name)
     assert table.plain is not None
     read = []
@@ -46,7 +58,7 @@ def plain_rows(
     record = None if table.rows is Rows.AGGREGATE else schema_of(table.inputs[0])
     (folder / "out").mkdir()
     work = Work(
-        table.plain, tuple(read), record, contract, schema_of(name), str(folder / "out"),
+        table.plain, tuple(read), tuple(Made(*few) for few in made.items()), record, contract, schema_of(name), str(folder / "out"),
         tuple(columns_with_statistics(contract)), tasks,
     )  # fmt: skip
     left: list[Row] = []

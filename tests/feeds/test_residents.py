@@ -8,6 +8,7 @@ import datetime as dt
 import itertools
 import random
 from collections import defaultdict
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,11 +23,16 @@ from strata.feeds.residents.authorities import (
 from strata.feeds.residents.moves import residents_moves, residents_moves_by_month
 from strata.feeds.residents.params import Params
 from strata.feeds.residents.people import residents_people
-from strata.feeds.residents.postcodes import residents_lookup_coverage, residents_postcodes
+from strata.feeds.residents.postcodes import (
+    PLAIN,
+    residents_lookup_coverage,
+    residents_postcodes,
+)
 from strata.kit.shared import UNKNOWN, find_shared
 
 from tests.feeds import oracle_residents as oracle
 from tests.frames import local_frame
+from tests.plain import plain_rows, schema_of
 
 pytestmark = pytest.mark.spark
 
@@ -335,6 +341,47 @@ def test_what_becomes_of_each_postcode(spark: SparkSession) -> None:
         for r in rows
     ]
     assert told == [expected for _, expected in cases]
+
+
+def test_plain_postcodes_are_those_that_the_transform_accepts(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    odd = [
+        *[
+            {"authority_code": code}
+            for code in (HULL, LEEDS, "L99999999", "", None, f" {YORK}", f"{YORK}\n", "e06000014", "York")
+        ],
+        *[{"terminated": month} for month in ("", "199606", "1996", " 199606", "\uff1200101", "199606\n")],
+        *[{"addresses": n} for n in ("", "0", "0012", "+5", "-5", " 5", "1e3", "9" * 18, "9" * 19)],
+        *[{"postcode_token": token} for token in (None, "twice", "twice")],
+    ]  # fmt: skip
+    rows: list[Row] = [
+        {"postcode_token": f"p{n}", "authority_code": YORK, **more} for n, more in enumerate(odd)
+    ]
+    names = frame(
+        spark,
+        "bronze.residents_authorities",
+        [
+            {"authority_code": YORK, "authority_name": "York"},
+            {"name_e09000001": "London", "_extra": f'{{"{HULL}":"Hull","L99999999":"nowhere"}}'},
+        ],
+    )
+    name, raw = "silver.residents_postcodes", frame(spark, "bronze.residents_postcodes", rows)
+    accepted = {
+        row["_record_number"]: row.asDict()
+        for row in kept(residents_postcodes(raw, names)).select(*schema_of(name).names).collect()
+    }
+    records = [row.asDict() for row in raw.collect()]
+    made = {own: make(names).toArrow() for own, (_, make) in PLAIN.made.items()}
+    written, left, _ = plain_rows(
+        tmp_path, name, {"bronze.residents_postcodes": records}, made=made
+    )
+    plain = {row["_record_number"]: row for row in written}
+    assert {n: accepted.get(n) for n in plain} == plain
+    assert {row["authority_name"] for row in written} == {"York", "Hull", None}
+    assert len(plain) > len(accepted) / 2
+    numbers = [*plain, *(row["_record_number"] for row in left)]
+    assert sorted(numbers) == list(range(1, len(rows) + 1))
 
 
 # --- gold ----------------------------------------------------------------------------------------

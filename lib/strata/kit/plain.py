@@ -8,8 +8,8 @@ has the last word: it is given every record that the query leaves out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -42,6 +42,10 @@ class Plain:
 
     fewest: int = 500_000
     """Rows of the first input, of which on the query is asked."""
+
+    made: Mapping[str, tuple[str, Callable[[DataFrame], DataFrame]]] = field(default_factory=dict)
+    """Name in the query -> an input, and what the transform too makes of it before it joins it: few
+    rows, of which Spark alone decides."""
 
 
 def by_query(query: str, **inputs: DataFrame) -> DataFrame:

@@ -91,6 +91,12 @@ def conform(frame: DataFrame, contract: Contract) -> DataFrame:
     `DataFrame.to` would fill a missing column with NULL in silence, so names and types are checked
     first.
     """
+    check_columns(frame, contract)
+    return frame.select(*contract.columns)
+
+
+def check_columns(frame: DataFrame, contract: Contract) -> None:
+    """StrataError where the frame lacks a column of the contract, or has one of another type."""
     expected = struct_type(contract.fields, enforce_required=False)
     found = {field.name: field.dataType for field in frame.schema}
     problems = [f"{f.name} is missing" for f in expected if f.name not in found]
@@ -104,4 +110,3 @@ def conform(frame: DataFrame, contract: Contract) -> DataFrame:
             f"the transform of {contract.table} must give the contract's columns: "
             + "; ".join(problems)
         )
-    return frame.select(*contract.columns)

@@ -23,7 +23,7 @@ from strata.ledger import publication as ledger
 from strata.ledger import seal
 from strata.ledger.publication import TableState
 from strata.run.archived import with_archive
-from strata.run.plain_files import MOST_LEFT, TASK_ROWS, Input
+from strata.run.plain_files import MOST_LEFT, TASK_ROWS, Input, Made
 from strata.run.plan import Plan, Step
 from strata.run.state import Context, State
 from strata.run.touched import find_touched, restrict
@@ -62,6 +62,7 @@ class PlainInputs:
     """The inputs of plain rows, as they lie."""
 
     inputs: tuple[Input, ...]
+    made: tuple[Made, ...]
     rows: int
     """Of the first input."""
     record: StructType
@@ -109,7 +110,7 @@ def read_inputs(context: Context, state: State, step: Step) -> Inputs:
     whole = whole_now(context, table)
     plain = None
     if touched is None and not table.slices and not whole:
-        plain = _plain_inputs(context, table, states, shared)
+        plain = _plain_inputs(context, table, (states, frames), shared)
     known = shared() if table.unique and plain is None else None
     built_from = {name: found.version for name, found in states.items()}
     size = sum(_bytes(context, found) for found in states.values())
@@ -117,10 +118,14 @@ def read_inputs(context: Context, state: State, step: Step) -> Inputs:
 
 
 def _plain_inputs(
-    context: Context, table: Table, states: dict[str, TableState], shared: Callable[[], Shared]
+    context: Context,
+    table: Table,
+    given: tuple[dict[str, TableState], dict[str, DataFrame]],
+    shared: Callable[[], Shared],
 ) -> PlainInputs | None:
     """None where the table has no plain rows, or too few to gain by them, or an input's rows are
     not all in its files."""
+    states, frames = given
     first, plain = states[table.inputs[0]], table.plain
     driving = sum(states[name].all_rows for name in table.driving_inputs)
     if plain is None:
@@ -136,7 +141,8 @@ def _plain_inputs(
     ):
         return None
     read = tuple(_as_it_lies(context, table, name, log) for name, log in logs.items())
-    return PlainInputs(read, first.rows, logs[first.table].schema, shared)
+    made = tuple(Made(name, make(frames[of]).toArrow()) for name, (of, make) in plain.made.items())
+    return PlainInputs(read, made, first.rows, logs[first.table].schema, shared)
 
 
 def _as_it_lies(context: Context, table: Table, name: str, log: Snapshot) -> Input:

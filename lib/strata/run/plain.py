@@ -19,7 +19,7 @@ from strata.gate import counting, judging, small
 from strata.gate.counting import Tally, add_written
 from strata.kit.table import Rows
 from strata.lake.data_file import DataFile
-from strata.lake.shape import columns_with_statistics, conform
+from strata.lake.shape import check_columns, columns_with_statistics, conform
 from strata.run import bronze_files, plain_task
 from strata.run.plain_files import MOST_LEFT, TASK_ROWS
 from strata.run.plain_task import Done, Work
@@ -92,7 +92,7 @@ def _write_rest(
 ) -> tuple[Tally, DataFrame | pa.Table, list[DataFile]]:
     """What the transform makes of the records left out: counted, and the accepted rows in files."""
     contract, store, rules = target.contract, context.store, parts.rules
-    conform(parts.judged.where(judging.is_accepted()), contract)
+    check_columns(parts.judged, contract)
     if rows <= context.options.most_rows_here:
         fetched = small.fetch(parts.judged, contract.columns, rules)
         tally = small.count(fetched, candidate.rows_in, rules, candidate.folds)
@@ -129,6 +129,7 @@ def _ask(context: Context, target: Target, job: PlainJob, candidate: Candidate) 
     work = Work(
         job.plain,
         job.inputs,
+        job.made,
         None if is_sum else to_arrow_schema(record),
         contract,
         to_arrow_schema(struct_type(contract.fields, enforce_required=False)),

@@ -23,6 +23,24 @@ SHA = ROW_ID[0]
 
 
 @dataclass(frozen=True)
+class Made:
+    """A few rows that Spark has made of an input."""
+
+    noun: str
+    rows: pa.Table
+    where: str = "true"
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns of the rows."""
+        return self.rows.schema
+
+    def read(self) -> pa.RecordBatchReader:
+        """The rows."""
+        return self.rows.to_reader()
+
+
+@dataclass(frozen=True)
 class Input:
     """An input table as it lies: its files, and the columns that are read."""
 
@@ -33,6 +51,11 @@ class Input:
     """Of the columns that the query reads."""
     where: str = "true"
     """Which rows can be referred to."""
+
+    @property
+    def noun(self) -> str:
+        """Its name in the query."""
+        return self.name.partition(".")[2]
 
     def read(self, columns: pa.Schema | None = None) -> pa.RecordBatchReader:
         """The rows of all files; a column that an older file lacks is null."""

@@ -23,7 +23,7 @@ from strata.kit.keys import ROW_ID
 from strata.kit.plain import Plain
 from strata.lake import arrow_files, file_check
 from strata.lake.data_file import DataFile
-from strata.run.plain_files import BATCH, SHA, Input, Records, Shas
+from strata.run.plain_files import BATCH, SHA, Input, Made, Records, Shas
 
 if TYPE_CHECKING:
     import duckdb
@@ -42,6 +42,7 @@ class Work:
     plain: Plain
     inputs: tuple[Input, ...]
     """The first is the one whose rows the table answers for."""
+    made: tuple[Made, ...]
     record: pa.Schema | None
     """The columns of the first input, whole, if its records are told that the query left out."""
     contract: Contract
@@ -120,10 +121,11 @@ def _prepare(engine: duckdb.DuckDBPyConnection, work: Work, spill: str) -> None:
 def _name_inputs(engine: duckdb.DuckDBPyConnection, work: Work, number: int, shas: Shas) -> None:
     """Each input under the last part of its name, as a stream that can be read once."""
     first, *others = work.inputs
-    for place, other in enumerate(others):
+    joined: list[Input | Made] = [*others, *work.made]
+    for place, other in enumerate(joined):
         engine.register(f"_other_{place}", other.read())
         engine.execute(
-            f"CREATE TEMP VIEW {_noun(other)} AS SELECT * FROM _other_{place} "
+            f"CREATE TEMP VIEW {other.noun} AS SELECT * FROM _other_{place} "
             f"WHERE ({other.where}) AND {_own(work, other, number)}"
         )
     taken = ""
@@ -132,16 +134,12 @@ def _name_inputs(engine: duckdb.DuckDBPyConnection, work: Work, number: int, sha
         taken = f"ANTI JOIN _several ON hash({', '.join(work.plain.unique)}) = _several.h"
     engine.register("_first", shas.coded(first.read()))
     engine.execute(
-        f"CREATE TEMP VIEW {_noun(first)} AS SELECT * FROM _first {taken} "
+        f"CREATE TEMP VIEW {first.noun} AS SELECT * FROM _first {taken} "
         f"WHERE {_own(work, first, number)}"
     )
 
 
-def _noun(table: Input) -> str:
-    return table.name.partition(".")[2]
-
-
-def _own(work: Work, table: Input, number: int) -> str:
+def _own(work: Work, table: Input | Made, number: int) -> str:
     """Whether a row is this task's; rows of an input that lacks the column are every task's."""
     if work.tasks == 1 or work.plain.by not in table.schema.names:
         return "true"

@@ -15,7 +15,7 @@ from strata.kit.plain import Plain
 from strata.kit.table import Rows, Table
 from strata.run.bronze_files import Records
 from strata.run.inputs import Inputs
-from strata.run.plain_files import Input
+from strata.run.plain_files import Input, Made
 from strata.run.plan import Plan, Step
 from strata.run.state import Context, State
 
@@ -33,6 +33,7 @@ class PlainJob:
 
     plain: Plain
     inputs: tuple[Input, ...]
+    made: tuple[Made, ...]
     rows: int
     """Of the first input."""
     record: StructType
@@ -122,7 +123,9 @@ def _plain_job(
     def make_again() -> DataFrame:
         return make(replace(inputs, shared=found.shared() if table.unique else None), params)
 
-    return PlainJob(plain, found.inputs, found.rows, found.record, make_rest, make_again)
+    return PlainJob(
+        plain, found.inputs, found.made, found.rows, found.record, make_rest, make_again
+    )
 
 
 def _only_met(

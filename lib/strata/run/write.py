@@ -22,7 +22,7 @@ from strata.gate.judging import Rule
 from strata.kit.groups import Groups
 from strata.lake import file_check
 from strata.lake.data_file import DataFile
-from strata.lake.shape import columns_with_statistics, conform
+from strata.lake.shape import check_columns, columns_with_statistics, conform
 from strata.lake.store import Exchange
 from strata.lake.versions import Commit
 from strata.ledger.publication import TableState
@@ -125,7 +125,7 @@ def _is_small(context: Context, target: Target, candidate: Candidate) -> bool:
 def _write_small(context: Context, target: Target, candidate: Candidate) -> Written:
     """The same as `_write_whole`, by one job: what follows from the judged rows is done here."""
     parts, contract, store = split(candidate, target.suite), target.contract, context.store
-    conform(parts.judged.where(judging.is_accepted()), contract)
+    check_columns(parts.judged, contract)
     judged = small.fetch(parts.judged, contract.columns, parts.rules)
     tally = small.count(judged, candidate.rows_in, parts.rules, candidate.folds)
     rows = small.accepted(judged, contract.columns)

@@ -31,6 +31,7 @@ TABLES = (
         unique=("postcode_token",),
         ends=("bronze.residents_postcodes",),
         folds=postcodes.FOLDS,
+        plain=postcodes.PLAIN,
     ),
     Table(
         "silver.residents_people",

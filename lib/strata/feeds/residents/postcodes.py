@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 
 from strata.kit.columns import blank_to_null, flag, parse_bigint, reasons
 from strata.kit.history import PUT_IN_ORDER, SUPERSEDED, LatestOf, add_key, keep_latest
+from strata.kit.plain import Plain
 from strata.kit.shared import UNKNOWN, Shared
 from strata.kit.whole import NONE_WHOLE, Whole, add_key_end
 
@@ -26,6 +27,7 @@ _CODE = r"^[A-Z][0-9]{8}\z"
 # National Statistics writes that a place has no such area as E99999999, and in the Channel Islands
 # L99999999.
 _PSEUDO_CODE = r"^[A-Z]99999999\z"
+_MONTH = r"^[0-9]{6}\z"
 _NAMES_IN_COLUMNS = ("e09000001", "s12000033", "w06000015")
 
 
@@ -105,7 +107,7 @@ def _record_reasons() -> Column:
             "the authority must be a nine-character code such as S12000036",
         ),
         flag(
-            F.col("_month").isNotNull() & ~F.col("_month").rlike(r"^[0-9]{6}\z"),
+            F.col("_month").isNotNull() & ~F.col("_month").rlike(_MONTH),
             "the month of termination must be YYYYMM",
         ),
         flag(
@@ -180,3 +182,38 @@ def _names(authorities: DataFrame) -> DataFrame:
     return counted.groupBy("authority_code").agg(
         F.min(F.struct("age", "by_records", "name"))["name"].alias("authority_name")
     )
+
+
+PLAIN = Plain(
+    by="postcode_token",
+    unique=("postcode_token",),
+    reads={
+        "bronze.residents_postcodes": (
+            "postcode_token",
+            "authority_code",
+            "terminated",
+            "addresses",
+            "_file_sha256",
+            "_record_number",
+        ),
+    },
+    made={"names": ("bronze.residents_authorities", _names)},
+    query=r"""
+SELECT r.postcode_token, r.code AS authority_code, n.authority_name, r.is_terminated, r.addresses,
+    r._file_sha256, r._record_number
+FROM (
+    SELECT postcode_token, _file_sha256, _record_number,
+        CASE WHEN authority_code <> '' AND NOT ends_with(authority_code, '99999999')
+            THEN authority_code END AS code,
+        coalesce(terminated, '') <> '' AS is_terminated,
+        try_cast(addresses AS BIGINT) AS addresses
+    FROM residents_postcodes
+    WHERE postcode_token <> ''
+        AND (coalesce(authority_code, '') = ''
+            OR regexp_full_match(authority_code, '[A-Z][0-9]{8}'))
+        AND (coalesce(terminated, '') = '' OR regexp_full_match(terminated, '[0-9]{6}'))
+        AND (addresses IS NULL OR regexp_full_match(addresses, '[0-9]{1,18}'))
+) AS r LEFT JOIN names AS n ON r.code = n.authority_code
+""",
+)
+"""Each record that has its postcode to itself and is written as it should be."""
