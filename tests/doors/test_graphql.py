@@ -517,17 +517,21 @@ def test_a_header_without_end_is_cut_off(database: Server) -> None:
 
 
 @pytest.mark.nightly
-def test_a_stopped_api_leaves_no_database_running(open_folder: Path) -> None:
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_stopped_api_leaves_no_database_running(open_folder: Path, workers: str) -> None:
     """A service manager stops it by SIGTERM; the database that it has started stops with it."""
     code = "from strata.cli import main; raise SystemExit(main())"
     places = ["--data", f"{open_folder}/postgres", "--warehouse", f"{open_folder}/warehouse"]
-    command = [sys.executable, "-c", code, "serve", "graphql", "--port", str(free_port()), *places]
+    port = free_port()
+    command = [sys.executable, "-c", code, "serve", "graphql", "--port", str(port), *places]
+    command += ["--workers", workers]
     told = os.environ | {"STRATA_GRAPHQL_TOKENS": "{}"}
     with subprocess.Popen(command, env=told, stdout=subprocess.PIPE) as process:
         try:
             assert process.stdout is not None
             assert b"the API is at" in process.stdout.readline()
             assert (open_folder / "postgres" / "postmaster.pid").exists()
+            connect(port).close()
         finally:
             process.terminate()
     assert process.returncode == 0

@@ -314,6 +314,49 @@ def test_plans(warehouse: Warehouse, database: Server) -> None:
     assert not any("Sort" in line for line in said["a customer"]), "the index has the order too"
 
 
+QUESTIONS_OF_INDEXES = {
+    "orders_by_customer": "shop.orders WHERE customer_id = 'c1' ORDER BY order_date DESC",
+    "order_items_by_product": "shop.order_items WHERE product_id = 'p1' AND sale_date > '2024-01-01'",
+    "products_by_category": "shop.products WHERE category_id = '2'",
+    "order_revenue_by_customer": "shop.order_revenue WHERE customer_id = 'c1' ORDER BY order_date DESC, order_id DESC LIMIT 5",
+    "daily_product_sales_by_product": "shop.daily_product_sales WHERE product_id = 'p1' AND sale_date > '2024-01-01'",
+    "daily_category_sales_by_category": "shop.daily_category_sales WHERE category_id = '2' AND sale_date > '2024-01-01'",
+    "monthly_category_sales_key": "shop.monthly_category_sales WHERE month_start = '2024-01-01'",
+    "monthly_product_sales_key": "shop.monthly_product_sales ORDER BY month_start, product_id, currency LIMIT 5",
+    "monthly_product_sales_by_product": "shop.monthly_product_sales WHERE product_id = 'p1' ORDER BY month_start",
+    "best_sellers_key": "shop.best_sellers WHERE category_id = '2' AND product_id = 'p1'",
+    "best_sellers_by_rank": "shop.best_sellers WHERE category_id = '2' AND currency = 'EUR' ORDER BY rank",
+    "product_decisions_by_product": "shop.product_decisions WHERE product_id = 'p1' ORDER BY decision_id",
+}
+
+
+@pytest.mark.nightly
+def test_every_index_answers_a_question(warehouse: Warehouse, database: Server) -> None:
+    """By the plans, where reading whole tables is no choice; no index is there for nothing."""
+    load(warehouse, database)
+    every = ask(
+        database,
+        "SELECT relname FROM pg_index JOIN pg_class c ON c.oid = indexrelid WHERE NOT indisprimary"
+        " AND relnamespace = 'shop'::regnamespace AND NOT relispartition",
+        "owner",
+    )
+    unique = {"product_decisions_file_key"}  # A rule, and not for looking up.
+    assert {name for (name,) in every} - unique == QUESTIONS_OF_INDEXES.keys()
+    used = {}
+    with psycopg.connect(database.url("owner")) as connection:
+        connection.execute("SET enable_seqscan = off")
+        for name, what in QUESTIONS_OF_INDEXES.items():
+            plan = connection.execute(f"EXPLAIN SELECT * FROM {what}".encode()).fetchall()
+            text = "\n".join(row[0] for row in plan)
+            (own, *_) = re.findall(r"Index (?:Only )?Scan (?:using|on) (\S+)", text)
+            above = connection.execute(
+                "SELECT inhparent::regclass::text FROM pg_inherits WHERE inhrelid = %s::regclass",
+                (f"shop.{own}",),
+            ).fetchone()
+            used[name] = (above[0] if above else own).removeprefix("shop.")
+    assert used == {name: name for name in QUESTIONS_OF_INDEXES}
+
+
 @pytest.mark.nightly
 def test_a_first_load_goes_on_with_the_months_that_stand(
     warehouse: Warehouse, database: Server, monkeypatch: pytest.MonkeyPatch
