@@ -86,6 +86,8 @@ class RowExecutor(StrawberryGraphQLCoreExecutionContext):
     def _value(self, kind: Any, details: Details) -> Completer | None:
         """What completes a value of a type; None where that takes more than a function."""
         if is_non_null_type(kind):
+            if is_leaf_type(kind.of_type):
+                return partial(_complete_required_leaf, kind.of_type.coerce_output_value)
             inner = self._value(kind.of_type, details)
             return inner and partial(_complete_required, inner)
         if is_list_type(kind):
@@ -133,9 +135,11 @@ def _complete_list(item: Completer, value: Any) -> Any:
 
 
 def _complete_leaf(coerce: Completer, value: Any) -> Any:
-    if value is None:
-        return None
-    made = coerce(value)
+    return None if value is None else _complete_required_leaf(coerce, value)
+
+
+def _complete_required_leaf(coerce: Completer, value: Any) -> Any:
+    made = None if value is None else coerce(value)
     if made is None or made is Undefined:
         raise _Unfit
     return made
