@@ -64,6 +64,9 @@ def command(given: Sequence[str]) -> None:
     parser.add_argument("--raw", type=Path, help="raw files made before, in place of new ones")
     parser.add_argument("--target", type=Path, help="where tables are written, and left")
     parser.add_argument("--small", action="store_true", help="with the settings of small runs")
+    parser.add_argument(
+        "--plain-from", type=int, help="rows from which on plain rows are made, of every table"
+    )
     parser.add_argument("--plans", action="store_true", help="print each query's plan")
     parser.add_argument("--set", action="append", default=[], metavar="SETTING=VALUE")
     arguments = parser.parse_args(given)
@@ -105,7 +108,7 @@ def _profile(
     marks: list[tuple[float, str]] = []
     started = time.monotonic()
     way = arguments.feed if arguments.way == "strata" else "plain"
-    _run(spark, way, raw, target, marks)
+    _run(spark, way, (raw, target, arguments.plain_from), marks)
     seconds = time.monotonic() - started
     threads = _threads(java)
     peak = _peak(java)
@@ -124,8 +127,10 @@ def _profile(
 
 
 def _run(
-    spark: SparkSession, way: str, raw: Path, target: Path, marks: list[tuple[float, str]]
+    spark: SparkSession, way: str, of: tuple[Path, Path, int | None], marks: list[tuple[float, str]]
 ) -> None:
+    raw, target, plain_from = of
+
     def say(text: str) -> None:
         marks.append((time.time() * 1000, text))
 
@@ -144,7 +149,8 @@ def _run(
     from strata.run.plan import make_plan
     from strata.run.run import run_feed
 
-    feed, warehouse, options = load_feed(way), Warehouse(str(target)), Options(str(raw), at_once=1)
+    feed, warehouse = load_feed(way), Warehouse(str(target))
+    options = Options(str(raw), at_once=1, fewest_plain_rows=plain_from)
     plan = make_plan(feed, feed.default_params(), warehouse, options)
     say("looked: ")
     run_feed(spark, warehouse, plan, options, say)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -12,6 +13,7 @@ from pyarrow import parquet
 from pyspark.sql.pandas.types import to_arrow_schema
 from strata.declare.contract import struct_type
 from strata.declare.feed import Feed, load_feed
+from strata.kit.plain import with_params
 from strata.kit.table import Rows
 from strata.lake.shape import columns_with_statistics
 from strata.run import plain_task
@@ -38,13 +40,16 @@ def plain_rows(
     inputs: Mapping[str, list[Row]],
     tasks: int = 1,
     made: Mapping[str, pa.Table] = MappingProxyType({}),
+    params: Mapping[str, int] = MappingProxyType({}),
 ) -> tuple[list[Row], list[Row], Done]:
     """The rows that the tasks wrote, the records that they left out, and what they answer for;
-    `made` is what Spark makes of the inputs.
+    `made` is what Spark makes of the inputs. Without a task this process makes the rows, of inputs
+    that it holds.
     """
     feed = feed_of(name)
     table, contract = feed.table(name), feed.contract(name)
     assert table.plain is not None
+    query = with_params(table.plain.query, params)
     read = []
     for own, columns in table.plain.reads.items():
         schema, reference = schema_of(own), table.via.get(own)
@@ -54,13 +59,19 @@ def plain_rows(
         parquet.write_table(held.slice(2), folder / own / "b.parquet")
         wanted = pa.schema([schema.field(column) for column in columns])
         where = reference.where if reference else "true"
-        read.append(Input(own, str(folder / own), ("a.parquet", "b.parquet"), wanted, where))
+        names = ("a.parquet", "b.parquet") if tasks else ()
+        read.append(Input(own, str(folder / own), names, wanted, where, None if tasks else held))
     record = None if table.rows is Rows.AGGREGATE else schema_of(table.inputs[0])
     (folder / "out").mkdir()
     work = Work(
-        table.plain, tuple(read), tuple(Made(*few) for few in made.items()), record, contract, schema_of(name), str(folder / "out"),
-        tuple(columns_with_statistics(contract)), tasks,
+        replace(table.plain, query=query), tuple(read), tuple(Made(*few) for few in made.items()), record, contract, schema_of(name), str(folder / "out"),
+        tuple(columns_with_statistics(contract)), max(1, tasks),
     )  # fmt: skip
+    if not tasks:
+        here = plain_task.make(work)
+        assert here is not None
+        assert here[0].schema == work.schema
+        return here[0].to_pylist(), here[2].to_pylist(), here[1]
     left: list[Row] = []
     all_done = Done()
     for number in range(tasks):

@@ -21,14 +21,14 @@ from strata.declare.contract import Contract, Field, struct_type
 from strata.errors import CommitUnknown, ConservationError, StrataError
 from strata.kit.groups import Bounds, Groups, groups_of
 from strata.lake import data_file, spark_files, versions
-from strata.lake import store as storage
 from strata.lake.compact import compact
+from strata.lake.exchange import Exchange, replace_groups
 from strata.lake.log import TableLog
 from strata.lake.store import Store
 from strata.lake.versions import Warehouse
 from strata.ledger import seal as integrity
 from strata.ledger.publication import TableState
-from strata.run import write
+from strata.run import written as checks
 
 from tests.frames import local_frame
 
@@ -77,9 +77,9 @@ class Table:
     def touched(self, columns: tuple[str, ...], *rows: Row) -> Groups:
         return groups_of([self.frame(list(rows))], columns, (), lambda frame: frame)
 
-    def replace(self, touched: Groups, *rows: Row) -> storage.Exchange:
-        exchange = self.store.replace_groups(
-            self.contract, self.frame(list(rows)), len(rows), touched
+    def replace(self, touched: Groups, *rows: Row) -> Exchange:
+        exchange = replace_groups(
+            self.store, self.contract, self.frame(list(rows)), len(rows), touched
         )
         self.version = exchange.commit.version
         return exchange
@@ -177,7 +177,7 @@ def test_a_required_column_stays_required(table: Table) -> None:
     )
 
     with pytest.raises(Exception, match="a required column holds no NULL"):
-        table.store.replace_groups(SALES, broken, 1, table.touched(("sale_date",), row(1, "", 0)))
+        replace_groups(table.store, SALES, broken, 1, table.touched(("sale_date",), row(1, "", 0)))
 
     assert versions.latest_version(table.warehouse, SALES.table) == table.version
 
@@ -251,11 +251,11 @@ def test_files_that_the_log_does_not_count_are_refused_before_anything_is_writte
 def test_a_row_of_a_group_that_is_not_touched_stops_the_run(table: Table) -> None:
     touched = table.touched(("shop",), row(1, " a", 0), row(1, None, 0))
 
-    write.assert_touched(SALES.table, table.frame([row(1, " a", 1), row(1, None, 2)]), touched)
+    checks.assert_touched(SALES.table, table.frame([row(1, " a", 1), row(1, None, 2)]), touched)
     with pytest.raises(
         StrataError, match=r"silver.shop_sales gives rows of others.*shop.*add_group"
     ):
-        write.assert_touched(SALES.table, table.frame([row(1, "a", 1)]), touched)
+        checks.assert_touched(SALES.table, table.frame([row(1, "a", 1)]), touched)
 
 
 def test_what_was_counted_must_be_what_the_log_holds(table: Table) -> None:
@@ -412,8 +412,8 @@ def test_another_set_of_columns_is_refused(table: Table) -> None:
     wider = replace(SALES, fields=(*SALES.fields, Field("note", "string", "Note.")))
 
     with pytest.raises(StrataError, match=r"contract's columns.*--full"):
-        table.store.replace_groups(
-            wider, table.frame([]), 0, table.touched(("sale_date",), row(1, "", 0))
+        replace_groups(
+            table.store, wider, table.frame([]), 0, table.touched(("sale_date",), row(1, "", 0))
         )
 
 

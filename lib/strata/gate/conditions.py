@@ -19,6 +19,8 @@ from strata.declare.suite import Expectation
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
+BETWEEN = "expect_column_values_to_be_between"
+IN_SET = "expect_column_values_to_be_in_set"
 _EXACT_DIGITS = 15
 
 
@@ -181,16 +183,12 @@ KNOWN: dict[
 ] = {
     "expect_column_values_to_not_be_null": ({"column"}, _always, _is_null),
     "expect_column_values_to_be_null": ({"column"}, _always, _is_not_null),
-    "expect_column_values_to_be_between": (
+    BETWEEN: (
         {"column", "min_value", "max_value", "strict_min", "strict_max"},
         _has_number_bounds,
         _is_outside,
     ),
-    "expect_column_values_to_be_in_set": (
-        {"column", "value_set"},
-        _has_text_set,
-        _is_not_in_set,
-    ),
+    IN_SET: ({"column", "value_set"}, _has_text_set, _is_not_in_set),
     "expect_column_values_to_not_be_in_set": ({"column", "value_set"}, _has_text_set, _is_in_set),
     "expect_column_values_to_match_regex": ({"column", "regex"}, _has_regex, _does_not_match),
     "expect_column_values_to_not_match_regex": ({"column", "regex"}, _has_regex, _matches),

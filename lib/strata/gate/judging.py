@@ -11,6 +11,8 @@ from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from strata.declare.suite import NOT_NULL, Expectation
 from strata.errors import ConservationError
 from strata.kit import keys
@@ -150,3 +152,9 @@ def is_accepted() -> Column:
 def broken_columns(rules: list[Rule]) -> list[str]:
     """The columns of a judged row that `count_rejected` reads."""
     return [name for name, _ in _words(rules)]
+
+
+def nothing_judged(schema: pa.Schema) -> pa.Table:
+    """No row, as rows of these columns come when they have been judged and fetched."""
+    noted = {"_verdict": pa.int32(), "_reasons": pa.list_(pa.string())}
+    return pa.schema([*schema, *map(pa.field, noted, noted.values())]).empty_table()

@@ -5,20 +5,25 @@ the place of what was there.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
-from functools import reduce
+from dataclasses import dataclass, replace
+from functools import cached_property, reduce
 from operator import and_, or_
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
-_ORDERED = ("string", "date", "int", "bigint")
+ORDERED = ("string", "date", "int", "bigint")
 """Types by whose bounds Spark leaves out files and pages, and whose values come back from text as
 they were.
 """
 _FEW = 10
 """So many conditions Spark still asks of a Parquet file's statistics one by one."""
+MOST_KEYS = 500_000
+"""More groups are left to Spark."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,28 @@ class Bounds:
 
 
 @dataclass(frozen=True)
+class Keys:
+    """The values of one column in some groups, each once: few enough to be held by one process."""
+
+    column: str
+    values: pa.Array
+
+    @cached_property
+    def ordered(self) -> list[Any]:
+        """The values without NULL, in their order."""
+        return sorted(value for value in self.values.to_pylist() if value is not None)
+
+    @property
+    def has_null(self) -> bool:
+        """Whether NULL is one of the values."""
+        return bool(self.values.null_count)
+
+    def lie_in(self, column: pa.ChunkedArray) -> pa.ChunkedArray:
+        """Which values of a column are among these; NULL equals NULL."""
+        return pc.is_in(column, value_set=self.values.cast(column.type))
+
+
+@dataclass(frozen=True)
 class Groups:
     """Some groups. A NULL group is a group like any other."""
 
@@ -61,6 +88,8 @@ class Groups:
     columns: tuple[str, ...]
     bounds: tuple[Bounds, ...] = ()
     """Of some columns, between what all groups lie."""
+    keys: Keys | None = None
+    """The groups themselves, where they are values of one column and somebody has fetched them."""
 
     def rows_of(self, frame: DataFrame) -> DataFrame:
         """The rows that belong to these groups.
@@ -94,7 +123,7 @@ def groups_of(
     )
     frame = keep(whole.distinct())
     bounded = [
-        (name, kind) for name, kind in frame.dtypes if kind in _ORDERED and name not in personal
+        (name, kind) for name, kind in frame.dtypes if kind in ORDERED and name not in personal
     ]
     return Groups(frame, columns, _bounds(frame, bounded))
 
@@ -126,6 +155,26 @@ def _values(frame: DataFrame, name: str) -> tuple[str, ...]:
 
     rows = frame.select(F.col(name).cast("string")).collect()
     return tuple(sorted(row[0] for row in rows if row[0] is not None))
+
+
+def groups_of_keys(keys: Keys, frame: DataFrame, personal: Collection[str]) -> Groups:
+    """The groups of fetched keys, which `frame` has too."""
+    [(name, kind)] = frame.dtypes
+    bounds: tuple[Bounds, ...] = ()
+    if keys.ordered and kind in ORDERED and name not in personal:
+        texts = tuple(map(str, keys.ordered))
+        few = texts if len(keys.values) <= _FEW else ()
+        bounds = (Bounds(name, kind, texts[0], texts[-1], keys.has_null, tuple(sorted(few))),)
+    return Groups(frame, (keys.column,), bounds, keys)
+
+
+def with_keys(groups: Groups) -> Groups:
+    """The groups with their keys, where they are values of one ordered column and few."""
+    [(name, kind), *others] = groups.frame.dtypes
+    if others or kind not in ORDERED:
+        return groups
+    found = groups.frame.limit(MOST_KEYS + 1).toArrow().column(0).combine_chunks()
+    return groups if len(found) > MOST_KEYS else replace(groups, keys=Keys(name, found))
 
 
 def semi_join(frame: DataFrame, wanted: DataFrame, columns: tuple[str, ...]) -> DataFrame:

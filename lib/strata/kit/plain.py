@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -27,12 +27,14 @@ class Plain:
     It gives the contract's columns. Of a table of single records: the rows of some records of the
     first input, equal to those that the transform accepts, one a record; where a record gives many,
     with `_rows` as the transform gives it. What is doubtful it leaves out. Of sums: all rows, with
-    `_rows` and `_fold` as the transform gives them."""
+    `_rows` and `_fold` as the transform gives them.
+
+    A whole number among the table's `params` stands in it as `{name}`."""
 
     reads: Mapping[str, tuple[str, ...]]
     """Input -> the columns that the query reads of it."""
 
-    by: str
+    by: str = ""
     """A column of the first input, by which the work can be cut into tasks; empty where it cannot.
     Rows that meet in a join or a group agree in it, or their input lacks it."""
 
@@ -56,4 +58,16 @@ def by_query(query: str, **inputs: DataFrame) -> DataFrame:
 
 def for_duckdb(query: str, *inputs: str) -> str:
     """The same query with the inputs' own names."""
-    return query.format(**{name: name for name in inputs})
+    return with_names(query, {name: name for name in inputs})
+
+
+def with_params(query: str, params: Mapping[str, Any]) -> str:
+    """The query with these parameters, of which only whole numbers can stand in one."""
+    return with_names(query, {n: str(v) for n, v in params.items() if type(v) is int})
+
+
+def with_names(query: str, told: Mapping[str, str]) -> str:
+    """The query with what is told in the place of `{name}`; other braces stay."""
+    for name, text in told.items():
+        query = query.replace("{" + name + "}", text)
+    return query

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,9 @@ from strata.lake import file_check as scan
 if TYPE_CHECKING:
     import pyarrow as pa
     from pyarrow import parquet
+
+FILE_ROWS = 250_000
+"""Of a file that Strata writes by itself: an increment writes whole files again."""
 
 
 @dataclass(frozen=True)
@@ -92,3 +96,11 @@ def write_table(
     ):
         writer.write_table(table)
     return finish(folder, name, {"numRecords": table.num_rows})
+
+
+def read_table(folder: str, name: str, columns: Sequence[str] | None = None) -> pa.Table:
+    """The rows of a file as they lie there, every page's checksum asked."""
+    from pyarrow import parquet
+
+    with files.open_input(f"{folder}/{name}") as stream:
+        return parquet.read_table(stream, columns=columns, page_checksum_verification=True)

@@ -151,6 +151,12 @@ _P1, _P2, _P3, _P4, _P5 = (
 _SPARK_SEED = 42
 
 
+def identity_of(rows: pa.Table) -> int:
+    """The order-free hash of the rows' ids, as `kit.keys.identity`; 0 where they have none."""
+    has_ids = keys.has_identity(rows.column_names)
+    return identity(*(rows[name] for name in keys.ROW_ID)) if has_ids else 0
+
+
 def identity(files_sha256: pa.ChunkedArray, records: pa.ChunkedArray) -> int:
     """XOR over all rows of Spark's `xxhash64(_file_sha256, _record_number)`, a signed 64-bit
     number.

@@ -7,6 +7,7 @@ again.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -40,6 +41,15 @@ class Column:
     high: Any = None
     """The smallest and largest value; None where some row group has none."""
 
+    def may_hold(self, ordered: Sequence[Any], or_null: bool) -> bool:
+        """Whether one of these values, which are in order, or a NULL may be among the column's."""
+        if or_null and self.nulls != 0:
+            return True
+        if self.low is _Nothing or self.low is None or self.high is None:
+            return self.low is not _Nothing
+        place = bisect_left(ordered, self.low)
+        return place < len(ordered) and bool(ordered[place] <= self.high)
+
 
 def written(folder: str, contract: Contract, under: str, wanted: Sequence[str]) -> list[DataFile]:
     """The files that Spark's own writer left in `<folder>/<under>`, with rows in them; the others
@@ -54,7 +64,7 @@ def written(folder: str, contract: Contract, under: str, wanted: Sequence[str]) 
     }
 
     def look(name: str) -> DataFile:
-        metadata = _footer(f"{folder}/{name}")
+        metadata = read_footer(f"{folder}/{name}")
         partition = _partition_values(name, contract)
         refuse_nulls(contract, required_nulls(f"{folder}/{name}", metadata, partition, contract))
         return _data_file(name, sizes[name], metadata, wanted, partition)
@@ -210,7 +220,8 @@ def _count_nulls(uri: str, name: str) -> int:
         return int(parquet.read_table(stream, columns=[name]).column(name).null_count)
 
 
-def _footer(uri: str) -> FileMetaData:
+def read_footer(uri: str) -> FileMetaData:
+    """What the end of a Parquet file says."""
     from pyarrow import parquet
 
     with files.open_input(uri) as stream:

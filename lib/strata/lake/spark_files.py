@@ -5,6 +5,7 @@ them are a version, `commit` and `log` say.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -13,7 +14,7 @@ import pyarrow as pa
 
 from strata.declare.contract import Contract
 from strata.kit import keys
-from strata.lake import arrow_files, footers
+from strata.lake import arrow_files, data_file, footers
 from strata.lake.log import Snapshot, statistics
 from strata.lake.shape import columns_with_statistics, in_order, sort
 from strata.lake.warehouse import Warehouse
@@ -31,6 +32,7 @@ needs not.
 """
 _MOST_ROWS = 1_000_000
 """Of a file, where no setting tells how many: a task holds them in memory."""
+_WRITERS = 2
 FREE: Mapping[str, str] = {}
 PACKED: Mapping[str, str] = {
     "compression": "zstd",
@@ -114,8 +116,10 @@ def write(
     folder, own = warehouse.path(contract.table), columns_with_statistics(contract)
     sink = arrow_files.Sink(contract, f"{folder}/{under}", own)
     if isinstance(frame, pa.Table):
-        made = [sink.write(sort(frame, contract))] if frame.num_rows else []
-        return _below(under, made)
+        table, of_file = sort(frame, contract), data_file.FILE_ROWS
+        parts = [table.slice(start, of_file) for start in range(0, table.num_rows, of_file)]
+        with ThreadPoolExecutor(_WRITERS) as pool:
+            return _below(under, list(pool.map(sink.write, parts)))
     rows = in_order(frame, contract)
     if not contract.partition_columns and not options:
         return _below(under, sink.write_tasks(rows, _file_rows(frame.sparkSession)))

@@ -9,13 +9,10 @@ commit's user metadata. Which version readers see is the ledger's business, not 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import reduce
-from operator import xor
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
 
 import pyarrow as pa
 
@@ -23,6 +20,7 @@ from strata import failpoint
 from strata.declare.contract import Contract, struct_type
 from strata.errors import CommitUnknown, StrataError
 from strata.lake import commit, spark_files
+from strata.lake.grouped import Grouped
 from strata.lake.log import Snapshot, TableLog, statistics
 from strata.lake.shape import has_columns_of, shape_of
 from strata.lake.snapshot import Commit
@@ -32,26 +30,8 @@ from strata.lake.warehouse import Warehouse
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-    from strata.kit.groups import Groups
+    from strata.kit.groups import Keys
     from strata.lake.data_file import DataFile
-
-_ROWS_A_TASK = 1_000_000
-"""Of the rows that an increment brings: a file for each task would leave many small ones, day by
-day.
-"""
-
-
-@dataclass(frozen=True)
-class Exchange:
-    """What one commit put in the place of some groups' rows."""
-
-    commit: Commit
-    rows_gone: int
-    """Rows that the groups had."""
-    identity_gone: int
-    """The order-free hash of those rows' ids."""
-    rows_kept: int
-    """Rows of other groups that had to be written again, for they shared a file with those."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +93,7 @@ class Store:
 
     def append(self, contract: Contract, frame: DataFrame | pa.Table) -> Commit:
         """Adds the rows to the table in one commit."""
-        before = self._snapshot(contract.table)
+        before = self.snapshot(contract.table)
         if not has_columns_of(before, contract):
             if before.adds:
                 raise StrataError(
@@ -130,15 +110,12 @@ class Store:
     def replace_files(self, contract: Contract, added: Sequence[DataFile]) -> Commit:
         """Puts files that lie in the table's folder already in the place of all that the table
         holds, in one commit."""
-        before = self._snapshot(contract.table)
+        before = self.snapshot(contract.table)
         if has_columns_of(before, contract):
-            if not before.adds and not added:
-                return Commit(before.version, self.run_id, 0, "NONE")
-            self.exchange_files(contract, before, before.adds.values(), added)
-        else:
-            with self._sent("commit", contract.table):
-                whole = commit.Whole(shape_of(contract), added, len(before.adds))
-                commit.overwrite(self.warehouse, contract.table, before.version, whole, self.run_id)
+            return self.exchange_files(contract, before, before.adds.values(), added)
+        with self._sent("commit", contract.table):
+            whole = commit.Whole(shape_of(contract), added, len(before.adds))
+            commit.overwrite(self.warehouse, contract.table, before.version, whole, self.run_id)
         return self._confirm(contract.table, before.version)
 
     def pack(
@@ -150,11 +127,11 @@ class Store:
         has about `file_rows` rows. Files below `small_bytes` are packed again with them, in one
         commit.
         """
-        table, before = contract.table, self._snapshot(contract.table)
+        table, before = contract.table, self.snapshot(contract.table)
         small = [add for add in before.adds.values() if int(add["size"]) < small_bytes]
         if small:
             old = self.read(table, before.version)
-            frame = frame.unionByName(self._rows_in(contract, old, before, small))
+            frame = frame.unionByName(self.rows_in(contract, old, before, small))
             rows += sum(int(statistics(add).get("numRecords", 0)) for add in small)
         parts = frame.repartitionByRange(max(1, rows // file_rows), contract.order_by[0])
         if not has_columns_of(before, contract):
@@ -165,13 +142,12 @@ class Store:
                 )
             return self.overwrite(contract, parts)
         added = self.write_files(contract, parts, spark_files.PACKED)
-        self.exchange_files(contract, before, small, added)
-        return self._confirm(table, before.version)
+        return self.exchange_files(contract, before, small, added)
 
     def can_add_files(self, contract: Contract) -> bool:
         """Whether the table as it stands takes files that are made by its contract."""
         exists = self.log(contract.table).latest is not None
-        return not exists or has_columns_of(self._snapshot(contract.table), contract)
+        return not exists or has_columns_of(self.snapshot(contract.table), contract)
 
     def read_files(self, contract: Contract, added: Sequence[DataFile]) -> DataFrame:
         """The rows of files that lie in the table's folder, whether a commit names them or not."""
@@ -191,56 +167,9 @@ class Store:
             commit.append(self.warehouse, contract.table, before, added, self.run_id)
         return self._confirm(contract.table, before)
 
-    def replace_groups(
-        self,
-        contract: Contract,
-        frame: DataFrame,
-        rows: int,
-        touched: Groups,
-        grouped: Callable[[DataFrame], DataFrame] = lambda rows: rows,
-    ) -> Exchange:
-        """Replaces the rows of the touched groups by `frame`, in one commit.
-
-        `frame` holds every row that the touched groups should have, `rows` of them. Only files with
-        a row of theirs are written again, without those rows; what `frame` holds goes into files of
-        its own. A MERGE reads and joins every column of every file, twice. `grouped` adds the
-        groups' columns where the table lacks them.
-        """
-        table, before = contract.table, self._snapshot(contract.table)
-        if not has_columns_of(before, contract):
-            raise StrataError(
-                f"groups are replaced in a table that has its contract's columns; {table} has "
-                "others: run with --full"
-            )
-        old = self.read(table, before.version)
-        # An empty table is read from no file, and has no column that tells one.
-        hit = spark_files.files_with(grouped(old), touched) if before.adds else {}
-        removed = [
-            add for path, add in before.adds.items() if unquote(path).rpartition("/")[2] in hit
-        ]
-        counts = [told["numRecords"] for told in map(statistics, removed) if "numRecords" in told]
-        if len(hit) != len(removed) or len(hit) != len(counts):
-            raise StrataError(
-                f"a table's log names its files and counts their rows; of {len(hit)} files of "
-                f"{table} it names {len(removed)}, and counts "
-                f"{len(counts)}: run with --full"
-            )
-        new = frame.coalesce(1 + rows // _ROWS_A_TASK)
-        if hit:
-            new = (
-                touched.rows_without(grouped(self._rows_in(contract, old, before, removed)))
-                .select(*contract.columns)
-                .unionByName(new)
-            )
-        added = self.write_files(contract, new)
-        self.exchange_files(contract, before, removed, added)
-        gone, identity = (
-            sum(count for count, _ in hit.values()),
-            reduce(xor, (ids for _, ids in hit.values()), 0),
-        )
-        if not removed and not added:
-            return Exchange(Commit(before.version, self.run_id, 0, "NONE"), gone, identity, 0)
-        return Exchange(self._confirm(table, before.version), gone, identity, sum(counts) - gone)
+    def groups(self, table: str, version: int, keys: Keys) -> Grouped:
+        """Some groups of a version, whose rows must be those of its files."""
+        return Grouped(self.warehouse, table, self.log(table).snapshot(version), keys)
 
     def exchange_files(
         self,
@@ -248,12 +177,16 @@ class Store:
         before: Snapshot,
         removed: Collection[dict[str, Any]],
         added: Sequence[DataFile],
-    ) -> None:
-        """Puts files that lie in the table's folder in the place of others, in one commit."""
+    ) -> Commit:
+        """Puts files that lie in the table's folder in the place of others, in one commit, if there
+        are any."""
+        if not removed and not added:
+            return Commit(before.version, self.run_id, 0, "NONE")
         with self._sent("commit", contract.table):
             commit.exchange(
                 self.warehouse, contract.table, before.version, removed, added, self.run_id
             )
+        return self._confirm(contract.table, before.version)
 
     def write_files(
         self,
@@ -265,7 +198,7 @@ class Store:
         under = f"{self.run_id}-{secrets.token_hex(4)}"
         return spark_files.write(self.warehouse, contract, frame, under, options)
 
-    def _rows_in(
+    def rows_in(
         self, contract: Contract, old: DataFrame, before: Snapshot, adds: list[dict[str, Any]]
     ) -> DataFrame:
         """The rows in these files of a version."""
@@ -300,7 +233,8 @@ class Store:
             commit.restore(self.warehouse, table, latest, version, self.run_id)
         return self.log(table).take(latest + 1).version
 
-    def _snapshot(self, table: str) -> Snapshot:
+    def snapshot(self, table: str) -> Snapshot:
+        """What the log says of the version at which the table stands."""
         return self.log(table).snapshot(self.latest(table))
 
     def latest(self, table: str) -> int:

@@ -9,6 +9,8 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+
 from strata import failpoint
 from strata.declare.contract import quarantine_name
 from strata.declare.suite import UNIQUENESS, Suite
@@ -27,7 +29,7 @@ from strata.run.plan import Step
 from strata.run.refusal import refusal, worded
 from strata.run.rows import Candidate
 from strata.run.state import Built, Change, Context, State, about
-from strata.run.write import Rejected, Target, Written
+from strata.run.written import Rejected, Target, Written
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -89,15 +91,14 @@ def _without_archive(state: TableState) -> TableState:
 def _verdict(context: Context, state: State, done: Candidacy, rows: int) -> Verdict:
     """What the gate says of the whole candidate, which has so many rows."""
     target, written = done.target, done.written
-    rows_known = written.whole
+    known = written.whole if written.whole is not None else _exchanged(context, done)
     whole = None
-    if gate.needs_frame(target.suite, rows_known):
+    if gate.needs_frame(target.suite, known if isinstance(known, pa.Table) else None):
         whole = context.store.read(target.table, written.commit.version)
     outcomes = with_examples(
         context, target, written, gate.row_outcomes(written.rules, written.tally)
     )
     views = _views(context, state, target.suite, whole) if whole is not None else {}
-    known = rows_known if rows_known is not None else _exchanged(context, done)
     of_table = gate.audit(whole, rows, target.suite, target.contract, views, known)
     outcomes += with_found(target, of_table, whole, views)
     held = done.rejected.state
@@ -134,12 +135,12 @@ def _views(context: Context, state: State, suite: Suite, whole: DataFrame) -> di
     }
 
 
-def _exchanged(context: Context, done: Candidacy) -> gate.Exchanged | None:
+def _exchanged(context: Context, done: Candidacy) -> gate.Exchanged | pa.Table | None:
     """What was written, if the last gate found every key of what stood before single (by the same
     rules, else it were made whole).
     """
     candidate, written, contract = done.candidate, done.written, done.target.contract
-    if candidate.touched is None or written.frame is None:
+    if candidate.touched is None or (written.frame is None and written.groups is None):
         return None
     gates = (entry for p in reversed(context.line) for entry in p.gates)
     before = next((entry for entry in gates if entry.table == contract.table), None)
@@ -147,6 +148,11 @@ def _exchanged(context: Context, done: Candidacy) -> gate.Exchanged | None:
         told["success"] for told in before.expectations if told["type"] in UNIQUENESS
     ):
         return None
+    if written.frame is None:
+        # Rows that share a key are of one group.
+        asked = [e for e in done.target.suite.expectations if e.is_uniqueness]
+        in_group = all(set(candidate.touched.columns) <= set(e.columns) for e in asked)
+        return written.groups if in_group else None
     rows = conform(written.frame.where(judging.is_accepted()), contract)
     return gate.Exchanged(rows, written.tally.rows_written, candidate.touched)
 

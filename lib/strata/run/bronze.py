@@ -48,7 +48,7 @@ def bronze_rows(context: Context, state: State, step: Step) -> Candidate:
         kept, count = _archived(context, contract, before, [seen.sha256 for seen in reads])
         frame, rows_in = frame.unionByName(kept, allowMissingColumns=True), rows_in + count
     return Candidate(
-        frame=frame,
+        make=lambda: frame,
         rows=Rows.ONE_TO_ONE,
         rows_in=rows_in,
         bytes_in=records.bytes,

@@ -128,11 +128,7 @@ def written(told: DataFrame | pa.Table) -> list[DataFile]:
 
 def read_written(folder: str, added: Sequence[DataFile]) -> pa.Table:
     """The rows of the files, as they lie there."""
-    parts = []
-    for file in added:
-        with files.open_input(f"{folder}/{file.name}") as stream:
-            parts.append(parquet.read_table(stream, page_checksum_verification=True))
-    return pa.concat_tables(parts)
+    return pa.concat_tables([data_file.read_table(folder, file.name) for file in added])
 
 
 def as_frame(spark: SparkSession, rest: pa.Table) -> DataFrame:

@@ -11,9 +11,11 @@ from strata.run.bronze import bronze_rows
 from strata.run.inputs import read_inputs
 from strata.run.plain import write_plain
 from strata.run.plan import Plan, Step
+from strata.run.rejects import write_rejected
 from strata.run.rows import Candidate, table_rows
 from strata.run.state import Built, Context, State, about
-from strata.run.write import Target, Written, write_accepted, write_rejected
+from strata.run.write import write_accepted
+from strata.run.written import Target, Written
 
 
 def build(context: Context, state: State, step: Step) -> Built:
@@ -34,7 +36,7 @@ def _write(context: Context, target: Target, candidate: Candidate) -> Written:
         written = write_plain(context, target, candidate, candidate.plain)
         if written is not None:
             return written
-        candidate = replace(candidate, frame=candidate.plain.again())
+        candidate = replace(candidate, make=candidate.plain.again)
     return write_accepted(context, target, candidate)
 
 

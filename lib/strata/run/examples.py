@@ -20,7 +20,7 @@ from strata.run.state import Context
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-    from strata.run.write import Target, Written
+    from strata.run.written import Target, Written
 
 
 def with_examples(

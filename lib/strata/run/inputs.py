@@ -4,8 +4,9 @@ rows the table must answer for.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -14,10 +15,11 @@ from pyspark.sql.pandas.types import to_arrow_schema
 
 from strata.errors import StrataError
 from strata.kit import keys
-from strata.kit.groups import Groups
+from strata.kit.groups import Groups, with_keys
 from strata.kit.shared import UNKNOWN, Shared, find_shared
 from strata.kit.table import Rows, Table
 from strata.kit.whole import NONE_WHOLE, Whole
+from strata.lake import file_check
 from strata.lake.log import Snapshot, TableLog
 from strata.ledger import publication as ledger
 from strata.ledger import seal
@@ -26,7 +28,7 @@ from strata.run.archived import with_archive
 from strata.run.plain_files import MOST_LEFT, TASK_ROWS, Input, Made
 from strata.run.plan import Plan, Step
 from strata.run.state import Context, State
-from strata.run.touched import find_touched, restrict
+from strata.run.touched import can_read_few, find_few, find_touched, read_few, restrict
 from strata.run.whole import whole_now
 
 if TYPE_CHECKING:
@@ -34,11 +36,28 @@ if TYPE_CHECKING:
     from pyspark.sql.types import StructType
 
 
+class Frames(Mapping[str, "DataFrame"]):
+    """The inputs' frames, each made when it is asked for: rows that a query makes need none."""
+
+    def __init__(self, make: Mapping[str, Callable[[], DataFrame]]) -> None:
+        """By the inputs' names."""
+        self._make = {name: cache(own) for name, own in make.items()}
+
+    def __getitem__(self, name: str) -> DataFrame:
+        return self._make[name]()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._make)
+
+    def __len__(self) -> int:
+        return len(self._make)
+
+
 @dataclass(frozen=True)
 class Inputs:
     """The rows that a table is made from."""
 
-    frames: dict[str, DataFrame]
+    frames: Mapping[str, DataFrame]
     rows: int
     """Rows of the driving inputs: the table must answer for each of them."""
     identity: int | None
@@ -67,6 +86,8 @@ class PlainInputs:
     """Of the first input."""
     record: StructType
     """The columns of the first input."""
+    is_alone: bool
+    """Whether every other input of the table is empty."""
     shared: Callable[[], Shared]
     """Finds the keys that several of its rows have."""
 
@@ -77,25 +98,20 @@ def read_inputs(context: Context, state: State, step: Step) -> Inputs:
     """
     table = context.plan.feed.table(step.table)
     states = {name: _input_state(context, state, name) for name in table.inputs}
-    frames = {
-        name: _without_rows(context.store.read(name, found.version), found.all_rows)
-        for name, found in states.items()
-    }
-    touched = None
+    is_large = _is_large(context, table, states)
+    touched: Groups | None = None
+    held: dict[str, pa.Table] = {}
     if not step.whole and not table.slices:
-        touched = find_touched(context, state, table, frames)
-    frames = {
-        name: with_archive(context, table, states[name], frame, touched)
-        for name, frame in frames.items()
-    }
-    if touched is not None:
-        frames = {
-            name: restrict(context, table, name, frame, touched) for name, frame in frames.items()
-        }
+        by_arrow = is_large and can_read_few(context, table, states)
+        touched = find_few(context, state, table, states) if by_arrow else None
+        if touched is None:
+            touched = find_touched(context, state, table, _all_rows(context, states))
+            touched = with_keys(touched) if touched and by_arrow else touched
+        held = read_few(context, table, states, touched) if by_arrow else {}
+    make = partial(_frame, context, table, touched)
+    frames = Frames({name: partial(make, states[name], held.get(name)) for name in states})
     counts = {
-        name: _count_and_identity(frames[name])
-        if touched is not None
-        else (states[name].all_rows, states[name].all_identity)
+        name: _counts(states[name], frames, held.get(name), touched)
         for name in table.driving_inputs
     }
     rows, identity = _balance(table, counts)
@@ -109,43 +125,93 @@ def read_inputs(context: Context, state: State, step: Step) -> Inputs:
 
     whole = whole_now(context, table)
     plain = None
-    if touched is None and not table.slices and not whole:
-        plain = _plain_inputs(context, table, (states, frames), shared)
+    if (touched is None or held) and is_large and not table.slices and not whole:
+        plain = _plain_inputs(context, table, states, (held, frames, shared))
     known = shared() if table.unique and plain is None else None
     built_from = {name: found.version for name, found in states.items()}
     size = sum(_bytes(context, found) for found in states.values())
     return Inputs(frames, rows, identity, touched, built_from, size, known, whole, plain)
 
 
+def _is_large(context: Context, table: Table, states: Mapping[str, TableState]) -> bool:
+    """Whether the first input has so many rows that plain ones gain."""
+    if table.plain is None:
+        return False
+    asked = context.options.fewest_plain_rows
+    return states[table.inputs[0]].rows >= (table.plain.fewest if asked is None else asked)
+
+
+def _all_rows(context: Context, states: Mapping[str, TableState]) -> dict[str, DataFrame]:
+    """Each input whole, without what is archived."""
+    return {
+        name: _without_rows(context.store.read(name, found.version), found.all_rows)
+        for name, found in states.items()
+    }
+
+
+def _frame(
+    context: Context,
+    table: Table,
+    touched: Groups | None,
+    found: TableState,
+    held: pa.Table | None,
+) -> DataFrame:
+    """An input with what is archived of it, and of the touched groups alone if there are any."""
+    if held is not None:
+        columns = context.store.log(found.table).snapshot(found.version).schema
+        return _without_rows(context.spark.createDataFrame(held, columns), held.num_rows)
+    frame = _without_rows(context.store.read(found.table, found.version), found.all_rows)
+    whole = with_archive(context, table, found, frame, touched)
+    return restrict(context, table, found.table, whole, touched)
+
+
+def _counts(
+    found: TableState, frames: Frames, held: pa.Table | None, touched: Groups | None
+) -> tuple[int, int]:
+    """How many rows an input has, and the order-free hash of their ids.
+
+    Of whole inputs both come from the ledger: they were counted when those tables were written.
+    """
+    if touched is None:
+        return found.all_rows, found.all_identity
+    if held is None:
+        return _count_and_identity(frames[found.table])
+    return held.num_rows, file_check.identity_of(held)
+
+
 def _plain_inputs(
     context: Context,
     table: Table,
-    given: tuple[dict[str, TableState], dict[str, DataFrame]],
-    shared: Callable[[], Shared],
+    states: dict[str, TableState],
+    given: tuple[dict[str, pa.Table], Frames, Callable[[], Shared]],
 ) -> PlainInputs | None:
-    """None where the table has no plain rows, or too few to gain by them, or an input's rows are
-    not all in its files."""
-    states, frames = given
-    first, plain = states[table.inputs[0]], table.plain
-    driving = sum(states[name].all_rows for name in table.driving_inputs)
-    if plain is None:
+    """None where the table has no plain rows, or an input's rows are not all in its files."""
+    (held, frames, shared), plain = given, table.plain
+    if plain is None or (held and table.inputs[0] not in held):
         return None
-    asked = context.options.fewest_plain_rows
-    if first.rows < (plain.fewest if asked is None else asked):
-        return None
-    if driving - first.rows > MOST_LEFT * driving or (not plain.by and driving > TASK_ROWS):
+    rows = {name: held[name].num_rows if held else states[name].all_rows for name in held or states}
+    first = rows[table.inputs[0]]
+    driving = sum(rows.get(name, 0) for name in table.driving_inputs)
+    if driving - first > MOST_LEFT * driving or (not plain.by and driving > TASK_ROWS):
         return None
     logs = {name: context.store.log(name).snapshot(states[name].version) for name in plain.reads}
     if not all(log.is_plain for log in logs.values()) or any(
         states[name].archive_version is not None for name in plain.reads
     ):
         return None
-    read = tuple(_as_it_lies(context, table, name, log) for name, log in logs.items())
+    read = tuple(
+        _as_it_lies(context, table, (name, log), held.get(name)) for name, log in logs.items()
+    )
+    asked = {*plain.reads, *table.via, *(of for of, _ in plain.made.values())}
+    is_alone = all(not rows.get(n, states[n].all_rows) for n in states if n not in asked)
     made = tuple(Made(name, make(frames[of]).toArrow()) for name, (of, make) in plain.made.items())
-    return PlainInputs(read, made, first.rows, logs[first.table].schema, shared)
+    return PlainInputs(read, made, first, logs[table.inputs[0]].schema, is_alone, shared)
 
 
-def _as_it_lies(context: Context, table: Table, name: str, log: Snapshot) -> Input:
+def _as_it_lies(
+    context: Context, table: Table, given: tuple[str, Snapshot], held: pa.Table | None
+) -> Input:
+    name, log = given
     assert table.plain is not None, "asked of a table with plain rows"
     reference = table.via.get(name)
     columns = to_arrow_schema(log.schema)
@@ -155,6 +221,7 @@ def _as_it_lies(context: Context, table: Table, name: str, log: Snapshot) -> Inp
         tuple(log.files),
         pa.schema([columns.field(column) for column in table.plain.reads[name]]),
         reference.where if reference else "true",
+        held,
     )
 
 
@@ -208,10 +275,7 @@ def _input_state(context: Context, state: State, name: str) -> TableState:
 
 
 def _balance(table: Table, counts: dict[str, tuple[int, int]]) -> tuple[int, int | None]:
-    """Rows that the output must answer for, and the order-free hash of their ids.
-
-    For whole inputs both come from the ledger: they were counted when those tables were written.
-    """
+    """Rows that the output must answer for, and the order-free hash of their ids."""
     rows, identity = 0, 0
     for count, ids in counts.values():
         rows, identity = rows + count, identity ^ ids

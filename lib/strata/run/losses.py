@@ -18,7 +18,7 @@ from strata.ledger.entries import REJECTED, TAKEN_AS_NULL
 from strata.raw.look import Look
 from strata.run.refusal import refusal
 from strata.run.state import Context, State
-from strata.run.write import Rejected
+from strata.run.written import Rejected
 
 
 def judged_rows(tally: Tally) -> int:

@@ -7,25 +7,40 @@ leave much to the transform, or a rule finds fault with what they wrote, the tra
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from functools import reduce
+from operator import xor
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StringType, StructField, StructType
 
-from strata.declare.contract import struct_type
-from strata.gate import counting, judging, small
+from strata.errors import CommitUnknown
+from strata.gate import counting, gate, judging, small
 from strata.gate.counting import Tally, add_written
+from strata.gate.judging import Rule
+from strata.kit.groups import Keys
 from strata.kit.table import Rows
+from strata.lake import file_check
 from strata.lake.data_file import DataFile
+from strata.lake.exchange import replace_rows
 from strata.lake.shape import check_columns, columns_with_statistics, conform
 from strata.run import bronze_files, plain_task
 from strata.run.plain_files import MOST_LEFT, TASK_ROWS
 from strata.run.plain_task import Done, Work
 from strata.run.rows import Candidate, PlainJob
 from strata.run.state import Context
-from strata.run.write import Split, Target, Written, ask_files, assert_written, split, would_reject
+from strata.run.written import (
+    Asked,
+    Target,
+    Written,
+    ask_files,
+    assert_among,
+    assert_written,
+    split,
+    would_reject,
+)
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -46,6 +61,17 @@ class _Asked:
         return [file for done in self.done for file in done.files]
 
 
+@dataclass(frozen=True)
+class _Rest:
+    """What the transform makes of the records left out."""
+
+    tally: Tally
+    rules: list[Rule]
+    judged: DataFrame | pa.Table
+    accepted: Any
+    """The rows that the table takes: fetched where they are few, else as Spark's."""
+
+
 def write_plain(
     context: Context, target: Target, candidate: Candidate, job: PlainJob
 ) -> Written | None:
@@ -57,55 +83,102 @@ def write_plain(
     store.open_for_write(contract, previous.version if previous else None)
     if not store.can_add_files(contract):
         return None
+    if candidate.touched is not None:
+        keys = candidate.touched.keys
+        return None if keys is None else _write_groups(context, target, candidate, (job, keys))
     asked, folder = _ask(context, target, job, candidate), store.warehouse.path(contract.table)
     rest_rows = candidate.rows_in - job.rows + asked.rows_left
     leaves_much = asked.left is not None and rest_rows > MOST_LEFT * candidate.rows_in
     if leaves_much or any(done.gave_up for done in asked.done):
         bronze_files.remove(folder, asked.files)
         return None
-    left = asked.left if rest_rows else None
-    frame = candidate.frame if left is None else job.make(left, rest_rows)
-    parts = split(replace(candidate, frame=frame), target.suite)
-    rows, identity, broken = ask_files(context, target, asked.files, len(parts.rules))
-    if would_reject(broken, [rule.expectation for rule in parts.rules]):
+    told = _ask_of(context, target, asked)
+    if would_reject(told.broken, target.row_rules):
         bronze_files.remove(folder, asked.files)
         return None
-    added: list[DataFile] = []
-    judged: DataFrame | pa.Table = parts.judged
-    tally = Tally(candidate.rows_in, broken=[0] * len(broken))
-    if left is not None:
-        tally, judged, added = _write_rest(context, target, candidate, parts, rest_rows)
-    add_written(tally, rows, identity, broken)
-    _answer(tally, asked.done, rows, identity)
-    files = [*asked.files, *added]
+    left = None if _has_none(candidate, job, rest_rows) else asked.left
+    rest = _make_rest(context, target, candidate, (job, left, rest_rows))
+    add_written(rest.tally, told.rows, told.identity, told.broken)
+    _answer(rest.tally, asked.done, told.rows, told.identity)
+    files = [*asked.files, *store.write_files(contract, rest.accepted)]
     commit = (
         store.append_files(contract, files)
         if previous is None
         else store.replace_files(contract, files)
     )
-    assert_written(target.table, tally.rows_written, commit)
-    return Written(commit, tally, parts.rules, judged)
+    assert_written(target.table, rest.tally.rows_written, commit)
+    whole = told.lying if left is None else None
+    return Written(commit, rest.tally, rest.rules, rest.judged, whole=whole)
 
 
-def _write_rest(
-    context: Context, target: Target, candidate: Candidate, parts: Split, rows: int
-) -> tuple[Tally, DataFrame | pa.Table, list[DataFile]]:
-    """What the transform makes of the records left out: counted, and the accepted rows in files."""
-    contract, store, rules = target.contract, context.store, parts.rules
+def _write_groups(
+    context: Context, target: Target, candidate: Candidate, given: tuple[PlainJob, Keys]
+) -> Written | None:
+    """The same of few touched groups, in this process; their rows go in the place of those that
+    the groups had."""
+    (job, keys), store, contract = given, context.store, target.contract
+    made = plain_task.make(_work(context, target, candidate, job))
+    if made is None or not small.can_ask(target.row_rules, target.schema):
+        return None
+    rows, done, left = made
+    broken = small.count_broken(rows, target.row_rules)
+    if would_reject(broken, target.row_rules):
+        return None
+    rest_rows = candidate.rows_in - job.rows + left.num_rows
+    if rest_rows > context.options.most_rows_here:
+        return None
+    has_none = _has_none(candidate, job, rest_rows)
+    frame = None if has_none else context.spark.createDataFrame(left, job.record)
+    rest = _make_rest(context, target, candidate, (job, frame, rest_rows))
+    tally, more = rest.tally, rest.accepted
+    identity = file_check.identity_of(rows)
+    add_written(tally, rows.num_rows, identity, broken)
+    _answer(tally, [done], rows.num_rows, identity)
+    rows = pa.concat_tables([rows, more.select(rows.column_names).cast(rows.schema)])
+    assert_among(target.table, rows, keys)
+    exchange = replace_rows(store, contract, rows, keys)
+    if exchange is None:
+        return None
+    assert_written(target.table, rows.num_rows + exchange.rows_kept, exchange.commit)
+    # Read back: what a gate asks of the groups, it asks of what lies in the table.
+    lying = store.groups(target.table, exchange.commit.version, keys).rows()
+    if not lying.num_rows == rows.num_rows == tally.rows_written:
+        raise CommitUnknown(
+            f"{target.table}: its touched groups must hold what was written; {rows.num_rows} rows "
+            f"were, they hold {lying.num_rows}: run again"
+        )
+    return Written(exchange.commit, tally, rest.rules, rest.judged, exchange, groups=lying)
+
+
+def _has_none(candidate: Candidate, job: PlainJob, rest_rows: int) -> bool:
+    """Whether the query has made every row of the table."""
+    return candidate.rows is Rows.AGGREGATE or (not rest_rows and job.is_alone)
+
+
+def _make_rest(
+    context: Context,
+    target: Target,
+    candidate: Candidate,
+    given: tuple[PlainJob, DataFrame | None, int],
+) -> _Rest:
+    """What the transform makes of the records left out, of which there are so many."""
+    (job, left, rows), contract = given, target.contract
+    if left is None:
+        # Nothing is left to judge, and Spark is not asked.
+        rules = gate.row_rules(context.store.read_files(contract, []), target.suite)
+        tally, none = Tally(candidate.rows_in, broken=[0] * len(rules)), target.schema.empty_table()
+        return _Rest(tally, rules, judging.nothing_judged(target.schema), none)
+    parts = split(job.make(left, rows), candidate.rows, target.suite)
     check_columns(parts.judged, contract)
     if rows <= context.options.most_rows_here:
-        fetched = small.fetch(parts.judged, contract.columns, rules)
-        tally = small.count(fetched, candidate.rows_in, rules, candidate.folds)
-        return (
-            tally,
-            fetched,
-            store.write_files(contract, small.accepted(fetched, contract.columns)),
-        )
+        fetched = small.fetch(parts.judged, contract.columns, parts.rules)
+        tally = small.count(fetched, candidate.rows_in, parts.rules, candidate.folds)
+        return _Rest(tally, parts.rules, fetched, small.accepted(fetched, contract.columns))
     judged = context.kept.keep(parts.judged)
-    measured = counting.count(judged, rules, candidate.folds)
-    tally = counting.read_tally(measured, candidate.rows_in, rules, candidate.folds)
+    measured = counting.count(judged, parts.rules, candidate.folds)
+    tally = counting.read_tally(measured, candidate.rows_in, parts.rules, candidate.folds)
     accepted = conform(judged.where(judging.is_accepted()), contract)
-    return tally, judged, store.write_files(contract, accepted)
+    return _Rest(tally, parts.rules, judged, accepted)
 
 
 def _answer(tally: Tally, done: Iterable[Done], rows: int, identity: int) -> None:
@@ -123,20 +196,38 @@ def _answer(tally: Tally, done: Iterable[Done], rows: int, identity: int) -> Non
     tally.accepted -= rows
 
 
-def _ask(context: Context, target: Target, job: PlainJob, candidate: Candidate) -> _Asked:
-    contract, is_sum = target.contract, candidate.rows is Rows.AGGREGATE
-    record = StructType([]) if is_sum else job.record
-    work = Work(
+def _work(context: Context, target: Target, candidate: Candidate, job: PlainJob) -> Work:
+    contract = target.contract
+    return Work(
         job.plain,
         job.inputs,
         job.made,
-        None if is_sum else to_arrow_schema(record),
+        None if candidate.rows is Rows.AGGREGATE else to_arrow_schema(job.record),
         contract,
-        to_arrow_schema(struct_type(contract.fields, enforce_required=False)),
+        target.schema,
         context.store.warehouse.path(contract.table),
         tuple(columns_with_statistics(contract)),
-        1 + (candidate.rows_in - 1) // TASK_ROWS,
+        max(1, -(-candidate.rows_in // TASK_ROWS)),
+        tuple(target.row_rules) if small.can_ask(target.row_rules, target.schema) else (),
     )
+
+
+def _ask_of(context: Context, target: Target, asked: _Asked) -> Asked:
+    """What the gate asks of the files: answered by the tasks where Arrow can answer."""
+    rows, lying = sum(file.rows for file in asked.files), sum(done.lying for done in asked.done)
+    is_few = rows <= context.options.most_rows_here
+    if is_few or lying != rows or not small.can_ask(target.row_rules, target.schema):
+        return ask_files(context, target, asked.files)
+    broken = [
+        sum(counts) for counts in zip(*(d.broken for d in asked.done if d.files), strict=True)
+    ]
+    return Asked(rows, reduce(xor, (done.lying_identity for done in asked.done), 0), broken)
+
+
+def _ask(context: Context, target: Target, job: PlainJob, candidate: Candidate) -> _Asked:
+    is_sum = candidate.rows is Rows.AGGREGATE
+    record = StructType([]) if is_sum else job.record
+    work = _work(context, target, candidate, job)
     told = context.kept.keep(_run(context, work, record))
     texts = [row[0] for row in told.where(told[_DONE].isNotNull()).select(_DONE).collect()]
     done = [Done.of(text) for text in texts]

@@ -51,6 +51,8 @@ class Input:
     """Of the columns that the query reads."""
     where: str = "true"
     """Which rows can be referred to."""
+    held: pa.Table | None = None
+    """Its rows, where only some are asked for and they have been read: no file is."""
 
     @property
     def noun(self) -> str:
@@ -63,6 +65,10 @@ class Input:
         return pa.RecordBatchReader.from_batches(schema, self._batches(schema))
 
     def _batches(self, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+        if self.held is not None:
+            for batch in self.held.to_batches(BATCH):
+                yield pa.RecordBatch.from_arrays([_column(batch, f) for f in schema], schema=schema)
+            return
         for name in self.names:
             with files.open_input(f"{self.folder}/{name}") as stream:
                 held = parquet.ParquetFile(stream, page_checksum_verification=True)

@@ -9,30 +9,32 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from strata.declare.contract import Contract
+from strata.declare.suite import Expectation
+from strata.gate import small
 from strata.kit.keys import ROW_ID
 from strata.kit.plain import Plain
-from strata.lake import arrow_files, file_check
-from strata.lake.data_file import DataFile
+from strata.lake import arrow_files, data_file, file_check
+from strata.lake.data_file import FILE_ROWS, DataFile
 from strata.run.plain_files import BATCH, SHA, Input, Made, Records, Shas
 
 if TYPE_CHECKING:
     import duckdb
 
-FILE_ROWS = 250_000
-"""Of a file that is written: an increment writes whole files again."""
 MEMORY = "1200MB"
 """What DuckDB holds before it spills to the disk; where that does not do, the task gives up."""
 _ANSWERS = ("_rows", "_fold")
+_Lies: TypeAlias = "tuple[DataFile, pa.Table]"
+_Job: TypeAlias = "tuple[Work, Shas, pa.Table]"
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,8 @@ class Work:
     folder: str
     with_statistics: tuple[str, ...]
     tasks: int
+    rules: tuple[Expectation, ...] = ()
+    """Of the table's row rules, those that Arrow can answer: asked of each file that is written."""
 
 
 @dataclass
@@ -58,6 +62,12 @@ class Done:
     """What one task has written, and what of the input that answers for."""
 
     files: list[DataFile] = field(default_factory=list)
+    lying: int = 0
+    """Rows in the files, as they were read back."""
+    lying_identity: int = 0
+    """The order-free hash of their ids."""
+    broken: list[int] = field(default_factory=list)
+    """How many of them break each of `Work.rules`."""
     rows: int = 0
     """Rows of the first input that the written rows answer for; of single records, their number."""
     folds: dict[str, int] = field(default_factory=dict)
@@ -77,6 +87,15 @@ class Done:
         told = json.loads(text)
         return cls(**{**told, "files": [DataFile(**file) for file in told["files"]]})
 
+    def add(self, written: tuple[DataFile, pa.Table], rules: Sequence[Expectation]) -> None:
+        """Takes in a file, and asks the rules of what lies in it."""
+        file, rows = written
+        self.files.append(file)
+        self.lying += rows.num_rows
+        self.lying_identity ^= file_check.identity_of(rows)
+        broken = small.count_broken(rows, rules)
+        self.broken = [a + b for a, b in zip(self.broken or [0] * len(broken), broken, strict=True)]
+
 
 def do(work: Work, number: int) -> Iterator[tuple[Done | None, pa.RecordBatch | None]]:
     """Does one task: first what was written, then the records that the query left out."""
@@ -95,6 +114,34 @@ def do(work: Work, number: int) -> Iterator[tuple[Done | None, pa.RecordBatch | 
         with duckdb.connect() as engine:
             for batch in _left_out(engine, work, number, shas, written):
                 yield None, batch
+
+
+def make(work: Work) -> tuple[pa.Table, Done, pa.Table] | None:
+    """The same in this process, of inputs that it holds, and nothing is written: the rows, what
+    they answer for, and the records that the query left out. None for want of memory.
+    """
+    import duckdb
+
+    done, written, shas = Done(), Records(), Shas()
+    with tempfile.TemporaryDirectory(prefix="strata-plain-") as spill, duckdb.connect() as engine:
+        _prepare(engine, work, spill)
+        try:
+            _name_inputs(engine, work, 0, shas)
+            reader = engine.sql(work.plain.query).to_arrow_reader(BATCH)
+            tables = [
+                _taken(pa.Table.from_batches([b], reader.schema), work, shas, done, written)
+                for b in reader
+            ]
+            rows = [_shaped(work, shas, table).cast(work.schema) for table in tables]
+        except duckdb.OutOfMemoryException:
+            return None
+        record = work.schema if work.record is None else work.record
+        left = [] if work.record is None else _left_out(engine, work, 0, shas, written)
+        return (
+            pa.concat_tables([work.schema.empty_table(), *rows]),
+            done,
+            pa.Table.from_batches(left, record),
+        )
 
 
 def _prepare(engine: duckdb.DuckDBPyConnection, work: Work, spill: str) -> None:
@@ -174,13 +221,9 @@ def _write(
     asked = f"SELECT * FROM ({work.plain.query}) {f'ORDER BY {order}' if order else ''}"
     waiting, rows = [], 0
     with ThreadPoolExecutor(1) as pool:  # One file is written while the next one's rows are made.
-        pending: list[Future[DataFile]] = []
+        pending: list[Future[_Lies]] = []
         for batch in engine.sql(asked).to_arrow_reader(BATCH):
-            table = pa.Table.from_batches([batch])
-            if work.record is None:
-                table = _counted(table, done)
-            else:
-                table = _noted(table, done, written, shas)
+            table = _taken(pa.Table.from_batches([batch]), work, shas, done, written)
             waiting.append(table)
             rows += table.num_rows
             if rows >= FILE_ROWS:
@@ -188,15 +231,21 @@ def _write(
                 waiting, rows = [], 0
         if rows:
             _send(pool, pending, done, (work, shas, pa.concat_tables(waiting)))
-        done.files += [future.result() for future in pending]
+        for future in pending:
+            done.add(future.result(), work.rules)
 
 
-def _send(
-    pool: ThreadPoolExecutor, pending: list[Future[DataFile]], done: Done, job: tuple[Any, ...]
-) -> None:
+def _send(pool: ThreadPoolExecutor, pending: list[Future[_Lies]], done: Done, job: _Job) -> None:
     if pending:  # No more than two files' rows are held at a time.
-        done.files.append(pending.pop().result())
+        done.add(pending.pop().result(), job[0].rules)
     pending.append(pool.submit(_write_file, *job))
+
+
+def _taken(table: pa.Table, work: Work, shas: Shas, done: Done, written: Records) -> pa.Table:
+    """Rows of the query's, as the table is to hold them; notes what they answer for."""
+    if work.record is None:
+        return _counted(table, done)
+    return _noted(table, done, written, shas)
 
 
 def _noted(table: pa.Table, done: Done, written: Records, shas: Shas) -> pa.Table:
@@ -223,13 +272,22 @@ def _counted(table: pa.Table, done: Done) -> pa.Table:
     return stands.drop_columns(list(_ANSWERS))
 
 
-def _write_file(work: Work, shas: Shas, rows: pa.Table) -> DataFile:
+def _shaped(work: Work, shas: Shas, rows: pa.Table) -> pa.Table:
+    """The rows as the table has them."""
     columns = [
         shas.texts(rows.column(f.name)) if f.name == SHA else rows.column(f.name).cast(f.type)
         for f in work.schema
     ]
-    shaped = pa.table(columns, names=work.schema.names)
-    return arrow_files.Sink(work.contract, work.folder, work.with_statistics).write(shaped)
+    return pa.table(columns, names=work.schema.names)
+
+
+def _write_file(work: Work, shas: Shas, rows: pa.Table) -> _Lies:
+    """Writes a file, and reads back what the rules ask of."""
+    sink = arrow_files.Sink(work.contract, work.folder, work.with_statistics)
+    file = sink.write(_shaped(work, shas, rows))
+    asked = {name for rule in work.rules for name in rule.columns}
+    names = [f.name for f in work.schema if f.name in asked or f.name in ROW_ID]
+    return file, data_file.read_table(work.folder, file.name, names)
 
 
 # --- left out -------------------------------------------------------------------------------------

@@ -24,6 +24,8 @@ from strata.run.options import Options
 
 MOST_SMALL_ROWS = 2_000_000
 """Rows of a feed, of all its tables together, with which a run counts as small."""
+MOST_SMALL_NEWS = 200_000
+"""New records with which a run does, however many are published, if no table must be made whole."""
 
 
 @dataclass(frozen=True)
@@ -71,9 +73,12 @@ class Plan:
 
     @property
     def is_small(self) -> bool:
-        """Whether all the rows at hand, published and new, are few: then a run's time is what it
-        costs to plan and start, and not work on rows.
+        """Whether few rows are at hand, published and new, or few are new: then a run's time is
+        what it costs to plan and start, and not work on rows.
         """
+        news = sum(look.records for look in self.looked.new)
+        if news <= MOST_SMALL_NEWS and not any(step.whole for step in self.steps):
+            return True
         published = sum(table.all_rows for table in self.base.tables) if self.base else 0
         arriving = sum(look.records for look in (*self.looked.new, *self.looked.known))
         return published + arriving <= MOST_SMALL_ROWS

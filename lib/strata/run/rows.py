@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial, reduce
 from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
 from strata.kit.groups import Groups
-from strata.kit.plain import Plain
+from strata.kit.plain import Plain, with_params
 from strata.kit.table import Rows, Table
 from strata.run.bronze_files import Records
 from strata.run.inputs import Inputs
@@ -38,6 +38,8 @@ class PlainJob:
     """Of the first input."""
     record: StructType
     """The columns of the first input."""
+    is_alone: bool
+    """Whether the query reads every input that has rows: of no record left out, no row is made."""
     make: Callable[[DataFrame, int], DataFrame]
     """The transform, given so many records of the first input in place of all."""
     again: Callable[[], DataFrame]
@@ -48,7 +50,8 @@ class PlainJob:
 class Candidate:
     """A table's rows before its gate, and what must balance."""
 
-    frame: DataFrame
+    make: Callable[[], DataFrame]
+    """Makes `frame`; to plan it takes time, which rows that a query makes do without."""
     rows: Rows
     rows_in: int
     identity_in: int | None = None
@@ -73,6 +76,11 @@ class Candidate:
     records: Records | None = None
     """Bronze: what `frame` reads, if it is nothing but records of raw files."""
 
+    @cached_property
+    def frame(self) -> DataFrame:
+        """The rows; nothing is computed yet."""
+        return self.make()
+
     @property
     def mode(self) -> str:
         """How much of the table is written: append, whole or groups."""
@@ -87,7 +95,7 @@ def table_rows(context: Context, state: State, step: Step, inputs: Inputs) -> Ca
     make = partial(_transform, table)
     held = state.tables[table.name].slices if step.adds_slices else ()
     return Candidate(
-        frame=_transform(table, inputs, params),
+        make=partial(_transform, table, inputs, params),
         rows=table.rows,
         rows_in=inputs.rows * len(params),
         identity_in=inputs.identity,
@@ -114,36 +122,46 @@ def _plain_job(
     plain, first = table.plain, table.inputs[0]
 
     def make_rest(left: DataFrame, rows: int) -> DataFrame:
-        frames = {**inputs.frames, first: left.select(*inputs.frames[first].columns)}
-        few = (
-            _only_met(frames, table.driving_inputs, plain.by) if rows <= _MOST_BROADCAST else frames
-        )
+        frames = {name: left if name == first else inputs.frames[name] for name in table.inputs}
+        few = _only_met(frames, table, plain.by) if rows <= _MOST_BROADCAST else frames
         return make(replace(inputs, frames=few), params)
 
     def make_again() -> DataFrame:
         return make(replace(inputs, shared=found.shared() if table.unique else None), params)
 
+    query = with_params(plain.query, {name: getattr(params[0], name) for name in table.params})
     return PlainJob(
-        plain, found.inputs, found.made, found.rows, found.record, make_rest, make_again
+        replace(plain, query=query),
+        found.inputs,
+        found.made,
+        found.rows,
+        found.record,
+        found.is_alone,
+        make_rest,
+        make_again,
     )
 
 
-def _only_met(
-    frames: dict[str, DataFrame], driving: tuple[str, ...], by: str
-) -> dict[str, DataFrame]:
-    """The inputs without rows that no row of the driving ones can meet: `by` tells (`Plain.by`)."""
-    if any(by not in frames[name].columns for name in driving):
-        return frames
-    keys = frames[driving[0]].select(by)
-    for name in driving[1:]:
-        keys = keys.unionByName(frames[name].select(by))
-    few = F.broadcast(keys.distinct())
-    return {
-        name: frame
-        if name in driving or by not in frame.columns
-        else frame.join(few, on=by, how="left_semi").select(*frame.columns)
-        for name, frame in frames.items()
+def _only_met(frames: dict[str, DataFrame], table: Table, by: str) -> dict[str, DataFrame]:
+    """The inputs without rows that no row of the driving ones can meet: `Plain.by` and
+    `Table.via` tell by which columns they meet."""
+    driving = [frames[name] for name in table.driving_inputs]
+    columns = dict.fromkeys(frames, (by,)) | {n: told.by for n, told in table.via.items()}
+    few = {
+        own: F.broadcast(
+            reduce(lambda a, b: a.union(b), [d.select(*own) for d in driving]).distinct()
+        )
+        for own in set(columns.values())
+        if all(set(own) <= set(d.columns) for d in driving)
     }
+
+    def met(name: str, frame: DataFrame) -> DataFrame:
+        own = columns[name]
+        if name in table.driving_inputs or own not in few or not set(own) <= set(frame.columns):
+            return frame
+        return frame.join(few[own], on=list(own), how="left_semi").select(*frame.columns)
+
+    return {name: met(name, frame) for name, frame in frames.items()}
 
 
 def _params(plan: Plan, table: Table, step: Step) -> list[Any]:

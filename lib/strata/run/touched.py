@@ -1,27 +1,129 @@
-"""The groups of a table that a run's changes touch, and its inputs restricted to them."""
+"""The groups of a table that a run's changes touch, and its inputs restricted to them.
+
+Of a table with plain rows few groups are found and read by Arrow, file by file: to plan and start
+Spark's queries took most of one more day's time.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+from pyspark.sql.pandas.types import to_arrow_schema
+
+from strata.declare.contract import struct_type
 from strata.kit import groups
-from strata.kit.groups import Groups
+from strata.kit.groups import MOST_KEYS, ORDERED, Groups, Keys
 from strata.kit.table import Reference, Table
+from strata.ledger.publication import TableState
 from strata.run.archived import with_archive
 from strata.run.state import Change, Context, State
-from strata.run.whole import newly_whole
+from strata.run.whole import newly_whole, whole_changes
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
+
+_MOST_ROWS = 1_000_000
+"""Of one input, in all touched groups, that this process holds."""
+
+
+def can_read_few(context: Context, table: Table, states: Mapping[str, TableState]) -> bool:
+    """Whether few touched groups of the table may be found and read without Spark: they are values
+    of one column, which its first input has as it lies.
+    """
+    contract, first = context.plan.feed.contract(table.name), states[table.inputs[0]]
+    kinds = [field.type for field in contract.fields if field.name in table.group]
+    return (
+        len(table.group) == len(kinds) == 1
+        and kinds[0] in ORDERED
+        and _can_read(context, first, first.version, table.group[0])
+    )
+
+
+def find_few(
+    context: Context, state: State, table: Table, states: Mapping[str, TableState]
+) -> Groups | None:
+    """The groups that this run's changes touch, found without Spark; None where it must be asked.
+
+    A row that moves from one group to another touches both, so the rows before and after count.
+    """
+    changes = {name: state.changes[name] for name in states if name in state.changes}
+    is_ended = any(whole_changes(context, name) for name in table.ends)
+    contract = context.plan.feed.contract(table.name)
+    fields = tuple(field for field in contract.fields if field.name in table.group)
+    if is_ended:
+        return None
+    parts = [_few_touched_by(context, table, states[name], c) for name, c in changes.items()]
+    if any(part is None for part in parts):
+        return None
+    kind, name = struct_type(fields, enforce_required=False), fields[0].name
+    own = to_arrow_schema(kind).field(0).type
+    values = [v.cast(own) for part in parts for v in part or ()]
+    keys = Keys(name, pa.chunked_array(values, own).unique())
+    if len(keys.values) > MOST_KEYS:
+        return None
+    frame = context.spark.createDataFrame(pa.table({name: keys.values}), kind)
+    return groups.groups_of_keys(keys, frame, [f.name for f in fields if f.is_personal])
+
+
+def _few_touched_by(
+    context: Context, table: Table, held: TableState, change: Change
+) -> list[pa.Array] | None:
+    """The groups that one input's change touches, as values of their column."""
+    [column] = table.group
+    if change.is_whole or held.table in table.via:
+        return None
+    if change.touched is None:
+        keys: Keys | None = Keys("_file_sha256", pa.array(change.new_files or (), pa.string()))
+    else:
+        keys = change.touched.keys
+        if keys is not None and keys.column == column:
+            return [keys.values]
+    versions = [change.after, *([] if change.touched is None else [change.before])]
+    if keys is None or not all(_can_read(context, held, v, column) for v in versions):
+        return None
+    return [
+        chunk
+        for version in versions
+        if version is not None
+        for chunk in context.store.groups(held.table, version, keys).rows([column])[0].chunks
+    ]
+
+
+def _can_read(context: Context, held: TableState, version: int | None, column: str) -> bool:
+    """Whether a version has the column, and its rows are those of its files."""
+    if version is None:
+        return True
+    snapshot = context.store.log(held.table).snapshot(version)
+    return snapshot.is_plain and held.archive_version is None and column in snapshot.schema.names
+
+
+def read_few(
+    context: Context, table: Table, states: Mapping[str, TableState], touched: Groups | None
+) -> dict[str, pa.Table]:
+    """The rows of the touched groups of each input that has the groups' column; nothing where
+    Spark must read them, for they are many.
+    """
+    keys = touched.keys if touched else None
+    if keys is None:
+        return {}
+    read: dict[str, pa.Table] = {}
+    for name, held in states.items():
+        if held.archive_version is not None:
+            return {}
+        if _can_read(context, held, held.version, keys.column):
+            found = context.store.groups(name, held.version, keys)
+            if found.count > _MOST_ROWS:
+                return {}
+            read[name] = found.rows()
+    return read
 
 
 def find_touched(
     context: Context, state: State, table: Table, inputs: dict[str, DataFrame]
 ) -> Groups | None:
-    """The groups that this run's changes touch; None when the table must be whole.
-
-    A row that moves from one group to another touches both, so the rows before and after count.
-    """
+    """The groups that this run's changes touch; None when the table must be whole."""
     changes = {name: state.changes[name] for name in inputs if name in state.changes}
     if not table.group or any(
         change.is_whole or not (_has_group(table, name, inputs[name]) or name in table.via)
@@ -105,10 +207,10 @@ def _with_group(table: Table, name: str, frame: DataFrame) -> DataFrame:
 
 
 def restrict(
-    context: Context, table: Table, name: str, frame: DataFrame, touched: Groups
+    context: Context, table: Table, name: str, frame: DataFrame, touched: Groups | None
 ) -> DataFrame:
     """The input's rows in the touched groups; an input without groups stays whole."""
-    if not _has_group(table, name, frame):
+    if touched is None or not _has_group(table, name, frame):
         return frame
     rows = touched.rows_of(_with_group(table, name, frame)).select(*frame.columns)
     # These are counted, asked for keys that they share, and transformed; each time they would be

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING
 
+from strata.declare.layout import Layout
 from strata.kit.table import Table
 from strata.kit.whole import NONE_WHOLE, Whole
 from strata.ledger.publication import FileEntry
@@ -29,9 +31,7 @@ def newly_whole(context: Context, name: str, frame: DataFrame) -> list[DataFrame
     """
     from pyspark.sql import functions as F
 
-    layouts = [item for item in context.plan.feed.layouts if item.table == name]
-    before = whole_days(layouts, _before(context))
-    now = whole_days(layouts, [*_before(context), *context.plan.looked.entries])
+    layouts, before, now = _days_of(context, name)
     told, frames = F.col("_delivery_date"), []
     for of in sorted({*before, *now}):
         names = [item.name for item in layouts if item.whole_of == of]
@@ -42,6 +42,20 @@ def newly_whole(context: Context, name: str, frame: DataFrame) -> list[DataFrame
             is_open = F.lit(True) if earlier is None else told >= F.lit(earlier)
             frames.append(frame.where(F.col("_layout").isin(names) & is_older & is_open))
     return frames
+
+
+def whole_changes(context: Context, name: str) -> bool:
+    """Whether this run makes a delivery of a bronze table whole, or one no longer."""
+    _, before, now = _days_of(context, name)
+    return before != now
+
+
+def _days_of(
+    context: Context, name: str
+) -> tuple[list[Layout], dict[str, tuple[date, ...]], dict[str, tuple[date, ...]]]:
+    layouts = [item for item in context.plan.feed.layouts if item.table == name]
+    before = whole_days(layouts, _before(context))
+    return layouts, before, whole_days(layouts, [*_before(context), *context.plan.looked.entries])
 
 
 def _before(context: Context) -> list[FileEntry]:

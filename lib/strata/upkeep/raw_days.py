@@ -15,6 +15,7 @@ from strata.errors import ConservationError
 from strata.kit import groups, keys
 from strata.kit.groups import Groups
 from strata.kit.table import Source
+from strata.lake.exchange import replace_groups
 from strata.lake.store import Store
 from strata.ledger.publication import Publication, TableState
 from strata.upkeep.archive_content import Moved
@@ -99,8 +100,8 @@ class RawDays:
         held = days.rows_of(self.archived)
         _assert_same(own.table, _plus(wanted, _content(held, own)), _content(lying, own))
         failpoint.reach("archive.copied", own.table)
-        gone = store.replace_groups(
-            self.contract, self.standing.limit(0).select(*self.contract.columns), 0, days,
+        gone = replace_groups(
+            store, self.contract, self.standing.limit(0).select(*self.contract.columns), 0, days,
             self.with_day,
         )  # fmt: skip
         _assert_same(self.contract.table, wanted[:2], (gone.rows_gone, gone.identity_gone))
@@ -126,7 +127,7 @@ class RawDays:
         held = days.rows_of(self.standing)
         _assert_same(self.contract.table, _plus(wanted, _content(held, own)), _content(lying, own))
         failpoint.reach("archive.copied", self.contract.table)
-        gone = store.replace_groups(own, coming.limit(0), 0, days)
+        gone = replace_groups(store, own, coming.limit(0), 0, days)
         _assert_same(own.table, wanted[:2], (gone.rows_gone, gone.identity_gone))
         state = replace(
             state,

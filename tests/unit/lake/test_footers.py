@@ -7,6 +7,7 @@ import json
 import math
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pyarrow as pa
@@ -67,6 +68,33 @@ def test_statistics_bound_every_row_group_and_count_nulls(tmp_path: Path) -> Non
         },
         "nullCount": {"id": 0, "word": 1, "day": 1, "at": 1, "ratio": 1, "money": 1, "flag": 1},
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "or_null", "may"),
+    [
+        ("id", [0, 4], False, False),
+        ("id", [0, 2], False, True),
+        ("id", [], True, False),  # no NULL is in it
+        ("word", ["a" * 31 + "zzy", "c"], False, False),  # bounds are whole, not cut as in the log
+        ("word", ["a" * 31 + "zzz"], False, True),
+        ("word", [], True, True),
+        ("day", [dt.date(1600, 2, 28), dt.date(2024, 1, 3)], False, False),
+        ("day", [dt.date(2024, 1, 2)], False, True),
+        ("ratio", [9.0], False, True),  # NaN is in no bounds
+    ],
+)
+def test_a_footer_says_whether_a_file_may_hold_some_values(
+    tmp_path: Path, column: str, values: list[Any], or_null: bool, may: bool
+) -> None:
+    found = footers.columns(footers.read_footer(str(stored(tmp_path))))[column]
+    assert found.may_hold(values, or_null) is may
+
+
+def test_of_nothing_but_nulls_a_footer_says_that_no_value_is_there(tmp_path: Path) -> None:
+    path = stored(tmp_path, pa.table({"id": pa.array([None, None], pa.int64())}), 2)
+    [column] = footers.columns(footers.read_footer(str(path))).values()
+    assert (column.may_hold([1], False), column.may_hold([1], True)) == (False, True)
 
 
 def test_rows_without_bounds_in_the_log_are_found(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def inputs() -> dict[str, list[Row]]:
     }
 
 
-@pytest.mark.parametrize("tasks", [1, 3])
+@pytest.mark.parametrize("tasks", [0, 1, 3])
 def test_sound_lines_are_written_and_every_other_record_is_left_out_whole(
     tmp_path: Path, tasks: int
 ) -> None:
@@ -131,9 +131,10 @@ SUMS: list[tuple[str, Any, dict[str, int]]] = [
 ]
 
 
+@pytest.mark.parametrize("tasks", [0, 1])
 @pytest.mark.parametrize(("name", "expected", "folded"), SUMS)
 def test_sums_are_of_all_lines_and_tell_what_they_fold(
-    tmp_path: Path, name: str, expected: Any, folded: dict[str, int]
+    tmp_path: Path, name: str, expected: Any, folded: dict[str, int], tasks: int
 ) -> None:
     line = {"order_id": "o1", "sale_date": DAY, "status": "shipped", "is_counted": True,
             "product_id": "p", "currency": "EUR", "copies": 1}  # fmt: skip
@@ -142,7 +143,7 @@ def test_sums_are_of_all_lines_and_tell_what_they_fold(
         {**line, "quantity": 2, "revenue": Decimal("1.01"), "copies": 2},
         {**line, "order_id": "o2", "is_counted": False, "quantity": 1, "revenue": Decimal("9.99")},
     ]
-    written, left, done = plain_rows(tmp_path, name, {LINES: lines})
+    written, left, done = plain_rows(tmp_path, name, {LINES: lines}, tasks)
     told = {
         "gold.commerce_order_revenue": ("order_id", "lines", "units", "revenue", "repeated_lines",
                                         "repeated_revenue"),
@@ -209,3 +210,55 @@ def test_a_record_that_gives_two_rows_is_answered_for_once(tmp_path: Path) -> No
     assert sorted(row["_record_number"] for row in left) == [3, 4, 5, 6]
     # By PyPI's xxhash: XXH64 of records 1 and 2, seeded by that of the file's hash, seeded by 42.
     assert (done.rows, done.identity) == (2, 5060600423238090220)
+
+
+def test_weeks_and_months_are_of_counted_orders_and_compared_with_the_one_just_before(
+    tmp_path: Path,
+) -> None:
+    order = {"currency": "EUR", "is_counted": True, "units": 2, "revenue": Decimal("2.50")}
+    orders = [
+        {**order, "order_date": date(2024, 1, 31), "revenue": Decimal("1.50")},
+        {**order, "order_date": date(2024, 2, 1)},
+        {**order, "order_date": date(2024, 2, 1), "is_counted": False},
+        {**order, "order_date": date(2024, 4, 1)},  # none in March
+        {**order, "order_date": date(2024, 3, 1), "currency": "USD"},
+    ]
+    name = "gold.commerce_trends"
+    written, _, done = plain_rows(tmp_path, name, {"gold.commerce_order_revenue": orders})
+    told = ("period", "period_start", "currency", "orders", "units", "revenue", "revenue_change")
+    money = Decimal
+    assert sorted(tuple(row[column] for column in told) for row in written) == [
+        ("month", date(2024, 1, 1), "EUR", 1, 2, money("1.50"), None),
+        ("month", date(2024, 2, 1), "EUR", 1, 2, money("2.50"), money("1.00")),
+        ("month", date(2024, 3, 1), "USD", 1, 2, money("2.50"), None),
+        ("month", date(2024, 4, 1), "EUR", 1, 2, money("2.50"), None),
+        ("week", date(2024, 1, 29), "EUR", 2, 4, money("4.00"), None),
+        ("week", date(2024, 2, 26), "USD", 1, 2, money("2.50"), None),
+        ("week", date(2024, 4, 1), "EUR", 1, 2, money("2.50"), None),
+    ]
+    assert done.folds == {"its order is cancelled or returned": 1}
+
+
+def test_the_best_of_each_category_are_ranked_and_the_others_folded(tmp_path: Path) -> None:
+    days = [
+        {"product_id": product, "currency": "EUR", "units": 1, "revenue": Decimal(amount)}
+        for product, amount in (("a", "1"), ("a", "2"), ("b", "3"), ("c", "9"), ("d", "1"))
+    ]
+    shoes = {"top_category_id": "1", "top_category_name": "Shoes", "is_current": True}
+    products = [
+        {"product_id": "a", "product_name": "A", **shoes},
+        {"product_id": "b", "product_name": "B", **shoes},
+        {"product_id": "b", "product_name": "B before", **shoes, "is_current": False},
+        {"product_id": "d", "product_name": "D", **shoes},
+        {"product_id": "c", "product_name": "C", "is_current": True},
+    ]
+    inputs = {"gold.commerce_daily_product_sales": days, "silver.commerce_products": products}
+    name, params = "gold.commerce_top_products", {"top_products": 2}
+    written, _, done = plain_rows(tmp_path, name, inputs, params=params)
+    told = ("category_name", "rank", "product_name", "units", "revenue")
+    assert sorted(tuple(row[column] for column in told) for row in written) == [
+        ("Shoes", 1, "A", 2, Decimal(3)),  # a before b: as much was paid for both
+        ("Shoes", 2, "B", 1, Decimal(3)),
+        ("unclassified", 1, "C", 1, Decimal(9)),
+    ]
+    assert done.folds == {"not among the best of its category": 1}

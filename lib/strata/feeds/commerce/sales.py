@@ -4,12 +4,10 @@ sells best.
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame, Window
-from pyspark.sql import functions as F
+from pyspark.sql import DataFrame
 
-from strata.feeds.commerce.amounts import cents, money
 from strata.feeds.commerce.params import Params
-from strata.kit.plain import Plain, by_query, for_duckdb
+from strata.kit.plain import Plain, by_query, for_duckdb, with_params
 
 NOT_COUNTED = "its order is cancelled or returned"
 FOLDS = (NOT_COUNTED,)
@@ -62,6 +60,80 @@ PLAIN_BY_PRODUCT = _by_duckdb(_BY_PRODUCT, "sale_date", *_OF_DAY, "product_id")
 PLAIN_BY_CATEGORY = _by_duckdb(_BY_CATEGORY, "sale_date", *_OF_DAY, "category_id")
 
 
+_TRENDS = f"""
+SELECT period, period_start, currency, orders, units, revenue,
+    CASE WHEN lag(period_start) OVER by_start = CAST(
+            CASE period WHEN 'month' THEN period_start - INTERVAL '1' MONTH
+                ELSE period_start - INTERVAL '7' DAY END AS DATE)
+        THEN CAST(revenue - lag(revenue) OVER by_start AS DECIMAL(18, 2)) END AS revenue_change,
+    _rows, _fold
+FROM (
+    SELECT CASE WHEN is_counted THEN part.told END AS period,
+        CASE WHEN is_counted THEN CAST(
+            CASE part.told WHEN 'month' THEN date_trunc('month', order_date)
+                ELSE date_trunc('week', order_date) END AS DATE) END AS period_start,
+        CASE WHEN is_counted THEN currency END AS currency,
+        CASE WHEN NOT is_counted THEN '{NOT_COUNTED}' END AS _fold,
+        CAST(sum(of_day.orders) AS BIGINT) AS orders, CAST(sum(of_day.units) AS BIGINT) AS units,
+        CAST(sum(of_day.revenue) AS DECIMAL(18, 2)) AS revenue,
+        CAST(sum(CASE part.told WHEN 'month' THEN of_day.orders ELSE 0 END) AS BIGINT) AS _rows
+    FROM (
+        SELECT order_date, currency, is_counted, count(*) AS orders, sum(units) AS units,
+            sum(revenue) AS revenue
+        FROM {{commerce_order_revenue}} GROUP BY order_date, currency, is_counted
+    ) AS of_day CROSS JOIN (VALUES ('month'), ('week')) AS part(told)
+    GROUP BY ALL
+) AS periods
+WINDOW by_start AS (PARTITION BY period, currency ORDER BY period_start)
+"""
+"""Where no order counts in the period before, there is nothing to compare with."""
+_TOP = f"""
+SELECT category_id, category_name, currency, rank, product_id, product_name, units, revenue, _rows,
+    CASE WHEN rank > {{top_products}} THEN '{NOT_AMONG_TOP}' END AS _fold
+FROM (
+    SELECT known.category_id, known.category_name, sold.currency,
+        CAST(row_number() OVER (PARTITION BY known.category_id, sold.currency
+            ORDER BY sold.revenue DESC, sold.product_id) AS INTEGER) AS rank,
+        sold.product_id, known.product_name, sold.units, sold.revenue, sold._rows
+    FROM (
+        SELECT product_id, currency, CAST(sum(units) AS BIGINT) AS units,
+            CAST(sum(revenue) AS DECIMAL(18, 2)) AS revenue, count(*) AS _rows
+        FROM {{commerce_daily_product_sales}} GROUP BY product_id, currency
+    ) AS sold LEFT JOIN (
+        SELECT product_id, product_name,
+            coalesce(top_category_id, '{UNCLASSIFIED}') AS category_id,
+            coalesce(top_category_name, '{UNCLASSIFIED}') AS category_name
+        FROM {{commerce_products}} WHERE is_current
+    ) AS known ON sold.product_id = known.product_id
+) AS ranked
+"""
+PLAIN_TRENDS = Plain(
+    for_duckdb(_TRENDS, "commerce_order_revenue"),
+    {
+        "gold.commerce_order_revenue": (
+            "order_date",
+            "currency",
+            "is_counted",
+            "units",
+            "revenue",
+        )
+    },
+)
+PLAIN_TOP = Plain(
+    for_duckdb(_TOP, "commerce_daily_product_sales", "commerce_products"),
+    {
+        "gold.commerce_daily_product_sales": ("product_id", "currency", "units", "revenue"),
+        "silver.commerce_products": (
+            "product_id",
+            "product_name",
+            "top_category_id",
+            "top_category_name",
+            "is_current",
+        ),
+    },
+)
+
+
 def commerce_order_revenue(lines: DataFrame) -> DataFrame:
     """One row per order with at least one accepted line, counted or not."""
     return by_query(_REVENUE, commerce_order_lines=lines).drop("_fold")
@@ -85,51 +157,7 @@ def commerce_trends(orders: DataFrame) -> DataFrame:
 
     Each order is accounted for by its month (`_rows`); its week answers for none.
     """
-    is_counted = F.col("is_counted")
-    parts = F.array(
-        F.struct(
-            F.lit("month").alias("period"), F.trunc("order_date", "month").alias("period_start")
-        ),
-        F.struct(
-            F.lit("week").alias("period"), F.trunc("order_date", "week").alias("period_start")
-        ),
-    )
-    days = orders.groupBy("order_date", "currency", is_counted.alias("_is_counted")).agg(
-        F.sum("units").alias("units"),
-        F.sum(F.expr(cents("revenue"))).alias("_cents"),
-        F.count(F.lit(1)).alias("orders"),
-    )
-    sold = days.where("_is_counted").select(
-        F.explode(parts).alias("_part"), "currency", "units", "_cents", "orders"
-    )
-    periods = sold.groupBy("_part.period", "_part.period_start", "currency").agg(
-        F.sum("units").alias("units"),
-        F.sum("_cents").alias("_cents"),
-        F.sum("orders").alias("orders"),
-    )
-    order = Window.partitionBy("period", "currency").orderBy("period_start")
-    just_before = F.when(F.col("period") == "month", F.add_months("period_start", -1)).otherwise(
-        F.date_sub("period_start", 7)
-    )
-    is_next = F.lag("period_start").over(order) == just_before
-    compared = periods.withColumns({"_is_next": is_next, "_before": F.lag("_cents").over(order)})
-    told = compared.select(
-        "period",
-        "period_start",
-        "currency",
-        "orders",
-        "units",
-        money("_cents").alias("revenue"),
-        # Where no order counts in the period before, there is nothing to compare with.
-        F.when(F.col("_is_next"), money("_cents - _before")).alias("revenue_change"),
-        F.when(F.col("period") == "month", F.col("orders"))
-        .otherwise(0)
-        .cast("bigint")
-        .alias("_rows"),
-        F.lit(None).cast("string").alias("_fold"),
-    )
-    rest = days.where("not _is_counted").agg(F.sum("orders").alias("_rows")).where("_rows > 0")
-    return told.unionByName(rest.withColumn("_fold", F.lit(NOT_COUNTED)), allowMissingColumns=True)
+    return by_query(_TRENDS, commerce_order_revenue=orders)
 
 
 def commerce_top_products(days: DataFrame, products: DataFrame, params: Params) -> DataFrame:
@@ -138,38 +166,5 @@ def commerce_top_products(days: DataFrame, products: DataFrame, params: Params) 
 
     The category is the one at the top of the product's branch; the amounts are of all days.
     """
-    sold = days.groupBy("product_id", "currency").agg(
-        F.sum("units").alias("units"),
-        F.sum(F.expr(cents("revenue"))).alias("_cents"),
-        F.count(F.lit(1)).alias("_days"),
-    )
-    unclassified = F.lit(UNCLASSIFIED)
-    named = products.where("is_current").select(
-        "product_id",
-        "product_name",
-        F.coalesce("top_category_id", unclassified).alias("category_id"),
-        F.coalesce("top_category_name", unclassified).alias("category_name"),
-    )
-    best_first = Window.partitionBy("category_id", "currency").orderBy(
-        F.desc("_cents"), "product_id"
-    )
-    ranked = sold.join(named, on="product_id", how="left").withColumn(
-        "rank", F.row_number().over(best_first)
-    )
-    is_top = F.col("rank") <= params.top_products
-    kept = ranked.where(is_top).select(
-        "category_id",
-        "category_name",
-        "currency",
-        "rank",
-        "product_id",
-        "product_name",
-        "units",
-        money("_cents").alias("revenue"),
-        F.col("_days").alias("_rows"),
-        F.lit(None).cast("string").alias("_fold"),
-    )
-    rest = ranked.where(~is_top).agg(F.sum("_days").alias("_rows")).where("_rows > 0")
-    return kept.unionByName(
-        rest.withColumn("_fold", F.lit(NOT_AMONG_TOP)), allowMissingColumns=True
-    )
+    query = with_params(_TOP, {"top_products": params.top_products})
+    return by_query(query, commerce_daily_product_sales=days, commerce_products=products)

@@ -12,7 +12,6 @@ GUEST = "the order tells no customer"
 FOLDS = (GUEST,)
 
 PLAIN = Plain(
-    by="",
     reads={
         "gold.commerce_order_revenue": (
             "customer_id",

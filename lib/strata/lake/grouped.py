@@ -1,0 +1,104 @@
+"""The rows of a version that have some values of one column: found and read by Arrow, file by file.
+
+For few of many rows, which Spark would take longer to plan than this takes to read. Each file's
+footer says whether the values may lie in it; then that one column is read, and of the files that
+have them, the rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property, reduce
+from operator import xor
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from strata.kit.groups import Keys
+from strata.kit.keys import ROW_ID, has_identity
+from strata.lake import file_check, footers
+from strata.lake.data_set import DataFile, data_files, read_files, readable, schema_of
+from strata.lake.log import Snapshot
+from strata.lake.warehouse import Warehouse
+
+_READERS = 4
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A file that has rows of the groups."""
+
+    file: DataFile
+    lies: pa.ChunkedArray
+    """Which of the file's rows they are."""
+    rows: int
+    """How many."""
+    identity: int
+    """The order-free hash of their ids; 0 where rows have none."""
+
+
+@dataclass(frozen=True)
+class Grouped:
+    """A version of a table, of which some groups are asked. Its rows must be those of its files:
+    `Snapshot.is_plain`."""
+
+    warehouse: Warehouse
+    table: str
+    snapshot: Snapshot
+    keys: Keys
+
+    @cached_property
+    def hits(self) -> list[Hit]:
+        """The files that have rows of the groups."""
+        held = data_files(self.warehouse, self.table, self.snapshot)
+        with readable(self.table), ThreadPoolExecutor(_READERS) as pool:
+            return [hit for hit in pool.map(self._look, held) if hit is not None]
+
+    @property
+    def count(self) -> int:
+        """How many rows the groups have."""
+        return sum(hit.rows for hit in self.hits)
+
+    @property
+    def identity(self) -> int:
+        """The order-free hash of those rows' ids."""
+        return reduce(xor, (hit.identity for hit in self.hits), 0)
+
+    def rows(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """The groups' rows."""
+        return self._read(columns, lambda hit: hit.lies)
+
+    def other_rows(self) -> pa.Table:
+        """The rows of other groups in the files that have rows of these."""
+        return self._read(None, lambda hit: pc.invert(hit.lies))
+
+    @cached_property
+    def _schema(self) -> pa.Schema:
+        return schema_of(self.table, self.snapshot)
+
+    def _look(self, file: DataFile) -> Hit | None:
+        column = footers.columns(footers.read_footer(file.uri)).get(self.keys.column)
+        if column is not None and not column.may_hold(self.keys.ordered, self.keys.has_null):
+            return None
+        ids = ROW_ID if has_identity(self._schema.names) else ()
+        names = list(dict.fromkeys((self.keys.column, *ids)))
+        rows = read_files(self.table, self._schema, [file], names)
+        lies = self.keys.lie_in(rows[self.keys.column])
+        own = rows.filter(lies)
+        if not own.num_rows:
+            return None
+        return Hit(file, lies, own.num_rows, file_check.identity_of(own))
+
+    def _read(
+        self, columns: Sequence[str] | None, which: Callable[[Hit], pa.ChunkedArray]
+    ) -> pa.Table:
+        def read(hit: Hit) -> pa.Table:
+            rows = read_files(self.table, self._schema, [hit.file], columns)
+            return rows.filter(which(hit))
+
+        names = self._schema.names if columns is None else columns
+        none = pa.schema([self._schema.field(name) for name in names]).empty_table()
+        with ThreadPoolExecutor(_READERS) as pool:
+            return pa.concat_tables([none, *pool.map(read, self.hits)])
