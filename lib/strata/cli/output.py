@@ -144,6 +144,14 @@ def _pad(text: str, width: int, right: bool) -> str:
     return blank + text if right else text + blank
 
 
+def tell(line: str) -> None:
+    """Writes a line on standard error, in one piece: `print` writes its end apart, and the line of
+    a feed that runs beside could come between.
+    """
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
+
+
 class Progress:
     """Lines on standard error, with the seconds since the start; as JSON lines on request."""
 
@@ -180,4 +188,4 @@ class Progress:
             )
         else:
             line = f"{seconds:6.1f} s  {message}"
-        print(line, file=sys.stderr, flush=True)
+        tell(line)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from strata.cli import common, unchanged
 from strata.cli.answers import answers_of, print_answers
 from strata.cli.invalid import tell_invalid
-from strata.cli.output import Progress
+from strata.cli.output import Progress, tell
 from strata.cli.params import add_params, params_of
 from strata.cli.settings import Settings
 from strata.cli.warnings import warnings_of
@@ -275,7 +275,7 @@ def _failure_told(plan: Plan, codes: list[int]) -> Iterator[None]:
     try:
         yield
     except StrataError as error:
-        print(f"strata: {plan.feed.name}: {error}", file=sys.stderr)
+        tell(f"strata: {plan.feed.name}: {error}")
         codes.append(error.exit_code)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+from contextlib import redirect_stderr
 
 import pytest
 from strata.cli.output import Progress
@@ -42,3 +44,24 @@ def test_a_stop_holds_for_all_who_tell() -> None:
     say.stop()
     with pytest.raises(KeyboardInterrupt):
         of_run("next")
+
+
+class Pieces(io.StringIO):
+    """What is written to it, write by write: between two of them another thread may write."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written: list[str] = []
+
+    def write(self, text: str) -> int:
+        self.written.append(text)
+        return super().write(text)
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_line_is_written_with_its_end_in_one_piece(as_json: bool) -> None:
+    with redirect_stderr(Pieces()) as told:
+        Progress(as_json)("silver.toy_sales: 1 new file")
+    (line,) = told.written
+    assert line.endswith("\n")
+    assert "silver.toy_sales: 1 new file" in line
