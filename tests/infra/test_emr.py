@@ -158,6 +158,15 @@ def test_the_drivers_lines_come_by_cloudwatch_and_none_comes_twice(
     assert said[-4:] == ["submit: RUNNING", LINES[1], LINES[2], "submit: FAILED"]
 
 
+def test_a_log_that_cannot_be_read_is_told_once_and_ends_nothing(
+    aws: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    environment = serverless_environment() | {"STRATA_LOG_GROUP": "/none"}
+    soon(lambda: (time.sleep(0.3), end_serverless(environment, "SUCCESS", "", "")))
+    assert submit.main(["run", "soil"], environment, wait_s=0.05) == 0
+    assert capsys.readouterr().err.count("the log group /none cannot be read") == 1
+
+
 @pytest.mark.parametrize("signal_name", ["SIGINT", "SIGTERM"])
 def test_who_is_stopped_cancels_the_job(
     aws: None, capsys: pytest.CaptureFixture[str], signal_name: str
