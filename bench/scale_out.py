@@ -60,6 +60,8 @@ def _load(folder: Path, workers: int) -> float:
     shutil.rmtree(target, ignore_errors=True)
     with cluster.start(own, workers, memory="4g") as found:
         told = {**os.environ, **found.environment, **cluster.executor_settings(own)}
+        # Spark gives an executor 1 GB, whatever its worker has.
+        told["PYSPARK_SUBMIT_ARGS"] = f"--executor-memory 3g {told['PYSPARK_SUBMIT_ARGS']}"
         asked = [sys.executable, "-c", _MAIN, "run", "commerce", "--quiet"]
         places = ["--raw", str(folder / "raw"), "--warehouse", str(target)]
         started = time.monotonic()
