@@ -41,6 +41,8 @@ SETTINGS = {
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
     "spark.executor.extraJavaOptions": QUICK,
     "spark.ui.enabled": "false",
+    # Half of the driver's calls would tell the JVM lines of code.
+    "spark.python.sql.dataFrameDebugging.enabled": "false",
 }
 
 
