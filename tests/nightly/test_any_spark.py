@@ -24,7 +24,7 @@ from tests import tables, versitygw
 from tests.samples import Samples
 
 FEEDS = ["commerce", "fleet", "launches", "residents", "soil"]
-pytestmark = [pytest.mark.nightly, pytest.mark.spark, pytest.mark.samples(*FEEDS)]
+pytestmark = [pytest.mark.nightly, pytest.mark.spark]
 PROJECT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(PROJECT / "infra" / "local"))
 cluster: ModuleType = importlib.import_module("cluster")
@@ -72,6 +72,7 @@ def assert_equal_to_local(samples: Samples, root: str, feeds: Sequence[str] = FE
     assert tables.differences(tables.published(root, list(feeds)), wanted) == {}
 
 
+@pytest.mark.samples(*FEEDS)
 def test_on_a_cluster_with_s3_all_feeds_give_the_tables_of_local_mode(
     samples: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -95,6 +96,7 @@ def test_on_a_cluster_with_s3_all_feeds_give_the_tables_of_local_mode(
         assert list((tmp_path / worker).glob("app-*/*/strata.zip")), worker
 
 
+@pytest.mark.samples(*FEEDS)
 def test_over_spark_connect_all_feeds_give_the_tables_of_local_mode(
     samples: Samples, tmp_path: Path
 ) -> None:
@@ -134,6 +136,7 @@ def newer_delta(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
+@pytest.mark.samples("launches")
 def test_on_the_newest_delta_a_feed_gives_the_same_and_is_compacted(
     samples: Samples, newer_delta: Path, tmp_path: Path
 ) -> None:
