@@ -34,6 +34,7 @@ from tests.cpu import tree_seconds
 
 WAYS = ("strata", "plain", "duckdb", "polars")
 _FAULTS = 0.0002
+_FIXES_A_DAY = 20
 
 
 def compare(sizes: list[int], rounds: int, ways: tuple[str, ...], heap: str) -> None:
@@ -55,7 +56,7 @@ def compare(sizes: list[int], rounds: int, ways: tuple[str, ...], heap: str) -> 
 
 def _fleet(rows: int, days: int, **more: Any) -> fleet_data.Fleet:
     faults = fleet_data.Faults.of_share(rows, _FAULTS)
-    vehicles = min(50_000, max(100, rows // 20))
+    vehicles = min(50_000, max(100, rows // (_FIXES_A_DAY * days)))
     return fleet_data.Fleet(rows, vehicles, days=days, faults=faults, **more)
 
 

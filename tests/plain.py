@@ -49,9 +49,11 @@ def plain_rows(
     feed = feed_of(name)
     table, contract = feed.table(name), feed.contract(name)
     assert table.plain is not None
-    query = with_params(table.plain.query, params)
+    plain = replace(
+        table.plain, query=with_params(table.plain.query, params or feed.default_params())
+    )
     read = []
-    for own, columns in table.plain.reads.items():
+    for own, columns in plain.reads.items():
         schema, reference = schema_of(own), table.via.get(own)
         (folder / own).mkdir(parents=True)
         held = pa.Table.from_pylist(inputs[own], schema)
@@ -64,7 +66,7 @@ def plain_rows(
     record = None if table.rows is Rows.AGGREGATE else schema_of(table.inputs[0])
     (folder / "out").mkdir()
     work = Work(
-        replace(table.plain, query=query), tuple(read), tuple(Made(*few) for few in made.items()), record, contract, schema_of(name), str(folder / "out"),
+        plain, tuple(read), tuple(Made(*few) for few in made.items()), record, contract, schema_of(name), str(folder / "out"),
         tuple(columns_with_statistics(contract)), max(1, tasks),
     )  # fmt: skip
     if not tasks:
@@ -79,7 +81,8 @@ def plain_rows(
             left += batch.to_pylist() if batch is not None else []
             if done is not None:
                 all_done.rows += done.rows
-                all_done.folds |= done.folds
+                for why, count in done.folds.items():
+                    all_done.fold(why, count)
                 all_done.identity = done.identity
     files = sorted((folder / "out").glob("*.parquet"))
     return [row for f in files for row in parquet.read_table(f).to_pylist()], left, all_done

@@ -38,7 +38,7 @@ _SOURCES = {_EVENTS: [_EVENT], _VEHICLES: [_VEHICLE]}
 _HELD = {_FIXES: [_FIX]}
 _VEHICLE_DAY: Row = {"vehicle_id": "v1", "day_date": _DAY, "fixes": 1, "distance_km": 5.0}
 _DRIVEN: Row = {**_VEHICLE_DAY, "gap_distance_km": 0.0, "first_at": _AT, "last_at": _AT}
-_DEPOT: Row = {"vehicle_id": "v1", "day_date": _DAY, "fixes": 1}
+_DEPOT: Row = {"vehicle_id": "v1", "day_date": _DAY, "fixes": 1, "astray_fixes": 0}
 _CELL: Row = {"h3_cell": "8808ed3545fffff", "fixes": 1, "vehicles": 1}
 _TRIP: Row = {
     "vehicle_id": "v1",

@@ -225,17 +225,25 @@ def vehicle_days(found: Found) -> dict[tuple[str, dt.date], dict[str, Any]]:
 def depot_distances(found: Found) -> dict[tuple[str, dt.date], dict[str, Any]]:
     rows = {}
     for key, day in by_day(found).items():
-        metres = [found.depots_m[fix.vehicle, fix.at] for fix in day]
-        steps = [found.steps.get((fix.vehicle, fix.at)) for fix in day]
+        told = [fix for place, fix in enumerate(day) if not _is_astray(found, day, place)]
+        metres = [found.depots_m[fix.vehicle, fix.at] for fix in told]
+        steps = [found.steps.get((fix.vehicle, fix.at)) for fix in told]
         away = [s.seconds for s, m in zip(steps, metres, strict=True) if s and m > DEPOT_M]
         rows[key] = {
             "fixes": len(day),
-            "least_m": min(metres),
-            "mean_m": sum(metres) / len(metres),
-            "greatest_m": max(metres),
+            "astray_fixes": len(day) - len(told),
+            "least_m": min(metres, default=None),
+            "mean_m": sum(metres) / len(metres) if metres else None,
+            "greatest_m": max(metres, default=None),
             "away_s": sum(seconds for seconds in away if seconds <= GAP_S),
         }
     return rows
+
+
+def _is_astray(found: Found, day: list[Fix], place: int) -> bool:
+    """Whether the steps to it and from it, of which there is one at least, are all jumps."""
+    touching = [found.steps[f.vehicle, f.at] for f in day[max(1, place) : place + 2]]
+    return bool(touching) and all(step.is_jump for step in touching)
 
 
 def cells(found: Found) -> dict[tuple[str, dt.datetime], dict[str, Any]]:

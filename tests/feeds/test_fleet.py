@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections import Counter
+from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 from strata.declare.contract import load_contract, quarantine_contract, struct_type
-from strata.declare.source_contract import load_layouts
 from strata.declare.suite import load_suite
 from strata.feeds.fleet import SOURCES
 from strata.feeds.fleet.days import fleet_depot_distances, fleet_vehicle_days
@@ -24,11 +26,12 @@ from strata.light.local import run as light
 from strata.run.bronze import UNPARSED
 
 from tests.frames import local_frame
+from tests.plain import plain_rows
+from tests.unit.feeds.test_fleet_plain import LAYOUTS, of_verdicts
 from tests.unit.light.test_verdicts import verdicts
 
 pytestmark = pytest.mark.spark
 
-LAYOUTS = {layout.name: layout for layout in load_layouts("fleet")}
 UTC = dt.timezone.utc
 
 
@@ -63,16 +66,7 @@ def test_the_gate_gives_every_record_the_verdict_that_the_shared_file_tells(
     spark: SparkSession,
 ) -> None:
     told = verdicts()
-    events, vehicles = [], []
-    for number, line in enumerate(told):
-        # A vehicle of its own, so that no record has to do with another one.
-        vehicle = line["record"]["vehicle_id"] and f"{line['record']['vehicle_id']} {number}"
-        delivered = line["delivered_on"]
-        day = dt.date.fromisoformat(delivered) if delivered else None
-        own = {"vehicle_id": vehicle, "_delivery_date": day}
-        events.append({**line["record"], **LAYOUTS[line["layout"]].constants, **own})
-        if line["vehicle"]:
-            vehicles.append({"vehicle_id": vehicle, **line["vehicle"]})
+    events, vehicles = of_verdicts()
     rows = judged(spark, events, known(spark, *vehicles)).select("_record_number", "_reasons")
     found = {row["_record_number"] - 1: row["_reasons"] for row in rows.collect()}
     differ = [
@@ -147,6 +141,54 @@ def test_of_the_records_of_a_vehicle_and_instant_one_at_most_stands(
     rows = judged(spark, [EVENT | change for change in changes], known(spark, {"vehicle_id": "v"}))
     found = rows.orderBy("_record_number").collect()
     assert [(r["_fold"], r["_reasons"], r["versions"]) for r in found] == expected
+
+
+def in_disorder() -> list[dict[str, Any]]:
+    """Records of one vehicle of which many tell the same instant, in several spellings."""
+    chance, found = Random(2), []
+    for _ in range(300):
+        minute = chance.randrange(60)
+        at = chance.choice((f"2026-10-01 06:{minute:02}:00", f"2026-10-01T08:{minute:02}:00+02:00"))
+        found.append(EVENT | {
+            "timestamp": at, "lat": chance.choice(("0.5", "0.50", "0.501", "95")),
+            "speed": chance.choice(("50", "50.0", "52")),
+            "_delivery_date": chance.choice((None, FIRST, SECOND)),
+            "_file_sha256": chance.choice("gfe"),
+        })  # fmt: skip
+    return found
+
+
+def test_plain_rows_are_those_that_the_transform_makes(spark: SparkSession, tmp_path: Path) -> None:
+    events, vehicles = of_verdicts()
+    events = [{"_file_sha256": "f"} | event for event in [*events, *in_disorder()]]
+    events = [event | {"_record_number": number} for number, event in enumerate(events, 1)]
+    vehicles.append({"vehicle_id": "v"})
+    made = judged(spark, events, known(spark, *vehicles))
+    columns = load_contract("silver.fleet_fixes").columns
+    rows = made.select(*columns, "_fold", "_reasons").toArrow().to_pylist()
+    stand = {
+        row["_record_number"]: {name: row[name] for name in columns}
+        for row in rows if row["_fold"] is None and not row["_reasons"]
+    }  # fmt: skip
+    rejected = {row["_record_number"] for row in rows if row["_reasons"]}
+
+    lasting = {"depot_lat_deg": 0.0, "depot_lon_deg": 0.0, "is_current": True}
+    of_all = [{"max_speed_kmh": 100.0} | lasting | vehicle for vehicle in vehicles]
+    of_all.append(of_all[-1] | {"is_current": False, "max_speed_kmh": 1.0})
+    inputs = {"bronze.fleet_events": events, "silver.fleet_vehicles": of_all}
+    for tasks in (1, 3):
+        folder = tmp_path / str(tasks)
+        written, left, done = plain_rows(folder, "silver.fleet_fixes", inputs, tasks)
+        found = {row["_record_number"]: row for row in written}
+        differ = [
+            (number, found.get(number), stand.get(number))
+            for number in stand | found
+            if found.get(number) != stand.get(number)
+        ]
+        assert (len(written), differ) == (len(stand), [])
+        assert {row["_record_number"] for row in left} == rejected
+        assert done.folds == Counter(row["_fold"] for row in rows if row["_fold"])
+        assert set(done.folds) == {REPEATED, SUPERSEDED}
 
 
 def test_rejected_rows_are_the_same_where_they_are_made_alone(spark: SparkSession) -> None:
@@ -258,9 +300,11 @@ def test_a_day_leaves_out_jumps_and_tells_gaps_and_fuel(spark: SparkSession) -> 
 def test_time_away_is_that_beyond_the_radius(spark: SparkSession) -> None:
     row = fleet_depot_distances(standing(spark, DRIVE), params=Params(depot_radius_m=2000)).first()
     assert row is not None
-    assert (row["fixes"], row["away_s"]) == (7, 300.0 + 120.0 + 120.0 + 360.0)
+    # The fix ten degrees away, which only jumps join to the others, is neither far nor away.
+    assert (row["fixes"], row["astray_fixes"]) == (7, 1)
+    assert row["away_s"] == 300.0 + 120.0 + 360.0
     assert row["least_m"] == pytest.approx(111.319491, abs=1e-5)
-    assert row["greatest_m"] == pytest.approx(1113194.908, abs=1e-2)
+    assert row["greatest_m"] == pytest.approx(0.121 * 111319.491, abs=1e-2)
 
 
 def test_a_trip_is_moving_fixes_without_a_longer_stop(spark: SparkSession) -> None:

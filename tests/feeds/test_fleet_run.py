@@ -17,6 +17,7 @@ import pytest
 from pyspark.sql import SparkSession
 from strata.declare.contract import load_contract, quarantine_name
 from strata.declare.feed import load_feed
+from strata.lake.log import TableLog
 from strata.lake.versions import Warehouse, read_arrow
 from strata.ledger.publication import Publication
 from strata.light.local import run as light
@@ -150,6 +151,32 @@ def test_fixes_steps_and_depots_are_those_of_an_independent_program(
         or (step.bearing is not None and abs(rows[key]["bearing_deg"] - step.bearing) > 1e-6)
     ]
     assert bearings == []
+
+
+TABLES = ("silver.fleet_fixes", "gold.fleet_vehicle_days", "gold.fleet_depot_distances",
+          "gold.fleet_cells", "gold.fleet_trips")  # fmt: skip
+
+
+def test_plain_rows_make_the_same_tables(
+    spark: SparkSession, samples: tuple[Lake, Publication], tmp_path: Path
+) -> None:
+    """All files at once, by the way of large inputs, beside two runs by the transforms."""
+    one, published = samples
+    lake = Lake(spark, tmp_path)
+    shutil.copytree(one.root / "raw", tmp_path / "raw")
+    whole = lake.run(fewest_plain_rows=0).publication
+    assert whole is not None
+    for name in TABLES:
+        rows, expected = lake.rows(whole, name), one.rows(published, name)
+        assert (len(rows) > 0, sorted(map(str, rows))) == (True, sorted(map(str, expected))), name
+        state = whole.state(name)
+        assert state is not None
+        # Plain rows lie beside the table's log, those of a transform in folders of their own.
+        files = TableLog(lake.warehouse, name).snapshot(state.version).files
+        assert [file for file in files if "/" in file] == [], name
+    name = TABLES[0]
+    assert sorted(lake.reasons(whole, name)) == sorted(one.reasons(published, name))
+    assert doctor.examine(lake.warehouse, ["fleet"]).damage == []
 
 
 def test_every_record_is_accounted_for(

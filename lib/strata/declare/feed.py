@@ -18,6 +18,7 @@ from strata.declare.protection import Protection
 from strata.declare.source_contract import load_layouts
 from strata.declare.suite import Suite, load_suite
 from strata.errors import DeclarationError, UsageError
+from strata.kit.plain import Plain
 from strata.kit.table import Answer, Source, Table
 
 
@@ -118,7 +119,7 @@ class Feed:
             return fingerprint.digest(*declared, *layouts, str(READER))
         table = self.table(name)
         code = fingerprint.of_code(table.transform)
-        code += repr(table.plain) if table.plain else ""
+        code += _of_plain(table.plain) if table.plain else ""
         grouping = fingerprint.of_code(table.add_group) if table.add_group else ""
         own = {} if table.slices else {key: params[key] for key in table.params}
         shape = repr(
@@ -255,3 +256,11 @@ def declared_tables() -> set[str]:
         for layer in LAYERS
         for path in resources.search("schemas", f"{layer}/*.yaml")
     }
+
+
+def _of_plain(plain: Plain) -> str:
+    # A function's own text tells where it lies in memory, which differs from process to process.
+    functions = {name: made for name, (_, made) in plain.made.items()}
+    functions |= {"settle": plain.settle} if plain.settle else {}
+    code = {name: fingerprint.of_code(function) for name, function in functions.items()}
+    return repr((plain, sorted((name, table) for name, (table, _) in plain.made.items()), code))

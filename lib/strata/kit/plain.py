@@ -8,12 +8,15 @@ has the last word: it is given every record that the query leaves out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from pyspark.sql import DataFrame
+
+Settle = Callable[["Iterable[pa.RecordBatch]"], "Iterator[pa.Table]"]
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ class Plain:
     It gives the contract's columns. Of a table of single records: the rows of some records of the
     first input, equal to those that the transform accepts, one a record; where a record gives many,
     with `_rows` as the transform gives it. What is doubtful it leaves out. Of sums: all rows, with
-    `_rows` and `_fold` as the transform gives them.
+    `_rows` and, where some are folded, `_fold` as the transform gives them.
 
     A whole number among the table's `params` stands in it as `{name}`."""
 
@@ -45,9 +48,20 @@ class Plain:
     fewest: int = 500_000
     """Rows of the first input, of which on the query is asked."""
 
-    made: Mapping[str, tuple[str, Callable[[DataFrame], DataFrame]]] = field(default_factory=dict)
+    made: Mapping[str, tuple[str, Callable[[DataFrame], DataFrame]]] = field(
+        default_factory=dict, repr=False
+    )
     """Name in the query -> an input, and what the transform too makes of it before it joins it: few
     rows, of which Spark alone decides."""
+
+    only: Mapping[str, str] = field(default_factory=dict)
+    """Parameters and the values that they must have; with others the transform makes all rows."""
+
+    settle: Settle | None = field(default=None, repr=False)
+    """Makes the rows of the query's answer, which comes in the query's own order, for records whose
+    rows depend on each other. It gives `_fold` besides; `_file_sha256` is a number in the order of
+    the hashes. The records that are left out must then be those, and only those, that
+    the transform rejects, and rejects without the others too; else it makes all rows."""
 
 
 def by_query(query: str, **inputs: DataFrame) -> DataFrame:

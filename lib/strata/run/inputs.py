@@ -189,6 +189,8 @@ def _plain_inputs(
     (held, frames, shared), plain = given, table.plain
     if plain is None or (held and table.inputs[0] not in held):
         return None
+    if any(context.plan.params[name] != value for name, value in plain.only.items()):
+        return None
     rows = {name: held[name].num_rows if held else states[name].all_rows for name in held or states}
     first = rows[table.inputs[0]]
     driving = sum(rows.get(name, 0) for name in table.driving_inputs)

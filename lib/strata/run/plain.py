@@ -85,7 +85,11 @@ def write_plain(
         return None
     if candidate.touched is not None:
         keys = candidate.touched.keys
-        return None if keys is None else _write_groups(context, target, candidate, (job, keys))
+        return (
+            None
+            if keys is None or job.plain.settle
+            else _write_groups(context, target, candidate, (job, keys))
+        )
     asked, folder = _ask(context, target, job, candidate), store.warehouse.path(contract.table)
     rest_rows = candidate.rows_in - job.rows + asked.rows_left
     leaves_much = asked.left is not None and rest_rows > MOST_LEFT * candidate.rows_in
@@ -98,6 +102,10 @@ def write_plain(
         return None
     left = None if _has_none(candidate, job, rest_rows) else asked.left
     rest = _make_rest(context, target, candidate, (job, left, rest_rows))
+    if job.plain.settle and rest.tally.rows_written + rest.tally.folded:
+        # The transform does not reject what was left out, and what was written depends on it.
+        bronze_files.remove(folder, asked.files)
+        return None
     add_written(rest.tally, told.rows, told.identity, told.broken)
     _answer(rest.tally, asked.done, told.rows, told.identity)
     files = [*asked.files, *store.write_files(contract, rest.accepted)]
@@ -190,6 +198,7 @@ def _answer(tally: Tally, done: Iterable[Done], rows: int, identity: int) -> Non
             tally.identity ^= task.identity ^ identity
             identity = 0
         tally.accepted += task.rows
+        tally.identity ^= task.folded_identity
         for fold, count in task.folds.items():
             tally.folded += count
             tally.folds[fold] = tally.folds.get(fold, 0) + count

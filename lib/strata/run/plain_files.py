@@ -103,6 +103,18 @@ class Shas:
         )
         return pa.RecordBatchReader.from_batches(schema, batches)
 
+    def in_order(self, reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+        """The same rows with other numbers, in the order of the hashes; by then all are known, for
+        the rows have been sorted."""
+        place = reader.schema.get_field_index(SHA)
+        ranks = None
+        for batch in reader:
+            if ranks is None:
+                known = sorted(self.known, key=str)
+                ranks = pa.array([known.index(text) for text in self.known], pa.int32())
+                self.known = known
+            yield batch.set_column(place, SHA, ranks.take(batch.column(place)))
+
     def codes(self, texts: pa.Array) -> pa.Array:
         """The number of each hash."""
         found = pc.dictionary_encode(texts, null_encoding="encode")

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 MEMORY = "1200MB"
 """What DuckDB holds before it spills to the disk; where that does not do, the task gives up."""
-_ANSWERS = ("_rows", "_fold")
 _Lies: TypeAlias = "tuple[DataFile, pa.Table]"
 _Job: TypeAlias = "tuple[Work, Shas, pa.Table]"
 
@@ -73,8 +72,14 @@ class Done:
     folds: dict[str, int] = field(default_factory=dict)
     identity: int | None = None
     """Order-free hash of those records' ids, where a record gives many rows."""
+    folded_identity: int = 0
+    """The same of single records that were folded."""
     gave_up: bool = False
     """For want of memory: the transform must make all rows."""
+
+    def fold(self, why: str, count: int) -> None:
+        """Notes that so many rows of the first input were folded."""
+        self.folds[why] = self.folds.get(why, 0) + count
 
     @property
     def text(self) -> str:
@@ -217,13 +222,11 @@ def _write(
     engine: duckdb.DuckDBPyConnection, work: Work, shas: Shas, done: Done, written: Records
 ) -> None:
     """Writes what the query gives, and notes in `done` and `written` what."""
-    order = ", ".join(work.contract.order_by)
-    asked = f"SELECT * FROM ({work.plain.query}) {f'ORDER BY {order}' if order else ''}"
     waiting, rows = [], 0
     with ThreadPoolExecutor(1) as pool:  # One file is written while the next one's rows are made.
         pending: list[Future[_Lies]] = []
-        for batch in engine.sql(asked).to_arrow_reader(BATCH):
-            table = _taken(pa.Table.from_batches([batch]), work, shas, done, written)
+        for answer in _answers(engine, work, shas):
+            table = _taken(answer, work, shas, done, written)
             waiting.append(table)
             rows += table.num_rows
             if rows >= FILE_ROWS:
@@ -233,6 +236,18 @@ def _write(
             _send(pool, pending, done, (work, shas, pa.concat_tables(waiting)))
         for future in pending:
             done.add(future.result(), work.rules)
+
+
+def _answers(engine: duckdb.DuckDBPyConnection, work: Work, shas: Shas) -> Iterator[pa.Table]:
+    """The rows in the order of the files."""
+    if work.plain.settle is not None:
+        reader = engine.sql(work.plain.query).to_arrow_reader(BATCH)
+        yield from work.plain.settle(shas.in_order(reader))
+        return
+    order = ", ".join(work.contract.order_by)
+    asked = f"SELECT * FROM ({work.plain.query}) {f'ORDER BY {order}' if order else ''}"
+    for batch in engine.sql(asked).to_arrow_reader(BATCH):
+        yield pa.Table.from_batches([batch])
 
 
 def _send(pool: ThreadPoolExecutor, pending: list[Future[_Lies]], done: Done, job: _Job) -> None:
@@ -250,6 +265,8 @@ def _taken(table: pa.Table, work: Work, shas: Shas, done: Done, written: Records
 
 def _noted(table: pa.Table, done: Done, written: Records, shas: Shas) -> pa.Table:
     """The rows of single records, as the table is to hold them; notes the records."""
+    if "_fold" in table.column_names:
+        table = _unfolded(table, done, written, shas)
     is_many = "_rows" in table.column_names
     records = table.filter(pc.equal(table.column("_rows"), 1)) if is_many else table
     done.rows += records.num_rows
@@ -262,14 +279,28 @@ def _noted(table: pa.Table, done: Done, written: Records, shas: Shas) -> pa.Tabl
     return table.drop_columns(["_rows"]) if is_many else table
 
 
+def _unfolded(table: pa.Table, done: Done, written: Records, shas: Shas) -> pa.Table:
+    """The rows of records that stand; notes those that are folded into them."""
+    folded = table.filter(pc.is_valid(table.column("_fold")))
+    if folded.num_rows:
+        codes, numbers = (folded.column(name) for name in ROW_ID)
+        written.add(codes.to_numpy(), numbers.to_numpy())
+        done.folded_identity ^= file_check.identity(shas.texts(codes), numbers)
+        for found in folded.column("_fold").value_counts().to_pylist():
+            done.fold(found["values"], found["counts"])
+    return table.filter(pc.is_null(table.column("_fold"))).drop_columns(["_fold"])
+
+
 def _counted(table: pa.Table, done: Done) -> pa.Table:
     """The sums that the table is to hold; notes what they and the folded ones answer for."""
-    folded = pc.is_valid(table.column("_fold"))
-    for row in table.filter(folded).group_by("_fold").aggregate([("_rows", "sum")]).to_pylist():
-        done.folds[row["_fold"]] = done.folds.get(row["_fold"], 0) + row["_rows_sum"]
-    stands = table.filter(pc.invert(folded))
-    done.rows += pc.sum(stands.column("_rows")).as_py() or 0
-    return stands.drop_columns(list(_ANSWERS))
+    if "_fold" in table.column_names:
+        folded = pc.is_valid(table.column("_fold"))
+        sums = table.filter(folded).group_by("_fold").aggregate([("_rows", "sum")])
+        for found in sums.to_pylist():
+            done.fold(found["_fold"], found["_rows_sum"])
+        table = table.filter(pc.invert(folded)).drop_columns(["_fold"])
+    done.rows += pc.sum(table.column("_rows")).as_py() or 0
+    return table.drop_columns(["_rows"])
 
 
 def _shaped(work: Work, shas: Shas, rows: pa.Table) -> pa.Table:

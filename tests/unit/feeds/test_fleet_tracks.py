@@ -10,9 +10,11 @@ import math
 from random import Random
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pytest
 from geographiclib.geodesic import Geodesic
+from strata.feeds.fleet.days import PLAIN_DEPOTS
 from strata.feeds.fleet.stretches import stretches
 from strata.feeds.fleet.texts import read_instants, read_numbers
 from strata.feeds.fleet.tracks import (
@@ -24,7 +26,8 @@ from strata.feeds.fleet.tracks import (
     follow,
     with_followed,
 )
-from strata.feeds.fleet.trips import find_trips
+from strata.feeds.fleet.trips import PLAIN_TRIPS
+from strata.kit.plain import Plain, with_params
 
 UTC = dt.timezone.utc
 
@@ -258,7 +261,9 @@ _FIX = pa.schema(
     [
         ("vehicle_id", pa.string()), ("day_date", pa.date32()),
         ("fixed_at", pa.timestamp("us", tz="UTC")), ("lat_deg", pa.float64()),
-        ("lon_deg", pa.float64()), ("moves", pa.bool_()), ("driven_mm", pa.int64()),
+        ("lon_deg", pa.float64()), ("engine_status", pa.string()), ("speed_kmh", pa.float64()),
+        ("previous_s", pa.float64()), ("previous_m", pa.float64()), ("is_jump", pa.bool_()),
+        ("distance_from_depot_m", pa.float64()),
     ]
 )  # fmt: skip
 
@@ -271,9 +276,20 @@ def driven(chance: Random, size: int) -> list[dict[str, Any]]:
         at = dt.datetime(2026, 10, day, 6, minute, tzinfo=UTC)
         found.append(
             {"vehicle_id": vehicle, "day_date": at.date(), "fixed_at": at, "lat_deg": minute / 8,
-             "lon_deg": -minute / 8, "moves": chance.random() < 0.5,
-             "driven_mm": chance.randrange(9)}
+             "lon_deg": -minute / 8, "engine_status": chance.choice(("moving", "idle", None)),
+             "speed_kmh": chance.choice((2.9, 3.0)), "previous_m": chance.randrange(9) / 1e3,
+             "is_jump": chance.random() < 0.2,
+             # Quarters: their sum is exact.
+             "distance_from_depot_m": chance.randrange(4000) / 4}
         )  # fmt: skip
+    last: dict[Any, dict[str, Any]] = {}
+    for fix in sorted(found, key=lambda fix: fix["fixed_at"]):
+        before = last.get((fix["vehicle_id"], fix["day_date"]))
+        if before is None:
+            fix |= {"previous_s": None, "previous_m": None, "is_jump": None}
+        else:
+            fix["previous_s"] = (fix["fixed_at"] - before["fixed_at"]).total_seconds()
+        last[fix["vehicle_id"], fix["day_date"]] = fix
     return found
 
 
@@ -285,7 +301,8 @@ def trips_of(fixes: list[dict[str, Any]], stop_minutes: int) -> list[tuple[Any, 
         own.sort(key=lambda fix: fix["fixed_at"])
         trips: list[list[int]] = []
         for place, fix in enumerate(own):
-            if fix["moves"]:
+            by_speed = fix["engine_status"] is None and fix["speed_kmh"] >= 3
+            if fix["engine_status"] == "moving" or by_speed:
                 last = own[trips[-1][-1]]["fixed_at"] if trips else None
                 if last and fix["fixed_at"] - last <= dt.timedelta(minutes=stop_minutes):
                     trips[-1].append(place)
@@ -294,7 +311,7 @@ def trips_of(fixes: list[dict[str, Any]], stop_minutes: int) -> list[tuple[Any, 
         for number, places in enumerate(trips, 1):
             start, end = own[places[0]], own[places[-1]]
             steps = own[places[0] + 1 : places[-1] + 1]
-            km = sum(fix["driven_mm"] for fix in steps) / 1e6
+            km = sum(round(fix["previous_m"] * 1e3) for fix in steps if not fix["is_jump"]) / 1e6
             seconds = (end["fixed_at"] - start["fixed_at"]).total_seconds()
             ends = (start["fixed_at"], end["fixed_at"], start["lat_deg"], end["lon_deg"])
             found.append((*key, number, *ends, len(places), seconds, km))
@@ -304,13 +321,65 @@ def trips_of(fixes: list[dict[str, Any]], stop_minutes: int) -> list[tuple[Any, 
     return sorted(found, key=str)
 
 
+def asked(names: str, plain: Plain, fixes: list[dict[str, Any]], **params: Any) -> list[Any]:
+    """DuckDB's answer over a stream, which can be read once."""
+    query = with_params(plain.query, params)
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.register("fleet_fixes", pa.Table.from_pylist(fixes, _FIX).to_reader())
+        rows = connection.execute(f"SELECT {names} FROM ({query})").fetchall()
+    return sorted((tuple(_in_utc(value) for value in row) for row in rows), key=str)
+
+
 def test_trips_are_those_of_a_plain_program() -> None:
+    names = ("vehicle_id, day_date, trip_number, started_at, ended_at, start_lat_deg, end_lon_deg, "
+             "_rows, duration_s, distance_km")  # fmt: skip
     chance = Random(4)
-    for size in (1, 2, 5, 40, 160):
+    for size in (0, 1, 2, 5, 40, 160):
         fixes = driven(chance, size)
-        rows = find_trips(pa.Table.from_pylist(fixes, _FIX), 3 * 60_000_000).to_pylist()
-        names = ("vehicle_id", "day_date", "trip_number", "started_at", "ended_at",
-                 "start_lat_deg", "end_lon_deg", "_rows", "duration_s", "distance_km")  # fmt: skip
-        found = sorted((tuple(row[name] for name in names) for row in rows), key=str)
-        assert found == trips_of(fixes, 3)
-    assert find_trips(_FIX.empty_table(), 1).num_rows == 0
+        # Of those in no trip nothing is told but their number.
+        found = [
+            row if row[2] else (*row[:2], *[None] * 5, row[7], None, None)
+            for row in asked(names, PLAIN_TRIPS, fixes, stop_minutes=3)
+        ]
+        assert sorted(found, key=str) == trips_of(fixes, 3)
+
+
+def depots_of(fixes: list[dict[str, Any]], radius: int, gap_minutes: int) -> list[Any]:
+    """In plain Python: the distances of fixes that some step but a jump joins to another."""
+    days: dict[Any, list[dict[str, Any]]] = {}
+    for fix in sorted(fixes, key=lambda fix: fix["fixed_at"]):
+        days.setdefault((fix["vehicle_id"], fix["day_date"]), []).append(fix)
+    found = []
+    for key, own in days.items():
+        jumps = [None, *[fix["is_jump"] for fix in own[1:]], None]
+        held = []
+        for fix, *steps in zip(own, jumps, jumps[1:], strict=False):
+            there = [step for step in steps if step is not None]
+            if not there or not all(there):
+                held.append(fix)
+        metres = [fix["distance_from_depot_m"] for fix in held]
+        away = [
+            fix["previous_s"] for fix in held
+            if fix["distance_from_depot_m"] > radius and fix["previous_s"] is not None
+            and fix["previous_s"] <= gap_minutes * 60
+        ]  # fmt: skip
+        mean = sum(metre * 1e3 for metre in metres) / len(metres) / 1e3 if held else None
+        distances = (min(metres, default=None), mean, max(metres, default=None))
+        found.append((*key, len(own), len(own) - len(held), *distances, sum(away)))
+    return sorted(found, key=str)
+
+
+def test_depot_distances_hold_no_fix_that_only_jumps_join_to_others() -> None:
+    names = "vehicle_id, day_date, fixes, astray_fixes, least_m, mean_m, greatest_m, away_s"
+    chance, seen = Random(5), set()
+    for size in (0, 1, 2, 5, 40, 160):
+        fixes = driven(chance, size)
+        found = asked(names, PLAIN_DEPOTS, fixes, depot_radius_m=500, gap_minutes=30)
+        assert found == depots_of(fixes, 500, 30)
+        seen |= {(min(row[3], 2), row[4] is None) for row in found}
+    assert seen == {(0, False), (1, False), (2, False), (2, True)}
+
+
+def _in_utc(value: Any) -> Any:
+    return value.astimezone(UTC) if isinstance(value, dt.datetime) else value

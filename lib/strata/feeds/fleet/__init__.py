@@ -6,7 +6,7 @@ vehicle and instant once. docs/FLEET.md tells the rules.
 
 from __future__ import annotations
 
-from strata.feeds.fleet import cells, days, fixes, trips, vehicles
+from strata.feeds.fleet import cells, days, fixes, plain, trips, vehicles
 from strata.feeds.fleet.params import Params
 from strata.feeds.fleet.values import INSTANT_SQL
 from strata.kit.table import Answer, Reference, Rows, Source, Table
@@ -44,6 +44,7 @@ TABLES = (
         },
         params=("day_zone", "not_after", "cell_resolution"),
         folds=fixes.FOLDS,
+        plain=plain.FIXES,
     ),
     Table(
         "gold.fleet_vehicle_days",
@@ -52,6 +53,7 @@ TABLES = (
         rows=Rows.AGGREGATE,
         group=("day_date",),
         params=("day_zone", "gap_minutes"),
+        plain=days.PLAIN_DAYS,
     ),
     Table(
         "gold.fleet_depot_distances",
@@ -60,6 +62,7 @@ TABLES = (
         rows=Rows.AGGREGATE,
         group=("day_date",),
         params=("day_zone", "gap_minutes", "depot_radius_m"),
+        plain=days.PLAIN_DEPOTS,
     ),
     Table(
         "gold.fleet_cells",
@@ -67,6 +70,7 @@ TABLES = (
         transform=cells.fleet_cells,
         rows=Rows.AGGREGATE,
         group=("fix_date",),
+        plain=cells.PLAIN_CELLS,
     ),
     Table(
         "gold.fleet_trips",
@@ -76,6 +80,7 @@ TABLES = (
         group=("day_date",),
         params=("day_zone", "stop_minutes"),
         folds=trips.FOLDS,
+        plain=trips.PLAIN_TRIPS,
     ),
 )
 
@@ -103,7 +108,7 @@ ANSWERS = (
     Answer(
         "How far from their depots vehicles were",
         "gold.fleet_depot_distances",
-        ("vehicle_id", "day_date", "least_m", "mean_m", "greatest_m", "away_s"),
+        ("vehicle_id", "day_date", "least_m", "mean_m", "greatest_m", "away_s", "astray_fixes"),
         order=(
             ("greatest_m", "descending"),
             ("vehicle_id", "ascending"),

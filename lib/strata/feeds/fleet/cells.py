@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
-from strata.feeds.fleet.values import whole_units
+from strata.feeds.fleet.values import whole
+from strata.kit.plain import Plain, by_query, for_duckdb
+
+# Counted first by vehicle: counting distinct vehicles at once would double every row.
+_CELLS = f"""
+WITH of_vehicles AS (
+    SELECT h3_cell, date_trunc('hour', fixed_at) AS hour_at, fix_date, vehicle_id,
+        count(*) AS fixes, sum({whole("speed_kmh", 3)}) AS speed
+    FROM {{fleet_fixes}} GROUP BY 1, 2, 3, 4
+), sums AS (
+    SELECT h3_cell, hour_at, fix_date, CAST(sum(fixes) AS BIGINT) AS fixes,
+        count(*) AS vehicles, sum(speed) AS speed
+    FROM of_vehicles GROUP BY h3_cell, hour_at, fix_date
+)
+SELECT lower(hex(h3_cell)) AS h3_cell, hour_at, fix_date, fixes, vehicles,
+    speed / CAST(fixes AS DOUBLE) / 1e3 AS mean_speed_kmh, fixes AS _rows
+FROM sums
+"""
+PLAIN_CELLS = Plain(
+    for_duckdb(_CELLS, "fleet_fixes"),
+    {"silver.fleet_fixes": ("h3_cell", "fixed_at", "fix_date", "vehicle_id", "speed_kmh")},
+    "h3_cell",
+)
 
 
 def fleet_cells(fixes: DataFrame) -> DataFrame:
-    """One row per H3 cell and hour.
-
-    Counted first by vehicle: counting distinct vehicles at once would double every row.
-    """
-    thousandths = whole_units(F.col("speed_kmh"), 1e3)
-    by_vehicle = fixes.groupBy(
-        "h3_cell", F.date_trunc("hour", "fixed_at").alias("hour_at"), "fix_date", "vehicle_id"
-    ).agg(F.count(F.lit(1)).alias("fixes"), F.sum(thousandths).alias("_speed"))
-    summed = by_vehicle.groupBy("h3_cell", "hour_at", "fix_date").agg(
-        F.sum("fixes").alias("fixes"),
-        F.count(F.lit(1)).alias("vehicles"),
-        F.sum("_speed").alias("_speed"),
-    )
-    return summed.withColumns(
-        {
-            "h3_cell": F.lower(F.hex("h3_cell")),
-            "mean_speed_kmh": F.col("_speed") / F.col("fixes") / 1000,
-            "_rows": F.col("fixes"),
-        }
-    )
+    """One row per H3 cell and hour."""
+    return by_query(_CELLS, fleet_fixes=fixes)

@@ -6,31 +6,29 @@ order of the rows.
 
 from __future__ import annotations
 
-from pyspark.sql import Column, DataFrame
+from dataclasses import asdict
+
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from strata.feeds.fleet.fixes import is_jump
 from strata.feeds.fleet.geodesy import geodesic
 from strata.feeds.fleet.params import UTC, Params
-from strata.feeds.fleet.values import (
-    VEHICLE_DAY,
-    add_vehicle_day,
-    of_vehicle_and_day,
-    whole_units,
-)
+from strata.feeds.fleet.values import VEHICLE_DAY, add_vehicle_day, of_vehicle_and_day, whole
+from strata.kit.plain import Plain, by_query, for_duckdb, with_params
 
 MOVING_KMH = 3.0
 """A vehicle whose layout tells no status moves from this speed on: less is receivers' noise."""
 REFUEL_PCT = 5.0
 """A rise of the fuel level by less is the tank's swashing."""
 
-_KEY = ("vehicle_id", "day_date")
-
-
-def is_moving() -> Column:
-    """Whether a fix moves: by its status, else by its speed."""
-    by_speed = F.col("speed_kmh") >= MOVING_KMH
-    return F.coalesce(F.col("engine_status") == "moving", by_speed)
+MOVES = f"coalesce(engine_status = 'moving', speed_kmh >= CAST({MOVING_KMH} AS DOUBLE))"
+"""Whether a fix moves: by its status, else by its speed."""
+_IS_ASTRAY = "coalesce(is_jump AND next_is_jump, is_jump, next_is_jump, false)"
+"""Whether nothing but jumps joins a fix to the others of its day: its place is not believed."""
+IN_UTC = {"day_zone": UTC}
+"""Silver's steps are those of days of UTC."""
+_FIXES = "fleet_fixes"
 
 
 def add_day_steps(fixes: DataFrame, params: Params) -> DataFrame:
@@ -62,69 +60,82 @@ def add_day_steps(fixes: DataFrame, params: Params) -> DataFrame:
     ).drop("_before", "_from_lon", "_from_lat", "_step", VEHICLE_DAY)
 
 
-def _total(value: Column, unit: float) -> Column:
-    """The sum of a value in whole units, as a bigint; 0 of nothing."""
-    return F.coalesce(F.sum(whole_units(value, unit)), F.lit(0).cast("bigint"))
-
-
 def fleet_vehicle_days(fixes: DataFrame, *, params: Params) -> DataFrame:
     """One row per vehicle and day."""
-    seconds, metres = F.col("previous_s"), F.col("previous_m")
-    is_gap = seconds > params.gap_minutes * 60
-    driven = F.when(~F.col("is_jump"), metres)
-    change = F.col("fuel_change_pct")
-    is_refuel = change >= REFUEL_PCT
-    summed = (
-        add_day_steps(fixes, params)
-        .groupBy(*_KEY)
-        .agg(
-            F.count(F.lit(1)).alias("fixes"),
-            F.min("fixed_at").alias("first_at"),
-            F.max("fixed_at").alias("last_at"),
-            _total(driven, 1e3).alias("_mm"),
-            _total(F.when(is_gap, driven), 1e3).alias("_gap_mm"),
-            _total(F.when(~is_gap & is_moving(), seconds), 1e6).alias("_moving_us"),
-            _total(F.when(~is_gap & ~is_moving(), seconds), 1e6).alias("_idle_us"),
-            _total(F.when(is_gap, seconds), 1e6).alias("_gap_us"),
-            F.count_if(is_gap).alias("gaps"),
-            F.count_if("is_jump").alias("jumps"),
-            F.max("speed_kmh").alias("top_speed_kmh"),
-            F.count("fuel_level_pct").alias("_fuels"),
-            _total(F.when(change < 0, -change), 1e6).alias("_used"),
-            _total(F.when(is_refuel, change), 1e6).alias("_refuelled"),
-            F.count_if(is_refuel).alias("refuels"),
-            F.count(F.lit(1)).alias("_rows"),
-        )
-    )
-    has_fuel = F.col("_fuels") > 0
-    return summed.withColumns(
-        {
-            "distance_km": F.col("_mm") / 1e6,
-            "gap_distance_km": F.col("_gap_mm") / 1e6,
-            "moving_s": F.col("_moving_us") / 1e6,
-            "idle_s": F.col("_idle_us") / 1e6,
-            "gap_s": F.col("_gap_us") / 1e6,
-            "fuel_used_pct": F.when(has_fuel, F.col("_used") / 1e6),
-            "refuelled_pct": F.when(has_fuel, F.col("_refuelled") / 1e6),
-        }
-    )
+    return _sums(_DAYS, fixes, params)
 
 
 def fleet_depot_distances(fixes: DataFrame, *, params: Params) -> DataFrame:
-    """One row per vehicle and day."""
-    away, metres = F.col("previous_s"), F.col("distance_from_depot_m")
-    is_away = (metres > params.depot_radius_m) & (away <= params.gap_minutes * 60)
-    summed = (
-        add_day_steps(fixes, params)
-        .groupBy(*_KEY)
-        .agg(
-            F.count(F.lit(1)).alias("fixes"),
-            F.min(metres).alias("least_m"),
-            F.max(metres).alias("greatest_m"),
-            _total(metres, 1e3).alias("_mm"),
-            _total(F.when(is_away, away), 1e6).alias("_us"),
-            F.count(F.lit(1)).alias("_rows"),
-        )
-    )
-    mean = F.col("_mm") / F.col("fixes") / 1e3
-    return summed.withColumns({"mean_m": mean, "away_s": F.col("_us") / 1e6})
+    """One row per vehicle and day; the distances are null where every fix is astray."""
+    return _sums(_DEPOTS, fixes, params)
+
+
+def _sums(query: str, fixes: DataFrame, params: Params) -> DataFrame:
+    return by_query(with_params(query, asdict(params)), fleet_fixes=add_day_steps(fixes, params))
+
+
+def plain_sums(query: str, *columns: str) -> Plain:
+    """The same by DuckDB, for whole tables of days of UTC."""
+    read = {f"silver.{_FIXES}": ("vehicle_id", "day_date", *columns)}
+    return Plain(for_duckdb(query, _FIXES), read, "vehicle_id", only=IN_UTC)
+
+
+_DAYS = f"""
+WITH steps AS (
+    SELECT vehicle_id, day_date, fixed_at, speed_kmh, fuel_level_pct, is_jump, fuel_change_pct,
+        previous_s > {{gap_minutes}} * 60 AS is_gap,
+        {MOVES} AS moves,
+        CASE WHEN NOT is_jump THEN {whole("previous_m", 3)} END AS mm,
+        {whole("previous_s", 6)} AS us,
+        {whole("abs(fuel_change_pct)", 6)} AS fuel
+    FROM {{{_FIXES}}}
+), sums AS (
+    SELECT vehicle_id, day_date, count(*) AS fixes, min(fixed_at) AS first_at,
+        max(fixed_at) AS last_at, sum(mm) AS mm, sum(CASE WHEN is_gap THEN mm END) AS gap_mm,
+        sum(CASE WHEN NOT is_gap AND moves THEN us END) AS moving_us,
+        sum(CASE WHEN NOT is_gap AND NOT moves THEN us END) AS idle_us,
+        sum(CASE WHEN is_gap THEN us END) AS gap_us,
+        sum(CASE WHEN is_gap THEN 1 ELSE 0 END) AS gaps,
+        sum(CASE WHEN is_jump THEN 1 ELSE 0 END) AS jumps,
+        max(speed_kmh) AS top_speed_kmh, count(fuel_level_pct) AS fuels,
+        sum(CASE WHEN fuel_change_pct < 0 THEN fuel END) AS used,
+        sum(CASE WHEN fuel_change_pct >= {REFUEL_PCT} THEN fuel END) AS refuelled,
+        sum(CASE WHEN fuel_change_pct >= {REFUEL_PCT} THEN 1 ELSE 0 END) AS refuels
+    FROM steps GROUP BY vehicle_id, day_date
+)
+SELECT vehicle_id, day_date, fixes, first_at, last_at, coalesce(mm, 0) / 1e6 AS distance_km,
+    coalesce(gap_mm, 0) / 1e6 AS gap_distance_km, coalesce(moving_us, 0) / 1e6 AS moving_s,
+    coalesce(idle_us, 0) / 1e6 AS idle_s, coalesce(gap_us, 0) / 1e6 AS gap_s,
+    CAST(gaps AS BIGINT) AS gaps, CAST(jumps AS BIGINT) AS jumps, top_speed_kmh,
+    CASE WHEN fuels > 0 THEN coalesce(used, 0) / 1e6 END AS fuel_used_pct,
+    CASE WHEN fuels > 0 THEN coalesce(refuelled, 0) / 1e6 END AS refuelled_pct,
+    CAST(refuels AS BIGINT) AS refuels, fixes AS _rows
+FROM sums
+"""
+_DEPOTS = f"""
+WITH steps AS (
+    SELECT vehicle_id, day_date, previous_s, distance_from_depot_m, is_jump,
+        lead(is_jump) OVER (PARTITION BY vehicle_id, day_date ORDER BY fixed_at) AS next_is_jump
+    FROM {{{_FIXES}}}
+), known AS (
+    SELECT vehicle_id, day_date, previous_s, CASE WHEN NOT {_IS_ASTRAY}
+        THEN distance_from_depot_m END AS metres
+    FROM steps
+), sums AS (
+    SELECT vehicle_id, day_date, count(*) AS fixes, count(metres) AS known,
+        min(metres) AS least_m, max(metres) AS greatest_m, sum({whole("metres", 3)}) AS mm,
+        sum(CASE WHEN metres > {{depot_radius_m}} AND previous_s <= {{gap_minutes}} * 60
+            THEN {whole("previous_s", 6)} END) AS us
+    FROM known GROUP BY vehicle_id, day_date
+)
+SELECT vehicle_id, day_date, fixes, fixes - known AS astray_fixes, least_m,
+    mm / CAST(nullif(known, 0) AS DOUBLE) / 1e3 AS mean_m, greatest_m,
+    coalesce(us, 0) / 1e6 AS away_s, fixes AS _rows
+FROM sums
+"""
+PLAIN_DAYS = plain_sums(
+    _DAYS,
+    *("fixed_at", "speed_kmh", "engine_status", "fuel_level_pct", "is_jump", "fuel_change_pct"),
+    *("previous_s", "previous_m"),
+)
+PLAIN_DEPOTS = plain_sums(_DEPOTS, "fixed_at", "distance_from_depot_m", "previous_s", "is_jump")

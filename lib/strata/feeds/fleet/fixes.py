@@ -1,11 +1,13 @@
 """Fixes: typed, judged by their vehicle, each vehicle and instant once, each with its step.
 
-Which records are sound is told by the suite of `silver.fleet_fixes`; `_keeps` says the same
+Which records are sound is told by the suite of `silver.fleet_fixes`; `KEEPS` says the same
 again, for a record that is not sound must neither supersede another nor end a step. A file of
 records with their verdicts holds the two together.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -14,10 +16,9 @@ from strata.feeds.fleet import tracks
 from strata.feeds.fleet.params import OF_VEHICLE, UTC, Params
 from strata.feeds.fleet.texts import add_values
 from strata.feeds.fleet.tracks import STANDS, add_tracks
-from strata.feeds.fleet.values import INSTANT_TEXT_SQL, instant_of_fix, kmh_of_speed
+from strata.feeds.fleet.values import INSTANT_TEXT_SQL, KMH_SQL, STATUS_SQL, instant_of_fix
 from strata.kit import geo
 from strata.kit.history import REPEATED, SUPERSEDED, conflict_of
-from strata.kit.values import empty_to_null
 
 FOLDS = (SUPERSEDED, REPEATED)
 
@@ -45,7 +46,7 @@ def fleet_fixes(events: DataFrame, vehicles: DataFrame, *, params: Params) -> Da
     """
     # A fleet's vehicles are few beside their fixes: with them broadcast no fix is moved for it.
     placed = _typed(events, params).join(F.broadcast(vehicles), on="vehicle_id", how="left")
-    judged = placed.withColumn("keeps", _keeps())
+    judged = placed.withColumn("keeps", F.expr(KEEPS))
     needed = judged if params.day_zone == OF_VEHICLE else judged.drop("time_zone")
     return _add_verdict(_add_places(add_tracks(needed), params))
 
@@ -53,72 +54,60 @@ def fleet_fixes(events: DataFrame, vehicles: DataFrame, *, params: Params) -> Da
 # --- values --------------------------------------------------------------------------------------
 
 
-def _typed(events: DataFrame, params: Params) -> DataFrame:
-    told = events.select(
-        empty_to_null("vehicle_id").alias("vehicle_id"),
-        F.expr(INSTANT_TEXT_SQL).alias("fixed_at"),
-        F.col("lat").alias("_lat"),
-        F.col("lon").alias("lon_deg"),
-        F.col("speed").alias("_speed"),
-        kmh_of_speed().alias("_kmh"),
-        _status().alias("engine_status"),
-        F.col("fuel_level").alias("_fuel"),
-        F.col("statuses").isNotNull().alias("_tells_fuel"),
-        _latest_at(params).alias("latest_at"),
-        F.col("_delivery_date").alias("_order"),
+def told(not_after: str) -> list[str]:
+    """SQL of what a record tells, texts as they are, for Spark and DuckDB."""
+    # The delivery's day may end half a day later in the west. Never the clock.
+    latest = f"CAST('{not_after}' AS TIMESTAMP)"
+    delivered = "CAST(_delivery_date + INTERVAL '2' DAY AS TIMESTAMP)"
+    return [
+        "nullif(vehicle_id, '') AS vehicle_id",
+        f"{INSTANT_TEXT_SQL} AS fixed_at",
+        "lat AS _lat",
+        "lon AS lon_deg",
+        "speed AS _speed",
+        f"{KMH_SQL} AS _kmh",
+        f"{STATUS_SQL} AS engine_status",
+        "fuel_level AS _fuel",
+        "statuses IS NOT NULL AS _tells_fuel",
+        f"least({latest}, {delivered}) AS latest_at",
+        "_delivery_date AS _order",
         "_file_sha256",
         "_record_number",
-    )
-    read = add_values(told, ("_lat", "lon_deg", "_speed", "_fuel"), "fixed_at")
+    ]
+
+
+NUMBERS, INSTANT = ("_lat", "lon_deg", "_speed", "_fuel"), "fixed_at"
+"""What `told` leaves to be read."""
+TYPED = (
+    "vehicle_id",
+    "fixed_at",
     # Receivers write 0, 0 for no position.
-    is_nowhere = F.coalesce((F.col("_lat") == 0) & (F.col("lon_deg") == 0), F.lit(False))
+    "CASE WHEN _lat = 0 AND lon_deg = 0 THEN NULL ELSE _lat END AS lat_deg",
+    "lon_deg",
+    "_speed * _kmh AS speed_kmh",
+    "engine_status",
     # NaN where it is no number, null where the layout tells none.
-    fuel = F.when(F.col("_tells_fuel"), F.coalesce("_fuel", F.lit(float("nan"))))
-    return read.withColumns(
-        {
-            "lat_deg": F.when(~is_nowhere, F.col("_lat")),
-            "speed_kmh": F.col("_speed") * F.col("_kmh"),
-            "fuel_level_pct": fuel,
-            "fix_date": F.to_date("fixed_at"),
-        }
-    ).drop("_lat", "_speed", "_kmh", "_fuel", "_tells_fuel")
+    "CASE WHEN _tells_fuel THEN coalesce(_fuel, CAST('NaN' AS DOUBLE)) END AS fuel_level_pct",
+    "latest_at",
+    "CAST(fixed_at AS DATE) AS fix_date",
+    "_order",
+    "_file_sha256",
+    "_record_number",
+)
+"""SQL of a record's values, of what `told` gives, read."""
+KEEPS = f"""
+coalesce(vehicle_id IS NOT NULL AND lat_deg BETWEEN -90 AND 90 AND lon_deg BETWEEN -180 AND 180
+    AND speed_kmh BETWEEN 0 AND max_speed_kmh AND max_speed_kmh <= 500
+    AND fixed_at IS NOT NULL AND fixed_at < latest_at
+    AND (engine_status IS NULL OR engine_status IN {STATUSES})
+    AND (fuel_level_pct IS NULL OR fuel_level_pct BETWEEN 0 AND 100), false)
+"""
+"""SQL: whether a record keeps the suite's rules of rows; never null."""
 
 
-def _status() -> Column:
-    """The state of the engine as the layout knows it, `unknown` where it knows no such; null where
-    it tells none at all."""
-    told = F.coalesce(F.lower(F.trim("engine_status")), F.lit(""))
-    blank = F.lit(" ")
-    # Not by an array: to make one for each record takes longer than to look into the text.
-    is_named = F.concat(blank, "statuses", blank).contains(F.concat(blank, told, blank))
-    is_known = is_named & ~told.contains(" ")
-    return F.when(F.col("statuses").isNotNull(), F.when(is_known, told).otherwise(F.lit("unknown")))
-
-
-def _latest_at(params: Params) -> Column:
-    """Two days after the delivery's begin: its day may end half a day later in the west. A record
-    without a delivery date is bound by the parameter alone. Never the clock."""
-    bound = F.lit(params.not_after).cast("timestamp")
-    return F.least(bound, F.date_add("_delivery_date", 2).cast("timestamp"))
-
-
-# --- which are sound -----------------------------------------------------------------------------
-
-
-def _keeps() -> Column:
-    """Whether a record keeps the suite's rules of rows; never null."""
-    speed, fuel, status = F.col("speed_kmh"), F.col("fuel_level_pct"), F.col("engine_status")
-    keeps = (
-        F.col("vehicle_id").isNotNull()
-        & F.col("lat_deg").between(-90, 90)
-        & F.col("lon_deg").between(-180, 180)
-        & speed.between(F.lit(0), F.col("max_speed_kmh"))
-        & F.col("fixed_at").isNotNull()
-        & (F.col("fixed_at") < F.col("latest_at"))
-        & (status.isNull() | status.isin(*STATUSES))
-        & (fuel.isNull() | fuel.between(0, 100))
-    )
-    return F.coalesce(keeps, F.lit(False))
+def _typed(events: DataFrame, params: Params) -> DataFrame:
+    read = add_values(events.selectExpr(*told(params.not_after)), NUMBERS, INSTANT)
+    return read.selectExpr(*TYPED)
 
 
 # --- what stands ---------------------------------------------------------------------------------
@@ -156,9 +145,10 @@ def _add_verdict(fixes: DataFrame) -> DataFrame:
     return fixes.withColumns({"_fold": fold, "_reasons": F.coalesce(differ, none)})
 
 
-def is_jump(metres: Column, seconds: Column, max_speed_kmh: Column) -> Column:
-    """Whether no vehicle can have made the step; null where there is no step."""
-    return metres > F.lit(JUMP_NOISE_M) + seconds * max_speed_kmh * F.lit(JUMP_FACTOR / 3.6)
+def is_jump(metres: Any, seconds: Any, max_speed_kmh: Any) -> Any:
+    """Whether no vehicle can have made the step, of Columns or of arrays; null where there is no
+    step."""
+    return metres > JUMP_NOISE_M + seconds * max_speed_kmh * (JUMP_FACTOR / 3.6)
 
 
 def _day(params: Params) -> Column:

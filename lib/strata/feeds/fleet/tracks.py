@@ -98,6 +98,12 @@ class _Stretch:
         """Some rows' texts; null as ''."""
         return np.array(pc.fill_null(self._records[name].take(rows), "").to_pylist(), dtype=object)
 
+    def order_of(self, name: str, rows: Array) -> Array:
+        """Some rows' texts, or the numbers that stand for them in their order."""
+        if pa.types.is_integer(self._records[name].type):
+            return self[name][rows]
+        return self.texts(name, rows).astype(str)
+
 
 # --- one of each vehicle and instant -------------------------------------------------------------
 
@@ -193,7 +199,7 @@ def _as_json(said: Array) -> str:
 
 def _own_rank(stretch: _Stretch, rows: Array) -> Array:
     """The place of each record in the order of file and record number."""
-    files = np.unique(stretch.texts("_file_sha256", rows).astype(str), return_inverse=True)[1]
+    files = np.unique(stretch.order_of("_file_sha256", rows), return_inverse=True)[1]
     rank = np.empty(len(rows), np.int64)
     rank[np.lexsort((stretch["_record_number"][rows], files))] = np.arange(len(rows))
     return rank

@@ -19,7 +19,7 @@ INSTANT = (
     r"(?:[.][0-9]{1,6})?(?:Z|[+-](?:0[0-9]|1[0-4]):[0-5][0-9])\z"
 )
 _HAS_OFFSET = "(timestamp LIKE '%Z' OR substring(timestamp, -6, 1) IN ('+', '-'))"
-INSTANT_TEXT_SQL = f"if({_HAS_OFFSET}, timestamp, concat(timestamp, offset_if_none))"
+INSTANT_TEXT_SQL = f"CASE WHEN {_HAS_OFFSET} THEN timestamp ELSE timestamp || offset_if_none END"
 """What a record tells of its instant, with its layout's offset where it tells none."""
 INSTANT_SQL = (
     f"try_cast(if({INSTANT_TEXT_SQL} RLIKE r'{INSTANT}', {INSTANT_TEXT_SQL}, NULL) AS timestamp)"
@@ -40,30 +40,37 @@ def instant_of_fix() -> Column:
     return F.expr(INSTANT_SQL)
 
 
-def kmh_of_speed() -> Column:
-    """How many km/h the unit of a record's speed is, by its layout and its own date; null where the
-    layout tells no unit for that date."""
-    day = F.substring("timestamp", 1, 10)
-    is_early = F.col("speed_unit_until").isNull() | (day <= F.col("speed_unit_until"))
-    is_late = day >= F.col("later_speed_unit_from")
-    return F.when(is_early, _kmh(F.col("speed_unit"))).when(
-        is_late, _kmh(F.col("later_speed_unit"))
-    )
+def _kmh(unit: str) -> str:
+    told = " ".join(f"WHEN '{name}' THEN {factor}e0" for name, factor in KMH_OF.items())
+    return f"CASE {unit} {told} END"
 
 
-def _kmh(unit: Column) -> Column:
-    known = F.lit(None).cast("double")
-    for name, factor in KMH_OF.items():
-        known = F.when(unit == name, F.lit(factor)).otherwise(known)
-    return known
+_DAY = "left(timestamp, 10)"
+KMH_SQL = f"""
+CASE WHEN speed_unit_until IS NULL OR {_DAY} <= speed_unit_until THEN {_kmh("speed_unit")}
+    WHEN {_DAY} >= later_speed_unit_from THEN {_kmh("later_speed_unit")} END
+"""
+"""How many km/h the unit of a record's speed is, by its layout and its own date; null where the
+layout tells no unit for that date."""
+_STATUS = "coalesce(lower(trim(BOTH ' ' FROM engine_status)), '')"
+_IS_KNOWN = (
+    f"NOT contains({_STATUS}, ' ') AND contains(' ' || statuses || ' ', ' ' || {_STATUS} || ' ')"
+)
+STATUS_SQL = f"""
+CASE WHEN statuses IS NOT NULL THEN CASE WHEN {_IS_KNOWN} THEN {_STATUS} ELSE 'unknown' END END
+"""
+"""The state of the engine as the layout knows it, `unknown` where it knows no such; null where it
+tells none at all. Not by an array: to make one for each record takes longer than to look into the
+text."""
 
 
-def whole_units(value: Column, unit: float) -> Column:
-    """How many whole units a value is, which is not negative, rounded half up; as a bigint.
+def whole(value: str, digits: int) -> str:
+    """SQL: a value that is not negative in units of so many decimal digits, rounded half up; as a
+    bigint.
 
     By arithmetic: Spark's `round` goes by decimals, and takes several times as long.
     """
-    return F.floor(value * F.lit(unit) + F.lit(0.5))
+    return f"CAST(floor({value} * 1e{digits} + 5e-1) AS BIGINT)"
 
 
 def trimmed(name: str) -> Column:

@@ -1,0 +1,125 @@
+"""Sound fixes by DuckDB and numpy, for large inputs: `kit.plain` tells what for.
+
+DuckDB reads the same SQL as the transform, and the same grammar of texts. It leaves out what does
+not keep the rules of rows; numpy settles the others, as it does for the transform.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from strata.feeds.fleet import fixes
+from strata.feeds.fleet.days import IN_UTC
+from strata.feeds.fleet.params import Params
+from strata.feeds.fleet.stretches import TRACK, stretches
+from strata.feeds.fleet.tracks import DIFFERS, with_followed
+from strata.feeds.fleet.values import INSTANT, NUMBER
+from strata.kit.history import REPEATED, SUPERSEDED
+from strata.kit.plain import Plain
+
+_EVENTS = (
+    "vehicle_id",
+    "timestamp",
+    "lat",
+    "lon",
+    "speed",
+    "engine_status",
+    "fuel_level",
+    "speed_unit",
+    "speed_unit_until",
+    "later_speed_unit",
+    "later_speed_unit_from",
+    "offset_if_none",
+    "statuses",
+    "_delivery_date",
+    "_file_sha256",
+    "_record_number",
+)
+_OF_VEHICLES = ("max_speed_kmh", "depot_lat_deg", "depot_lon_deg")
+_TRACK_BITS = 46
+"""Of a track's number, behind the day: so tracks lie in the order of days."""
+
+
+def read_number(name: str) -> str:
+    """SQL of DuckDB: a finite double from decimal notation; null for anything else. -0 is 0."""
+    value = f"try_cast(ltrim({name}, '+') AS DOUBLE) + CAST(0 AS DOUBLE)"
+    return f"CASE WHEN regexp_full_match({name}, '{NUMBER}') THEN {value} END"
+
+
+def read_instant(name: str) -> str:
+    """SQL of DuckDB: the instant, in UTC, that a text with an offset tells; null for others."""
+    # A timestamp without a zone passes over the offset that a text tells; one with a zone is slow.
+    value = (
+        f"CASE WHEN {name} LIKE '%Z' THEN try_cast({name} AS TIMESTAMP) "
+        f"ELSE try_cast({name} AS TIMESTAMPTZ) AT TIME ZONE 'UTC' END"
+    )
+    return f"CASE WHEN regexp_full_match({name}, '{INSTANT}') THEN {value} END"
+
+
+_READ = [f"{read_number(name)} AS {name}" for name in fixes.NUMBERS]
+_READ.append(f"{read_instant(fixes.INSTANT)} AS {fixes.INSTANT}")
+_TRACK = f"""
+datediff('day', DATE '1970-01-01', fix_date) * {1 << _TRACK_BITS}
+    + CAST(hash(vehicle_id) % {1 << _TRACK_BITS} AS BIGINT)
+"""
+_QUERY = f"""
+WITH told AS (
+    SELECT {", ".join(fixes.told(Params.not_after))} FROM fleet_events
+), typed AS (
+    SELECT {", ".join(fixes.TYPED)}
+    FROM (SELECT * REPLACE ({", ".join(_READ)}) FROM told)
+), placed AS (
+    SELECT typed.*, {", ".join(_OF_VEHICLES)}
+    FROM typed JOIN fleet_vehicles ON typed.vehicle_id = fleet_vehicles.vehicle_id
+)
+SELECT *, true AS keeps, {{cell_resolution}} AS _resolution, {_TRACK} AS {TRACK}
+FROM placed WHERE {fixes.KEEPS} ORDER BY {TRACK}
+"""
+
+
+def _settle(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """Fixes with their steps, and the records that are folded into them."""
+    return map(_fixes, stretches(batches))
+
+
+def _fixes(records: pa.Table) -> pa.Table:
+    followed = with_followed(records)
+    settled = followed.filter(pc.not_equal(followed["outcome"], DIFFERS)).combine_chunks()
+    metres, seconds, most = (
+        settled[name].to_numpy() for name in ("previous_m", "previous_s", "max_speed_kmh")
+    )
+    folds = pa.array([None, SUPERSEDED, REPEATED]).take(settled["outcome"])
+    added = {
+        "day_date": settled["fix_date"],
+        "is_jump": pa.array(fixes.is_jump(metres, seconds, most), mask=np.isnan(metres)),
+        "h3_cell": _cells(settled),
+        "_fold": folds,
+    }
+    return pa.table(
+        [*settled.columns, *added.values()], names=[*settled.column_names, *added.keys()]
+    )
+
+
+def _cells(fixes_: pa.Table) -> pa.Array:
+    from h3.api.basic_int import latlng_to_cell
+
+    told = ("lat_deg", "lon_deg", "_resolution")
+    return pa.array(
+        map(latlng_to_cell, *(fixes_[name].to_numpy().tolist() for name in told)), pa.int64()
+    )
+
+
+FIXES = Plain(
+    query=_QUERY,
+    reads={
+        "bronze.fleet_events": _EVENTS,
+        "silver.fleet_vehicles": ("vehicle_id", *_OF_VEHICLES, "is_current"),
+    },
+    by="vehicle_id",
+    only={**IN_UTC, "not_after": Params.not_after},
+    settle=_settle,
+)

@@ -1,0 +1,75 @@
+"""Fixes by DuckDB and numpy, without Spark: texts are read by the grammar, and records judged as the
+shared file of verdicts tells.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+from strata.declare.source_contract import load_layouts
+from strata.feeds.fleet.plain import read_instant, read_number
+
+from tests.plain import plain_rows
+from tests.unit.feeds.test_fleet_tracks import INSTANTS, NUMBERS
+from tests.unit.light.test_verdicts import verdicts
+
+LAYOUTS = {layout.name: layout for layout in load_layouts("fleet")}
+
+
+def of_verdicts() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The records of the shared file, each with a vehicle of its own, so that no record has to do
+    with another one; and the vehicles that are known."""
+    events, vehicles = [], []
+    for number, line in enumerate(verdicts()):
+        vehicle = line["record"]["vehicle_id"] and f"{line['record']['vehicle_id']} {number}"
+        delivered = line["delivered_on"]
+        day = dt.date.fromisoformat(delivered) if delivered else None
+        own = {"vehicle_id": vehicle, "_delivery_date": day}
+        events.append({**line["record"], **LAYOUTS[line["layout"]].constants, **own})
+        if line["vehicle"]:
+            vehicles.append({"vehicle_id": vehicle, **line["vehicle"]})
+    return events, vehicles
+
+
+def read(query: str, texts: Iterable[str | None]) -> list[Any]:
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.register("told", pa.table({"x": pa.array(texts, pa.string())}))
+        return [row[0] for row in connection.execute(f"SELECT {query} FROM told").fetchall()]
+
+
+def test_numbers_are_read_by_the_grammar_as_the_nearest_doubles() -> None:
+    assert dict(zip(NUMBERS, read(read_number("x"), NUMBERS), strict=True)) == NUMBERS
+    assert [str(value) for value in read(read_number("x"), ["-0", "-0.0", "-.0e3"])] == ["0.0"] * 3
+    chance = Random(3)
+    texts = [f"{chance.uniform(-180, 180):.{chance.randrange(20)}f}" for _ in range(3000)]
+    assert read(read_number("x"), texts) == [float(text) for text in texts]
+
+
+def test_instants_are_read_by_the_grammar_the_calendar_and_their_offset() -> None:
+    found = [at and at.isoformat(sep=" ") for at in read(read_instant("x"), INSTANTS)]
+    assert dict(zip(INSTANTS, found, strict=True)) == INSTANTS
+
+
+def test_the_records_that_are_left_out_are_those_that_the_shared_file_rejects(
+    tmp_path: Path,
+) -> None:
+    events, vehicles = of_verdicts()
+    inputs = {
+        "bronze.fleet_events": [
+            event | {"_file_sha256": "f", "_record_number": number}
+            for number, event in enumerate(events)
+        ],
+        "silver.fleet_vehicles": [vehicle | {"is_current": True} for vehicle in vehicles],
+    }
+    written, left, done = plain_rows(tmp_path, "silver.fleet_fixes", inputs)
+    sound = {number for number, line in enumerate(verdicts()) if not line["reasons"]}
+    assert {row["_record_number"] for row in written} == sound
+    assert {row["_record_number"] for row in left} == set(range(len(events))) - sound
+    assert done.folds == {}
