@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import graphlib
 import importlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -260,7 +260,8 @@ def declared_tables() -> set[str]:
 
 def _of_plain(plain: Plain) -> str:
     # A function's own text tells where it lies in memory, which differs from process to process.
-    functions = {name: made for name, (_, made) in plain.made.items()}
-    functions |= {"settle": plain.settle} if plain.settle else {}
+    functions: dict[str, Callable[..., Any]] = {n: made for n, (_, made) in plain.made.items()}
+    if plain.settle:
+        functions["settle"] = plain.settle
     code = {name: fingerprint.of_code(function) for name, function in functions.items()}
     return repr((plain, sorted((name, table) for name, (table, _) in plain.made.items()), code))
