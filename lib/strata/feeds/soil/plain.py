@@ -24,7 +24,9 @@ _IN_SQL = MANGLED.replace("'", "''")
 _TAIL = "([0-36-9][0-9]*|4([0-8][0-9]*)?|5[1-9][0-9]*)"
 _DEGREES = f"-?[0-9]{{1,3}}([.]([0-9]{{1,7}}|[0-9]{{7}}{_TAIL}))?"
 _NUMBER = "[0-9]{1,4}([.][0-9]{1,4})?"
-# Below, Java writes a double's text, which the measurement's id is made of, in exponent form.
+# A measurement's id is made of its value's text. Java 17, which does not always write the shortest
+# text of a double, does so for each of the hundred million values of these digits, as DuckDB does.
+# Below a thousandth it writes exponents.
 _SMALLEST = "0.001"
 
 
