@@ -27,10 +27,14 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench import fleet_data
 from tests.cpu import tree_seconds
+
+if TYPE_CHECKING:
+    from strata.run.options import Options
+    from strata.run.plan import Plan
 
 WAYS = ("strata", "plain", "duckdb", "polars")
 _FAULTS = 0.0002
@@ -178,11 +182,15 @@ def run_way(way: str, raw: Path, target: Path) -> None:
         return
     from strata.spark import session
 
-    spark = session.build(log_file=session.default_log_file())
+    # As the command does: it plans before Spark starts, and starts Spark as the plan asks.
+    before = time.monotonic(), tree_seconds(os.getpid())
+    plan = _plan(raw, target) if way == "strata" else None
+    planned = time.monotonic() - before[0], tree_seconds(os.getpid()) - before[1]
+    spark = session.build(log_file=session.default_log_file(), small=bool(plan and plan.is_small))
     java = str(spark._jvm.ProcessHandle.current().pid())  # type: ignore[union-attr]
-    started = time.monotonic(), tree_seconds(os.getpid())
-    if way == "strata":
-        found = _strata(spark, raw, target)
+    started = time.monotonic() - planned[0], tree_seconds(os.getpid()) - planned[1]
+    if plan is not None:
+        found = _strata(spark, plan, raw, target)
     elif way == "archive":
         found = _archive(spark, target)
     else:
@@ -192,18 +200,29 @@ def run_way(way: str, raw: Path, target: Path) -> None:
     _print(found, started, _peak(java))
 
 
-def _strata(spark: Any, raw: Path, target: Path) -> dict[str, float]:
-    import pyarrow.compute as pc
+def _plan(raw: Path, target: Path) -> Plan:
     from strata.declare.feed import load_feed
-    from strata.lake.versions import Warehouse, read_arrow
-    from strata.run.options import Options
+    from strata.lake.versions import Warehouse
     from strata.run.plan import make_plan
+
+    feed = load_feed("fleet")
+    return make_plan(feed, feed.default_params(), Warehouse(str(target)), _options(raw))
+
+
+def _options(raw: Path) -> Options:
+    from strata.run.options import Options
+
+    return Options(str(raw), at_once=max(2, os.cpu_count() or 2))
+
+
+def _strata(spark: Any, plan: Plan, raw: Path, target: Path) -> dict[str, float]:
+    import pyarrow.compute as pc
+    from strata.lake.versions import Warehouse, read_arrow
     from strata.run.run import run_feed
 
-    feed, warehouse, options = load_feed("fleet"), Warehouse(str(target)), Options(str(raw))
-    plan = make_plan(feed, feed.default_params(), warehouse, options)
+    warehouse = Warehouse(str(target))
     tell = lambda text: print(text, file=sys.stderr)  # noqa: E731
-    published = run_feed(spark, warehouse, plan, options, tell).publication
+    published = run_feed(spark, warehouse, plan, _options(raw), tell).publication
     if published is None:
         raise SystemExit("the run published nothing")
     days, trips = (published.state(f"gold.fleet_{name}") for name in ("vehicle_days", "trips"))
