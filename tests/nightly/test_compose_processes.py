@@ -72,7 +72,8 @@ class Stack:
         """Secrets put in, names and paths of containers replaced."""
         text = re.sub(r"\$\{(\w+)[^}]*\}", lambda found: self.secrets[found.group(1)], text)
         for name in self.services:
-            text = re.sub(rf"(?:(?<=//)|(?<=@)|^){name}(?=:\d|$)", "127.0.0.1", text)
+            # In an address, alone, or where Python names a host: ('thrift', 10000).
+            text = re.sub(rf"(?:(?<=//)|(?<=@)|(?<=\(')|^){name}(?=:\d|',|$)", "127.0.0.1", text)
         text = re.sub(
             r"(?<![\d.])(7077|7070|808[01]|5000|5432|6379|8000|10000)(?!\d)", self._port, text
         )
