@@ -26,7 +26,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from follow import RETRIES, STOPPED, Lost, read_log, sentences, tell, to_end
+from follow import RETRIES, carry_out, read_log, sentences, tell, to_end
 from settings import PROJECT, Places, jars, read_conf
 
 NEEDED = ("STRATA_ARTIFACTS", "STRATA_RAW", "STRATA_WAREHOUSE")
@@ -47,19 +47,7 @@ def main(arguments: Sequence[str], environment: Mapping[str, str], wait_s: float
     given = [environment[name].rstrip("/") for name in NEEDED]
     places = Places(*given, secret="", key_id="")
     job = Step(places)
-    try:
-        job.start(cluster, environment, arguments)
-    except (ClientError, BotoCoreError) as error:
-        say(f"EMR refused: {error}")
-        return 1
-    try:
-        return job.wait(wait_s)
-    except Lost as error:
-        say(f"{error}; step {job.step} of cluster {job.cluster} goes on unwatched")
-        return 1
-    except KeyboardInterrupt:
-        job.cancel()
-        return STOPPED
+    return carry_out(job, lambda: job.start(cluster, environment, arguments), wait_s, say)
 
 
 def say(what: str) -> None:
@@ -70,10 +58,17 @@ def say(what: str) -> None:
 class Step:
     """One step of a cluster, which may have been made for it alone."""
 
+    service = "EMR"
+
     def __init__(self, places: Places) -> None:
         self.places = places
         self.client = boto3.client("emr", config=RETRIES)
         self.cluster, self.step, self.is_own = "", "", False
+
+    @property
+    def name(self) -> str:
+        """What it is called where it runs."""
+        return f"step {self.step} of cluster {self.cluster}"
 
     def start(
         self, cluster: str | None, environment: Mapping[str, str], arguments: Sequence[str]

@@ -11,7 +11,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import boto3
@@ -37,6 +37,41 @@ _SPARK_SAYS = re.compile(r"\d\d/\d\d/\d\d \d\d:\d\d:\d\d (DEBUG|INFO|WARN) ")
 
 class Lost(Exception):
     """The job cannot be watched any longer; it goes on. The message is AWS's own."""
+
+
+class Job(Protocol):
+    """What runs on EMR for whoever waits."""
+
+    service: str
+
+    @property
+    def name(self) -> str:
+        """What it is called where it runs."""
+
+    def wait(self, wait_s: float) -> int:
+        """Waits for its end; returns its exit code."""
+
+    def cancel(self) -> None:
+        """Ends it before its time."""
+
+
+def carry_out(
+    job: Job, start: Callable[[], None], wait_s: float, say: Callable[[str], None]
+) -> int:
+    """Starts the job and ends as it does: 1 where AWS refuses it or it can no longer be watched."""
+    try:
+        start()
+    except (ClientError, BotoCoreError) as error:
+        say(f"{job.service} refused: {error}")
+        return 1
+    try:
+        return job.wait(wait_s)
+    except Lost as error:
+        say(f"{error}; {job.name} goes on unwatched")
+        return 1
+    except KeyboardInterrupt:
+        job.cancel()
+        return STOPPED
 
 
 def to_end(

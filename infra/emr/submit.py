@@ -27,7 +27,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from follow import RETRIES, STOPPED, DriverLines, Lost, read_log, sentences, tell, to_end
+from follow import RETRIES, DriverLines, carry_out, read_log, sentences, tell, to_end
 from settings import Places, spark_settings
 
 NEEDED = {
@@ -54,19 +54,7 @@ def main(arguments: Sequence[str], environment: Mapping[str, str], wait_s: float
     application, role = given.pop("application"), given.pop("role")
     places = Places(**given)
     job = Job(application, role, places, environment.get("STRATA_LOG_GROUP", ""))
-    try:
-        job.start(arguments)
-    except (ClientError, BotoCoreError) as error:
-        say(f"EMR Serverless refused: {error}")
-        return 1
-    try:
-        return job.wait(wait_s)
-    except Lost as error:
-        say(f"{error}; job run {job.run} of application {application} goes on unwatched")
-        return 1
-    except KeyboardInterrupt:
-        job.cancel()
-        return STOPPED
+    return carry_out(job, lambda: job.start(arguments), wait_s, say)
 
 
 def say(what: str) -> None:
@@ -77,6 +65,8 @@ def say(what: str) -> None:
 class Job:
     """One job run of an application."""
 
+    service = "EMR Serverless"
+
     def __init__(self, application: str, role: str, places: Places, log_group: str) -> None:
         self.application, self.role, self.places = application, role, places
         self.log_group = log_group
@@ -84,6 +74,11 @@ class Job:
         # A start that is asked for again, for want of an answer, is the same start.
         self.token = str(uuid.uuid4())
         self.run = ""
+
+    @property
+    def name(self) -> str:
+        """What it is called where it runs."""
+        return f"job run {self.run} of application {self.application}"
 
     def start(self, arguments: Sequence[str]) -> None:
         """Starts it, as `strata ARGUMENTS`."""
