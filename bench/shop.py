@@ -127,7 +127,11 @@ def jdbc(spark: SparkSession, server: Server, warehouse: Warehouse) -> None:
     with psycopg.connect(server.url("owner")) as connection:
         make_bare(connection)
     url = f"jdbc:postgresql://127.0.0.1:{server.port}/strata?reWriteBatchedInserts=true"
-    login = {"user": "strata_owner", "password": server.passwords["owner"]}
+    login = {
+        "user": "strata_owner",
+        "password": server.passwords["owner"],
+        "driver": "org.postgresql.Driver",  # Java's driver list does not see Spark's packages
+    }
     for pinned in choose(warehouse, TABLES):
         files = [file.uri.removeprefix("file://") for file in pinned.sources.values()]
         for target in targets_of(pinned.table):
