@@ -4,6 +4,8 @@ Both sides run in turns, each command in a process of its own with the same Pyth
 Of each command it tells the seconds that pass and the CPU seconds of all its processes, the JVM's
 too, as medians over the rounds, and the ratio of the two sides. On a machine that does other work
 beside it, the CPU seconds are the figure to trust.
+
+`samples` runs every feed that a side has; `same samples` those alone that both sides have.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from pathlib import Path
 from bench import commerce_data
 
 PROJECT = Path(__file__).resolve().parents[1]
-STEPS = ("help", "show", "first look", "nothing new", "samples", "one more day")
+STEPS = ("help", "show", "first look", "nothing new", "samples", "same samples", "one more day")
 NOTE = "ops/looks/_nothing_new.json"
 """What lets a run say again that nothing is new, without a look."""
 LINES = 20_000_000
@@ -76,6 +78,11 @@ class Side:
     def warehouse(self, name: str) -> str:
         return str(self.folder / name)
 
+    def feeds(self) -> set[str]:
+        """The names of those that this state has."""
+        found = (self.code / "lib" / "strata" / "feeds").iterdir()
+        return {path.stem for path in found if not path.name.startswith("_")}
+
 
 def command(given: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m bench small-runs", description=__doc__)
@@ -114,6 +121,9 @@ def _prepare(
         return lambda side: side.strata("--help")
     if step == "samples":
         return lambda side: _fresh_run(side, samples)
+    if step == "same samples":
+        shared = sorted(set.intersection(*(side.feeds() for side in sides)))
+        return lambda side: _fresh_run(side, samples, *shared)
     if step == "one more day":
         return _prepare_day(sides, folder / "raw", lines)
     for side in sides:
@@ -137,10 +147,10 @@ def _environment() -> dict[str, str]:
     return kept | KEY
 
 
-def _fresh_run(side: Side, raw: str) -> tuple[float, float]:
+def _fresh_run(side: Side, raw: str, *feeds: str) -> tuple[float, float]:
     target = side.warehouse("samples")
     shutil.rmtree(target, ignore_errors=True)
-    return side.strata("run", "--raw", raw, "--warehouse", target)
+    return side.strata("run", *feeds, "--raw", raw, "--warehouse", target)
 
 
 def _prepare_day(

@@ -10,8 +10,8 @@ from typing import Any
 from strata.cli import common, output
 from strata.cli.gates import print_attempts
 from strata.cli.output import Progress
-from strata.cli.run import tell_report
 from strata.cli.warnings import tell_unpublished
+from strata.cli.work import tell_report
 from strata.declare import feed as feeds
 from strata.declare.contract import split_name
 from strata.errors import UsageError

@@ -6,34 +6,28 @@ import argparse
 import io
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from contextlib import redirect_stdout
+from dataclasses import replace
 
 from strata.cli import common, unchanged
 from strata.cli.answers import answers_of, print_answers
 from strata.cli.invalid import tell_invalid
-from strata.cli.output import Progress, tell
+from strata.cli.output import Progress
 from strata.cli.params import add_params, params_of
 from strata.cli.settings import Settings
-from strata.cli.warnings import warnings_of
+from strata.cli.work import Job, run_all
 from strata.declare import feed as feeds
-from strata.declare import pseudonyms
+from strata.declare import known, resources
 from strata.declare.contract import LAYERS
 from strata.declare.feed import Feed
 from strata.declare.own_layouts import with_own_layouts
 from strata.errors import BadFile, StrataError, UsageError
 from strata.fs import files
-from strata.lake.versions import Warehouse
 from strata.ledger.book import Book
 from strata.raw.fetch import places
 from strata.run import look_cache
 from strata.run.options import Options
 from strata.run.plan import Plan, make_plan
-
-if TYPE_CHECKING:
-    from strata.run.run import Report
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -99,25 +93,6 @@ def _add_extent(parser: argparse.ArgumentParser) -> None:
     )
 
 
-@dataclass(frozen=True)
-class _Job:
-    """What all feeds of one command share."""
-
-    arguments: argparse.Namespace
-    settings: Settings
-    book: Book
-    options: Options
-    say: Progress
-
-    @property
-    def warehouse(self) -> Warehouse:
-        return self.book.warehouse
-
-    def options_of(self, feed: Feed) -> Options:
-        own = tuple(name for name in self.options.tables if name in feed.table_names)
-        return replace(self.options, tables=own)
-
-
 def run(arguments: argparse.Namespace) -> int:
     """Runs the feeds that are named, or all; the least exit code other than 0 of them."""
     settings = common.settings_of(arguments)
@@ -125,13 +100,11 @@ def run(arguments: argparse.Namespace) -> int:
     chosen = [with_own_layouts(feed, settings.raw) for feed in named]
     say = Progress(settings.log == "json", arguments.quiet)
     options = _with_places(_options(arguments, settings, chosen), arguments, chosen, say)
-    job = _Job(arguments, settings, Book(settings.open_warehouse()), options, say)
+    job = Job(arguments, settings, Book(settings.open_warehouse()), options, say)
     watch = _watch(chosen, job)
     say("looking at the raw files")
-    plans = [
-        make_plan(feed, params_of(arguments, feed), job.book, job.options_of(feed))
-        for feed in chosen
-    ]
+    plans = [_plan(feed, job) for feed in chosen]
+    known.save()
     for plan in plans:
         _tell_files(plan, say)
     if arguments.dry_run:
@@ -149,7 +122,13 @@ def run(arguments: argparse.Namespace) -> int:
     return min((code for code in codes if code), default=0)
 
 
-def _answers(plans: list[Plan], job: _Job) -> str:
+def _plan(feed: Feed, job: Job) -> Plan:
+    params = params_of(job.arguments, feed)
+    told = feeds.known_fingerprints(feed, params)
+    return make_plan(feed, params, job.book, job.options_of(feed), fingerprints=told)
+
+
+def _answers(plans: list[Plan], job: Job) -> str:
     quiet, folder = job.arguments.quiet, job.arguments.rejects
     with redirect_stdout(io.StringIO()) as printed:
         for plan in () if quiet else plans:
@@ -158,19 +137,19 @@ def _answers(plans: list[Plan], job: _Job) -> str:
     return printed.getvalue()
 
 
-def _watch(chosen: list[Feed], job: _Job) -> unchanged.Watch | None:
+def _watch(chosen: list[Feed], job: Job) -> unchanged.Watch | None:
     """By which the same command can say again that nothing is new, without looking."""
     raw, warehouse, asked = job.options.raw, job.warehouse, job.arguments
     does_more = asked.dry_run or asked.places or asked.rejects
     if does_more or not unchanged.can_be_watched(raw, warehouse.root):
         return None
     tables = sorted({answer.table for feed in chosen for answer in answers_of(feed)})
-    places = [*unchanged.program_folders(), warehouse.path("ops.publications")]
+    places = [*resources.program_folders(), warehouse.path("ops.publications")]
     places += [f"{raw}/{feed.name}" for feed in chosen] + [*map(warehouse.path, tables)]
     return unchanged.Watch.begin(places)
 
 
-def _write_report(job: _Job) -> None:
+def _write_report(job: Job) -> None:
     """Says where the page lies. What cannot be written never fails a run.
 
     Beside a warehouse on S3 it would lie in whatever folder the run was started from: there it is
@@ -189,14 +168,14 @@ def _write_report(job: _Job) -> None:
         job.say(f"no report was written: {error}")
 
 
-def _carry_out(plans: list[Plan], job: _Job) -> list[int]:
+def _carry_out(plans: list[Plan], job: Job) -> list[int]:
     """The exit codes of what was run and of what was rejected."""
     for plan in plans:
         if plan.is_empty:
             job.say(_nothing_new(plan, job.settings))
             look_cache.save(job.warehouse, plan.feed.name, plan.looked.remembered)
     work = [plan for plan in plans if not plan.is_empty]
-    codes = _run_all(work, job) if work else []
+    codes = run_all(work, job) if work else []
     return codes + [BadFile.exit_code for plan in plans if plan.looked.rejected]
 
 
@@ -232,53 +211,6 @@ def _with_places(
     return replace(options, places=places.download(every, options.raw, say))
 
 
-def _run_all(plans: list[Plan], job: _Job) -> list[int]:
-    """Runs the feeds, side by side where all are small; one feed's failure does not stop
-    another.
-    """
-    from strata.run.build import needs_library
-    from strata.run.run import run_feed
-    from strata.run.schedule import run_feeds
-
-    codes: list[int] = []
-    able = []
-    for plan in plans:
-        with _failure_told(plan, codes):
-            if plan.needs_key:
-                pseudonyms.from_environment()  # Told before Spark starts, which takes a while.
-            able.append(plan)
-    if not able:
-        return codes
-    job.say("starting Spark")
-    small = all(plan.is_small for plan in able)
-    spark = common.start_spark(
-        job.settings,
-        job.arguments.master,
-        any(map(needs_library, able)),
-        small,
-        spatial=any(plan.feed.is_spatial for plan in able),
-    )
-
-    def run_one(plan: Plan) -> None:
-        with _failure_told(plan, codes):
-            report = run_feed(spark, job.warehouse, plan, job.options_of(plan.feed), job.say)
-            tell_report(report, job.warehouse, job.say)
-
-    # Whoever interrupts is told that nothing was published: no thread goes on behind that.
-    run_feeds(able, run_one, job.options.at_once if small else 1, job.say.stop)
-    return codes
-
-
-@contextmanager
-def _failure_told(plan: Plan, codes: list[int]) -> Iterator[None]:
-    """Tells one feed's failure and keeps its exit code, so that the next feed can go on."""
-    try:
-        yield
-    except StrataError as error:
-        tell(f"strata: {plan.feed.name}: {error}")
-        codes.append(error.exit_code)
-
-
 # --- what is told --------------------------------------------------------------------------------
 
 
@@ -308,22 +240,6 @@ def _tell_files(plan: Plan, say: Progress) -> None:
     for entry in looked.rejected:
         file = f"{entry.source}/{entry.path}"
         print(f"strata: {name}: rejected {file}: {entry.detail}", file=sys.stderr)
-
-
-def tell_report(report: Report, warehouse: Warehouse, say: Progress) -> None:
-    """How a feed's run ended."""
-    say = say.about(run=report.run_id, feed=report.feed)
-    if report.publication is None:
-        say(f"{report.feed}: another run has done it meanwhile; nothing to do")
-        return
-    say(
-        f"{report.feed}: published as publication {report.publication.publication} in "
-        f"{report.seconds:.0f} s; "
-        f"tables are in {warehouse.root}"
-    )
-    told = warnings_of(report.publication)
-    for line in told:
-        say(f"{report.feed}: warning: {line}")
 
 
 def _print_plan(plan: Plan) -> None:

@@ -29,7 +29,6 @@ from typing import Any
 from strata import __version__
 from strata.cli import settings
 from strata.cli.output import Progress
-from strata.declare import resources
 from strata.errors import StrataError
 from strata.fs import location
 
@@ -110,14 +109,6 @@ class Watch:
             piece = note.with_name(f".{note.name}.{os.getpid()}")
             piece.write_text(json.dumps(told, ensure_ascii=False), encoding="utf-8")
             piece.replace(note)
-
-
-def program_folders() -> list[str]:
-    """Where the code and the declarations lie that decide what a run does."""
-    own = resources.project()
-    package = Path(__file__).resolve().parents[1]
-    parts = ("feeds", "schemas", "expectations")
-    return [str(package)] + [str(own.resolve() / part) for part in parts if own is not None]
 
 
 def can_be_watched(*places: str) -> bool:

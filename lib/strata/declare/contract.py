@@ -7,12 +7,12 @@ The qualified table name is the path of its contract: `silver.soil_sites` is
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from strata.declare import resources
+from strata.declare import known, resources
 from strata.declare.delta_schema import schema_json
 from strata.declare.documents import read_yaml
 from strata.errors import DeclarationError, UsageError
@@ -145,7 +145,11 @@ def load_contract(table: str) -> Contract:
     path = contract_path(table)
     if not path.is_file():
         raise DeclarationError(f"every table has a contract; {table} has none at {path}: write it")
-    return parse_contract(table, read_yaml(path), path)
+    told = known.recall(
+        f"contract {table}", lambda: asdict(parse_contract(table, read_yaml(path), path))
+    )
+    fields = tuple(Field(**own) for own in told["fields"])
+    return Contract(**{**told, "fields": fields, "order_by": tuple(told["order_by"])})
 
 
 def parse_contract(table: str, document: dict[str, Any], path: Path) -> Contract:

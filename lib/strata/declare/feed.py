@@ -5,17 +5,18 @@ from __future__ import annotations
 import dataclasses
 import graphlib
 import importlib
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from strata.declare import fingerprint, resources
+from strata.declare import fingerprint, known, resources
 from strata.declare.contract import LAYERS, Contract, load_contract, split_name
 from strata.declare.layout import READER, Layout
 from strata.declare.names import feed_names, imports_module
 from strata.declare.protection import Protection
-from strata.declare.source_contract import load_layouts
+from strata.declare.source_contract import known_layouts
 from strata.declare.suite import Suite, load_suite
 from strata.errors import DeclarationError, UsageError
 from strata.kit.plain import Plain
@@ -108,6 +109,10 @@ class Feed:
                 raise UsageError(str(error)) from None
         return params
 
+    def fingerprints(self, params: dict[str, Any]) -> dict[str, str]:
+        """The fingerprint of each table."""
+        return {name: self.fingerprint(name, params) for name in self.table_names}
+
     def fingerprint(self, name: str, params: dict[str, Any]) -> str:
         """Changes when anything but its input changes what the table holds."""
         declared = [
@@ -137,6 +142,13 @@ class Feed:
         return fingerprint.digest(*declared, code, grouping, shape, fingerprint.of_params(own))
 
 
+def known_fingerprints(feed: Feed, params: dict[str, Any]) -> dict[str, str]:
+    """The fingerprint of each table of a feed that `load_feed` has given."""
+    asked = fingerprint.digest(repr(feed.layouts), json.dumps(params, sort_keys=True, default=str))
+    told = known.recall(f"fingerprints {feed.name} {asked}", lambda: feed.fingerprints(params))
+    return dict(told)
+
+
 def all_feeds() -> Iterator[Feed]:
     """Every feed, in alphabetical order."""
     for name in feed_names():
@@ -155,7 +167,7 @@ def load_feed(name: str) -> Feed:
             f"a feed module holds SOURCES and TABLES; strata.feeds.{name} lacks "
             f"{' and '.join(missing)}"
         )
-    layouts = load_layouts(name)
+    layouts = known_layouts(name)
     tables = _in_order(name, module.TABLES)
     feed = Feed(
         name,
@@ -165,7 +177,7 @@ def load_feed(name: str) -> Feed:
         getattr(module, "Params", None),
         getattr(module, "ANSWERS", ()),
     )
-    findings = check(feed)
+    findings = known.recall(f"findings {name}", lambda: check(feed))
     if findings:
         raise DeclarationError(f"feed {name}: " + "; ".join(findings), findings=findings)
     return feed

@@ -20,7 +20,8 @@ def imports_module(feed: str, module: str) -> bool:
     for folder in feeds.__path__:
         package = Path(folder) / feed
         for path in [*package.glob("**/*.py"), *package.parent.glob(f"{feed}.py")]:
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            text = path.read_text(encoding="utf-8")
+            for node in ast.walk(ast.parse(text if name in text else "")):
                 if isinstance(node, ast.ImportFrom) and (
                     node.module == module
                     or (node.module == parent and name in {alias.name for alias in node.names})

@@ -40,3 +40,10 @@ def search(name: str, pattern: str) -> Iterator[Path]:
     yield from sorted(
         (path for root in roots for path in root.glob(pattern)), key=lambda path: path.name
     )
+
+
+def program_folders() -> list[str]:
+    """Where the code and the declarations lie that decide what a run does."""
+    own = project()
+    parts = ("feeds", "schemas", "expectations")
+    return [str(_PACKAGE)] + [str(own.resolve() / part) for part in parts if own is not None]

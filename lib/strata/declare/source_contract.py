@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from strata.declare import known, resources
 from strata.declare import protection as protect
-from strata.declare import resources
 from strata.declare.documents import read_yaml
 from strata.declare.layout import DELIVERY, NO_HEADER, Field, Layout
 from strata.declare.protection import Protection
@@ -50,6 +50,25 @@ def load_layouts(feed: str, folder: Path | None = None) -> tuple[Layout, ...]:
             key=lambda layout: (layout.source, layout.name),
         )
     )
+
+
+def known_layouts(feed: str) -> tuple[Layout, ...]:
+    """The same of the program's own source contracts, which are checked once for each state of
+    them.
+    """
+    told = known.recall(f"layouts {feed}", lambda: [asdict(own) for own in load_layouts(feed)])
+    return tuple(map(layout_again, told))
+
+
+def layout_again(told: dict[str, Any]) -> Layout:
+    """A layout as it was, from what JSON keeps of it."""
+    lists = {name: tuple(told[name]) for name in ("aside", "one_of")}
+    fields = tuple(Field(**{**own, "values": tuple(own["values"])}) for own in told["fields"])
+    made = tuple(
+        Protection(**{**own, "of": tuple(own["of"]), "values": tuple(own["values"])})
+        for own in told["made"]
+    )
+    return Layout(**{**told, **lists, "fields": fields, "made": made})
 
 
 def _names_feed(path: Path, feed: str, findings: list[str]) -> bool:

@@ -5,6 +5,7 @@ gone.
 from __future__ import annotations
 
 from datetime import datetime, timezone
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
@@ -37,27 +38,32 @@ def bronze_rows(context: Context, state: State, step: Step) -> Candidate:
     plan, name = context.plan, step.table
     contract, before = plan.feed.contract(name), state.tables.get(name)
     records = _records(context, step)
-    reads = records.looks
-    frame = add_reader_verdict(
-        bronze_frame(context.spark, reads, records.layouts, contract.columns, records.suppressed),
-        records,
-    )
-    rows_in = sum(seen.records for seen in reads)
-    keeps_archived = step.whole and before is not None
+    rows_in = sum(seen.records for seen in records.looks)
+    kept = None
     if step.whole and before is not None:
-        kept, count = _archived(context, contract, before, [seen.sha256 for seen in reads])
-        frame, rows_in = frame.unionByName(kept, allowMissingColumns=True), rows_in + count
+        kept, count = _archived(context, contract, before, [seen.sha256 for seen in records.looks])
+        rows_in += count
     return Candidate(
-        make=lambda: frame,
+        make=partial(_frame, context, contract, records, kept),
         rows=Rows.ONE_TO_ONE,
         rows_in=rows_in,
         bytes_in=records.bytes,
         folds=(erasure.FOLDED,),
         appends=not step.whole and before is not None,
-        new_files=None if step.whole else tuple(seen.sha256 for seen in reads),
+        new_files=None if step.whole else tuple(seen.sha256 for seen in records.looks),
         folded_records=sum(entry.records for entry in plan.looked.folded if entry.table == name),
-        records=None if keeps_archived else records,
+        records=None if kept is not None else records,
     )
+
+
+def _frame(
+    context: Context, contract: Contract, records: Records, kept: DataFrame | None
+) -> DataFrame:
+    read = bronze_frame(
+        context.spark, records.looks, records.layouts, contract.columns, records.suppressed
+    )
+    frame = add_reader_verdict(read, records)
+    return frame if kept is None else frame.unionByName(kept, allowMissingColumns=True)
 
 
 def _records(context: Context, step: Step) -> Records:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
-from strata.gate import counting, gate
+from strata.gate import counting
 from strata.run.audit import Candidacy, audit
 from strata.run.bronze import bronze_rows
 from strata.run.inputs import read_inputs
 from strata.run.plain import write_plain
-from strata.run.plan import Plan, Step
+from strata.run.plan import Step
 from strata.run.rejects import write_rejected
 from strata.run.rows import Candidate, table_rows
 from strata.run.state import Built, Context, State, about
@@ -38,11 +38,6 @@ def _write(context: Context, target: Target, candidate: Candidate) -> Written:
             return written
         candidate = replace(candidate, make=candidate.plain.again)
     return write_accepted(context, target, candidate)
-
-
-def needs_library(plan: Plan) -> bool:
-    """Whether some table's gate needs Great Expectations itself, whose import takes seconds."""
-    return any(gate.needs_library(plan.feed.suite(step.table)) for step in plan.steps)
 
 
 def _rows(context: Context, state: State, step: Step) -> Candidate:

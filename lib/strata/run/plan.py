@@ -98,10 +98,12 @@ def make_plan(
     warehouse: Warehouse | Book,
     options: Options,
     looked: Looked | None = None,
+    fingerprints: dict[str, str] | None = None,
 ) -> Plan:
     """The plan of one feed's run against the ledger as it stands now.
 
-    Give the `Book` instead of the warehouse where one is at hand: it has read the ledger already.
+    Give the `Book` instead of the warehouse where one is at hand: it has read the ledger already;
+    what was looked at and the tables' fingerprints likewise.
     """
     book = warehouse if isinstance(warehouse, Book) else Book(warehouse)
     line = book.line(feed.name)
@@ -111,7 +113,7 @@ def make_plan(
             f"--table names a table of {feed.name}: {', '.join(feed.table_names)}; got "
             f"{', '.join(unknown)}"
         )
-    fingerprints = {name: feed.fingerprint(name, params) for name in feed.table_names}
+    fingerprints = feed.fingerprints(params) if fingerprints is None else fingerprints
     basis = _Basis(feed, params, options, book, line, fingerprints)
     looked = basis.look() if looked is None else looked
     if not options.takes_new_files:

@@ -63,7 +63,8 @@ def run_feed(
     feed = plan.feed
     with lease.hold(warehouse, feed.name, run_id) as held:
         # The plan was made before the lease was held: the ledger may have moved since.
-        plan = make_plan(feed, plan.params, plan.book, options, _again(plan, options))
+        looked, rules = _again(plan, options), plan.fingerprints
+        plan = make_plan(feed, plan.params, plan.book, options, looked, rules)
         report = Report(feed.name, run_id, plan)
         if plan.is_empty:
             return report

@@ -10,8 +10,10 @@ import os
 import site
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +22,15 @@ from strata.declare import resources
 from strata.errors import UsageError
 from strata.fs import trouble as resource_trouble
 from strata.spark import connect
-from strata.spark.settings import IN_SESSION, REQUIRED, UNTOLD, lacking, s3_settings
+from strata.spark.settings import (
+    EXTENSIONS,
+    IN_SESSION,
+    REQUIRED,
+    UNTOLD,
+    lacking,
+    required,
+    s3_settings,
+)
 
 if TYPE_CHECKING:
     from pyspark import SparkConf
@@ -91,13 +101,14 @@ def build(
         return _complete(SparkSession.builder.getOrCreate(), spatial)
     if connect.is_remote(master):
         return _complete(connect.session(master), spatial)
-    spark = _complete(_start(_conf(master, settings or {}, small), log_file), spatial)
+    conf = _conf(master, settings or {}, small, spatial)
+    spark = _complete(_start(conf, log_file), spatial)
     # pyspark logs every query error as a JSON line with the JVM's whole trace, besides raising it.
     logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL + 1)
     return spark
 
 
-def _conf(master: str | None, settings: dict[str, str], small: bool) -> SparkConf:
+def _conf(master: str | None, settings: dict[str, str], small: bool, spatial: bool) -> SparkConf:
     """The settings of a new session, under those that spark-submit was given."""
     from pyspark import SparkConf
 
@@ -113,10 +124,8 @@ def _conf(master: str | None, settings: dict[str, str], small: bool) -> SparkCon
         own["spark.driver.extraJavaOptions"] += f" {_SMALL_JAVA}"
     for key, value in {**own, **s3_settings(), **settings}.items():
         conf.setIfMissing(key, value)
-    for key, value in REQUIRED.items():
-        conf.set(
-            key, _with_sedona(conf.get(key, ""), value) if key == "spark.sql.extensions" else value
-        )
+    for key, value in required(spatial).items():
+        conf.set(key, _with_own(conf.get(key, ""), value) if key == EXTENSIONS else value)
     if master:
         conf.setMaster(master)
     conf.setIfMissing("spark.master", "local[*]")
@@ -132,8 +141,8 @@ def _start(conf: SparkConf, log_file: str | None) -> SparkSession:
     from pyspark.sql import SparkSession
 
     try:
-        with _output_to(log_file):
-            return SparkSession.builder.config(conf=conf).getOrCreate()
+        _start_java(conf, log_file)
+        return SparkSession.builder.config(conf=conf).getOrCreate()
     except (PySparkException, OSError, RuntimeError) as error:
         trouble = resource_trouble.explain(error, _end_of(log_file))
         if trouble is not None:
@@ -143,6 +152,52 @@ def _start(conf: SparkConf, log_file: str | None) -> SparkSession:
             f"Spark needs Java 17 to 22 to start, and did not start ({type(error).__name__}); "
             f"{hint}"
         ) from None
+
+
+def _start_java(conf: SparkConf, log_file: str | None) -> None:
+    """Starts a JVM whose noise goes to the file, unless there is one or no file is named.
+
+    A JVM that cannot start says why on its standard output, where only answers belong.
+    """
+    from pyspark import SparkContext
+    from pyspark.java_gateway import launch_gateway
+
+    stands = SparkContext._gateway is not None or "PYSPARK_GATEWAY_PORT" in os.environ
+    if stands or log_file is None:
+        return
+    with open(os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "wb") as log:
+        gateway = launch_gateway(conf, {"stdout": log, "stderr": log})
+    SparkContext(gateway=gateway, conf=conf)
+
+
+class Starting:
+    """A session that a thread is starting: whoever asks it anything waits until it stands.
+
+    The JVM takes seconds to start, in which a run has other things to do.
+    """
+
+    def __init__(self, start: Callable[[], SparkSession]) -> None:
+        """Begins at once."""
+        self._session: Future[SparkSession] = Future()
+        threading.Thread(target=self._begin, args=(start,), name="spark", daemon=True).start()
+
+    def _begin(self, start: Callable[[], SparkSession]) -> None:
+        try:
+            self._session.set_result(start())
+        except BaseException as error:  # Raised again wherever the session is asked for.
+            self._session.set_exception(error)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._session.result(), name)
+
+    def failed_by(self, error: BaseException) -> bool:
+        """Whether this error is why there is no session."""
+        return self._session.done() and self._session.exception() is error
+
+    def cancel_jobs(self) -> None:
+        """Ends what Spark is doing, if it stands."""
+        if self._session.done() and not self._session.exception():
+            self._session.result().sparkContext.cancelAllJobs()
 
 
 @dataclass(frozen=True)
@@ -202,7 +257,7 @@ def _end_of(log_file: str | None) -> str:
         return ""
 
 
-def _with_sedona(given: str, ours: str) -> str:
+def _with_own(given: str, ours: str) -> str:
     """Keeps extensions that the caller configured, and adds those that are missing."""
     parts = [part for part in given.split(",") if part]
     return ",".join(parts + [part for part in ours.split(",") if part not in parts])
@@ -240,29 +295,6 @@ def _local_workers() -> dict[str, str]:
         if home in site.getsitepackages()
         else settings | {"spark.executorEnv.PYTHONPATH": home}
     )
-
-
-@contextmanager
-def _output_to(log_file: str | None) -> Iterator[None]:
-    """Sends what the new JVM prints to a file; the JVM inherits the descriptors for its whole
-    life."""
-    if log_file is None or "PYSPARK_GATEWAY_PORT" in os.environ:
-        yield
-        return
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # A JVM that cannot start says why on its standard output, where only answers belong.
-    kept = {number: os.dup(number) for number in (1, 2)}
-    target = os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    try:
-        for number in kept:
-            os.dup2(target, number)
-        yield
-    finally:
-        for number, own in kept.items():
-            os.dup2(own, number)
-            os.close(own)
-        os.close(target)
 
 
 def default_log_file() -> str:

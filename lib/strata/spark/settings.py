@@ -56,6 +56,18 @@ UNTOLD = "untold"
 """What a session keeps to itself: Databricks' serverless compute has no such setting for users."""
 
 
+def required(spatial: bool) -> dict[str, str]:
+    """What a session of one's own is given: without Sedona where nothing spatial will be asked, for
+    it makes some 300 functions in each session.
+    """
+    left_out = () if spatial else _SEDONAS
+    return {
+        key: ",".join(part for part in value.split(",") if part not in left_out)
+        for key, value in REQUIRED.items()
+        if key not in left_out
+    }
+
+
 def lacking(
     get: Callable[[str], str | None], on_databricks: bool = False, spatial: bool = True
 ) -> list[str]:

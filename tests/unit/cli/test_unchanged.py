@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from strata.cli import main, unchanged
+from strata.declare import resources
 
 SAID = {"progress": ["soil: nothing new since publication 3; nothing to do"], "answers": "42\n"}
 LATER_NS = 10 * 10**9
@@ -45,7 +46,7 @@ def keep(
     place: Path, since_ns: int = LATER_NS, meanwhile: Callable[[], object] = lambda: None
 ) -> None:
     """The note that a run would leave that began so long after now."""
-    places = [*unchanged.program_folders(), f"{place}/raw/soil", f"{place}/ledger"]
+    places = [*resources.program_folders(), f"{place}/raw/soil", f"{place}/ledger"]
     watch = unchanged.Watch.begin(places)
     meanwhile()
     watch = replace(watch, began_ns=time.time_ns() + since_ns)
