@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,9 +14,6 @@ os.environ["TZ"] = "Asia/Kolkata"
 time.tzset()
 TOY = Path(__file__).parent / "toy_project"
 os.environ["STRATA_PROJECT"] = str(TOY)
-# What commands keep of the program's own declarations, they keep elsewhere than at home.
-os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="strata-tests-")
-atexit.register(shutil.rmtree, os.environ["XDG_CACHE_HOME"], ignore_errors=True)
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
 # The executors' Python takes its environment from the JVM, and that from here.
 os.environ.setdefault("STRATA_PSEUDONYM_KEY", "a-key-for-tests-only-0123456789abcdef")

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from strata.declare import resources
+from strata.fs.local import cache_folder
 
 _BEGAN_NS = time.time_ns()
 _SETTLED_NS = 2 * 10**9
@@ -106,9 +107,7 @@ def _write(path: Path, answers: dict[str, Any]) -> None:
 
 
 def _path(state: str) -> Path:
-    given = os.environ.get("XDG_CACHE_HOME")
-    folder = Path(given) if given else Path.home() / ".cache"
-    return folder / "strata" / "declared" / f"{state}.json"
+    return cache_folder() / "declared" / f"{state}.json"
 
 
 def _is_own(path: Path) -> bool:

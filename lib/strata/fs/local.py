@@ -8,7 +8,7 @@ import re
 import stat
 from dataclasses import dataclass, replace
 from datetime import date
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from strata.errors import BadFile, UsageError
 from strata.fs import location
@@ -32,6 +32,14 @@ class Ignored:
 
     path: str
     reason: str
+
+
+def cache_folder() -> Path:
+    """Where this user's programs keep what they can make again; RuntimeError where the user has no
+    home.
+    """
+    kept = os.environ.get("XDG_CACHE_HOME")
+    return (Path(kept) if kept else Path.home() / ".cache") / "strata"
 
 
 def list_local(raw: str, root: str) -> tuple[list[RawFile], list[Ignored]]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from strata.errors import ResourceMissing, UsageError
+from strata.fs.local import cache_folder
 
 EXTENSION = "strata.thrift.ReadOnly"
 """The class that Spark loads by `spark.sql.extensions`; it stands last there."""
@@ -43,7 +44,7 @@ def compiled() -> Path:
 
 def folder() -> Path:
     """Where they lie; a file `done` beside them says that they are all there."""
-    return _cache() / f"guard-{_digest()}"
+    return cache_folder() / f"guard-{_digest()}"
 
 
 def check_extensions(given: str | None) -> None:
@@ -116,8 +117,3 @@ def spark_home() -> Path:
     import pyspark
 
     return Path(os.environ.get("SPARK_HOME") or Path(pyspark.__file__).parent)
-
-
-def _cache() -> Path:
-    kept = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(kept) / "strata"
