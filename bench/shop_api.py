@@ -1,12 +1,16 @@
 """Answers of the shop's API beside the bare SQL: `python -m bench shop-api --rows 20000000 --clients 8 --workers 2`.
 
 A shop of so many lines is loaded. The API runs in processes of its own, as `strata serve graphql` starts it. For each
-question, so many clients ask at once, over kept connections, for different products, customers, categories and periods;
-in turns with them, as many connections send the SQL that a person would write for it straight to PostgreSQL: by asyncpg, as
-the same role with its limit of time, in a read-only transaction of one snapshot, as an answer needs it. What is printed is of
-all requests: p50 and p95 in milliseconds, answers a second, the ratio of the p95, and what the processors worked for an
-answer: those of the API, and PostgreSQL's for the API's and for the bare statements. The first question asks for nothing: that
-is what any request costs.
+question, so many clients ask at once, over kept connections, for different products, customers, categories and periods.
+In turns with them, as many connections send the SQL that a person would write for it straight to PostgreSQL, from as many
+processes as the API has, by asyncpg, as the same role with its limit of time. That is asked twice: once as quickly as it
+goes (one statement by itself, several in a read-only transaction of one snapshot), and once always in such a transaction,
+as most applications and the API before its answers were one statement. Both sides read every value of an answer into Python.
+
+What is printed is of all requests: p50 and p95 in milliseconds, answers a second, the API's p95 to that of either SQL, and
+what the processors worked for an answer: those of the API, PostgreSQL's for the API, and PostgreSQL's for the bare
+statements. Clients, API and PostgreSQL share the machine's cores; `--clients 1` tells the time of an answer without a queue.
+The first question asks for nothing: that is what any request costs.
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ import asyncio
 import datetime as dt
 import http.client
 import json
+import multiprocessing
 import os
 import random
 import re
@@ -25,6 +30,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -139,7 +145,7 @@ class Way:
     def told(self, clients: int) -> str:
         """p50, p95 and answers a second."""
         rate = clients * len(self.taken) / (sum(self.taken) / 1000)
-        return f"{statistics.median(self.taken):6.1f} / {self.p95:6.1f}  {rate:6.0f}/s"
+        return f"{statistics.median(self.taken):6.2f} / {self.p95:6.2f} {rate:6.0f}/s"
 
     def each_ms(self, seconds: float) -> float:
         """Of seconds that all requests took, the milliseconds of one."""
@@ -157,47 +163,60 @@ def main(rows: int, clients: int, workers: int = 1) -> None:
     with running(folder / "postgres") as server:
         load_tables(warehouse, ("silver.commerce_*", "gold.commerce_*"), server.url("loader"))
         token = new_token(folder / "tokens.json", "bench", "reader")
-        with Serving(folder, server, workers) as serving:
+        askers = ProcessPoolExecutor(min(workers, clients), multiprocessing.get_context("spawn"))
+        with Serving(folder, server, workers) as serving, askers:
             print(
-                f"{rows:,} lines, {clients} clients at once, {workers} workers; p50 / p95 in ms, "
-                "answers a second; processors of the API, of PostgreSQL for it and for the SQL, ms"
+                f"{rows:,} lines, {clients} clients at once, {workers} workers; p50 / p95 in ms, answers a second; "
+                "times the p95 of the SQL; processors of the API, of PostgreSQL for it and for the SQL, ms"
             )
             for name in QUESTIONS:
                 told_by = partial(question, name, customers=customers)
                 api = Way(partial(connect_api, serving.port, token, told_by))
-                bare = Way(partial(connect_sql, server.url("reader"), told_by))
+                bare, whole = (
+                    Way(partial(connect_sql, server.url("reader"), told_by, way))
+                    for way in (False, True)
+                )
                 began = serving.cpu_s()
-                in_turns(api, bare, clients, server)
+                in_turns((api, bare, whole), clients, server, askers)
                 own = serving.cpu_s() - began
                 print(
-                    f"{name:34} API {api.told(clients)}   SQL {bare.told(clients)}   "
-                    f"p95 {api.p95 / bare.p95:5.2f} x   {api.each_ms(own):5.2f} "
+                    f"{name:32} API {api.told(clients)}  SQL {bare.told(clients)} {api.p95 / bare.p95:5.2f} x  "
+                    f"in a transaction {whole.told(clients)} {api.p95 / whole.p95:5.2f} x  {api.each_ms(own):5.2f} "
                     f"{api.each_ms(api.database_s):5.2f} {bare.each_ms(bare.database_s):5.2f}",
                     flush=True,
                 )
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def in_turns(api: Way, bare: Way, clients: int, server: Server) -> None:
-    """Asks both ways by turns."""
+def in_turns(
+    ways: tuple[Way, ...], clients: int, server: Server, askers: ProcessPoolExecutor
+) -> None:
+    """Asks every way by turns, the clients spread over the processes."""
+    spread = [list(range(clients))[n :: askers._max_workers] for n in range(askers._max_workers)]
     for _ in range(TURNS):
-        for way in (api, bare):
+        for way in ways:
             before = shop.worked(shop.postmaster(server))
-            way.taken += uvloop.run(all_clients(way, clients))
+            for taken in askers.map(partial(ask_at_once, way.connect), spread):
+                way.taken += taken
             way.database_s += shop.worked(shop.postmaster(server)) - before
 
 
-async def all_clients(way: Way, clients: int) -> list[float]:
-    """So many clients at once, each over a connection of its own."""
-    every = [client(way, seed) for seed in range(clients)]
+def ask_at_once(connect: Callable[[], Awaitable[Ask]], seeds: list[int]) -> list[float]:
+    """What so many clients of one process took."""
+    return uvloop.run(all_clients(connect, seeds))
+
+
+async def all_clients(connect: Callable[[], Awaitable[Ask]], seeds: list[int]) -> list[float]:
+    """Clients at once, each over a connection of its own."""
+    every = [client(connect, seed) for seed in seeds]
     return [one for taken in await asyncio.gather(*every) for one in taken]
 
 
-async def client(way: Way, seed: int) -> list[float]:
+async def client(connect: Callable[[], Awaitable[Ask]], seed: int) -> list[float]:
     """One client asks as long as a turn lasts; the first answers, which open its connection and plan its statements, are
     not counted.
     """
-    chance, taken, ask = random.Random(seed), [], await way.connect()
+    chance, taken, ask = random.Random(seed), [], await connect()
     for _ in range(UNCOUNTED):
         await ask(chance.randrange(1 << 30))
     ends = time.perf_counter() + SECONDS / TURNS
@@ -228,13 +247,17 @@ async def connect_api(port: int, token: str, told_by: Any) -> Ask:
     return ask
 
 
-async def connect_sql(url: str, told_by: Any) -> Ask:
-    """A kept connection to PostgreSQL."""
+async def connect_sql(url: str, told_by: Any, is_whole: bool) -> Ask:
+    """A kept connection to PostgreSQL. Several statements, and one that is to be so, see one snapshot."""
     connection = await asyncpg.connect(url)
 
     async def ask(number: int) -> None:
+        statements = told_by(number)[1]
+        if len(statements) == 1 and not is_whole:
+            await connection.fetch(statements[0][0], *statements[0][1])
+            return
         async with connection.transaction(isolation="repeatable_read", readonly=True):
-            for statement, values in told_by(number)[1]:
+            for statement, values in statements:
                 await connection.fetch(statement, *values)
 
     return ask

@@ -148,7 +148,7 @@ def test_a_locked_table_is_said_so(api: Api, cluster: Server) -> None:
     with psycopg.connect(cluster.url("owner")) as connection:
         connection.execute("LOCK shop.customers")
         status, answer = api.ask({"query": '{ customer(customerId: "c1") { country } }'}, "bob")
-        assert status == 200
+        assert status == 503
         assert answer["errors"][0]["extensions"] == {"code": "UNAVAILABLE"}
         assert api.answers()
     assert (

@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import asyncpg
-from graphql import ExecutionResult, execute
 from starlette.applications import Starlette
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from strata.serve.graphql import documents
 from strata.serve.graphql.access import Door
-from strata.serve.graphql.context import Caller, Context
+from strata.serve.graphql.context import Context
 from strata.serve.graphql.decisions import Desk
-from strata.serve.graphql.errors import AWAY, LOST, Refused, note, worded
-from strata.serve.graphql.execution import RowExecutor
-from strata.serve.graphql.limits import assert_cost
+from strata.serve.graphql.errors import AWAY, LOST, Refused, note
+from strata.serve.graphql.operations import Asked, as_json, run
 from strata.serve.graphql.persisted import Persisted
-from strata.serve.graphql.schema import schema
-from strata.serve.graphql.store import Store
 
 MOST_BYTES, SECONDS = 64 * 1024, 10.0
 log = logging.getLogger("strata.graphql")
@@ -40,6 +36,16 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
+}
+_RAW_HEADERS = [
+    (b"content-type", b"application/json"),
+    *((name.lower().encode(), value.encode()) for name, value in _HEADERS.items()),
+]
+_SESSION = {
+    # A statement's text says which conditions it has, so one plan is right for all its values. To
+    # plan a nested one takes longer than to run it.
+    "plan_cache_mode": "force_generic_plan",
+    "default_transaction_read_only": "on",
 }
 _STATIC = {
     "/": ("playground.html", "text/html"),
@@ -60,9 +66,19 @@ class Api:
     pool: asyncpg.Pool = None
     """Open while the application runs."""
 
-    async def graphql(self, request: Request) -> Response:
-        """Answers one operation. Batches are not taken: they would get round the limits."""
-        caller = self.door.caller(request.headers.get("authorization", ""))
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request."""
+        status, body, statements = await self._answered(scope, receive)
+        size = (b"content-length", str(len(body)).encode())
+        cost = (b"server-timing", b"sql;desc=%d" % statements)
+        headers = [*_RAW_HEADERS, size, cost]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    async def _answered(self, scope: Scope, receive: Receive) -> tuple[int, bytes, int]:
+        """The status, the body, and how many SQL statements it took."""
+        told = dict(scope["headers"])
+        caller = self.door.caller(told.get(b"authorization", b"").decode("latin-1"))
         if caller is None:
             return _refuse(
                 401, "a request needs a token: Authorization: Bearer …", "UNAUTHENTICATED"
@@ -72,65 +88,75 @@ class Api:
                 429, f"a token has {self.door.a_minute} requests a minute", "RATE_LIMITED"
             )
         try:
-            answer, cost = await asyncio.wait_for(self._answer(caller, request), SECONDS)
+            with _Deadline():
+                asked = await self._asked(told.get(b"content-type", b""), receive)
+                return 200, *await run(asked, Context(caller, self.desk), self._fetch)
         except Refused as error:
             return _refuse(400, str(error), error.code)
-        except ClientDisconnect:
-            return _refuse(400, "the client went away before its request was whole", "BAD_REQUEST")
         except asyncio.TimeoutError:
             return _refuse(503, f"an answer takes at most {SECONDS:g} seconds", "TIMEOUT")
         except LOST:
             log.exception("the database does not answer")
             return _refuse(503, *AWAY)
-        return _Json(answer, headers=_HEADERS | {"Server-Timing": f"sql;desc={cost}"})
 
-    async def _answer(self, caller: Caller, request: Request) -> tuple[dict[str, Any], int]:
-        """The answer, and how many SQL statements it took."""
-        body = await _body(request)
+    async def _fetch(self, text: str, values: Sequence[Any]) -> str:
+        async with self.pool.acquire() as connection:
+            return str(await connection.fetchval(text, *values))
+
+    async def _asked(self, kind: bytes, receive: Receive) -> Asked:
+        """One operation. Batches are not taken: they would get round the limits."""
+        # Other kinds of body are refused, as browsers send them across sites.
+        if kind.split(b";")[0].strip() != b"application/json":
+            raise Refused("a request is application/json")
+        body = _object(await _read(receive))
         query = self.persisted.find(body)
-        variables, operation = body.get("variables") or {}, body.get("operationName")
+        variables, name = body.get("variables") or {}, body.get("operationName")
         if not isinstance(variables, dict):
             raise Refused("variables are an object")
-        if not query.strip() or not isinstance(operation, str | None):
+        if not query.strip() or not isinstance(name, str | None):
             raise Refused(
                 "a request is a query, with the name of its operation where it has several"
             )
-        document = documents.read(query)
-        if document.parsed is None or document.errors:
-            return {"data": None, "errors": [worded(error) for error in document.errors]}, 0
-        assert_cost(document.parsed, document.operation(operation), variables)
-        async with (
-            self.pool.acquire() as connection,
-            # One snapshot an answer.
-            connection.transaction(isolation="repeatable_read", readonly=True),
-        ):
-            context = Context(caller, Store(connection), self.desk)
-            found = execute(
-                schema._schema,
-                document.parsed,
-                context_value=context,
-                variable_values=variables,
-                operation_name=operation,
-                executor_class=RowExecutor,
-            )
-            result: ExecutionResult = await found if inspect.isawaitable(found) else found
-        answer: dict[str, Any] = {"data": result.data}
-        if result.errors:
-            answer["errors"] = [worded(error) for error in result.errors]
-        return answer, context.store.statements
+        return Asked(documents.read(query), name, variables)
 
 
-async def _body(request: Request) -> dict[str, Any]:
-    """The JSON object that was sent. Other kinds of body are refused, as browsers send them
-    across sites.
+class _Deadline:
+    """Ends its task's work after SECONDS by a TimeoutError. asyncio's wait_for would make a task
+    more of each request, and its timeout is not in Python 3.10.
     """
-    if request.headers.get("content-type", "").split(";")[0].strip() != "application/json":
-        raise Refused("a request is application/json")
+
+    is_over = False
+
+    def __enter__(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self.timer = asyncio.get_running_loop().call_later(SECONDS, self._end, task)
+
+    def _end(self, task: asyncio.Task[Any]) -> None:
+        self.is_over = True
+        task.cancel()
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self.timer.cancel()
+        if self.is_over and kind is asyncio.CancelledError:
+            raise asyncio.TimeoutError
+
+
+async def _read(receive: Receive) -> bytes:
+    """All that was sent. Refused where it is too much, or breaks off."""
     read = b""
-    async for part in request.stream():
-        read += part
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Refused("the client went away before its request was whole")
+        read += message.get("body", b"")
         if len(read) > MOST_BYTES:
             raise Refused(f"a request has at most {MOST_BYTES:,} bytes", "TOO_LARGE")
+        if not message.get("more_body"):
+            return read
+
+
+def _object(read: bytes) -> dict[str, Any]:
     try:
         body = json.loads(read)
     except (ValueError, RecursionError):
@@ -140,35 +166,22 @@ async def _body(request: Request) -> dict[str, Any]:
     return body
 
 
-def _refuse(status: int, message: str, code: str) -> Response:
+def _refuse(status: int, message: str, code: str) -> tuple[int, bytes, int]:
     error = {"message": message, "extensions": {"code": code}}
-    return _Json({"data": None, "errors": [error]}, status, headers=_HEADERS)
+    return status, as_json({"data": None, "errors": [error]}), 0
 
 
 async def _fail(_: Request, error: Exception) -> Response:
     """A fault of ours; the server logs it as well."""
     number = note(error)
-    return _refuse(500, f"the API could not answer; its log says why under {number}", "INTERNAL")
-
-
-class _Json(JSONResponse):
-    """JSON, whatever a message repeats of what was asked: half a letter becomes a question mark."""
-
-    def render(self, content: Any) -> bytes:
-        """The bytes of an answer."""
-        text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-        return text.encode("utf-8", "replace")
+    told = f"the API could not answer; its log says why under {number}"
+    status, body, _cost = _refuse(500, told, "INTERNAL")
+    return Response(body, status, media_type="application/json", headers=_HEADERS)
 
 
 async def _page(request: Request) -> Response:
     name, kind = _STATIC[request.url.path]
     return Response((_PAGES / name).read_text(encoding="utf-8"), media_type=kind, headers=_HEADERS)
-
-
-async def _prepare(connection: asyncpg.Connection) -> None:
-    """JSON of the database as Python has it."""
-    kind = {"encoder": json.dumps, "decoder": json.loads, "schema": "pg_catalog"}
-    await connection.set_type_codec("jsonb", **kind)
 
 
 async def _reset(connection: asyncpg.Connection) -> None:
@@ -186,12 +199,14 @@ def make_app(url: str, door: Door, desk: Desk, persisted: Persisted | None = Non
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         # Opened without a connection: an API may start before its database.
-        pool = asyncpg.create_pool(url, min_size=0, max_size=8, init=_prepare, reset=_reset)
+        pool = asyncpg.create_pool(
+            url, min_size=0, max_size=8, reset=_reset, server_settings=_SESSION
+        )
         async with pool as api.pool:
             await desk.flush()
             yield
 
     # The one that is asked most comes first: they are tried in turn.
-    routes = [Route("/graphql", api.graphql, methods=["POST"])]
+    routes = [Route("/graphql", api, methods=["POST"])]
     routes += [Route(path, _page) for path in _STATIC]
     return Starlette(routes=routes, lifespan=lifespan, exception_handlers={Exception: _fail})

@@ -1,11 +1,10 @@
-"""What a request carries: who asks, its snapshot of the database, and its batches."""
+"""What a mutation carries: who asks, and where decisions are taken."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
-from strata.serve.graphql.store import Loaders, Store
+from strata.serve.graphql.decisions import Desk
 
 
 @dataclass(frozen=True)
@@ -17,22 +16,10 @@ class Caller:
     """`reader`, or `editor`, who may decide on products besides."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Context:
-    """One request."""
+    """One mutation."""
 
     caller: Caller
-    store: Store
-    decide: Any
-    """Writes a decision on a product; see decisions.Desk."""
-    loaders: Loaders = field(init=False)
-    _publication: list[dict[str, Any] | None] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.loaders = Loaders(self.store)
-
-    async def publication(self) -> dict[str, Any] | None:
-        """The publication that the request sees; asked once."""
-        if not self._publication:
-            self._publication.append(await self.store.publication())
-        return self._publication[0]
+    desk: Desk
+    """Writes a decision on a product."""

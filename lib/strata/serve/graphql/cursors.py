@@ -30,10 +30,13 @@ class Order:
     columns: tuple[tuple[str, type], ...]
     is_descending: bool = False
 
-    def encode(self, row: dict[str, Any]) -> str:
-        """The cursor of a row."""
-        values = [None if row[c] is None else str(row[c]) for c, _ in self.columns]
-        return base64.urlsafe_b64encode(json.dumps([self.name, *values]).encode()).decode()
+    def cursor(self) -> str:
+        """The cursor of a row, as SQL over its columns: what `decode` reads."""
+        values = [
+            column if kind in (str, date) else f"{column}::text" for column, kind in self.columns
+        ]
+        told = f"json_build_array('{self.name}', {', '.join(values)})::text"
+        return f"translate(encode(convert_to({told}, 'UTF8'), 'base64'), E'+/\\n', '-_')"
 
     def decode(self, cursor: str) -> list[Any]:
         """The values of a cursor. Refused unless it came from this very sorting."""
@@ -49,16 +52,19 @@ class Order:
                 "a cursor is taken from a page of the same sorting; this one is not"
             ) from None
 
-    def sql(self, cursor: str | None) -> tuple[str, list[Any]]:
-        """The condition and ordering of a page, with the condition's values."""
-        names = ", ".join(column for column, _ in self.columns)
+    def ordering(self) -> str:
+        """The ORDER BY of its pages."""
         way = " DESC" if self.is_descending else ""
-        ordering = "ORDER BY " + ", ".join(f"{column}{way}" for column, _ in self.columns)
+        return "ORDER BY " + ", ".join(f"{column}{way}" for column, _ in self.columns)
+
+    def sql(self, cursor: str | None) -> tuple[str, list[Any]]:
+        """The condition of the page after a cursor, and its values; nothing for the first page."""
         if cursor is None:
-            return ordering, []
+            return "", []
+        names = ", ".join(column for column, _ in self.columns)
         marks = ", ".join(["%s"] * len(self.columns))
         sign = "<" if self.is_descending else ">"
-        return f"WHERE ({names}) {sign} ({marks}) {ordering}", self.decode(cursor)
+        return f"WHERE ({names}) {sign} ({marks})", self.decode(cursor)
 
 
 def _read(value: Any, kind: type) -> Any:

@@ -23,8 +23,6 @@ from psycopg.rows import dict_row
 from strata.fs import files
 from strata.serve.graphql.cursors import is_plain
 from strata.serve.graphql.errors import Refused
-from strata.serve.graphql.store import apply_changes, as_text
-from strata.serve.graphql.version import version_of
 
 FIELDS = ("product_name", "category_id", "list_price")
 COLUMNS = (
@@ -171,29 +169,23 @@ def as_file(row: Row) -> bytes:
     return sink.getvalue().encode()
 
 
-def _state(connection: psycopg.Connection[Row], product_id: str) -> dict[str, str | None]:
+def _state(connection: psycopg.Connection[Row], product_id: str) -> Row:
     """The product as the last load shows it, with the decisions that none has taken."""
     row = connection.execute(
-        "SELECT product_id, product_name, category_id, list_price FROM shop.products WHERE "
-        "product_id = %s",
+        "SELECT product_name, category_id, list_price::text AS list_price, version"
+        " FROM shop.shown_products WHERE product_id = %s",
         (product_id,),
     ).fetchone()
     if row is None:
         raise Refused(f"there is no product {product_id}", "NOT_FOUND")
-    waiting = connection.execute(
-        "SELECT changes FROM shop.product_decisions WHERE product_id = %s AND taken_in IS NULL"
-        " ORDER BY decision_id",
-        (product_id,),
-    ).fetchall()
-    state = apply_changes(row, [change for decision in waiting for change in decision["changes"]])
-    return {name: as_text(state[name]) for name in FIELDS}
+    return row
 
 
-def _assert_version(state: Mapping[str, str | None], expected: str) -> None:
-    found = version_of(*(state[name] for name in FIELDS))
-    if found != expected:
+def _assert_version(state: Row, expected: str) -> None:
+    if state["version"] != expected:
         raise Refused(
-            f"the product has changed since it was read: its version is {found}; read it again",
+            "the product has changed since it was read: its version is "
+            f"{state['version']}; read it again",
             "CONFLICT",
         )
 

@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
 from graphql import (
     DocumentNode,
+    FragmentDefinitionNode,
     GraphQLError,
     OperationDefinitionNode,
     parse,
     specified_rules,
     validate,
 )
+from graphql.execution.values import VariableValues
 from strawberry.extensions import MaxAliasesLimiter, QueryDepthLimiter
 
 from strata.serve.graphql.errors import Refused
-from strata.serve.graphql.limits import ALIASES, DEPTH, TOKENS, assert_expansion
+from strata.serve.graphql.limits import (
+    ALIASES,
+    COST,
+    DEPTH,
+    TOKENS,
+    assert_cost,
+    assert_expansion,
+    cost_of,
+)
 from strata.serve.graphql.schema import schema
+from strata.serve.graphql.selections import Selected, select
 
-KEPT = 500
+KEPT, _TREES = 500, 2
 _RULES = (
     *specified_rules,
     *QueryDepthLimiter(max_depth=DEPTH).validation_rules,
@@ -33,6 +46,10 @@ class Document:
 
     parsed: DocumentNode | None
     errors: tuple[GraphQLError, ...] = ()
+    trees: dict[object, tuple[Selected, ...]] = field(default_factory=dict)
+    """What its operations select, by their names and what decides on directives."""
+    largest: dict[str | None, int] = field(default_factory=dict)
+    """What its operations cost at most, by their names."""
 
     def operation(self, name: str | None) -> OperationDefinitionNode:
         """The operation that runs. Refused where none is meant, or it is not clear which."""
@@ -47,6 +64,42 @@ class Document:
         if len(chosen) > 1:
             raise Refused("a request with several operations names the one that runs")
         return chosen[0]
+
+    def assert_cost(self, operation: OperationDefinitionNode, variables: Mapping[str, Any]) -> None:
+        """Refused where the operation costs too much. Most don't, whatever pages are asked."""
+        assert self.parsed is not None
+        name = _name(operation)
+        if name not in self.largest:
+            self.largest[name] = cost_of(self.parsed, operation)
+        if self.largest[name] > COST:
+            assert_cost(self.parsed, operation, variables)
+
+    def selected(
+        self, operation: OperationDefinitionNode, variables: VariableValues
+    ) -> tuple[Selected, ...]:
+        """What a query selects. Only @skip and @include take variables that are true or false."""
+        flags = tuple(item for item in variables.coerced.items() if isinstance(item[1], bool))
+        key = (_name(operation), flags)
+        if key not in self.trees and len(self.trees) < _TREES:
+            self.trees[key] = self._select(operation, variables)
+        return self.trees.get(key) or self._select(operation, variables)
+
+    def _select(
+        self, operation: OperationDefinitionNode, variables: VariableValues
+    ) -> tuple[Selected, ...]:
+        assert self.parsed is not None
+        assert schema._schema.query_type is not None
+        fragments = {
+            each.name.value: each
+            for each in self.parsed.definitions
+            if isinstance(each, FragmentDefinitionNode)
+        }
+        own = [operation.selection_set]
+        return select(schema._schema.query_type, own, fragments, variables)
+
+
+def _name(operation: OperationDefinitionNode) -> str | None:
+    return operation.name.value if operation.name else None
 
 
 @lru_cache(maxsize=KEPT)

@@ -17,6 +17,7 @@ from graphql import (
     VariableNode,
 )
 
+from strata.serve.graphql.cursors import MOST
 from strata.serve.graphql.errors import Refused
 
 DEPTH, ALIASES, TOKENS, COST, SELECTIONS = 10, 15, 1_000, 5_000, 2_000
@@ -78,16 +79,25 @@ def assert_cost(
 
     A field costs one, and a list its rows times what is asked of each.
     """
-    fragments = {
-        d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)
-    }
-    cost = _cost(operation.selection_set, fragments, _given(operation, variables))
+    cost = cost_of(document, operation, _given(operation, variables))
     if cost > COST:
         raise Refused(
             f"a query costs at most {COST:,}; this one would cost {cost:,}: ask for smaller pages",
             "TOO_COSTLY",
         )
     return cost
+
+
+def cost_of(
+    document: DocumentNode,
+    operation: OperationDefinitionNode,
+    variables: Mapping[str, Any] | None = None,
+) -> int:
+    """The cost of the operation; without variables, with the largest pages that they may ask."""
+    fragments = {
+        d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)
+    }
+    return _cost(operation.selection_set, fragments, variables)
 
 
 def _given(operation: OperationDefinitionNode, variables: Mapping[str, Any]) -> dict[str, Any]:
@@ -103,7 +113,7 @@ def _given(operation: OperationDefinitionNode, variables: Mapping[str, Any]) -> 
 def _cost(
     selected: SelectionSetNode | None,
     fragments: Mapping[str, FragmentDefinitionNode],
-    variables: Mapping[str, Any],
+    variables: Mapping[str, Any] | None,
 ) -> int:
     if selected is None:
         return 0
@@ -118,7 +128,7 @@ def _cost(
     return total
 
 
-def _rows(node: FieldNode, variables: Mapping[str, Any]) -> int:
+def _rows(node: FieldNode, variables: Mapping[str, Any] | None) -> int:
     name = node.name.value
     if name not in _LISTS:
         return _FIXED.get(name, 1)
@@ -128,6 +138,8 @@ def _rows(node: FieldNode, variables: Mapping[str, Any]) -> int:
             if isinstance(value, IntValueNode):
                 return max(1, int(value.value))
             if isinstance(value, VariableNode):
+                if variables is None:
+                    return MOST
                 return _number(variables.get(value.name.value, _LISTS[name]))
     return _LISTS[name]
 

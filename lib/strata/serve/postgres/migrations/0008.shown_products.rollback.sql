@@ -1,0 +1,2 @@
+DROP VIEW shop.shown_products;
+DROP FUNCTION shop.decided;
