@@ -211,6 +211,17 @@ def test_a_number_of_geojson_keeps_its_digits_and_text_stays_text(tmp_path: Path
     assert row["source_sample_id"] == "9223372036854775808"
 
 
+def test_a_whole_number_of_a_binary_file_keeps_its_digits_beside_a_gap(tmp_path: Path) -> None:
+    # An H3 cell as site. By Arrow and as uint64, GDAL stores a float: gdal_arrow_uint64_cells.sh.
+    cells = pa.array([621496748577128447, None, -4611686018427387905], pa.int64())
+    table = TABLE.set_column(0, "site_id", cells)
+    packed = look_and_read(by_gdal(tmp_path, "soil.gpkg", "GPKG", table))
+    flat = by_gdal(tmp_path, "soil.fgb", "FlatGeobuf", table, layer_options={"SPATIAL_INDEX": "NO"})
+    expected = ["621496748577128447", None, "-4611686018427387905"]
+    assert [row["source_site_id"] for row in packed] == expected
+    assert [row["source_site_id"] for row in look_and_read(flat)] == expected
+
+
 # --- LUCAS topsoil as its Shapefile ---------------------------------------------------------------
 
 LUCAS: dict[str, tuple[dict[str, list[Any]], tuple[str | None, ...]]] = {
