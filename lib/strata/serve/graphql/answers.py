@@ -5,11 +5,11 @@ answer went there. Several statements would need a transaction of one snapshot; 
 
     { customer(customerId: "c1") { country values { orders } } }
 
-    SELECT row_to_json(o)::text FROM (SELECT
+    SELECT json_build_object('customer',
       (SELECT row_to_json(o) FROM (SELECT t1.country AS "country",
         (SELECT coalesce(json_agg(o), '[]') FROM (SELECT t2.orders AS "orders"
           FROM (… WHERE customer_id = t1.customer_id …) t2) o) AS "values"
-       FROM (… WHERE customer_id = $1) t1) o) AS "customer") o
+       FROM (… WHERE customer_id = $1) t1) o))::text
 """
 
 from __future__ import annotations
@@ -67,8 +67,8 @@ class Statement:
 def statement(asked: Iterable[Selected], variables: VariableValues) -> tuple[str, list[Any]]:
     """The statement that answers, and its values. GraphQLError where an argument is refused."""
     made = Statement(variables)
-    columns = _columns(made, "Query", asked, "", ())
-    return numbered(f"SELECT row_to_json({_ROW})::text FROM (SELECT {columns}) {_ROW}"), made.values
+    parts = [(one.key, _column(made, "Query", one, "", (one.key,))) for one in asked]
+    return numbered(f"SELECT {_built(parts)}::text"), made.values
 
 
 @lru_cache(maxsize=500)
@@ -124,29 +124,32 @@ def _nested(made: Statement, one: Selected, rows: Rows, path: tuple[str, ...]) -
 
 
 def _page(made: Statement, one: Selected, rows: Rows, order: Order, path: tuple[str, ...]) -> str:
-    """A page: its rows, and where the next one begins. The rows are numbered, for one more was
-    read.
+    """A page: its rows, and where the next one begins, if that is asked: then one row more is read,
+    and all are numbered.
     """
-    page, found, columns = made.name(), made.rows(rows), []
+    page, parts, told = made.name(), [], ""
+    is_told = any(part.name == "pageInfo" for part in one.below)
+    if is_told:
+        every = f"SELECT row_number() OVER () AS place, every.* FROM {made.rows(rows)} every"
+        told = f"WITH {page} AS ({every}) "
     for part in one.below:
-        name = made.name()
         if part.name == "nodes":
-            inner = _columns(made, part.kind.name, part.below, name, (*path, part.key))
-            own = _list(
-                f"SELECT {inner} FROM {page} {name} WHERE place <= {made.value(rows.first)}"
-            )
+            name = made.name()
+            columns = _columns(made, part.kind.name, part.below, name, (*path, part.key))
+            found = page if is_told else made.rows(rows)
+            limit = made.value(rows.first)
+            own = _list(f"SELECT {columns} FROM {found} {name} LIMIT {limit}")
         elif part.name == "pageInfo":
             own = _page_info(made, part, page, rows.first, order)
         else:
             own = f"'{one.kind.name}'::text"
-        columns.append(f'{own} AS "{part.key}"')
-    told = f"SELECT row_number() OVER () AS place, every.* FROM {found} every"
-    return f"(WITH {page} AS ({told}) SELECT {_object('SELECT ' + ', '.join(columns))})"
+        parts.append((part.key, own))
+    return f"({told}SELECT {_built(parts)})"
 
 
 def _page_info(made: Statement, asked: Selected, page: str, first: int, order: Order) -> str:
     """What is told of a page."""
-    columns = []
+    parts = []
     for one in asked.below:
         if one.name == "hasNextPage":
             own = f"(SELECT count(*) > {made.value(first)} FROM {page})"
@@ -157,8 +160,8 @@ def _page_info(made: Statement, asked: Selected, page: str, first: int, order: O
             own = f"(SELECT number FROM {made.rows(questions.publication())} shown)"
         else:
             own = f"'{asked.kind.name}'::text"
-        columns.append(f'{own} AS "{one.key}"')
-    return _object(f"SELECT {', '.join(columns)}")
+        parts.append((one.key, own))
+    return _built(parts)
 
 
 def _unpacked(made: Statement, one: Selected, column: str, path: tuple[str, ...]) -> str:
@@ -169,6 +172,12 @@ def _unpacked(made: Statement, one: Selected, column: str, path: tuple[str, ...]
     told = ", ".join(f"{each} text" for each in names)
     columns = _columns(made, one.kind.name, one.below, name, path)
     return _list(f"SELECT {columns} FROM jsonb_to_recordset({column}) AS {name} ({told})")
+
+
+def _built(parts: Iterable[tuple[str, str]]) -> str:
+    """An object of few keys. It takes at most fifty: more fields and aliases no query may have."""
+    pairs = ", ".join(f"'{key}', {own}" for key, own in parts)
+    return f"json_build_object({pairs})"
 
 
 def _object(rows: str) -> str:

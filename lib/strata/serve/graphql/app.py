@@ -16,7 +16,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from strata.serve.graphql import documents
 from strata.serve.graphql.access import Door
@@ -47,6 +47,10 @@ _SESSION = {
     "plan_cache_mode": "force_generic_plan",
     "default_transaction_read_only": "on",
 }
+_PLANS = {"statement_cache_size": 50, "max_cacheable_statement_size": 6 * 1024}
+"""What a connection keeps planned. PostgreSQL holds up to a megabyte for a large statement, as it
+plans for each month, and clients may ask many of them.
+"""
 _STATIC = {
     "/": ("playground.html", "text/html"),
     "/dashboard": ("dashboard.html", "text/html"),
@@ -98,6 +102,8 @@ class Api:
         except LOST:
             log.exception("the database does not answer")
             return _refuse(503, *AWAY)
+        except Exception as error:
+            return _fault(error)
 
     async def _fetch(self, text: str, values: Sequence[Any]) -> str:
         async with self.pool.acquire() as connection:
@@ -171,12 +177,10 @@ def _refuse(status: int, message: str, code: str) -> tuple[int, bytes, int]:
     return status, as_json({"data": None, "errors": [error]}), 0
 
 
-async def _fail(_: Request, error: Exception) -> Response:
-    """A fault of ours; the server logs it as well."""
-    number = note(error)
-    told = f"the API could not answer; its log says why under {number}"
-    status, body, _cost = _refuse(500, told, "INTERNAL")
-    return Response(body, status, media_type="application/json", headers=_HEADERS)
+def _fault(error: Exception) -> tuple[int, bytes, int]:
+    """A fault of ours; the log has it."""
+    told = f"the API could not answer; its log says why under {note(error)}"
+    return _refuse(500, told, "INTERNAL")
 
 
 async def _page(request: Request) -> Response:
@@ -192,7 +196,7 @@ async def _reset(connection: asyncpg.Connection) -> None:
         await connection.reset()
 
 
-def make_app(url: str, door: Door, desk: Desk, persisted: Persisted | None = None) -> Starlette:
+def make_app(url: str, door: Door, desk: Desk, persisted: Persisted | None = None) -> ASGIApp:
     """The application over a database; the address is that of a role which reads only."""
     api = Api(door, desk, persisted or Persisted())
 
@@ -200,13 +204,19 @@ def make_app(url: str, door: Door, desk: Desk, persisted: Persisted | None = Non
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         # Opened without a connection: an API may start before its database.
         pool = asyncpg.create_pool(
-            url, min_size=0, max_size=8, reset=_reset, server_settings=_SESSION
+            url, min_size=0, max_size=8, reset=_reset, server_settings=_SESSION, **_PLANS
         )
         async with pool as api.pool:
             await desk.flush()
             yield
 
-    # The one that is asked most comes first: they are tried in turn.
-    routes = [Route("/graphql", api, methods=["POST"])]
-    routes += [Route(path, _page) for path in _STATIC]
-    return Starlette(routes=routes, lifespan=lifespan, exception_handlers={Exception: _fail})
+    routes = [Route(path, _page) for path in _STATIC]
+    site = Starlette(routes=[*routes, Route("/graphql", api, methods=["POST"])], lifespan=lifespan)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        # A question needs nothing of what Starlette does for each request.
+        is_asked = scope["type"] == "http" and scope["path"] == "/graphql"
+        to = api if is_asked and scope["method"] == "POST" else site
+        await to(scope, receive, send)
+
+    return app

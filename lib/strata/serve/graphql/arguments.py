@@ -14,6 +14,7 @@ from graphql import (
     GraphQLInputObjectType,
     GraphQLInputType,
     get_named_type,
+    print_ast,
 )
 from graphql.execution.values import VariableValues, get_argument_values
 
@@ -33,12 +34,23 @@ def arguments_of(kind: GraphQLField, node: FieldNode) -> Arguments:
     name_of = schema.config.name_converter.from_argument
     own = {name_of(each): each.python_name for each in kind.extensions[STRAWBERRY].arguments}
     readers = tuple((name, own[name], _reader(each.type)) for name, each in kind.args.items())
-    return partial(_read, kind, node, readers)
+    read = partial(_read, kind, node, readers)
+    takes_variables = any("$" in print_ast(each) for each in node.arguments or ())
+    return read if takes_variables else partial(_once, read, [])
 
 
 def nothing(_: VariableValues) -> dict[str, Any]:
     """The arguments of a field that takes none."""
     return {}
+
+
+def _once(
+    read: Arguments, found: list[dict[str, Any]], variables: VariableValues
+) -> dict[str, Any]:
+    """Arguments without variables: they are the same for each request."""
+    if not found:
+        found.append(read(variables))
+    return dict(found[0])
 
 
 def _read(

@@ -11,36 +11,14 @@ from functools import partial
 from pathlib import Path
 
 import uvicorn
-from starlette.applications import Starlette
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from starlette.types import ASGIApp
 from uvicorn.supervisors import Multiprocess
 
 from strata.serve.graphql.access import Door
 from strata.serve.graphql.app import make_app
 from strata.serve.graphql.decisions import Desk
+from strata.serve.graphql.http import Bounded
 from strata.serve.graphql.persisted import Persisted
-
-LARGEST = 128 * 1024
-"""Bytes of a request, its head and all."""
-
-
-class Bounded(HttpToolsProtocol):
-    """HTTP by httptools, in C. It would keep a header of any length, before anybody is known."""
-
-    received = 0
-
-    def data_received(self, data: bytes) -> None:
-        """Closes the connection where a request has no end."""
-        self.received += len(data)
-        if self.received > LARGEST:
-            self.send_400_response("a request is too large")
-        else:
-            super().data_received(data)
-
-    def on_message_complete(self) -> None:
-        """The next request begins."""
-        self.received = 0
-        super().on_message_complete()
 
 
 def serve(url: str, door: Door, desk: Desk, place: tuple[str, int], workers: int = 1) -> None:
@@ -57,7 +35,7 @@ def serve(url: str, door: Door, desk: Desk, place: tuple[str, int], workers: int
         Multiprocess(config, sockets=[config.bind_socket()]).run()
 
 
-def _config(make: partial[Starlette], place: tuple[str, int], workers: int) -> uvicorn.Config:
+def _config(make: partial[ASGIApp], place: tuple[str, int], workers: int) -> uvicorn.Config:
     return uvicorn.Config(
         make,
         factory=True,
@@ -67,11 +45,12 @@ def _config(make: partial[Starlette], place: tuple[str, int], workers: int) -> u
         log_level="warning",
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         http=Bounded,
     )
 
 
-def _make_worker(url: str, door: Door, desk: Desk, persisted: Persisted) -> Starlette:
+def _make_worker(url: str, door: Door, desk: Desk, persisted: Persisted) -> ASGIApp:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     return make_app(url, door, desk, persisted)
 
