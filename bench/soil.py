@@ -4,7 +4,8 @@
     python -m bench soil feed --points 1000000 --rounds 1
 
 `join`: points in a Parquet file, three quarters of them in one country, and Natural Earth 1:10m, by
-Strata's cells, plain Sedona (boundaries subdivided and broadcast), SedonaDB, PyCanopy, DuckDB and
+Strata's cells in Spark's executors, as a large load is joined (`--ways strata-sedona`: as a small one
+is, by Spark and Sedona), plain Sedona (boundaries subdivided and broadcast), SedonaDB, PyCanopy, DuckDB and
 geopandas. Every way does it twice in a process of its own and says the seconds of the second time;
 the start of Python and Spark is left out, and so is what each makes of the boundaries beforehand:
 Strata's cells are made when boundaries are published, and their seconds are told apart. All must
@@ -28,18 +29,18 @@ import tempfile
 import time
 import venv
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 BOUNDARIES = Path(__file__).parents[1] / "samples/soil/boundaries/natural_earth_10m_europe.geojson"
-JOIN_WAYS = ("strata", "sedona", "sedonadb", "pycanopy", "duckdb", "geopandas")
+JOIN_WAYS = ("strata", "strata-sedona", "sedona", "sedonadb", "pycanopy", "duckdb", "geopandas")
 FEED_WAYS = ("strata", "plain", "plain-small")
-_SPARK = ("strata", "sedona", "plain", "plain-small")
+_SPARK = ("strata", "strata-sedona", "sedona", "plain", "plain-small")
 # What the ways without Spark run on, apart from Strata's own packages.
 _PINNED = (
     "sedonadb==0.5.0", "geoarrow-pyarrow==0.3.0", "pycanopy==0.4.1", "duckdb==1.4.4", "duckdb-ext-spatial==1.4.4.20260205",
@@ -122,14 +123,21 @@ def _tell(what: str, points: int, rounds: int, told: dict[str, list[dict[str, An
         if counts != first:
             raise SystemExit(f"every way must give a country the same points; {way} differs: "
                              f"{set(counts.items()) ^ set(first.items())}")  # fmt: skip
-    medians = {way: statistics.median(row["seconds"] for row in of) for way, of in told.items()}
+    medians, used = (
+        {way: statistics.median(row[name] for row in of) for way, of in told.items()}
+        for name in ("seconds", "cpu")
+    )
     print(f"{what}: {points:,} points, {rounds} rounds; seconds (median), and CPU seconds")
     bases = [way for way in ("sedonadb", "sedona", "plain", "plain-small") if way in told]
     for way, of in told.items():
-        cpu = statistics.median(row["cpu"] for row in of)
         memory = statistics.median(row["memory_mib"] for row in of)
-        against = ", ".join(f"{medians[way] / medians[base]:.2f} of {base}" for base in bases)
-        print(f"{way:11} {medians[way]:8.2f} s {cpu:8.2f} s CPU {memory:7,.0f} MiB  {against}")
+        against = ", ".join(
+            f"{medians[way] / medians[base]:.2f} of {base} (CPU {used[way] / used[base]:.2f})"
+            for base in bases
+        )
+        print(
+            f"{way:13} {medians[way]:8.2f} s {used[way]:8.2f} s CPU {memory:7,.0f} MiB  {against}"
+        )
     if "strata" in told and what == "join":
         cells = statistics.median(row["cells"] for row in told["strata"])
         print(f"strata's cells are made in {cells:.1f} s, when boundaries are published")
@@ -194,6 +202,7 @@ def run_way(what: str, way: str, folder: str, target: str) -> None:
     """Runs one way and prints what it took and found, as JSON."""
     ways: dict[tuple[str, str], Callable[[Path, Path], dict[str, Any]]] = {
         ("join", "strata"): _join_strata,
+        ("join", "strata-sedona"): _join_strata_sedona,
         ("join", "sedona"): _join_sedona,
         ("join", "sedonadb"): _join_sedonadb,
         ("join", "pycanopy"): _join_pycanopy,
@@ -207,43 +216,52 @@ def run_way(what: str, way: str, folder: str, target: str) -> None:
     print(json.dumps(answer | {"memory_mib": _most_memory_mib()}))
 
 
+def _processes() -> list[str]:
+    """This process and all that descend from it: Spark's, and its executors' Python."""
+    parents: dict[str, list[str]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            parent = stat.read_text().rpartition(")")[2].split()[1]
+            parents.setdefault(parent, []).append(stat.parent.name)
+    found = [str(os.getpid())]
+    for process in found:
+        found += parents.get(process, [])
+    return found
+
+
 def _most_memory_mib() -> float:
-    """The most that this process and its Spark held, as the system counted."""
-    own = [
-        str(os.getpid()),
-        *Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split(),
-    ]
+    """The most that these processes held, as the system counted."""
     found = 0.0
-    for process in own:
+    for process in _processes():
         with suppress(OSError):
             text = Path(f"/proc/{process}/status").read_text()
-            found += int(text.partition("VmHWM:")[2].split()[0]) / 1024
+            # A process that has ended, and is not waited for, has none.
+            found += sum(map(int, text.partition("VmHWM:")[2].split()[:1])) / 1024
     return found
 
 
-def _twice(join: Callable[[], dict[str, int]], cpu: Callable[[], float]) -> dict[str, Any]:
+def _twice(join: Callable[[], dict[str, int]]) -> dict[str, Any]:
     for _ in range(2):
-        before, started = cpu(), time.monotonic()
+        before, started = _cpu(), time.monotonic()
         counts = join()
-        found = {"seconds": time.monotonic() - started, "cpu": cpu() - before, "counts": counts}
+        found = {"seconds": time.monotonic() - started, "cpu": _cpu() - before, "counts": counts}
     return found
 
 
-def _cpu(*processes: str) -> float:
-    """CPU seconds of processes and their waited-for children, threads and all."""
+def _cpu() -> float:
+    """CPU seconds of these processes and of those that have ended, threads and all."""
     ticks = 0
-    for process in processes:
-        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-        ticks += sum(map(int, fields[11:15]))
+    for process in _processes():
+        with suppress(OSError):
+            fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+            ticks += sum(map(int, fields[11:15]))
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
-def _spark(small: bool = False) -> tuple[Any, Callable[[], float]]:
+def _spark(small: bool = False) -> Any:
     from strata.spark import session
 
-    spark = session.build(log_file=session.default_log_file(), small=small)
-    java = str(spark._jvm.ProcessHandle.current().pid())  # type: ignore[union-attr]
-    return spark, lambda: _cpu(java, "self")
+    return session.build(log_file=session.default_log_file(), small=small)
 
 
 def _counted(frame: Any) -> dict[str, int]:
@@ -251,10 +269,38 @@ def _counted(frame: Any) -> dict[str, int]:
 
 
 def _join_strata(folder: Path, target: Path) -> dict[str, Any]:
-    from pyspark.sql import functions as F
-    from strata.feeds.soil.countries import soil_country_cells, soil_site_countries
+    from pyarrow import parquet
 
-    spark, cpu = _spark()
+    spark = _spark()
+    cells = _make_cells(spark, target)
+    groups = parquet.ParquetFile(folder / "points.parquet").num_row_groups
+    place = partial(_place_groups, folder, target)
+
+    def join() -> dict[str, int]:
+        numbers = spark.range(0, groups, 1, groups)
+        return _held(numbers.mapInArrow(place, "country string, rule string"))
+
+    return _twice(join) | {"cells": cells}
+
+
+def _join_strata_sedona(folder: Path, target: Path) -> dict[str, Any]:
+    from strata.feeds.soil.countries import soil_site_countries
+
+    spark = _spark()
+    cells = _make_cells(spark, target)
+
+    def join() -> dict[str, int]:
+        points = spark.read.parquet(str(folder / "points.parquet"))
+        found = soil_site_countries(points, spark.read.parquet(str(target / "cells")))
+        return _held(found.withColumnRenamed("country_name", "country"))
+
+    return _twice(join) | {"cells": cells}
+
+
+def _make_cells(spark: Any, target: Path) -> float:
+    """Writes the map as cells, and returns the seconds."""
+    from strata.feeds.soil.countries import soil_country_cells
+
     rows = [(name, name, name, bytearray(shape.wkb), "b", 1) for name, shape in countries().items()]
     made = spark.createDataFrame(
         rows,
@@ -263,21 +309,40 @@ def _join_strata(folder: Path, target: Path) -> dict[str, Any]:
     )
     started = time.monotonic()
     soil_country_cells(made).write.parquet(str(target / "cells"))
-    seconds = time.monotonic() - started
+    return time.monotonic() - started
 
-    def join() -> dict[str, int]:
-        points = spark.read.parquet(str(folder / "points.parquet"))
-        found = soil_site_countries(points, spark.read.parquet(str(target / "cells")))
-        held = found.where(F.col("rule").isin("inside", "border"))
-        return _counted(held.withColumnRenamed("country_name", "country"))
 
-    return _twice(join, cpu) | {"cells": seconds}
+def _held(found: Any) -> dict[str, int]:
+    return _counted(found.where("rule in ('inside', 'border')"))
+
+
+def _place_groups(folder: Path, target: Path, batches: Iterable[Any]) -> Iterator[Any]:
+    """The country of each point of some row groups, in an executor: as `silver.soil_site_countries`
+    of a large load is made."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    points, places = parquet.ParquetFile(folder / "points.parquet"), _places_of(target)
+    groups = [n for batch in batches for n in batch.column(0).to_pylist()]
+    for batch in points.iter_batches(65_536, groups, ["lon_deg", "lat_deg"]):
+        placed, _ = places.of(*(batch.column(n).to_numpy() for n in ("lon_deg", "lat_deg")))
+        told = {"country": placed["country_name"], "rule": placed["rule"]}
+        yield pa.RecordBatch.from_pydict(told)
+
+
+@cache
+def _places_of(target: Path) -> Any:
+    """The map, once for each process of the executors'."""
+    from pyarrow import parquet
+    from strata.feeds.soil.plain_places import Places
+
+    return Places(parquet.read_table(target / "cells"))
 
 
 def _join_sedona(folder: Path, _: Path) -> dict[str, Any]:
     from pyspark.sql import functions as F
 
-    spark, cpu = _spark()
+    spark = _spark()
     rows = [(name, shape.wkt) for name, shape in countries().items()]
     pieces = (
         spark.createDataFrame(rows, "country string, wkt string")
@@ -291,7 +356,7 @@ def _join_sedona(folder: Path, _: Path) -> dict[str, Any]:
         found = placed.join(F.broadcast(pieces), F.expr("ST_Intersects(piece, point)"))
         return _counted(found)
 
-    return _twice(join, cpu)
+    return _twice(join)
 
 
 def _join_sedonadb(folder: Path, target: Path) -> dict[str, Any]:
@@ -309,7 +374,7 @@ def _join_sedonadb(folder: Path, target: Path) -> dict[str, Any]:
         rows = connection.sql(text).to_pandas()
         return {row.country: int(row.n) for row in rows.itertuples()}
 
-    return _twice(join, lambda: _cpu("self"))
+    return _twice(join)
 
 
 def _join_pycanopy(folder: Path, _: Path) -> dict[str, Any]:
@@ -331,7 +396,7 @@ def _join_pycanopy(folder: Path, _: Path) -> dict[str, Any]:
         rows = found.collect() if hasattr(found, "collect") else found
         return {row["country"]: int(row["n"]) for row in rows.to_dicts()}
 
-    return _twice(join, lambda: _cpu("self"))
+    return _twice(join)
 
 
 def _join_duckdb(folder: Path, _: Path) -> dict[str, Any]:
@@ -351,7 +416,7 @@ def _join_duckdb(folder: Path, _: Path) -> dict[str, Any]:
     select c.country, count(*) from '{folder / "points.parquet"}' p
     join countries c on ST_Intersects(c.shape, ST_Point(p.lon_deg, p.lat_deg))
     group by c.country"""
-    return _twice(lambda: dict(connection.execute(text).fetchall()), lambda: _cpu("self"))
+    return _twice(lambda: dict(connection.execute(text).fetchall()))
 
 
 def _geopandas_countries() -> Any:
@@ -376,7 +441,7 @@ def _join_geopandas(folder: Path, _: Path) -> dict[str, Any]:
         )
         return dict(Counter(points.sjoin(areas, predicate="intersects")["country"]))
 
-    return _twice(join, lambda: _cpu("self"))
+    return _twice(join)
 
 
 # --- files to gold --------------------------------------------------------------------------------
@@ -394,16 +459,16 @@ def _feed_strata(folder: Path, target: Path) -> dict[str, Any]:
 
     # As the command does: it plans before Spark starts, and tunes Spark for as many rows.
     steps: list[tuple[float, str]] = []
-    started, before = time.monotonic(), time.process_time()
+    started, before = time.monotonic(), _cpu()
     feed, warehouse = load_feed("soil"), Warehouse(str(target))
     options = Options(str(folder / "raw"), at_once=max(2, os.cpu_count() or 2))
     plan = make_plan(feed, feed.default_params(), Book(warehouse), options)
-    seconds, used = time.monotonic() - started, time.process_time() - before
-    spark, cpu = _spark(plan.is_small)
-    started, before = time.monotonic(), cpu()
+    seconds, used = time.monotonic() - started, _cpu() - before
+    spark = _spark(plan.is_small)
+    started, before = time.monotonic(), _cpu()
     tell = lambda text: steps.append((time.monotonic() - started, text))  # noqa: E731
     published = run_feed(spark, warehouse, plan, options, tell).publication
-    seconds, used = seconds + time.monotonic() - started, used + cpu() - before
+    seconds, used = seconds + time.monotonic() - started, used + _cpu() - before
     for at, text in steps:
         print(f"  {at:6.1f} s  {text}", file=sys.stderr)
     assert published is not None, "the run publishes"
@@ -423,10 +488,10 @@ def _feed_strata(folder: Path, target: Path) -> dict[str, Any]:
 def _feed_plain(folder: Path, target: Path, small: bool = False) -> dict[str, Any]:
     from bench import soil_plain
 
-    spark, cpu = _spark(small)
-    started, before = time.monotonic(), cpu()
+    spark = _spark(small)
+    started, before = time.monotonic(), _cpu()
     counts = soil_plain.build(spark, folder / "raw" / "soil", target)
-    return {"seconds": time.monotonic() - started, "cpu": cpu() - before, "counts": counts}
+    return {"seconds": time.monotonic() - started, "cpu": _cpu() - before, "counts": counts}
 
 
 if __name__ == "__main__":

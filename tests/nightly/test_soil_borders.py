@@ -1,4 +1,6 @@
-"""The country of 100,000 made sites beside borders and coasts, against whole countries in shapely."""
+"""The country of 100,000 made sites beside borders and coasts: by Sedona and by plain rows, against
+whole countries in shapely.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +13,8 @@ import pytest
 import shapely
 from pyspark.sql import SparkSession
 from strata.feeds.soil.countries import soil_country_cells, soil_site_countries
+
+from tests.plain import plain_rows
 
 pytestmark = [pytest.mark.spark, pytest.mark.nightly]
 
@@ -57,7 +61,9 @@ def holders(areas: dict[str, Any], places: np.ndarray) -> list[list[str]]:
     return [sorted(names) for names in found]
 
 
-def test_sites_beside_borders_have_the_country_of_brute_force(spark: SparkSession) -> None:
+def test_sites_beside_borders_have_the_country_of_brute_force(
+    spark: SparkSession, tmp_path: Path
+) -> None:
     areas = countries()
     places = beside_borders(areas)
     expected = holders(areas, places)
@@ -70,7 +76,8 @@ def test_sites_beside_borders_have_the_country_of_brute_force(spark: SparkSessio
         [(str(n), lon, lat, "f", n) for n, (lon, lat) in enumerate(places.tolist())],
         "site_id string, lon_deg double, lat_deg double, _file_sha256 string, _record_number bigint",
     )
-    rows = soil_site_countries(sites, soil_country_cells(told).localCheckpoint()).collect()
+    cells = soil_country_cells(told).localCheckpoint()
+    rows = soil_site_countries(sites, cells).collect()
     assert len(rows) == SITES
     wrong = []
     rules = {"inside": 0, "border": 0, "coast": 0, "none": 0}
@@ -85,3 +92,13 @@ def test_sites_beside_borders_have_the_country_of_brute_force(spark: SparkSessio
             wrong.append((places[int(row["site_id"])].tolist(), names, row))
     assert wrong == []
     assert min(rules.values()) > 1_000
+    read = {"silver.soil_sites": sites, "silver.soil_country_cells": cells}
+    plain, left, _ = plain_rows(
+        tmp_path,
+        "silver.soil_site_countries",
+        {name: [row.asDict() for row in frame.collect()] for name, frame in read.items()},
+    )
+    by_sedona = {row["site_id"]: row.asDict() for row in rows}
+    assert [row for row in plain if row != by_sedona[row["site_id"]]] == []
+    assert len(left) < 10
+    assert len(plain) + len(left) == SITES

@@ -37,7 +37,7 @@ ODD = [
 ]  # fmt: skip
 LATER = ["p7,,5.007,50.009009,2,3,0,30,", "p8,,6,50,2,3,0,30,", "new,,6,50.5,2,3,0,30,"]
 TABLES = ("silver.soil_sites", "silver.soil_measurements", "silver.soil_site_countries",
-          "gold.soil_country_stats")  # fmt: skip
+          "silver.soil_curve_ranks", "gold.soil_country_stats")  # fmt: skip
 
 
 @dataclass

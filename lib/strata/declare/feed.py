@@ -273,7 +273,8 @@ def declared_tables() -> set[str]:
 def _of_plain(plain: Plain) -> str:
     # A function's own text tells where it lies in memory, which differs from process to process.
     functions: dict[str, Callable[..., Any]] = {n: made for n, (_, made) in plain.made.items()}
-    if plain.settle:
-        functions["settle"] = plain.settle
+    functions |= {
+        name: made for name in ("finish", "settle") if (made := getattr(plain, name)) is not None
+    }
     code = {name: fingerprint.of_code(function) for name, function in functions.items()}
     return repr((plain, sorted((name, table) for name, (table, _) in plain.made.items()), code))

@@ -6,15 +6,8 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from strata.kit import grid
+from strata.kit.grid import ECCENTRICITY_2, TOUCH_DEG
 from strata.kit.sedona import call
-
-# The square of the eccentricity of WGS 84's ellipsoid.
-_ECCENTRICITY_2 = 0.0066943799901413165
-
-TOUCH_DEG = 1e-9
-"""A position this near to a boundary, in longitude and in latitude, lies on it: 0.1 mm, far below
-what positions are told to, and far above what cutting a boundary into pieces moves its edges by
-(1e-14)."""
 
 
 def cell_number(lon: Column, lat: Column) -> Column:
@@ -118,5 +111,5 @@ def _lon_per_lat(lat: Column) -> Column:
     cos(latitude).
     """
     sine = F.sin(F.radians(lat))
-    prime_over_meridional = (1 - F.lit(_ECCENTRICITY_2) * sine * sine) / (1 - _ECCENTRICITY_2)
+    prime_over_meridional = (1 - F.lit(ECCENTRICITY_2) * sine * sine) / (1 - ECCENTRICITY_2)
     return F.greatest(prime_over_meridional * F.cos(F.radians(lat)), F.lit(1e-9))

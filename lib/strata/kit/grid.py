@@ -12,6 +12,14 @@ COLUMNS = 360 * CELLS_PER_DEG + 1
 ROWS = 180 * CELLS_PER_DEG + 1
 """Of the grid; the last one holds the pole."""
 
+TOUCH_DEG = 1e-9
+"""A position this near to a boundary, in longitude and in latitude, lies on it: 0.1 mm, far below
+what positions are told to, and far above what cutting a boundary into pieces moves its edges by
+(1e-14)."""
+
+ECCENTRICITY_2 = 0.0066943799901413165
+"""The square of the eccentricity of WGS 84's ellipsoid."""
+
 
 def cell_of(lon_deg: float, lat_deg: float) -> int:
     """The number of a position's cell; longitude in [-180, 180], latitude in [-90, 90]."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 Settle = Callable[["Iterable[pa.RecordBatch]"], "Iterator[pa.Table]"]
+Finish = Callable[["pa.RecordBatch"], "pa.RecordBatch"]
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Plain:
     It gives the contract's columns. Of a table of single records: the rows of some records of the
     first input, equal to those that the transform accepts, one a record; where a record gives many,
     with `_rows` as the transform gives it. What is doubtful it leaves out. Of sums: all rows, with
-    `_rows` and, where some are folded, `_fold` as the transform gives them.
+    `_rows`. Where some are folded, `_fold` as the transform gives it.
 
     A whole number among the table's `params` stands in it as `{name}`."""
 
@@ -56,6 +57,14 @@ class Plain:
 
     only: Mapping[str, str] = field(default_factory=dict)
     """Parameters and the values that they must have; with others the transform makes all rows."""
+
+    holds: tuple[str, ...] = ()
+    """Inputs that `finish` is given in the place of the query: few rows, held as Arrow's tables."""
+
+    finish: Callable[[Mapping[str, pa.Table]], Finish] | None = field(default=None, repr=False)
+    """Makes a function of the inputs that it holds, once a task. That makes the rows of a batch of
+    the query's answer, each of its own record: for what SQL cannot tell. What is doubtful it leaves
+    out."""
 
     settle: Settle | None = field(default=None, repr=False)
     """Makes the rows of the query's answer, which comes in the query's own order, for records whose

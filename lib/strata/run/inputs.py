@@ -4,10 +4,11 @@ rows the table must answer for.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 from pyspark.sql import functions as F
@@ -125,12 +126,24 @@ def read_inputs(context: Context, state: State, step: Step) -> Inputs:
 
     whole = whole_now(context, table)
     plain = None
-    if (touched is None or held) and is_large and not table.slices and not whole:
-        plain = _plain_inputs(context, table, states, (held, frames, shared))
+    params = _params_of_all(context, table, step)
+    if (touched is None or held) and is_large and params is not None and not whole:
+        plain = _plain_inputs(context, table, states, params, (held, frames, shared))
     known = shared() if table.unique and plain is None else None
     built_from = {name: found.version for name, found in states.items()}
     size = sum(_bytes(context, found) for found in states.values())
     return Inputs(frames, rows, identity, touched, built_from, size, known, whole, plain)
+
+
+def _params_of_all(context: Context, table: Table, step: Step) -> dict[str, Any] | None:
+    """The parameters that all rows of the table are made with; None where they differ, or stand
+    beside others.
+    """
+    if not table.slices:
+        return context.plan.params
+    if step.adds_slices or len(step.slices) != 1:
+        return None
+    return {**context.plan.params, **json.loads(step.slices[0])}
 
 
 def _is_large(context: Context, table: Table, states: Mapping[str, TableState]) -> bool:
@@ -183,13 +196,14 @@ def _plain_inputs(
     context: Context,
     table: Table,
     states: dict[str, TableState],
+    params: dict[str, Any],
     given: tuple[dict[str, pa.Table], Frames, Callable[[], Shared]],
 ) -> PlainInputs | None:
     """None where the table has no plain rows, or an input's rows are not all in its files."""
     (held, frames, shared), plain = given, table.plain
     if plain is None or (held and table.inputs[0] not in held):
         return None
-    if any(context.plan.params[name] != value for name, value in plain.only.items()):
+    if any(params[name] != value for name, value in plain.only.items()):
         return None
     rows = {name: held[name].num_rows if held else states[name].all_rows for name in held or states}
     first = rows[table.inputs[0]]

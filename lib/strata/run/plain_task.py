@@ -132,11 +132,8 @@ def make(work: Work) -> tuple[pa.Table, Done, pa.Table] | None:
         _prepare(engine, work, spill)
         try:
             _name_inputs(engine, work, 0, shas)
-            reader = engine.sql(work.plain.query).to_arrow_reader(BATCH)
-            tables = [
-                _taken(pa.Table.from_batches([b], reader.schema), work, shas, done, written)
-                for b in reader
-            ]
+            answers = _finished(engine.sql(work.plain.query), work)
+            tables = [_taken(answer, work, shas, done, written) for answer in answers]
             rows = [_shaped(work, shas, table).cast(work.schema) for table in tables]
         except duckdb.OutOfMemoryException:
             return None
@@ -246,8 +243,15 @@ def _answers(engine: duckdb.DuckDBPyConnection, work: Work, shas: Shas) -> Itera
         return
     order = ", ".join(work.contract.order_by)
     asked = f"SELECT * FROM ({work.plain.query}) {f'ORDER BY {order}' if order else ''}"
-    for batch in engine.sql(asked).to_arrow_reader(BATCH):
-        yield pa.Table.from_batches([batch])
+    yield from _finished(engine.sql(asked), work)
+
+
+def _finished(answer: duckdb.DuckDBPyRelation, work: Work) -> Iterator[pa.Table]:
+    plain = work.plain
+    held = {one.name: one.read().read_all() for one in work.inputs if one.name in plain.holds}
+    finish = plain.finish(held) if plain.finish else None
+    for batch in answer.to_arrow_reader(BATCH):
+        yield pa.Table.from_batches([finish(batch) if finish else batch])
 
 
 def _send(pool: ThreadPoolExecutor, pending: list[Future[_Lies]], done: Done, job: _Job) -> None:

@@ -10,7 +10,17 @@ from __future__ import annotations
 
 import pyarrow.compute as pc
 
-from strata.feeds.soil import area_tables, countries, curve, measurements, plain, sites, stats
+from strata.feeds.soil import (
+    area_tables,
+    countries,
+    curve,
+    measurements,
+    plain,
+    plain_places,
+    plain_stats,
+    sites,
+    stats,
+)
 from strata.feeds.soil.params import Params
 from strata.kit.arrow import constant
 from strata.kit.table import Answer, Rows, Source, Table
@@ -70,6 +80,7 @@ TABLES = (
         "silver.soil_site_countries",
         inputs=("silver.soil_sites", "silver.soil_country_cells"),
         transform=countries.soil_site_countries,
+        plain=plain_places.SITE_COUNTRIES,
         # A changed boundary may move any site: cells have no site_id, so they then recompute
         # the whole table.
         group=("site_id",),
@@ -78,6 +89,7 @@ TABLES = (
         "silver.soil_curve_ranks",
         inputs=("silver.soil_site_countries",),
         transform=curve.soil_curve_ranks,
+        plain=plain_places.CURVE_RANKS,
         # A new site moves the ranks of all that follow it in its country.
         folds=curve.FOLDS,
     ),
@@ -89,6 +101,7 @@ TABLES = (
             "silver.soil_curve_ranks",
         ),
         transform=stats.soil_country_stats,
+        plain=plain_stats.COUNTRY_STATS,
         rows=Rows.AGGREGATE,
         params=("samples", "seed", "method", "depth", "clusters"),
         slices=True,

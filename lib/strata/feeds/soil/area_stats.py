@@ -20,9 +20,7 @@ from strata.feeds.soil.areas import Area
 from strata.feeds.soil.figures import summarise
 from strata.feeds.soil.measurements import CLAY, SOC
 from strata.feeds.soil.params import DEPTHS, Params
-
-TOUCH_DEG = 1e-9
-"""A site so near to an area's edge lies in it, as with countries."""
+from strata.kit.grid import TOUCH_DEG
 
 SITES_SQL = """
 select s.site_id, s.lon_deg, s.lat_deg, c.s2_cell

@@ -29,6 +29,9 @@ SAME_BOUNDARY = "same boundary as another record"
 NO_COUNTRY = "no country: a region, a land area or a border line"
 FOLDS = (SAME_BOUNDARY, SUPERSEDED, ENDED, NO_COUNTRY)
 
+INSIDE, BORDER, COAST, NONE = "inside", "border", "coast", "none"
+"""The rules that give a site its country."""
+
 COAST_M = 5_000.0
 """A site that no country holds belongs to the nearest within so many metres: boundaries at
 1:10,000,000 are drawn to a few kilometres, and soil is not sampled in the sea."""
@@ -225,10 +228,10 @@ def soil_site_countries(sites: DataFrame, country_cells: DataFrame) -> DataFrame
     # first by id.
     country = F.coalesce(F.col("holder"), nearest["country"])
     rule = (
-        F.when(count == 1, "inside")
-        .when(count > 1, "border")
-        .when(nearest.isNotNull(), "coast")
-        .otherwise("none")
+        F.when(count == 1, INSIDE)
+        .when(count > 1, BORDER)
+        .when(nearest.isNotNull(), COAST)
+        .otherwise(NONE)
     )
     return join_cells(points, mapped, "country", COAST_M).select(
         "site_id",
@@ -236,7 +239,7 @@ def soil_site_countries(sites: DataFrame, country_cells: DataFrame) -> DataFrame
         country["country_code"].alias("country_code"),
         country["country_name"].alias("country_name"),
         rule.alias("rule"),
-        F.when(rule == "coast", nearest["distance_m"]).alias("coast_distance_m"),
+        F.when(rule == COAST, nearest["distance_m"]).alias("coast_distance_m"),
         geo.s2_cell(F.col("lon_deg"), F.col("lat_deg")).alias("s2_cell"),
         "_file_sha256",
         "_record_number",
