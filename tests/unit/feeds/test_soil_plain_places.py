@@ -48,11 +48,12 @@ def mapped() -> list[Row]:
 
 
 def site_countries(
-    folder: Path, mapped: list[Row], places: np.ndarray
+    folder: Path, mapped: list[Row], places: np.ndarray, tasks: int = 1
 ) -> tuple[dict[str, Row], set[str]]:
     """The rows that are written, by site, and the sites that are left to the transform."""
     sites = [{"site_id": f"s{n}", "lon_deg": x, "lat_deg": y} for n, (x, y) in enumerate(places)]
-    rows, left, _ = plain_rows(folder, SITE_COUNTRIES, {SITES: numbered(sites), CELLS: mapped})
+    inputs = {SITES: numbered(sites), CELLS: mapped}
+    rows, left, _ = plain_rows(folder, SITE_COUNTRIES, inputs, tasks)
     return {row["site_id"]: row for row in rows}, {row["site_id"] for row in left}
 
 
@@ -83,16 +84,21 @@ def test_sites_have_the_country_of_brute_force(mapped: list[Row], tmp_path: Path
     assert len(left & {f"s{n}" for n in inner}) < len(inner) / 20
 
 
+@pytest.mark.parametrize("tasks", [1, 0])
 def test_a_site_that_rounding_decides_is_left_to_the_transform(
-    mapped: list[Row], tmp_path: Path
+    mapped: list[Row], tmp_path: Path, tasks: int
 ) -> None:
-    """Half way between two millimetres from the shore, and on the edge of an S2 cell."""
+    """Half way between two millimetres from the shore, and on the edge of an S2 cell; by a task,
+    and by this process.
+    """
     places = []
     for metres in (100.0005, 100.00051, 4999.9995, 5000.0005, 5000.6):
         lon, lat, _ = Geod(ellps="WGS84").fwd(10, 0, 270, metres)
         # Off the equator by less than a millimetre: on it every position is on an edge.
         places.append((lon, lat + 1.7e-9))
-    rows, left = site_countries(tmp_path, mapped, np.array([*places, (45.0, 3.3), (3.3, 0.0)]))
+    rows, left = site_countries(
+        tmp_path, mapped, np.array([*places, (45.0, 3.3), (3.3, 0.0)]), tasks
+    )
     assert left == {"s0", "s2", "s3", "s5", "s6"}
     told = {site: (row["rule"], row["coast_distance_m"]) for site, row in rows.items()}
     assert told == {"s1": ("coast", 100.001), "s4": ("none", None)}
