@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -30,6 +32,28 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     forget_declarations()
     yield tmp_path
     forget_declarations()
+
+
+PROGRAM = """
+import sys
+from strata.cli import main
+main(sys.argv[1:])
+print("pydantic" in sys.modules)
+"""
+
+
+def test_a_second_look_checks_no_contract_again(tmp_path: Path) -> None:
+    told = []
+    for _ in range(2):
+        ended = subprocess.run(
+            [sys.executable, "-c", PROGRAM, "run", "soil", "--dry-run", "--raw", str(tmp_path)],
+            env={**os.environ, "XDG_CACHE_HOME": str(tmp_path), "STRATA_WAREHOUSE": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        told.append(ended.stdout.splitlines()[-1])
+    assert told == ["True", "False"]
 
 
 def answer(value: object = "new") -> object:
