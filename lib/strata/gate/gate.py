@@ -20,7 +20,7 @@ from strata.gate.counting import Tally
 from strata.gate.judging import Rule
 from strata.gate.library_rules import library
 from strata.gate.outcome import Outcome
-from strata.gate.uniqueness import Exchanged, unique
+from strata.gate.uniqueness import Exchanged, Single, unique
 from strata.gate.verdict import Verdict, verdict
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Exchanged",
     "Outcome",
+    "Single",
     "Verdict",
     "audit",
     "check_types",
@@ -111,14 +112,14 @@ def audit(
     suite: Suite,
     contract: Contract,
     views: dict[str, DataFrame],
-    known: Exchanged | pa.Table | None = None,
+    known: Exchanged | Single | pa.Table | None = None,
 ) -> list[Outcome]:
     """Runs the suite's table expectations and uniqueness on the whole candidate, which has `rows`
     rows.
 
     `{silver.other_table}` in a query names another table as this run sees it. `known` is what an
-    increment wrote, or every row of a small candidate: for its keys no job is needed, and where
-    `needs_frame` says so, no frame.
+    increment wrote, every row of a small candidate, or that its keys are single: for them no job is
+    needed, and where `needs_frame` says so, no frame.
     """
     outcomes = [unique(candidate, rows, e, known) for e in suite.expectations if e.is_uniqueness]
     rest = [e for e in suite.expectations if not e.is_uniqueness and not is_row_expectation(e)]
@@ -134,12 +135,18 @@ def audit(
     return outcomes + [told[id(e)] for e in rest]
 
 
-def needs_frame(suite: Suite, rows: pa.Table | None) -> bool:
-    """Whether the audit must read the candidate, though `rows` holds all of it."""
-    return rows is None or any(
-        not small.can_tell_keys(rows, e) if e.is_uniqueness else not is_row_expectation(e)
+def needs_frame(suite: Suite, known: Exchanged | Single | pa.Table | None) -> bool:
+    """Whether the audit must read the candidate, whose rows or keys may be known."""
+    return any(
+        not _are_keys_known(known, e) if e.is_uniqueness else not is_row_expectation(e)
         for e in suite.expectations
     )
+
+
+def _are_keys_known(known: Exchanged | Single | pa.Table | None, expectation: Expectation) -> bool:
+    if isinstance(known, pa.Table):
+        return small.can_tell_keys(known.schema, expectation)
+    return isinstance(known, Single)
 
 
 def needs_library(suite: Suite) -> bool:

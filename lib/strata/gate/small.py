@@ -12,16 +12,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from functools import reduce
-from math import inf
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from strata.declare.suite import NOT_NULL, Expectation
-from strata.gate import conditions
-from strata.gate.conditions import BETWEEN, IN_SET
+from strata.declare.suite import Expectation
 from strata.gate.counting import Tally
 from strata.gate.judging import (
     ACCEPTED,
@@ -131,57 +128,14 @@ def reasons(judged: pa.Table) -> dict[str, int]:
     return dict(Counter(reason for row in lists for reason in row))
 
 
-# --- rules without Spark -------------------------------------------------------------------------
-
-
-def can_ask(expectations: Sequence[Expectation], schema: pa.Schema) -> bool:
-    """Whether Arrow can answer these row rules of rows with this schema, as Spark's Columns do:
-    that a value is there, in bounds, or one of some texts.
-    """
-    return all(_is_asked(e, schema) for e in expectations)
-
-
-def _is_asked(expectation: Expectation, schema: pa.Schema) -> bool:
-    if not conditions.is_known(expectation) or expectation.columns[0] not in schema.names:
-        return False
-    kind = schema.field(expectation.columns[0]).type
-    if expectation.type == BETWEEN:
-        # Fractions are left out: NaN has its own place in Spark's order.
-        return pa.types.is_integer(kind) or pa.types.is_decimal(kind)
-    return expectation.type == NOT_NULL or (expectation.type == IN_SET and pa.types.is_string(kind))
-
-
-def count_broken(rows: pa.Table, expectations: Sequence[Expectation]) -> list[int]:
-    """Of each rule, how many rows break it; of rules that Arrow `can_ask`."""
-    return [_count_breaking(rows[e.columns[0]], e) for e in expectations]
-
-
-def _count_breaking(column: pa.ChunkedArray, expectation: Expectation) -> int:
-    if expectation.type == NOT_NULL:
-        return int(column.null_count)
-    if expectation.type == IN_SET:
-        held = pc.is_in(column, value_set=pa.array(expectation.kwargs["value_set"], column.type))
-    else:
-        held = _is_between(column.cast(pa.float64(), safe=False), expectation.kwargs)
-    return int(pc.sum(pc.and_(pc.is_valid(column), pc.invert(held))).as_py() or 0)
-
-
-def _is_between(column: pa.ChunkedArray, bounds: dict[str, Any]) -> pa.ChunkedArray:
-    """Compared as doubles, as the library's bounds are."""
-    low, high = float(bounds.get("min_value", -inf)), float(bounds.get("max_value", inf))
-    above = pc.greater if bounds.get("strict_min") else pc.greater_equal
-    below = pc.less if bounds.get("strict_max") else pc.less_equal
-    return pc.and_(above(column, low), below(column, high))
-
-
 # --- uniqueness ----------------------------------------------------------------------------------
 
 
-def can_tell_keys(table: pa.Table, expectation: Expectation) -> bool:
+def can_tell_keys(schema: pa.Schema, expectation: Expectation) -> bool:
     """Whether Arrow tells the rule's keys apart as Spark does; fractions it does not (-0.0,
     NaN)."""
     return all(
-        any(is_kind(table.schema.field(name).type) for is_kind in _HASHABLE)
+        any(is_kind(schema.field(name).type) for is_kind in _HASHABLE)
         for name in expectation.columns
     )
 
@@ -201,3 +155,21 @@ def count_shared(table: pa.Table, expectation: Expectation) -> int:
         known = known.filter(pc.invert(reduce(pc.or_, missing)))
     counts = known.group_by(names).aggregate([([], "count_all")])["count_all"]
     return int(pc.sum(counts.filter(pc.greater(counts, 1))).as_py() or 0)
+
+
+def hash_keys(table: pa.Table, expectation: Expectation) -> Any:
+    """A 64-bit number for the rule's key in each row; equal keys have one."""
+    import duckdb
+
+    key = ", ".join(f'"{name}"' for name in expectation.columns)
+    with duckdb.connect() as engine:
+        engine.register("_rows", table.select(expectation.columns))
+        found = engine.sql(f"SELECT hash({key}) AS h FROM _rows").fetchnumpy()["h"]
+    return np.asarray(found, dtype=np.uint64)
+
+
+def are_single(hashes: Sequence[Any]) -> bool:
+    """Whether no number is there twice, in all parts together."""
+    whole = np.concatenate([np.zeros(0, np.uint64), *hashes])
+    whole.sort()
+    return not (whole[1:] == whole[:-1]).any()

@@ -32,17 +32,25 @@ class Exchanged:
     touched: Groups
 
 
+@dataclass(frozen=True)
+class Single:
+    """Every key of the candidate, of each rule of uniqueness, was found to be single when it was
+    written."""
+
+
 def unique(
     candidate: DataFrame | None,
     rows: int,
     expectation: Expectation,
-    known: Exchanged | pa.Table | None = None,
+    known: Exchanged | Single | pa.Table | None = None,
 ) -> Outcome:
     """Counts every row whose key another row shares, as Great Expectations does.
 
     Rows whose key is NULL in every column are ignored, or as `ignore_row_if` says.
     """
-    if isinstance(known, pa.Table) and small.can_tell_keys(known, expectation):
+    if isinstance(known, Single):
+        return Outcome(expectation, True, 0)
+    if isinstance(known, pa.Table) and small.can_tell_keys(known.schema, expectation):
         count = small.count_shared(known, expectation)
         return Outcome(expectation, count == 0, count)
     if candidate is None:

@@ -91,9 +91,9 @@ def _without_archive(state: TableState) -> TableState:
 def _verdict(context: Context, state: State, done: Candidacy, rows: int) -> Verdict:
     """What the gate says of the whole candidate, which has so many rows."""
     target, written = done.target, done.written
-    known = written.whole if written.whole is not None else _exchanged(context, done)
+    known = _known(context, done)
     whole = None
-    if gate.needs_frame(target.suite, known if isinstance(known, pa.Table) else None):
+    if gate.needs_frame(target.suite, known):
         whole = context.store.read(target.table, written.commit.version)
     outcomes = with_examples(
         context, target, written, gate.row_outcomes(written.rules, written.tally)
@@ -133,6 +133,13 @@ def _views(context: Context, state: State, suite: Suite, whole: DataFrame) -> di
         for name, table in list(state.tables.items())
         if name != suite.table and suite.names(name)
     }
+
+
+def _known(context: Context, done: Candidacy) -> gate.Exchanged | gate.Single | pa.Table | None:
+    """What is known of the candidate's keys without reading it again."""
+    if done.written.whole is not None:
+        return done.written.whole
+    return gate.Single() if done.written.is_single else _exchanged(context, done)
 
 
 def _exchanged(context: Context, done: Candidacy) -> gate.Exchanged | pa.Table | None:

@@ -49,3 +49,5 @@ class Options:
     """The same of bytes: of a candidate's input files, and of raw files that the driver reads."""
     fewest_plain_rows: int | None = None
     """In place of every table's own `fewest` (`kit.plain`)."""
+    in_tasks: bool = False
+    """Make plain rows in Spark's tasks on one machine too, as on a cluster."""

@@ -6,29 +6,27 @@ leave much to the transform, or a rule finds fault with what they wrote, the tra
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import reduce
 from operator import xor
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-from pyspark.sql.pandas.types import to_arrow_schema
-from pyspark.sql.types import StringType, StructField, StructType
 
 from strata.errors import CommitUnknown
-from strata.gate import counting, gate, judging, small
+from strata.gate import arrow_rules, counting, gate, judging, small
 from strata.gate.counting import Tally, add_written
 from strata.gate.judging import Rule
 from strata.kit.groups import Keys
 from strata.kit.table import Rows
 from strata.lake import file_check
-from strata.lake.data_file import DataFile
 from strata.lake.exchange import replace_rows
-from strata.lake.shape import check_columns, columns_with_statistics, conform
+from strata.lake.shape import check_columns, conform
 from strata.run import bronze_files, plain_task
-from strata.run.plain_files import MOST_LEFT, TASK_ROWS
-from strata.run.plain_task import Done, Work
+from strata.run.plain_files import MOST_LEFT
+from strata.run.plain_run import Ended, run_tasks, work_of
+from strata.run.plain_task import Done
 from strata.run.rows import Candidate, PlainJob
 from strata.run.state import Context
 from strata.run.written import (
@@ -44,21 +42,6 @@ from strata.run.written import (
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
-
-_DONE = "_done"
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """What the tasks did, and what they left."""
-
-    done: list[Done]
-    left: DataFrame | None
-    rows_left: int
-
-    @property
-    def files(self) -> list[DataFile]:
-        return [file for done in self.done for file in done.files]
 
 
 @dataclass(frozen=True)
@@ -90,7 +73,7 @@ def write_plain(
             if keys is None or job.plain.settle
             else _write_groups(context, target, candidate, (job, keys))
         )
-    asked, folder = _ask(context, target, job, candidate), store.warehouse.path(contract.table)
+    asked, folder = run_tasks(context, target, candidate, job), store.warehouse.path(contract.table)
     rest_rows = candidate.rows_in - job.rows + asked.rows_left
     leaves_much = asked.left is not None and rest_rows > MOST_LEFT * candidate.rows_in
     if leaves_much or any(done.gave_up for done in asked.done):
@@ -116,7 +99,8 @@ def write_plain(
     )
     assert_written(target.table, rest.tally.rows_written, commit)
     whole = told.lying if left is None else None
-    return Written(commit, rest.tally, rest.rules, rest.judged, whole=whole)
+    is_single = all(done.is_single for done in asked.done) and rest.tally.rows_written == told.rows
+    return Written(commit, rest.tally, rest.rules, rest.judged, whole=whole, is_single=is_single)
 
 
 def _write_groups(
@@ -125,11 +109,11 @@ def _write_groups(
     """The same of few touched groups, in this process; their rows go in the place of those that
     the groups had."""
     (job, keys), store, contract = given, context.store, target.contract
-    made = plain_task.make(_work(context, target, candidate, job))
-    if made is None or not small.can_ask(target.row_rules, target.schema):
+    made = plain_task.make(work_of(context, target, candidate, job))
+    if made is None or not arrow_rules.can_ask(target.row_rules, target.schema):
         return None
     rows, done, left = made
-    broken = small.count_broken(rows, target.row_rules)
+    broken = arrow_rules.count_broken(rows, target.row_rules)
     if would_reject(broken, target.row_rules):
         return None
     rest_rows = candidate.rows_in - job.rows + left.num_rows
@@ -205,68 +189,13 @@ def _answer(tally: Tally, done: Iterable[Done], rows: int, identity: int) -> Non
     tally.accepted -= rows
 
 
-def _work(context: Context, target: Target, candidate: Candidate, job: PlainJob) -> Work:
-    contract = target.contract
-    return Work(
-        job.plain,
-        job.inputs,
-        job.made,
-        None if candidate.rows is Rows.AGGREGATE else to_arrow_schema(job.record),
-        contract,
-        target.schema,
-        context.store.warehouse.path(contract.table),
-        tuple(columns_with_statistics(contract)),
-        max(1, -(-candidate.rows_in // TASK_ROWS)),
-        tuple(target.row_rules) if small.can_ask(target.row_rules, target.schema) else (),
-    )
-
-
-def _ask_of(context: Context, target: Target, asked: _Asked) -> Asked:
+def _ask_of(context: Context, target: Target, asked: Ended) -> Asked:
     """What the gate asks of the files: answered by the tasks where Arrow can answer."""
     rows, lying = sum(file.rows for file in asked.files), sum(done.lying for done in asked.done)
     is_few = rows <= context.options.most_rows_here
-    if is_few or lying != rows or not small.can_ask(target.row_rules, target.schema):
+    if is_few or lying != rows or not arrow_rules.can_ask(target.row_rules, target.schema):
         return ask_files(context, target, asked.files)
     broken = [
         sum(counts) for counts in zip(*(d.broken for d in asked.done if d.files), strict=True)
     ]
     return Asked(rows, reduce(xor, (done.lying_identity for done in asked.done), 0), broken)
-
-
-def _ask(context: Context, target: Target, job: PlainJob, candidate: Candidate) -> _Asked:
-    is_sum = candidate.rows is Rows.AGGREGATE
-    record = StructType([]) if is_sum else job.record
-    work = _work(context, target, candidate, job)
-    told = context.kept.keep(_run(context, work, record))
-    texts = [row[0] for row in told.where(told[_DONE].isNotNull()).select(_DONE).collect()]
-    done = [Done.of(text) for text in texts]
-    if is_sum:
-        return _Asked(done, None, 0)
-    left = told.where(told[_DONE].isNull()).drop(_DONE)
-    return _Asked(done, left, left.count())
-
-
-def _run(context: Context, work: Work, record: StructType) -> DataFrame:
-    """A row for each task with what it did, and one for each record that it left out."""
-    # Nothing is required of a row that tells what a task did.
-    fields = [StructField(field.name, field.dataType) for field in record]
-    columns = StructType([*fields, StructField(_DONE, StringType())])
-    numbers = context.spark.range(0, work.tasks, 1, work.tasks)
-    return numbers.mapInArrow(_each(work), columns)
-
-
-def _each(work: Work) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        own = [] if work.record is None else list(work.record)
-        told = pa.schema([*own, pa.field(_DONE, pa.string())])
-        for number in (n for batch in batches for n in batch.column(0).to_pylist()):
-            for done, left in plain_task.do(work, number):
-                if left is None:
-                    columns = [pa.nulls(1, f.type) for f in own]
-                    text = None if done is None else done.text
-                    yield pa.RecordBatch.from_arrays([*columns, pa.array([text])], schema=told)
-                else:
-                    done_of_none = pa.nulls(left.num_rows, pa.string())
-                    yield pa.RecordBatch.from_arrays([*left.columns, done_of_none], schema=told)
-
-    return run

@@ -9,7 +9,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
@@ -20,12 +20,12 @@ import pyarrow.compute as pc
 
 from strata.declare.contract import Contract
 from strata.declare.suite import Expectation
-from strata.gate import small
 from strata.kit.keys import ROW_ID
 from strata.kit.plain import Plain
-from strata.lake import arrow_files, data_file, file_check
+from strata.lake import arrow_files, file_check
 from strata.lake.data_file import FILE_ROWS, DataFile
 from strata.run.plain_files import BATCH, SHA, Input, Made, Records, Shas
+from strata.run.seen import Seen
 
 if TYPE_CHECKING:
     import duckdb
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 MEMORY = "1200MB"
 """What DuckDB holds before it spills to the disk; where that does not do, the task gives up."""
 _Lies: TypeAlias = "tuple[DataFile, pa.Table]"
-_Job: TypeAlias = "tuple[Work, Shas, pa.Table]"
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,9 @@ class Work:
     with_statistics: tuple[str, ...]
     tasks: int
     rules: tuple[Expectation, ...] = ()
-    """Of the table's row rules, those that Arrow can answer: asked of each file that is written."""
+    """The table's row rules, if Arrow can answer them: asked of each file that is written."""
+    unique: tuple[Expectation, ...] = ()
+    """Its rules of uniqueness, if one task sees all keys and can tell them apart."""
 
 
 @dataclass
@@ -67,6 +68,8 @@ class Done:
     """The order-free hash of their ids."""
     broken: list[int] = field(default_factory=list)
     """How many of them break each of `Work.rules`."""
+    is_single: bool = False
+    """Whether all of `Work.unique` were asked, and no two rows share a key."""
     rows: int = 0
     """Rows of the first input that the written rows answer for; of single records, their number."""
     folds: dict[str, int] = field(default_factory=dict)
@@ -74,6 +77,8 @@ class Done:
     """Order-free hash of those records' ids, where a record gives many rows."""
     folded_identity: int = 0
     """The same of single records that were folded."""
+    left: int = 0
+    """Records of the first input that the query left out."""
     gave_up: bool = False
     """For want of memory: the transform must make all rows."""
 
@@ -92,18 +97,14 @@ class Done:
         told = json.loads(text)
         return cls(**{**told, "files": [DataFile(**file) for file in told["files"]]})
 
-    def add(self, written: tuple[DataFile, pa.Table], rules: Sequence[Expectation]) -> None:
-        """Takes in a file, and asks the rules of what lies in it."""
-        file, rows = written
-        self.files.append(file)
-        self.lying += rows.num_rows
-        self.lying_identity ^= file_check.identity_of(rows)
-        broken = small.count_broken(rows, rules)
-        self.broken = [a + b for a, b in zip(self.broken or [0] * len(broken), broken, strict=True)]
+    def take(self, seen: Seen) -> None:
+        """Notes what the rules say of the files."""
+        self.lying, self.lying_identity, self.broken = seen.rows, seen.identity, seen.broken
+        self.is_single = bool(seen.unique) and seen.is_single
 
 
 def do(work: Work, number: int) -> Iterator[tuple[Done | None, pa.RecordBatch | None]]:
-    """Does one task: first what was written, then the records that the query left out."""
+    """Does one task: tells the records that the query left out, and last what was written."""
     import duckdb
 
     done, written, shas = Done(), Records(), Shas()
@@ -114,11 +115,12 @@ def do(work: Work, number: int) -> Iterator[tuple[Done | None, pa.RecordBatch | 
             _write(engine, work, shas, done, written)
         except duckdb.OutOfMemoryException:
             done.gave_up = True
-    yield done, None
     if work.record is not None and not done.gave_up:
         with duckdb.connect() as engine:
             for batch in _left_out(engine, work, number, shas, written):
+                done.left += batch.num_rows
                 yield None, batch
+    yield done, None
 
 
 def make(work: Work) -> tuple[pa.Table, Done, pa.Table] | None:
@@ -219,20 +221,27 @@ def _write(
     engine: duckdb.DuckDBPyConnection, work: Work, shas: Shas, done: Done, written: Records
 ) -> None:
     """Writes what the query gives, and notes in `done` and `written` what."""
-    waiting, rows = [], 0
+    waiting, rows, seen = [], 0, Seen(work.rules, work.unique, done.files)
     with ThreadPoolExecutor(1) as pool:  # One file is written while the next one's rows are made.
         pending: list[Future[_Lies]] = []
+
+        def send(table: pa.Table) -> None:
+            if pending:  # No more than two files' rows are held at a time.
+                seen.add(*pending.pop().result())
+            pending.append(pool.submit(_write_file, work, shas, seen, table))
+
         for answer in _answers(engine, work, shas):
             table = _taken(answer, work, shas, done, written)
             waiting.append(table)
             rows += table.num_rows
             if rows >= FILE_ROWS:
-                _send(pool, pending, done, (work, shas, pa.concat_tables(waiting)))
+                send(pa.concat_tables(waiting))
                 waiting, rows = [], 0
         if rows:
-            _send(pool, pending, done, (work, shas, pa.concat_tables(waiting)))
+            send(pa.concat_tables(waiting))
         for future in pending:
-            done.add(future.result(), work.rules)
+            seen.add(*future.result())
+    done.take(seen)
 
 
 def _answers(engine: duckdb.DuckDBPyConnection, work: Work, shas: Shas) -> Iterator[pa.Table]:
@@ -252,12 +261,6 @@ def _finished(answer: duckdb.DuckDBPyRelation, work: Work) -> Iterator[pa.Table]
     finish = plain.finish(held) if plain.finish else None
     for batch in answer.to_arrow_reader(BATCH):
         yield pa.Table.from_batches([finish(batch) if finish else batch])
-
-
-def _send(pool: ThreadPoolExecutor, pending: list[Future[_Lies]], done: Done, job: _Job) -> None:
-    if pending:  # No more than two files' rows are held at a time.
-        done.add(pending.pop().result(), job[0].rules)
-    pending.append(pool.submit(_write_file, *job))
 
 
 def _taken(table: pa.Table, work: Work, shas: Shas, done: Done, written: Records) -> pa.Table:
@@ -316,13 +319,11 @@ def _shaped(work: Work, shas: Shas, rows: pa.Table) -> pa.Table:
     return pa.table(columns, names=work.schema.names)
 
 
-def _write_file(work: Work, shas: Shas, rows: pa.Table) -> _Lies:
+def _write_file(work: Work, shas: Shas, seen: Seen, rows: pa.Table) -> _Lies:
     """Writes a file, and reads back what the rules ask of."""
     sink = arrow_files.Sink(work.contract, work.folder, work.with_statistics)
     file = sink.write(_shaped(work, shas, rows))
-    asked = {name for rule in work.rules for name in rule.columns}
-    names = [f.name for f in work.schema if f.name in asked or f.name in ROW_ID]
-    return file, data_file.read_table(work.folder, file.name, names)
+    return file, seen.read(work.folder, file, work.schema)
 
 
 # --- left out -------------------------------------------------------------------------------------

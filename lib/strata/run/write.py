@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import Observation
 
-from strata.gate import counting, gate, judging, small
+from strata.gate import arrow_rules, counting, gate, judging, small
 from strata.gate.counting import Tally
 from strata.kit.groups import Groups
 from strata.lake.exchange import replace_groups
@@ -39,9 +39,8 @@ def write_accepted(context: Context, target: Target, candidate: Candidate) -> Wr
     previous, store = target.previous, context.store
     store.open_for_write(target.contract, previous.version if previous else None)
     if candidate.records and _takes_files(context, target):
-        by_driver = candidate.records.bytes <= context.options.most_bytes_here and small.can_ask(
-            target.row_rules, target.schema
-        )
+        is_few = candidate.records.bytes <= context.options.most_bytes_here
+        by_driver = is_few and arrow_rules.can_ask(target.row_rules, target.schema)
         write = _write_records_here if by_driver else _write_records
         written = write(context, target, candidate, candidate.records)
         if written is not None:
@@ -161,9 +160,13 @@ def _write_records(
     if would_reject(asked.broken, target.row_rules):
         bronze_files.remove(folder, added)
         return None
-    judged = judging.judge(rest, rules, candidate.rows)
-    measured = counting.count(judged, rules, candidate.folds)
-    tally = counting.read_tally(measured, candidate.rows_in, rules, candidate.folds)
+    if asked.rows == candidate.rows_in:
+        judged: DataFrame | pa.Table = judging.nothing_judged(target.schema)
+        tally = Tally(candidate.rows_in, broken=[0] * len(rules))
+    else:
+        judged = judging.judge(rest, rules, candidate.rows)
+        measured = counting.count(judged, rules, candidate.folds)
+        tally = counting.read_tally(measured, candidate.rows_in, rules, candidate.folds)
     counting.add_written(tally, asked.rows, asked.identity, asked.broken)
     return Written(store.append_files(contract, added), tally, rules, judged)
 

@@ -15,7 +15,7 @@ from pyspark.sql.pandas.types import to_arrow_schema
 from strata.declare.contract import Contract, struct_type
 from strata.declare.suite import Expectation, Suite
 from strata.errors import CommitUnknown, StrataError
-from strata.gate import counting, gate, judging, small
+from strata.gate import arrow_rules, counting, gate, judging
 from strata.gate.counting import Tally
 from strata.gate.judging import Rule
 from strata.kit.groups import Groups, Keys
@@ -26,10 +26,14 @@ from strata.lake.exchange import Exchange
 from strata.lake.versions import Commit
 from strata.ledger.publication import TableState
 from strata.run import bronze_files
+from strata.run.seen import Seen
 from strata.run.state import Context
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
+
+_MOST_ASKED_HERE = 5_000_000
+"""Rows of new files that this process reads to ask the rules of them, a file at a time."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,8 @@ class Written:
     rejects: DataFrame | None = None
     """The rejected rows with their verdicts, made more cheaply than `judged`, where the table says
     how."""
+    is_single: bool = False
+    """Whether every key of the table, by each rule of uniqueness, was found to be single."""
 
 
 @dataclass(frozen=True)
@@ -120,19 +126,25 @@ def split(frame: DataFrame, rows: Rows, suite: Suite) -> Split:
 def ask_files(
     context: Context, target: Target, added: list[DataFile], fetches: bool | None = None
 ) -> Asked:
-    """What a gate asks of files that no commit names yet. Few rows are fetched, where Arrow can
-    answer; `fetches` decides whatever their number.
+    """What a gate asks of files that no commit names yet. Where Arrow can answer, few rows are
+    fetched, and more are asked file by file; `fetches` decides whatever their number.
     """
     rows, rules = sum(file.rows for file in added), target.row_rules
+    by_arrow = arrow_rules.can_ask(rules, target.schema)
     if fetches is None:
-        few = rows <= context.options.most_rows_here
-        fetches = few and small.can_ask(rules, target.schema)
+        fetches = by_arrow and rows <= context.options.most_rows_here
     if not added:
         return Asked(0, 0, [0] * len(rules))
+    folder = context.store.warehouse.path(target.table)
     if fetches:
-        lying = bronze_files.read_written(context.store.warehouse.path(target.table), added)
-        broken = small.count_broken(lying, rules)
+        lying = bronze_files.read_written(folder, added)
+        broken = arrow_rules.count_broken(lying, rules)
         asked = Asked(lying.num_rows, file_check.identity_of(lying), broken, lying)
+    elif by_arrow and rows <= _MOST_ASKED_HERE:
+        seen = Seen(rules)
+        for file in added:
+            seen.add(file, seen.read(folder, file, target.schema))
+        asked = Asked(seen.rows, seen.identity, seen.broken)
     else:
         frame = context.store.read_files(target.contract, added)
         asked = Asked(*counting.count_written(frame, gate.row_rules(frame, target.suite)))
