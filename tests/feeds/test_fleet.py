@@ -17,6 +17,7 @@ from strata.feeds.fleet import SOURCES
 from strata.feeds.fleet.days import fleet_depot_distances, fleet_vehicle_days
 from strata.feeds.fleet.fixes import CONFLICT, OF_VEHICLES, add_fix_date, fleet_fixes
 from strata.feeds.fleet.params import Params
+from strata.feeds.fleet.plain import FIXES
 from strata.feeds.fleet.trips import SINGLE, STOOD, fleet_trips
 from strata.feeds.fleet.vehicles import UNCHANGED, fleet_vehicles
 from strata.gate import gate, judging
@@ -216,15 +217,15 @@ def test_rejected_rows_are_the_same_where_they_are_made_alone(spark: SparkSessio
 
 def test_the_day_by_which_a_record_is_archived_is_that_of_its_fix(spark: SparkSession) -> None:
     times = ("2026-10-01 23:59:59", "2026-10-01T23:30:00-05:00", "2026-10-02T00:30:00+02:00",
-             "2026-02-30 06:00:00", None)  # fmt: skip
+             "2026-02-30 06:00:00", "2026-10-01", "Z", "-", "2026-10-01 06:00:00+15:00", None)
     raw = frame(spark, "bronze.fleet_events", [EVENT | {"timestamp": at} for at in times])
     (source,) = (s for s in SOURCES if s.day)
     told = add_fix_date(raw).selectExpr("fix_date", f"{source.day} AS day").collect()
-    days = [dt.date(2026, 10, day) for day in (1, 2, 1)]
+    days = [*(dt.date(2026, 10, day) for day in (1, 2, 1)), *[None] * 6]
     assert source.day_column == "silver.fleet_fixes.fix_date"
-    assert [(row["fix_date"], row["day"]) for row in told] == [
-        *((day, day) for day in days), (None, None), (None, None)
-    ]  # fmt: skip
+    assert [(row["fix_date"], row["day"]) for row in told] == [(day, day) for day in days]
+    assert FIXES.group is not None
+    assert FIXES.group.tell(raw.toArrow()).to_pylist() == days
 
 
 def test_superseded_values_stay_visible(spark: SparkSession) -> None:

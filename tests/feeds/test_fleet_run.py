@@ -179,6 +179,36 @@ def test_plain_rows_make_the_same_tables(
     assert doctor.examine(lake.warehouse, ["fleet"]).damage == []
 
 
+def test_days_that_come_later_are_settled_without_spark(
+    spark: SparkSession, samples: tuple[Lake, Publication], tmp_path: Path
+) -> None:
+    """Day by day, each beside earlier ones, of which some lie in the archive: the same tables."""
+    one, published = samples
+    lake = Lake(spark, tmp_path)
+    events = sorted((one.raw / "events").rglob("*.csv"))
+    early = [path for path in events if path.name in ("capmetro_2015-03-18.csv", "again.csv")]
+    shutil.copytree(one.raw / "vehicles", lake.raw / "vehicles")
+    for number, paths in enumerate((early, [path for path in events if path not in early])):
+        for path in paths:
+            target = lake.raw / path.relative_to(one.raw)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, target)
+        # The first day in Spark's tasks, as on a cluster.
+        last = lake.run(fewest_plain_rows=0, in_tasks=number == 0).publication
+        assert last is not None
+        if number == 0:
+            (moved,) = archive.archive(spark, lake.warehouse, "fleet", 7, lambda _: None)
+            assert moved.rows > 0
+            assert max(moved.days) < date(2016, 1, 1)
+    modes = {gate.table: gate.mode for gate in last.gates}
+    assert {modes[name] for name in TABLES} == {"groups"}
+    for name in TABLES:
+        rows, expected = lake.rows(last, name), one.rows(published, name)
+        assert sorted(map(str, rows)) == sorted(map(str, expected)), name
+    assert sorted(lake.reasons(last, TABLES[0])) == sorted(one.reasons(published, TABLES[0]))
+    assert doctor.examine(lake.warehouse, ["fleet"]).damage == []
+
+
 def test_every_record_is_accounted_for(
     samples: tuple[Lake, Publication], found: oracle.Found
 ) -> None:

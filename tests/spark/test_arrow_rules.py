@@ -6,6 +6,7 @@ import datetime as dt
 import math
 import random
 import sys
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -52,7 +53,7 @@ TOKENS = (
 )
 
 
-def pick(chance: random.Random, *kinds: list[Any]) -> Any:
+def pick(chance: random.Random, *kinds: Sequence[Any]) -> Any:
     return chance.choice(chance.choice(kinds))
 
 
@@ -62,7 +63,7 @@ def some_row(chance: random.Random) -> list[Any]:
         for to in (bound, math.nextafter(bound, math.inf), math.nextafter(bound, -math.inf))
     ]  # fmt: skip
     odd = [None, math.nan, math.inf, -math.inf, 0.0, -0.0, sys.float_info.min]
-    wholes = [[None, 0, 1, -1, 90, 91], [2**53, 2**53 + 1, -(2**53) - 1, 2**63 - 1, -(2**63)]]
+    wholes: list[list[Any]] = [[None, 0, 1, -1, 90, 91], [2**53, 2**53 + 1, -(2**53) - 1, 2**63 - 1, -(2**63)]]
     digits = [None, 0, 1, -1, 3000, 900000, 899999, -15000, 10**12 - 1, 1 - 10**12]
     cents = [None, 0, 1, -1, 10, 30, 9000, 2**53, 2**53 + 1, 10**18 - 1, 1 - 10**18]
     days = [
@@ -78,7 +79,7 @@ def some_row(chance: random.Random) -> list[Any]:
     ]
     exact = chance.choice(digits), chance.choice(cents)
     return [
-        pick(chance, [None], *[["".join(chance.choices(LETTERS, k=chance.randrange(6)))]] * 9),
+        chance.choice([None, *["".join(chance.choices(LETTERS, k=chance.randrange(6)))] * 9]),
         *(chance.choice(days) for _ in "ab"),
         *(chance.choice(times) for _ in "ab"),
         *(pick(chance, odd, near, [chance.uniform(-2, 2)]) for _ in "ab"),
@@ -95,7 +96,7 @@ def some_rules(chance: random.Random) -> list[tuple[str, dict[str, Any]]]:
         ("expect_column_values_to_not_be_in_set", {"column": "text", "value_set": ["b", "\n"]}),
     ]
     for _ in range(50):
-        told = {"min_value": chance.choice(BOUNDS), "max_value": chance.choice(BOUNDS)}
+        told: dict[str, Any] = {key: chance.choice(BOUNDS) for key in ("min_value", "max_value")}
         told |= {"strict_min": chance.random() < 0.5, "strict_max": chance.random() < 0.5}
         for name in chance.choice(
             [(), (), ("min_value", "strict_min"), ("max_value", "strict_max")]
@@ -111,8 +112,7 @@ def some_rules(chance: random.Random) -> list[tuple[str, dict[str, Any]]]:
                           {**pair, "ignore_row_if": when}))  # fmt: skip
     for pattern in (*ALIKE, *some_patterns(chance)):
         kind = chance.choice(["match", "not_match"])
-        told = {"column": "text", "regex": pattern}
-        rules.append((f"expect_column_values_to_{kind}_regex", told))
+        rules.append((f"expect_column_values_to_{kind}_regex", {"column": "text", "regex": pattern}))
     return rules
 
 

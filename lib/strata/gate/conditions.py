@@ -76,6 +76,7 @@ def exact_bounds(
             isinstance(bound, (int, float))
             and math.isfinite(bound)
             and len(repr(bound)) <= _EXACT_DIGITS
+            and "e" not in repr(bound)  # Of 1e300 Spark knows no decimal.
         )
         # A sum has the finer scale of the two: with at least the column's own, Spark need not widen
         # each value.

@@ -21,6 +21,20 @@ Finish = Callable[["pa.RecordBatch"], "pa.RecordBatch"]
 
 
 @dataclass(frozen=True)
+class GroupOf:
+    """Of which group of the table a record of the first input is, which lacks the group's column.
+
+    By it few touched groups of many records are found without Spark, as `Table.add_group` would
+    find them. A record of no group must be one that the transform rejects whatever others there
+    are: it is judged when it comes, and stays in quarantine."""
+
+    reads: tuple[str, ...]
+    """Columns of the first input."""
+    tell: Callable[[pa.Table], pa.ChunkedArray] = field(repr=False)
+    """The group of each record; NULL where it is of none."""
+
+
+@dataclass(frozen=True)
 class Plain:
     """How a table's plain rows are made from its whole inputs."""
 
@@ -65,6 +79,9 @@ class Plain:
     """Makes a function of the inputs that it holds, once a task. That makes the rows of a batch of
     the query's answer, each of its own record: for what SQL cannot tell. What is doubtful it leaves
     out."""
+
+    group: GroupOf | None = None
+    """Where the first input lacks the column of the table's group."""
 
     settle: Settle | None = field(default=None, repr=False)
     """Makes the rows of the query's answer, which comes in the query's own order, for records whose

@@ -107,6 +107,10 @@ class Table:
     add_group: Callable[[DataFrame], DataFrame] | None = None
     """Adds the group columns to an input that lacks them (bronze)."""
 
+    group_from: tuple[str, ...] = ()
+    """Columns of the table from which its group follows, where a key has them and not the group's:
+    rows that agree in them are of one group. Then only touched groups are asked for shared keys."""
+
     via: Mapping[str, Reference] = field(default_factory=dict)
     """How the driving inputs refer to an input that lacks the group columns. A change of what they
     read of it then touches the groups of the rows that refer to it, and not the whole table."""

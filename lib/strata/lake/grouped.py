@@ -40,6 +40,15 @@ class Hit:
 
 
 @dataclass(frozen=True)
+class Lies:
+    """Which rows are of some groups, by other columns than the groups' own."""
+
+    reads: tuple[str, ...]
+    lie: Callable[[pa.Table], pa.ChunkedArray]
+    """Whether each row is, given those columns and the rows' ids."""
+
+
+@dataclass(frozen=True)
 class Grouped:
     """A version of a table, of which some groups are asked. Its rows must be those of its files:
     `Snapshot.is_plain`."""
@@ -48,6 +57,8 @@ class Grouped:
     table: str
     snapshot: Snapshot
     keys: Keys
+    by: Lies | None = None
+    """How a row is told to be of the groups, where it does not hold their column."""
 
     @cached_property
     def hits(self) -> list[Hit]:
@@ -79,17 +90,20 @@ class Grouped:
         return schema_of(self.table, self.snapshot)
 
     def _look(self, file: DataFile) -> Hit | None:
-        column = footers.columns(footers.read_footer(file.uri)).get(self.keys.column)
-        if column is not None and not column.may_hold(self.keys.ordered, self.keys.has_null):
+        if self.by is None and not self._may_hold(file):
             return None
         ids = ROW_ID if has_identity(self._schema.names) else ()
-        names = list(dict.fromkeys((self.keys.column, *ids)))
-        rows = read_files(self.table, self._schema, [file], names)
-        lies = self.keys.lie_in(rows[self.keys.column])
+        asked = (self.keys.column,) if self.by is None else self.by.reads
+        rows = read_files(self.table, self._schema, [file], list(dict.fromkeys((*asked, *ids))))
+        lies = self.keys.lie_in(rows[self.keys.column]) if self.by is None else self.by.lie(rows)
         own = rows.filter(lies)
         if not own.num_rows:
             return None
         return Hit(file, lies, own.num_rows, file_check.identity_of(own))
+
+    def _may_hold(self, file: DataFile) -> bool:
+        column = footers.columns(footers.read_footer(file.uri)).get(self.keys.column)
+        return column is None or column.may_hold(self.keys.ordered, self.keys.has_null)
 
     def _read(
         self, columns: Sequence[str] | None, which: Callable[[Hit], pa.ChunkedArray]

@@ -20,7 +20,7 @@ from strata import failpoint
 from strata.declare.contract import Contract, struct_type
 from strata.errors import CommitUnknown, StrataError
 from strata.lake import commit, spark_files
-from strata.lake.grouped import Grouped
+from strata.lake.grouped import Grouped, Lies
 from strata.lake.log import Snapshot, TableLog, statistics
 from strata.lake.shape import has_columns_of, shape_of
 from strata.lake.snapshot import Commit
@@ -167,9 +167,9 @@ class Store:
             commit.append(self.warehouse, contract.table, before, added, self.run_id)
         return self._confirm(contract.table, before)
 
-    def groups(self, table: str, version: int, keys: Keys) -> Grouped:
+    def groups(self, table: str, version: int, keys: Keys, by: Lies | None = None) -> Grouped:
         """Some groups of a version, whose rows must be those of its files."""
-        return Grouped(self.warehouse, table, self.log(table).snapshot(version), keys)
+        return Grouped(self.warehouse, table, self.log(table).snapshot(version), keys, by)
 
     def exchange_files(
         self,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from strata.declare.contract import DAY, archive_name
 from strata.kit.groups import Groups
 from strata.kit.table import Table
+from strata.lake import spark_files
 from strata.ledger.publication import TableState
 from strata.run.state import Context
 
@@ -31,6 +32,15 @@ def with_archive(
     name, version = archive_name(state.table), state.archive_version
     rest = context.store.read_between(name, version, DAY.name, days)
     return frame if rest is None else frame.unionByName(rest.select(*frame.columns))
+
+
+def may_hold(context: Context, table: Table, state: TableState, touched: Groups) -> bool:
+    """Whether archived rows of an input of `table` may be of the touched groups."""
+    if state.archive_version is None:
+        return False
+    snapshot = context.store.log(archive_name(state.table)).snapshot(state.archive_version)
+    days = _days(context, table, touched)
+    return bool(spark_files.names_between(snapshot, DAY.name, days))
 
 
 def _days(

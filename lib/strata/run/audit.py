@@ -158,7 +158,8 @@ def _exchanged(context: Context, done: Candidacy) -> gate.Exchanged | pa.Table |
     if written.frame is None:
         # Rows that share a key are of one group.
         asked = [e for e in done.target.suite.expectations if e.is_uniqueness]
-        in_group = all(set(candidate.touched.columns) <= set(e.columns) for e in asked)
+        told_by = context.plan.feed.table(contract.table).group_from or candidate.touched.columns
+        in_group = all(set(told_by) <= set(e.columns) for e in asked)
         return written.groups if in_group else None
     rows = conform(written.frame.where(judging.is_accepted()), contract)
     return gate.Exchanged(rows, written.tally.rows_written, candidate.touched)

@@ -16,7 +16,7 @@ from pyspark.sql.pandas.types import to_arrow_schema
 
 from strata.errors import StrataError
 from strata.kit import keys
-from strata.kit.groups import Groups, with_keys
+from strata.kit.groups import Groups
 from strata.kit.shared import UNKNOWN, Shared, find_shared
 from strata.kit.table import Rows, Table
 from strata.kit.whole import NONE_WHOLE, Whole
@@ -29,7 +29,7 @@ from strata.run.archived import with_archive
 from strata.run.plain_files import MOST_LEFT, TASK_ROWS, Input, Made
 from strata.run.plan import Plan, Step
 from strata.run.state import Context, State
-from strata.run.touched import can_read_few, find_few, find_touched, read_few, restrict
+from strata.run.touched import find, restrict
 from strata.run.whole import whole_now
 
 if TYPE_CHECKING:
@@ -103,12 +103,8 @@ def read_inputs(context: Context, state: State, step: Step) -> Inputs:
     touched: Groups | None = None
     held: dict[str, pa.Table] = {}
     if not step.whole and not table.slices:
-        by_arrow = is_large and can_read_few(context, table, states)
-        touched = find_few(context, state, table, states) if by_arrow else None
-        if touched is None:
-            touched = find_touched(context, state, table, _all_rows(context, states))
-            touched = with_keys(touched) if touched and by_arrow else touched
-        held = read_few(context, table, states, touched) if by_arrow else {}
+        all_rows = partial(_all_rows, context, states)
+        touched, held = find(context, state, table, (states, all_rows), is_large)
     make = partial(_frame, context, table, touched)
     frames = Frames({name: partial(make, states[name], held.get(name)) for name in states})
     counts = {
@@ -212,7 +208,7 @@ def _plain_inputs(
         return None
     logs = {name: context.store.log(name).snapshot(states[name].version) for name in plain.reads}
     if not all(log.is_plain for log in logs.values()) or any(
-        states[name].archive_version is not None for name in plain.reads
+        name not in held and states[name].archive_version is not None for name in plain.reads
     ):
         return None
     read = tuple(

@@ -68,11 +68,7 @@ def write_plain(
         return None
     if candidate.touched is not None:
         keys = candidate.touched.keys
-        return (
-            None
-            if keys is None or job.plain.settle
-            else _write_groups(context, target, candidate, (job, keys))
-        )
+        return None if keys is None else _write_groups(context, target, candidate, (job, keys))
     asked, folder = run_tasks(context, target, candidate, job), store.warehouse.path(contract.table)
     rest_rows = candidate.rows_in - job.rows + asked.rows_left
     leaves_much = asked.left is not None and rest_rows > MOST_LEFT * candidate.rows_in
@@ -85,8 +81,7 @@ def write_plain(
         return None
     left = None if _has_none(candidate, job, rest_rows) else asked.left
     rest = _make_rest(context, target, candidate, (job, left, rest_rows))
-    if job.plain.settle and rest.tally.rows_written + rest.tally.folded:
-        # The transform does not reject what was left out, and what was written depends on it.
+    if _is_unsettled(job, rest):
         bronze_files.remove(folder, asked.files)
         return None
     add_written(rest.tally, told.rows, told.identity, told.broken)
@@ -122,6 +117,8 @@ def _write_groups(
     has_none = _has_none(candidate, job, rest_rows)
     frame = None if has_none else context.spark.createDataFrame(left, job.record)
     rest = _make_rest(context, target, candidate, (job, frame, rest_rows))
+    if _is_unsettled(job, rest):
+        return None
     tally, more = rest.tally, rest.accepted
     identity = file_check.identity_of(rows)
     add_written(tally, rows.num_rows, identity, broken)
@@ -140,6 +137,12 @@ def _write_groups(
             f"were, they hold {lying.num_rows}: run again"
         )
     return Written(exchange.commit, tally, rest.rules, rest.judged, exchange, groups=lying)
+
+
+def _is_unsettled(job: PlainJob, rest: _Rest) -> bool:
+    """Whether the transform does not reject all that was left out: what was made without it depends
+    on it then."""
+    return job.plain.settle is not None and rest.tally.rows_written + rest.tally.folded > 0
 
 
 def _has_none(candidate: Candidate, job: PlainJob, rest_rows: int) -> bool:

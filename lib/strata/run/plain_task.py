@@ -134,8 +134,7 @@ def make(work: Work) -> tuple[pa.Table, Done, pa.Table] | None:
         _prepare(engine, work, spill)
         try:
             _name_inputs(engine, work, 0, shas)
-            answers = _finished(engine.sql(work.plain.query), work)
-            tables = [_taken(answer, work, shas, done, written) for answer in answers]
+            tables = [_taken(t, work, shas, done, written) for t in _answers(engine, work, shas)]
             rows = [_shaped(work, shas, table).cast(work.schema) for table in tables]
         except duckdb.OutOfMemoryException:
             return None

@@ -6,18 +6,22 @@ Spark's queries took most of one more day's time.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql.pandas.types import to_arrow_schema
 
 from strata.declare.contract import struct_type
 from strata.kit import groups
 from strata.kit.groups import MOST_KEYS, ORDERED, Groups, Keys
+from strata.kit.keys import ROW_ID
+from strata.kit.plain import GroupOf
 from strata.kit.table import Reference, Table
+from strata.lake.grouped import Lies
 from strata.ledger.publication import TableState
-from strata.run.archived import with_archive
+from strata.run.archived import may_hold, with_archive
 from strata.run.state import Change, Context, State
 from strata.run.whole import newly_whole, whole_changes
 
@@ -28,7 +32,32 @@ _MOST_ROWS = 1_000_000
 """Of one input, in all touched groups, that this process holds."""
 
 
-def can_read_few(context: Context, table: Table, states: Mapping[str, TableState]) -> bool:
+def find(
+    context: Context,
+    state: State,
+    table: Table,
+    inputs: tuple[Mapping[str, TableState], Callable[[], dict[str, DataFrame]]],
+    is_large: bool,
+) -> tuple[Groups | None, dict[str, pa.Table]]:
+    """The groups that this run's changes touch, None when the table must be whole; and where they
+    are few of many rows, the rows of the inputs that have groups. `inputs` are their states, and
+    what reads them whole."""
+    (states, read), tells_groups = inputs, _group_of(table, table.inputs[0]) is not None
+    by_arrow = is_large and _can_read_few(context, table, states)
+    touched = _find_few(context, state, table, states) if by_arrow else None
+    if touched is not None:
+        held = _read_few(context, state, table, states, touched)
+        if held or not tells_groups:
+            return touched, held
+    # Of records that only Spark reads, those of no group are looked at too.
+    touched = _find_touched(context, state, table, read())
+    if touched is None or not by_arrow or tells_groups:
+        return touched, {}
+    touched = groups.with_keys(touched)
+    return touched, _read_few(context, state, table, states, touched)
+
+
+def _can_read_few(context: Context, table: Table, states: Mapping[str, TableState]) -> bool:
     """Whether few touched groups of the table may be found and read without Spark: they are values
     of one column, which its first input has as it lies.
     """
@@ -37,11 +66,21 @@ def can_read_few(context: Context, table: Table, states: Mapping[str, TableState
     return (
         len(table.group) == len(kinds) == 1
         and kinds[0] in ORDERED
-        and _can_read(context, first, first.version, table.group[0])
+        and _can_read(context, first, first.version, _told_by(table, first.table))
     )
 
 
-def find_few(
+def _told_by(table: Table, name: str) -> tuple[str, ...]:
+    """The columns of an input by which its rows' groups are told."""
+    own = _group_of(table, name)
+    return table.group if own is None else own.reads
+
+
+def _group_of(table: Table, name: str) -> GroupOf | None:
+    return table.plain.group if table.plain and name == table.inputs[0] else None
+
+
+def _find_few(
     context: Context, state: State, table: Table, states: Mapping[str, TableState]
 ) -> Groups | None:
     """The groups that this run's changes touch, found without Spark; None where it must be asked.
@@ -71,7 +110,7 @@ def _few_touched_by(
     context: Context, table: Table, held: TableState, change: Change
 ) -> list[pa.Array] | None:
     """The groups that one input's change touches, as values of their column."""
-    [column] = table.group
+    [column], own = table.group, _group_of(table, held.table)
     if change.is_whole or held.table in table.via:
         return None
     if change.touched is None:
@@ -81,46 +120,70 @@ def _few_touched_by(
         if keys is not None and keys.column == column:
             return [keys.values]
     versions = [change.after, *([] if change.touched is None else [change.before])]
-    if keys is None or not all(_can_read(context, held, v, column) for v in versions):
+    told_by = _told_by(table, held.table)
+    if keys is None or not all(_can_read(context, held, v, told_by) for v in versions):
         return None
-    return [
-        chunk
+    found = [
+        context.store.groups(held.table, version, keys).rows(told_by)
         for version in versions
         if version is not None
-        for chunk in context.store.groups(held.table, version, keys).rows([column])[0].chunks
     ]
+    told = [rows[column] if own is None else own.tell(rows).drop_null() for rows in found]
+    return [chunk for values in told for chunk in values.chunks]
 
 
-def _can_read(context: Context, held: TableState, version: int | None, column: str) -> bool:
-    """Whether a version has the column, and its rows are those of its files."""
+def _can_read(
+    context: Context, held: TableState, version: int | None, columns: Sequence[str]
+) -> bool:
+    """Whether a version has the columns, and its rows are those of its files."""
     if version is None:
         return True
     snapshot = context.store.log(held.table).snapshot(version)
-    return snapshot.is_plain and held.archive_version is None and column in snapshot.schema.names
+    return snapshot.is_plain and set(columns) <= set(snapshot.schema.names)
 
 
-def read_few(
-    context: Context, table: Table, states: Mapping[str, TableState], touched: Groups | None
+def _read_few(
+    context: Context,
+    state: State,
+    table: Table,
+    states: Mapping[str, TableState],
+    touched: Groups,
 ) -> dict[str, pa.Table]:
     """The rows of the touched groups of each input that has the groups' column; nothing where
     Spark must read them, for they are many.
     """
-    keys = touched.keys if touched else None
+    keys = touched.keys
     if keys is None:
         return {}
     read: dict[str, pa.Table] = {}
     for name, held in states.items():
-        if held.archive_version is not None:
+        if may_hold(context, table, held, touched):
             return {}
-        if _can_read(context, held, held.version, keys.column):
-            found = context.store.groups(name, held.version, keys)
+        if _can_read(context, held, held.version, _told_by(table, name)):
+            found = context.store.groups(name, held.version, keys, _lies(state, table, name, keys))
             if found.count > _MOST_ROWS:
                 return {}
             read[name] = found.rows()
     return read
 
 
-def find_touched(
+def _lies(state: State, table: Table, name: str, keys: Keys) -> Lies | None:
+    """How an input's rows are told to be of the groups, if not by their column. Records of no group
+    are judged when they come, and not again."""
+    own, change = _group_of(table, name), state.changes.get(name)
+    if own is None:
+        return None
+    new = pa.array((change.new_files if change else None) or (), pa.string())
+
+    def lie(rows: pa.Table) -> pa.ChunkedArray:
+        groups_ = own.tell(rows)
+        is_new = pc.is_in(rows[ROW_ID[0]], value_set=new)
+        return pc.if_else(pc.is_null(groups_), is_new, keys.lie_in(groups_))
+
+    return Lies(own.reads, lie)
+
+
+def _find_touched(
     context: Context, state: State, table: Table, inputs: dict[str, DataFrame]
 ) -> Groups | None:
     """The groups that this run's changes touch; None when the table must be whole."""

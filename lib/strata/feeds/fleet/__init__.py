@@ -37,6 +37,7 @@ TABLES = (
         # A day of its own: its fixes, and the steps between them, need no other day.
         group=("fix_date",),
         add_group=fixes.add_fix_date,
+        group_from=("fixed_at",),
         via={
             "silver.fleet_vehicles": Reference(
                 ("vehicle_id",), fixes.OF_VEHICLES, where="is_current"
@@ -70,6 +71,7 @@ TABLES = (
         transform=cells.fleet_cells,
         rows=Rows.AGGREGATE,
         group=("fix_date",),
+        group_from=("hour_at",),
         plain=cells.PLAIN_CELLS,
     ),
     Table(
@@ -78,6 +80,7 @@ TABLES = (
         transform=trips.fleet_trips,
         rows=Rows.AGGREGATE,
         group=("day_date",),
+        group_from=("vehicle_id", "started_at"),
         params=("day_zone", "stop_minutes"),
         folds=trips.FOLDS,
         plain=trips.PLAIN_TRIPS,

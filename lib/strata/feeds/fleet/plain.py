@@ -16,10 +16,11 @@ from strata.feeds.fleet import fixes
 from strata.feeds.fleet.days import IN_UTC
 from strata.feeds.fleet.params import Params
 from strata.feeds.fleet.stretches import TRACK, stretches
+from strata.feeds.fleet.texts import read_instants
 from strata.feeds.fleet.tracks import DIFFERS, with_followed
 from strata.feeds.fleet.values import INSTANT, NUMBER
 from strata.kit.history import REPEATED, SUPERSEDED
-from strata.kit.plain import Plain
+from strata.kit.plain import GroupOf, Plain
 
 _EVENTS = (
     "vehicle_id",
@@ -113,6 +114,15 @@ def _cells(fixes_: pa.Table) -> pa.Array:
     )
 
 
+def _days(records: pa.Table) -> pa.ChunkedArray:
+    """The UTC day of each record, as `fixes.add_fix_date` tells it."""
+    texts = records["timestamp"]
+    sign = pc.utf8_slice_codeunits(texts, -6, -5)
+    has_offset = pc.or_(pc.ends_with(texts, "Z"), pc.is_in(sign, value_set=pa.array(["+", "-"])))
+    with_offset = pc.binary_join_element_wise(texts, records["offset_if_none"], "")
+    return pc.cast(read_instants(pc.if_else(has_offset, texts, with_offset)), pa.date32())
+
+
 FIXES = Plain(
     query=_QUERY,
     reads={
@@ -121,5 +131,6 @@ FIXES = Plain(
     },
     by="vehicle_id",
     only={**IN_UTC, "not_after": Params.not_after},
+    group=GroupOf(("timestamp", "offset_if_none"), _days),
     settle=_settle,
 )
