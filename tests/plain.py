@@ -13,12 +13,15 @@ from pyarrow import parquet
 from pyspark.sql.pandas.types import to_arrow_schema
 from strata.declare.contract import struct_type
 from strata.declare.feed import Feed, load_feed
+from strata.declare.suite import Expectation
+from strata.gate import arrow_rules, gate
 from strata.kit.plain import with_params
 from strata.kit.table import Rows
 from strata.lake.shape import columns_with_statistics
 from strata.run import plain_task
 from strata.run.plain_files import Input, Made
 from strata.run.plain_task import Done, Work
+from strata.run.written import would_reject
 
 Row = dict[str, Any]
 
@@ -32,6 +35,14 @@ def schema_of(name: str) -> pa.Schema:
     """A table's columns, by its contract."""
     feed = feed_of(name)
     return to_arrow_schema(struct_type(feed.contract(name).fields, enforce_required=False))
+
+
+def rules_of(name: str, tasks: int) -> tuple[tuple[Expectation, ...], tuple[Expectation, ...]]:
+    """What the gate asks of the files: the rules of rows, and of one task those of uniqueness."""
+    every = feed_of(name).suite(name).expectations
+    rows = tuple(e for e in every if gate.is_row_expectation(e))
+    assert arrow_rules.can_ask(rows, schema_of(name))
+    return rows, tuple(e for e in every if e.is_uniqueness) if tasks == 1 else ()
 
 
 def plain_rows(
@@ -67,7 +78,7 @@ def plain_rows(
     (folder / "out").mkdir()
     work = Work(
         plain, tuple(read), tuple(Made(*few) for few in made.items()), record, contract, schema_of(name), str(folder / "out"),
-        tuple(columns_with_statistics(contract)), max(1, tasks),
+        tuple(columns_with_statistics(contract)), max(1, tasks), *rules_of(name, tasks),
     )  # fmt: skip
     if not tasks:
         here = plain_task.make(work)
@@ -80,6 +91,8 @@ def plain_rows(
         for done, batch in plain_task.do(work, number):
             left += batch.to_pylist() if batch is not None else []
             if done is not None:
+                assert not would_reject(done.broken, work.rules), "plain rows keep the gate's rules"
+                assert done.is_single == (tasks == 1)
                 all_done.rows += done.rows
                 for why, count in done.folds.items():
                     all_done.fold(why, count)
