@@ -216,8 +216,17 @@ def test_rejected_rows_are_the_same_where_they_are_made_alone(spark: SparkSessio
 
 
 def test_the_day_by_which_a_record_is_archived_is_that_of_its_fix(spark: SparkSession) -> None:
-    times = ("2026-10-01 23:59:59", "2026-10-01T23:30:00-05:00", "2026-10-02T00:30:00+02:00",
-             "2026-02-30 06:00:00", "2026-10-01", "Z", "-", "2026-10-01 06:00:00+15:00", None)
+    times = (
+        "2026-10-01 23:59:59",
+        "2026-10-01T23:30:00-05:00",
+        "2026-10-02T00:30:00+02:00",
+        "2026-02-30 06:00:00",
+        "2026-10-01",
+        "Z",
+        "-",
+        "2026-10-01 06:00:00+15:00",
+        None,
+    )
     raw = frame(spark, "bronze.fleet_events", [EVENT | {"timestamp": at} for at in times])
     (source,) = (s for s in SOURCES if s.day)
     told = add_fix_date(raw).selectExpr("fix_date", f"{source.day} AS day").collect()

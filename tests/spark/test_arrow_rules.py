@@ -63,7 +63,10 @@ def some_row(chance: random.Random) -> list[Any]:
         for to in (bound, math.nextafter(bound, math.inf), math.nextafter(bound, -math.inf))
     ]  # fmt: skip
     odd = [None, math.nan, math.inf, -math.inf, 0.0, -0.0, sys.float_info.min]
-    wholes: list[list[Any]] = [[None, 0, 1, -1, 90, 91], [2**53, 2**53 + 1, -(2**53) - 1, 2**63 - 1, -(2**63)]]
+    wholes: list[list[Any]] = [
+        [None, 0, 1, -1, 90, 91],
+        [2**53, 2**53 + 1, -(2**53) - 1, 2**63 - 1, -(2**63)],
+    ]
     digits = [None, 0, 1, -1, 3000, 900000, 899999, -15000, 10**12 - 1, 1 - 10**12]
     cents = [None, 0, 1, -1, 10, 30, 9000, 2**53, 2**53 + 1, 10**18 - 1, 1 - 10**18]
     days = [
@@ -112,7 +115,9 @@ def some_rules(chance: random.Random) -> list[tuple[str, dict[str, Any]]]:
                           {**pair, "ignore_row_if": when}))  # fmt: skip
     for pattern in (*ALIKE, *some_patterns(chance)):
         kind = chance.choice(["match", "not_match"])
-        rules.append((f"expect_column_values_to_{kind}_regex", {"column": "text", "regex": pattern}))
+        rules.append(
+            (f"expect_column_values_to_{kind}_regex", {"column": "text", "regex": pattern})
+        )
     return rules
 
 
