@@ -153,6 +153,7 @@ def serve(folder: Path, port: int, once: bool) -> None:
     from strata.serve.graphql.access import Door, new_token
     from strata.serve.graphql.app import make_app
     from strata.serve.graphql.decisions import Desk
+    from strata.serve.graphql.http import Bounded
     from strata.serve.postgres.load import load_tables
     from strata.serve.postgres.local import free_port, running
 
@@ -171,7 +172,7 @@ def serve(folder: Path, port: int, once: bool) -> None:
         port = port or free_port()
         desk = Desk(server.url("editor"), str(folder / "raw"))
         app = make_app(server.url("reader"), Door.from_file(tokens), desk)
-        quiet = {"log_level": "warning", "http": "h11"}
+        quiet: dict[str, Any] = {"log_level": "warning", "http": Bounded}
         own = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, **quiet))
         thread = threading.Thread(target=own.run, daemon=True)
         thread.start()

@@ -46,6 +46,8 @@ def _config(make: partial[ASGIApp], place: tuple[str, int], workers: int) -> uvi
         access_log=False,
         server_header=False,
         proxy_headers=False,
+        # A worker needs seconds to start where others want the cores, and was killed meanwhile.
+        timeout_worker_healthcheck=30,
         http=Bounded,
     )
 
