@@ -7,7 +7,7 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +20,12 @@ from strata.feeds.residents.authorities import (
     residents_by_authority_internal,
     residents_history,
 )
+from strata.feeds.residents.coverage import residents_lookup_coverage
 from strata.feeds.residents.moves import residents_moves, residents_moves_by_month
 from strata.feeds.residents.params import Params
 from strata.feeds.residents.people import residents_people
-from strata.feeds.residents.postcodes import (
-    PLAIN,
-    residents_lookup_coverage,
-    residents_postcodes,
-)
+from strata.feeds.residents.plain import PLAIN
+from strata.feeds.residents.postcodes import residents_postcodes
 from strata.kit.shared import UNKNOWN, find_shared
 
 from tests.feeds import oracle_residents as oracle
@@ -346,17 +344,40 @@ def test_what_becomes_of_each_postcode(spark: SparkSession) -> None:
 def test_plain_postcodes_are_those_that_the_transform_accepts(
     spark: SparkSession, tmp_path: Path
 ) -> None:
-    odd = [
-        *[
-            {"authority_code": code}
-            for code in (HULL, LEEDS, "L99999999", "", None, f" {YORK}", f"{YORK}\n", "e06000014", "York")
-        ],
-        *[{"terminated": month} for month in ("", "199606", "1996", " 199606", "\uff1200101", "199606\n")],
-        *[{"addresses": n} for n in ("", "0", "0012", "+5", "-5", " 5", "1e3", "9" * 18, "9" * 19)],
-        *[{"postcode_token": token} for token in (None, "twice", "twice")],
-    ]  # fmt: skip
+    codes = (
+        HULL,
+        LEEDS,
+        "L99999999",
+        "",
+        None,
+        f" {YORK}",
+        f"{YORK}\n",
+        f"{YORK}\u00a0",
+        "e06000014",
+        "York",
+    )
+    months = ("", "199606", "1996", " 199606", "\uff1200101", "199606\n")
+    homes = ("", "0", "0012", "+5", "-5", " 5", "1e3", "+-5", "9" * 18, "9" * 19, "0" * 30 + "7")
+    odd: list[Row] = [
+        *[{"authority_code": code} for code in codes],
+        *[{"terminated": month} for month in months],
+        *[{"addresses": n} for n in homes],
+        *[{"postcode_token": token} for token in (None, None, "")],
+    ]
     rows: list[Row] = [
         {"postcode_token": f"p{n}", "authority_code": YORK, **more} for n, more in enumerate(odd)
+    ]
+    chance = random.Random(11)
+    rows += [
+        {
+            "postcode_token": f"shared {chance.randrange(150)}",
+            "authority_code": chance.choice([YORK] * 5 + [HULL, "L99999999", "York"]),
+            "terminated": chance.choice([None] * 7 + ["199606", "1996"]),
+            "addresses": chance.choice([None, None, "3", "12", "-1", "many"]),
+            "_delivery_date": chance.choice([None, JANUARY, MARCH]),
+            "_file_sha256": chance.choice("fbz"),
+        }
+        for _ in range(400)
     ]
     names = frame(
         spark,
@@ -367,21 +388,24 @@ def test_plain_postcodes_are_those_that_the_transform_accepts(
         ],
     )
     name, raw = "silver.residents_postcodes", frame(spark, "bronze.residents_postcodes", rows)
+    found = [row.asDict() for row in residents_postcodes(raw, names).collect()]
+    folded = Counter(row["_fold"] for row in found if row["_fold"])
     accepted = {
-        row["_record_number"]: row.asDict()
-        for row in kept(residents_postcodes(raw, names)).select(*schema_of(name).names).collect()
+        row["_record_number"]: {column: row[column] for column in schema_of(name).names}
+        for row in found
+        if not row["_reasons"] and not row["_fold"]
     }
-    records = [row.asDict() for row in raw.collect()]
     made = {own: make(names).toArrow() for own, (_, make) in PLAIN.made.items()}
-    written, left, _ = plain_rows(
-        tmp_path, name, {"bronze.residents_postcodes": records}, made=made
-    )
-    plain = {row["_record_number"]: row for row in written}
-    assert {n: accepted.get(n) for n in plain} == plain
-    assert {row["authority_name"] for row in written} == {"York", "Hull", None}
-    assert len(plain) > len(accepted) / 2
-    numbers = [*plain, *(row["_record_number"] for row in left)]
-    assert sorted(numbers) == list(range(1, len(rows) + 1))
+    records = {"bronze.residents_postcodes": [row.asDict() for row in raw.collect()]}
+    for tasks in (0, 1, 3):
+        folder = tmp_path / str(tasks)
+        folder.mkdir()
+        written, left, done = plain_rows(folder, name, records, tasks, made)
+        assert {row["_record_number"]: row for row in written} == accepted
+        rejected = {row["_record_number"] for row in found if row["_reasons"]}
+        assert {row["_record_number"] for row in left} == rejected
+        assert done.folds == dict(folded)
+    assert min(len(accepted), len(rejected), *folded.values()) > 15
 
 
 # --- gold ----------------------------------------------------------------------------------------
@@ -568,7 +592,7 @@ def test_addresses_come_from_whichever_lookup_of_a_delivery_counts_them(
     assert refused["_reasons"] == ["the number of addresses must be a whole number"]
 
 
-def test_what_the_lookup_holds_of_each_authority(spark: SparkSession) -> None:
+def test_what_the_lookup_holds_of_each_authority(spark: SparkSession, tmp_path: Path) -> None:
     def place(
         token: str, code: str | None, addresses: int | None, is_terminated: bool = False
     ) -> Row:
@@ -594,10 +618,14 @@ def test_what_the_lookup_holds_of_each_authority(spark: SparkSession) -> None:
         }
         for code, n in ((YORK, 12), (HULL, None), ("postcode_unknown", 40))
     ]
-    found = residents_lookup_coverage(
-        frame(spark, "silver.residents_postcodes", lookup),
-        frame(spark, "gold.residents_by_authority", public),
-    ).collect()
+    name, read = (
+        "gold.residents_lookup_coverage",
+        [
+            frame(spark, "silver.residents_postcodes", lookup),
+            frame(spark, "gold.residents_by_authority", public),
+        ],
+    )
+    found = residents_lookup_coverage(*read).collect()
     names = (
         "postcodes_in_use",
         "postcodes_terminated",
@@ -613,6 +641,20 @@ def test_what_the_lookup_holds_of_each_authority(spark: SparkSession) -> None:
         "postcode_without_authority": (1, 0, 5, 0, False, 0.0),
     }
     assert sum(row["_rows"] for row in found) == len(lookup)
+    own = ("silver.residents_postcodes", "gold.residents_by_authority")
+    held = {
+        table: [row.asDict() for row in f.collect()] for table, f in zip(own, read, strict=True)
+    }
+    for tasks in (1, 3):
+        folder = tmp_path / str(tasks)
+        folder.mkdir()
+        written, _, done = plain_rows(folder, name, held, tasks)
+        by_spark = {row["authority_code"]: row.asDict() for row in found}
+        assert {
+            row["authority_code"]: {**row, "_rows": by_spark[row["authority_code"]]["_rows"]}
+            for row in written
+        } == by_spark
+        assert done.rows == len(lookup)
 
 
 def test_who_stays_while_an_authority_becomes_another_has_not_moved(spark: SparkSession) -> None:

@@ -5,21 +5,13 @@ same, also when a later delivery speaks of sites whose plain rows are published.
 from __future__ import annotations
 
 import json
-from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
-from strata.declare.contract import load_contract, quarantine_name
-from strata.declare.feed import load_feed
-from strata.lake.versions import Warehouse, read_arrow
-from strata.ledger.book import Book
-from strata.ledger.publication import Publication
-from strata.run.options import Options
-from strata.run.plan import make_plan
-from strata.run.run import run_feed
+from strata.lake.versions import Warehouse
+
+from tests.ways import Way
 
 pytestmark = [pytest.mark.spark, pytest.mark.nightly]
 
@@ -40,50 +32,6 @@ TABLES = ("silver.soil_sites", "silver.soil_measurements", "silver.soil_site_cou
           "silver.soil_curve_ranks", "gold.soil_country_stats")  # fmt: skip
 
 
-@dataclass
-class Survey:
-    """A warehouse of one raw folder."""
-
-    spark: SparkSession
-    raw: Path
-    warehouse: Warehouse
-    fewest: int | None
-
-    def run(self) -> Publication:
-        feed, options = load_feed("soil"), Options(str(self.raw), fewest_plain_rows=self.fewest)
-        plan = make_plan(feed, feed.default_params(), Book(self.warehouse), options)
-        published = run_feed(self.spark, self.warehouse, plan, options, lambda _: None).publication
-        assert published is not None
-        return published
-
-    def told(self, published: Publication) -> dict[str, Any]:
-        """Rows, rejected rows and gates of each table, free of order and of the run's own id."""
-        gates = {gate.table: gate for gate in published.gates}
-        found: dict[str, Any] = {}
-        for name in TABLES:
-            state, gate = published.state(name), gates[name]
-            assert state is not None
-            columns = [*load_contract(name).business_columns, *self._provenance(name)]
-            rows = read_arrow(self.warehouse, name, state.version, columns).to_pylist()
-            rejected: list[Any] = []
-            if state.quarantine_version is not None:
-                rejected = read_arrow(
-                    self.warehouse, quarantine_name(name), state.quarantine_version,
-                    ["_record_number", "_reasons"],
-                ).to_pylist()  # fmt: skip
-            found[name] = (
-                Counter(map(repr, rows)), Counter(map(repr, rejected)), state.identity,
-                (gate.rows_in, gate.accepted, gate.quarantined, gate.folded, gate.folds, gate.reasons),
-                [(e["type"], e["success"], e["unexpected"]) for e in gate.expectations],
-            )  # fmt: skip
-        return found
-
-    @staticmethod
-    def _provenance(name: str) -> list[str]:
-        held = load_contract(name).columns
-        return [one for one in ("_file_sha256", "_record_number") if one in held]
-
-
 def write(raw: Path, delivery: str, rows: list[str]) -> None:
     target = raw / "soil" / "samples" / f"delivery={delivery}" / "points.csv"
     target.parent.mkdir(parents=True)
@@ -101,11 +49,11 @@ def test_plain_rows_change_nothing_that_is_published(spark: SparkSession, tmp_pa
     (raw / "soil" / "boundaries" / "one.geojson").write_text(
         json.dumps({"type": "FeatureCollection", "features": [feature]})
     )
-    quick = Survey(spark, raw, Warehouse(str(tmp_path / "quick")), 0)
-    slow = Survey(spark, raw, Warehouse(str(tmp_path / "slow")), None)
-    expected = slow.told(slow.run())
-    assert quick.told(quick.run()) == expected
+    quick = Way(spark, "soil", raw, Warehouse(str(tmp_path / "quick")), 0)
+    slow = Way(spark, "soil", raw, Warehouse(str(tmp_path / "slow")), None)
+    expected = slow.told(slow.run(), TABLES)
+    assert quick.told(quick.run(), TABLES) == expected
     assert expected["silver.soil_sites"][1], "some records must be rejected"
     assert sum(expected["silver.soil_measurements"][0].values()) > 500
     write(raw, "2024-02-01", LATER)
-    assert quick.told(quick.run()) == slow.told(slow.run())
+    assert quick.told(quick.run(), TABLES) == slow.told(slow.run(), TABLES)

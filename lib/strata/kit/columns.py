@@ -15,14 +15,14 @@ from pyspark.sql import functions as F
 _PLAIN = r"[+-]?(?:[0-9]{1,100}(?:[.][0-9]*)?|[.][0-9]+)"
 _EXPONENT = r"(?:[eE][+-]?[0-9]{1,2})?"
 _WHOLE = r"[+-]?[0-9]+"
-# Space, tab, carriage return, newline and the no-break space that spreadsheets leave.
-_BLANKS = " \t\r\n\u00a0"
+BLANKS = " \t\r\n\u00a0"
+"""Space, tab, carriage return, newline and the no-break space that spreadsheets leave."""
 
 
 def blank_to_null(text: Column) -> Column:
     """The text without surrounding blanks; null where nothing is left."""
     # Not by a regular expression, which takes several times as long on every cell of every record.
-    return F.nullif(F.btrim(text, F.lit(_BLANKS)), F.lit(""))
+    return F.nullif(F.btrim(text, F.lit(BLANKS)), F.lit(""))
 
 
 def marker_to_null(text: Column, marker: str) -> Column:

@@ -113,7 +113,8 @@ class Table:
 
     via: Mapping[str, Reference] = field(default_factory=dict)
     """How the driving inputs refer to an input that lacks the group columns. A change of what they
-    read of it then touches the groups of the rows that refer to it, and not the whole table."""
+    read of it then touches the groups of the rows that refer to it, and not the whole table. Rows
+    that none refers to may be left out of it."""
 
     unique: tuple[str, ...] = ()
     """SQL expressions over the columns of the first input, whose values most of its rows have to

@@ -28,6 +28,7 @@ from strata.ledger.publication import TableState
 from strata.run.archived import with_archive
 from strata.run.plain_files import MOST_LEFT, TASK_ROWS, Input, Made
 from strata.run.plan import Plan, Step
+from strata.run.referred import read_referred
 from strata.run.state import Context, State
 from strata.run.touched import find, restrict
 from strata.run.whole import whole_now
@@ -102,11 +103,12 @@ def read_inputs(context: Context, state: State, step: Step) -> Inputs:
     is_large = _is_large(context, table, states)
     touched: Groups | None = None
     held: dict[str, pa.Table] = {}
-    if not step.whole and not table.slices:
+    is_whole = step.whole or (is_large and context.is_mostly_new(states[table.inputs[0]]))
+    if not is_whole and not table.slices:
         all_rows = partial(_all_rows, context, states)
         touched, held = find(context, state, table, (states, all_rows), is_large)
-    make = partial(_frame, context, table, touched)
-    frames = Frames({name: partial(make, states[name], held.get(name)) for name in states})
+    make = partial(_frame, context, table, touched, states)
+    frames = Frames({name: partial(make, name, held.get(name)) for name in states})
     counts = {
         name: _counts(states[name], frames, held.get(name), touched)
         for name in table.driving_inputs
@@ -162,10 +164,13 @@ def _frame(
     context: Context,
     table: Table,
     touched: Groups | None,
-    found: TableState,
+    states: Mapping[str, TableState],
+    name: str,
     held: pa.Table | None,
 ) -> DataFrame:
     """An input with what is archived of it, and of the touched groups alone if there are any."""
+    found = states[name]
+    held = read_referred(context, table, states, name) if held is None else held
     if held is not None:
         columns = context.store.log(found.table).snapshot(found.version).schema
         return _without_rows(context.spark.createDataFrame(held, columns), held.num_rows)

@@ -332,14 +332,22 @@ def _left_out(
     engine: duckdb.DuckDBPyConnection, work: Work, number: int, shas: Shas, written: Records
 ) -> Iterator[pa.RecordBatch]:
     """The records of the first input, whole, that were not written."""
-    first = work.inputs[0]
-    reader = first.read(work.record)
+    first, record = work.inputs[0], work.record
+
+    def lacks(batch: pa.RecordBatch) -> np.ndarray:
+        codes = shas.codes(batch.column(SHA)).to_numpy(zero_copy_only=False)
+        return written.lacks(codes, batch.column(ROW_ID[1]).to_numpy(zero_copy_only=False))
+
+    if work.tasks == 1:
+        # Mostly none was left out, and two columns are read in place of all.
+        ids = pa.schema([column for column in record or () if column.name in ROW_ID])
+        if not any(lacks(batch).any() for batch in first.read(ids)):
+            return
+    reader = first.read(record)
     if work.tasks > 1:
         engine.register("_whole", reader)
         own = engine.sql(f"SELECT * FROM _whole WHERE {_own(work, first, number)}")
         reader = own.to_arrow_reader(BATCH)
     for batch in reader:
-        codes = shas.codes(batch.column(SHA)).to_numpy(zero_copy_only=False)
-        lacks = written.lacks(codes, batch.column(ROW_ID[1]).to_numpy(zero_copy_only=False))
-        if lacks.any():
-            yield batch.filter(pa.array(lacks))
+        if (left := lacks(batch)).any():
+            yield batch.filter(pa.array(left))

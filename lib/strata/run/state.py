@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from strata.kit.groups import Groups
+from strata.kit.groups import MOST_KEYS, Groups
 from strata.lake.store import Store
 from strata.ledger.book import Book
 from strata.ledger.publication import GateEntry, Publication, TableState
@@ -115,3 +115,13 @@ class Context:
     def line(self) -> tuple[Publication, ...]:
         """What this run builds on; under its lease nobody adds to it."""
         return self.plan.book.line(self.plan.feed.name)
+
+    def is_mostly_new(self, held: TableState) -> bool:
+        """Whether half of an input's rows or more, and more than `MOST_KEYS`, have come with this
+        run, as with a lookup that is delivered anew: they touch most groups, which are then made
+        quicker with the others. Not while some of it is archived.
+        """
+        before = self.plan.base.state(held.table) if self.plan.base else None
+        if before is None or held.archive_version is not None:
+            return False
+        return held.rows - before.rows > max(MOST_KEYS, before.rows - 1)

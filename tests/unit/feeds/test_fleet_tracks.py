@@ -15,7 +15,7 @@ import pyarrow as pa
 import pytest
 from geographiclib.geodesic import Geodesic
 from strata.feeds.fleet.days import PLAIN_DEPOTS
-from strata.feeds.fleet.stretches import stretches
+from strata.feeds.fleet.stretches import TRACK
 from strata.feeds.fleet.texts import read_instants, read_numbers
 from strata.feeds.fleet.tracks import (
     CONTENT,
@@ -28,6 +28,7 @@ from strata.feeds.fleet.tracks import (
 )
 from strata.feeds.fleet.trips import PLAIN_TRIPS
 from strata.kit.plain import Plain, with_params
+from strata.kit.stretches import stretches
 
 UTC = dt.timezone.utc
 
@@ -209,7 +210,7 @@ def test_records_are_settled_as_a_plain_program_settles_them(at_once: int) -> No
         records = made_up(chance, chance.randrange(1, 120))
         cut = chance.randrange(1, 20)
         batches = pa.Table.from_pylist(records, SCHEMA).to_batches(cut)
-        rows = pa.concat_tables(map(with_followed, stretches(batches, at_once))).to_pylist()
+        rows = pa.concat_tables(map(with_followed, stretches(batches, TRACK, at_once))).to_pylist()
         told = settled(records)
         for row in rows:
             own = told.pop(row["_record_number"])
@@ -225,7 +226,9 @@ def test_records_are_settled_as_a_plain_program_settles_them(at_once: int) -> No
 def standing(records: list[dict[str, Any]]) -> dict[Any, Any]:
     """What stands of records, by vehicle and instant, without where it came from."""
     table = pa.Table.from_pylist(sorted(records, key=lambda row: row["_track"]), SCHEMA)
-    rows = pa.concat_tables(map(with_followed, stretches(table.to_batches(), 50))).to_pylist()
+    rows = pa.concat_tables(
+        map(with_followed, stretches(table.to_batches(), TRACK, 50))
+    ).to_pylist()
     return {
         (row["vehicle_id"], row["fixed_at"]): {
             name: row[name] for name in row if name not in ("_file_sha256", "_record_number")
@@ -252,7 +255,7 @@ def test_files_that_are_split_shuffled_repeated_and_interleaved_make_the_same_fi
 
 def test_no_record_is_none_to_follow() -> None:
     nothing = follow(SCHEMA.empty_table().drop_columns("_track"))
-    assert (nothing.num_rows, list(stretches([]))) == (0, [])
+    assert (nothing.num_rows, list(stretches([], TRACK))) == (0, [])
 
 
 # --- trips ---------------------------------------------------------------------------------------

@@ -15,12 +15,13 @@ import pyarrow.compute as pc
 from strata.feeds.fleet import fixes
 from strata.feeds.fleet.days import IN_UTC
 from strata.feeds.fleet.params import Params
-from strata.feeds.fleet.stretches import TRACK, stretches
+from strata.feeds.fleet.stretches import TRACK
 from strata.feeds.fleet.texts import read_instants
 from strata.feeds.fleet.tracks import DIFFERS, with_followed
 from strata.feeds.fleet.values import INSTANT, NUMBER
 from strata.kit.history import REPEATED, SUPERSEDED
 from strata.kit.plain import GroupOf, Plain
+from strata.kit.stretches import stretches
 
 _EVENTS = (
     "vehicle_id",
@@ -84,7 +85,7 @@ FROM placed WHERE {fixes.KEEPS} ORDER BY {TRACK}
 
 def _settle(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
     """Fixes with their steps, and the records that are folded into them."""
-    return map(_fixes, stretches(batches))
+    return map(_fixes, stretches(batches, TRACK))
 
 
 def _fixes(records: pa.Table) -> pa.Table:

@@ -14,7 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from strata.feeds.fleet.geodesy import inverse
-from strata.feeds.fleet.stretches import codes, map_tracks, whole_numbers
+from strata.feeds.fleet.stretches import map_tracks
+from strata.kit.stretches import codes, whole_numbers
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

@@ -8,9 +8,9 @@ and hides small numbers. docs/PRIVACY.md tells what is protected, how, and what 
 
 from __future__ import annotations
 
-from strata.feeds.residents import ages, authorities, moves, people, postcodes
+from strata.feeds.residents import ages, authorities, coverage, moves, people, plain, postcodes
 from strata.feeds.residents.params import Params
-from strata.kit.table import Answer, Rows, Source, Table
+from strata.kit.table import Answer, Reference, Rows, Source, Table
 
 __all__ = ["ANSWERS", "SOURCES", "TABLES", "Params"]
 
@@ -31,16 +31,20 @@ TABLES = (
         unique=("postcode_token",),
         ends=("bronze.residents_postcodes",),
         folds=postcodes.FOLDS,
-        plain=postcodes.PLAIN,
+        plain=plain.PLAIN,
     ),
     Table(
         "silver.residents_people",
         inputs=("bronze.residents_users", "silver.residents_postcodes"),
         transform=people.residents_people,
         # A person's whole history is computed from all of the person's records, so their arrival
-        # cannot matter. A changed lookup may move anybody: it has no person_token, so it then
-        # recomputes the whole table.
+        # cannot matter. A changed postcode may move whoever has ever lived there.
         group=("person_token",),
+        via={
+            "silver.residents_postcodes": Reference(
+                ("postcode_token",), ("authority_code", "authority_name", "is_terminated")
+            )
+        },
         ends=("bronze.residents_users",),
         folds=people.FOLDS,
     ),
@@ -76,8 +80,9 @@ TABLES = (
     Table(
         "gold.residents_lookup_coverage",
         inputs=("silver.residents_postcodes", "gold.residents_by_authority"),
-        transform=postcodes.residents_lookup_coverage,
+        transform=coverage.residents_lookup_coverage,
         rows=Rows.AGGREGATE,
+        plain=coverage.PLAIN,
     ),
     Table(
         "gold.residents_moves",

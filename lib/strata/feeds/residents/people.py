@@ -93,10 +93,7 @@ def residents_people(
     | 2024-06-01 | lives in Hull | period from 2024-06-01, open                                 |
     | 2024-07-01 | York; Hull    | both rejected: nothing orders them, and Hull holds           |
     """
-    # Few of a country's postcodes are anybody's here: the others are not sorted to be joined.
-    told = users.select("postcode_token").distinct()
-    lived_in = postcodes.join(told, on="postcode_token", how="left_semi")
-    placed = _add_place(_flag_conflicts(add_statement(users, whole)), lived_in)
+    placed = _add_place(_flag_conflicts(add_statement(users, whole)), postcodes)
     return add_periods(placed, _PERIODS, whole).select(*_COLUMNS)
 
 

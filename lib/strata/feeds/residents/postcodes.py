@@ -9,7 +9,6 @@ from pyspark.sql import functions as F
 
 from strata.kit.columns import blank_to_null, flag, parse_bigint, reasons
 from strata.kit.history import PUT_IN_ORDER, SUPERSEDED, LatestOf, add_key, keep_latest
-from strata.kit.plain import Plain
 from strata.kit.shared import UNKNOWN, Shared
 from strata.kit.whole import NONE_WHOLE, Whole, add_key_end
 
@@ -22,7 +21,6 @@ _POSTCODE = LatestOf(
     f"the records of its postcode differ, and no order is stated: {PUT_IN_ORDER}",
     SAME_POSTCODE,
 )
-IN_NONE = "postcode_without_authority"
 _CODE = r"^[A-Z][0-9]{8}\z"
 # National Statistics writes that a place has no such area as E99999999, and in the Channel Islands
 # L99999999.
@@ -46,7 +44,7 @@ def residents_postcodes(
     `authority_name` is of the names file, and null for a code that it lacks. A postcode that a
     later whole delivery lacks is no longer in use.
     """
-    names = _names(authorities)
+    names = authority_names(authorities)
     # What has ended is told by all records of a postcode, its only one among them.
     alone, several = (UNKNOWN if whole else shared).split(postcodes)
     latest = keep_latest(_read(several, names).withColumn("addresses", _addresses()), _POSTCODE)
@@ -117,37 +115,7 @@ def _record_reasons() -> Column:
     )
 
 
-def residents_lookup_coverage(postcodes: DataFrame, published: DataFrame) -> DataFrame:
-    """One row per authority of the lookup, and one of postcodes in none, from one row per postcode.
-
-    People are those of `gold.residents_by_authority`, hidden where they are hidden there; an
-    authority that is not in it has nobody. Addresses are of postcodes in use.
-    """
-    in_use = ~F.col("is_terminated")
-    code = F.coalesce("authority_code", F.lit(IN_NONE))
-    lookup = postcodes.groupBy(code.alias("authority_code")).agg(
-        F.max("authority_name").alias("authority_name"),
-        F.count_if(in_use).alias("postcodes_in_use"),
-        F.count_if(~in_use).alias("postcodes_terminated"),
-        F.sum(F.when(in_use, F.col("addresses"))).alias("addresses"),
-        F.count(F.lit(1)).alias("_rows"),
-    )
-    counted = published.where("is_authority").select(
-        "authority_code", F.struct("people").alias("_counted")
-    )
-    people = F.when(F.col("_counted").isNull(), F.lit(0)).otherwise(F.col("_counted.people"))
-    joined = lookup.join(counted, on="authority_code", how="left").withColumn("people", people)
-    per = F.col("people") * 1000 / F.nullif(F.col("addresses"), F.lit(0))
-    return joined.withColumns(
-        {
-            "is_authority": F.col("authority_code") != IN_NONE,
-            "is_suppressed": F.col("people").isNull(),
-            "people_per_1000_addresses": per.cast("double"),
-        }
-    ).drop("_counted")
-
-
-def _names(authorities: DataFrame) -> DataFrame:
+def authority_names(authorities: DataFrame) -> DataFrame:
     """One row per authority code, with the name of the newest delivery; of several, the one that
     most records tell, of equally many the first by the alphabet.
 
@@ -182,38 +150,3 @@ def _names(authorities: DataFrame) -> DataFrame:
     return counted.groupBy("authority_code").agg(
         F.min(F.struct("age", "by_records", "name"))["name"].alias("authority_name")
     )
-
-
-PLAIN = Plain(
-    by="postcode_token",
-    unique=("postcode_token",),
-    reads={
-        "bronze.residents_postcodes": (
-            "postcode_token",
-            "authority_code",
-            "terminated",
-            "addresses",
-            "_file_sha256",
-            "_record_number",
-        ),
-    },
-    made={"names": ("bronze.residents_authorities", _names)},
-    query=r"""
-SELECT r.postcode_token, r.code AS authority_code, n.authority_name, r.is_terminated, r.addresses,
-    r._file_sha256, r._record_number
-FROM (
-    SELECT postcode_token, _file_sha256, _record_number,
-        CASE WHEN authority_code <> '' AND NOT ends_with(authority_code, '99999999')
-            THEN authority_code END AS code,
-        coalesce(terminated, '') <> '' AS is_terminated,
-        try_cast(addresses AS BIGINT) AS addresses
-    FROM residents_postcodes
-    WHERE postcode_token <> ''
-        AND (coalesce(authority_code, '') = ''
-            OR regexp_full_match(authority_code, '[A-Z][0-9]{8}'))
-        AND (coalesce(terminated, '') = '' OR regexp_full_match(terminated, '[0-9]{6}'))
-        AND (addresses IS NULL OR regexp_full_match(addresses, '[0-9]{1,18}'))
-) AS r LEFT JOIN names AS n ON r.code = n.authority_code
-""",
-)
-"""Each record that has its postcode to itself and is written as it should be."""
