@@ -29,7 +29,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -163,7 +163,8 @@ def main(rows: int, clients: int, workers: int = 1) -> None:
     with running(folder / "postgres") as server:
         load_tables(warehouse, ("silver.commerce_*", "gold.commerce_*"), server.url("loader"))
         token = new_token(folder / "tokens.json", "bench", "reader")
-        askers = ProcessPoolExecutor(min(workers, clients), multiprocessing.get_context("spawn"))
+        groups = [list(range(clients))[n::workers] for n in range(min(workers, clients))]
+        askers = ProcessPoolExecutor(len(groups), multiprocessing.get_context("spawn"))
         with Serving(folder, server, workers) as serving, askers:
             print(
                 f"{rows:,} lines, {clients} clients at once, {workers} workers; p50 / p95 in ms, answers a second; "
@@ -177,7 +178,7 @@ def main(rows: int, clients: int, workers: int = 1) -> None:
                     for way in (False, True)
                 )
                 began = serving.cpu_s()
-                in_turns((api, bare, whole), clients, server, askers)
+                in_turns((api, bare, whole), server, lambda ask: askers.map(ask, groups))
                 own = serving.cpu_s() - began
                 print(
                     f"{name:32} API {api.told(clients)}  SQL {bare.told(clients)} {api.p95 / bare.p95:5.2f} x  "
@@ -189,14 +190,13 @@ def main(rows: int, clients: int, workers: int = 1) -> None:
 
 
 def in_turns(
-    ways: tuple[Way, ...], clients: int, server: Server, askers: ProcessPoolExecutor
+    ways: tuple[Way, ...], server: Server, spread: Callable[[Any], Iterable[list[float]]]
 ) -> None:
-    """Asks every way by turns, the clients spread over the processes."""
-    spread = [list(range(clients))[n :: askers._max_workers] for n in range(askers._max_workers)]
+    """Asks every way by turns, the clients spread over processes."""
     for _ in range(TURNS):
         for way in ways:
             before = shop.worked(shop.postmaster(server))
-            for taken in askers.map(partial(ask_at_once, way.connect), spread):
+            for taken in spread(partial(ask_at_once, way.connect)):
                 way.taken += taken
             way.database_s += shop.worked(shop.postmaster(server)) - before
 
