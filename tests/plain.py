@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -15,12 +14,12 @@ from strata.declare.contract import struct_type
 from strata.declare.feed import Feed, load_feed
 from strata.declare.suite import Expectation
 from strata.gate import arrow_rules, gate
-from strata.kit.plain import with_params
+from strata.kit.plain import bound
 from strata.kit.table import Rows
 from strata.lake.shape import columns_with_statistics
 from strata.run import plain_task
 from strata.run.plain_files import Input, Made
-from strata.run.plain_task import Done, Work
+from strata.run.plain_work import Done, Work
 from strata.run.written import would_reject
 
 Row = dict[str, Any]
@@ -51,7 +50,7 @@ def plain_rows(
     inputs: Mapping[str, list[Row]],
     tasks: int = 1,
     made: Mapping[str, pa.Table] = MappingProxyType({}),
-    params: Mapping[str, int] = MappingProxyType({}),
+    params: Mapping[str, Any] = MappingProxyType({}),
 ) -> tuple[list[Row], list[Row], Done]:
     """The rows that the tasks wrote, the records that they left out, and what they answer for;
     `made` is what Spark makes of the inputs. Without a task this process makes the rows, of inputs
@@ -60,9 +59,7 @@ def plain_rows(
     feed = feed_of(name)
     table, contract = feed.table(name), feed.contract(name)
     assert table.plain is not None
-    plain = replace(
-        table.plain, query=with_params(table.plain.query, params or feed.default_params())
-    )
+    plain = bound(table.plain, params or feed.default_params())
     read = []
     for own, columns in plain.reads.items():
         schema, reference = schema_of(own), table.via.get(own)

@@ -4,6 +4,7 @@ dates."""
 from __future__ import annotations
 
 import datetime as dt
+import random
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from random import Random
@@ -19,7 +20,8 @@ from strata.feeds.commerce.calendar import commerce_dates
 from strata.feeds.commerce.catalogue import commerce_categories, commerce_products
 from strata.feeds.commerce.customers import commerce_customers
 from strata.feeds.commerce.decisions import commerce_product_decisions
-from strata.feeds.commerce.orders import commerce_order_lines, commerce_orders
+from strata.feeds.commerce.lines import commerce_order_lines
+from strata.feeds.commerce.orders import commerce_orders
 from strata.feeds.commerce.params import Params
 from strata.feeds.commerce.sales import (
     commerce_daily_product_sales,
@@ -507,6 +509,70 @@ def test_plain_orders_are_those_that_the_transform_accepts(
     assert sorted([*plain, *(row["_record_number"] for row in left)]) == list(
         range(1, len(rows) + 1)
     )
+
+
+def assert_decided_alike(
+    folder: Path, name: str, made: DataFrame, inputs: dict[str, list[dict[str, Any]]]
+) -> None:
+    """What the queries write and fold of records told again, the transform accepts and folds."""
+    written, left, done = plain_rows(folder, name, inputs)
+    accepted = sound_rows(made, schema_of(name).names)
+    plain = {row["_record_number"]: row for row in written}
+    assert {n: accepted.get(n) for n in plain} == plain
+    superseded = {
+        row[0]
+        for row in made.where("_fold = 'superseded by a later delivery'")
+        .select("_record_number")
+        .collect()
+    }
+    every = {row["_record_number"] for row in next(iter(inputs.values()))}
+    folded = every - plain.keys() - {row["_record_number"] for row in left}
+    assert folded <= superseded
+    assert done.folds == {"superseded by a later delivery": len(folded)}
+    assert len(folded) > len(every) / 10
+    assert len(left) > len(every) / 10
+
+
+def test_of_records_told_again_the_queries_decide_as_the_transforms_do(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    chance = random.Random(3)
+    days = [None, dt.date(2024, 6, 1), dt.date(2024, 6, 2)]
+    moments = ["", "", "2024-06-01", "2024-06-01 10:00:00", "2024-06-02T09:00:00", "10:00"]
+    raw = bronze(
+        spark, "orders",
+        *[
+            {
+                "order_id": str(chance.randrange(60)), "customer_id": chance.choice(["c", "c", "d", ""]),
+                "order_date": chance.choice(["2024-05-01", "2024-05-02"]), "_delivery_date": chance.choice(days),
+                "status": chance.choice(["shipped", "pending", "cancelled", "shipped", "gone"]),
+                "updated_at": chance.choice(moments),
+            }
+            for _ in range(150)
+        ],
+    )  # fmt: skip
+    customers = [{"customer_id": "c"}]
+    made = commerce_orders(
+        raw, bronze(spark, "sales"), spark.createDataFrame(customers, "customer_id string")
+    )
+    inputs = {
+        "bronze.commerce_orders": [row.asDict() for row in raw.collect()],
+        "silver.commerce_customers": customers,
+    }
+    assert_decided_alike(tmp_path / "orders", "silver.commerce_orders", made, inputs)
+    raw = bronze(
+        spark, "customers",
+        *[
+            {
+                "customer_id": str(chance.randrange(40)), "country": chance.choice(["SE", "DK", ""]),
+                "registration_date": chance.choice(["2024-05-01", "", "1 May"]), "_delivery_date": chance.choice(days),
+            }
+            for _ in range(90)
+        ],
+    )  # fmt: skip
+    made = commerce_customers(raw, bronze(spark, "sales"))
+    inputs = {"bronze.commerce_customers": [row.asDict() for row in raw.collect()]}
+    assert_decided_alike(tmp_path / "customers", "silver.commerce_customers", made, inputs)
 
 
 def test_plain_lines_are_those_that_the_transform_accepts(

@@ -22,6 +22,7 @@ from strata.ledger.publication import GateEntry, Publication
 from strata.run.options import Options
 from strata.run.plan import make_plan
 from strata.run.run import run_feed
+from strata.spark.session import Starting
 
 from bench import commerce_data, commerce_duckdb
 from tests.samples import Samples
@@ -59,9 +60,14 @@ class Shop:
     raw: Path
     warehouse: Warehouse
 
-    def run(self, fewest_plain_rows: int | None = None, full: bool = False) -> Publication | None:
+    def run(
+        self, fewest_plain_rows: int | None = None, full: bool = False, by_tasks: bool = False
+    ) -> Publication | None:
+        """Publishes what is new. Plain rows of whole inputs are made by Spark's `tasks`, or here."""
         feed = load_feed("commerce")
-        options = Options(str(self.raw), full, fewest_plain_rows=fewest_plain_rows)
+        options = Options(
+            str(self.raw), full, fewest_plain_rows=fewest_plain_rows, in_tasks=by_tasks
+        )
         plan = make_plan(feed, feed.default_params(), self.warehouse, options)
         return run_feed(self.spark, self.warehouse, plan, options, lambda _: None).publication
 
@@ -129,7 +135,7 @@ def planted(shop: Shop) -> dict[str, int]:
 @pytest.fixture(scope="module")
 def first(shop: Shop, planted: dict[str, int]) -> Publication:
     """By the way of large inputs, whose plain rows a query makes; so is what comes later."""
-    published = shop.run(fewest_plain_rows=0)
+    published = shop.run(fewest_plain_rows=0, by_tasks=True)
     assert published is not None
     return published
 
@@ -268,19 +274,50 @@ def test_run_again_nothing_is_published(shop: Shop, second: Publication) -> None
     assert newest.publication == second.publication
 
 
+def _start() -> SparkSession:
+    raise AssertionError("a day of sound records must not start Spark")
+
+
+@pytest.fixture(scope="module")
+def third(shop: Shop, second: Publication) -> Publication:
+    """A day of sound records alone, without a session: an order of a new month with its lines, one
+    that is told again and now counts no more, and a guest's that is put off."""
+    orders = [
+        {"order_id": "new", "customer_id": "4", "order_date": "2025-02-01", "status": "pending"},
+        {"order_id": "5", "customer_id": "7", "order_date": "2024-03-01", "status": "returned"},
+        {"order_id": "6", "customer_id": "", "order_date": "2024-04-01", "status": "shipped"},
+    ]
+    shop.put("orders", "2025-01-03", *orders)
+    line = {"product_id": "2", "quantity": "2", "unit_price": "10.00", "discount": ""}
+    lines = [{"order_item_id": str(n), "order_id": "new", **line} for n in (1, 2)]
+    shop.put("order_items", "2025-01-03", *lines)
+    without = Shop(Starting(_start, when_asked=True), shop.raw, shop.warehouse)
+    published = without.run(fewest_plain_rows=0)
+    assert published is not None
+    return published
+
+
+def test_a_day_of_sound_records_needs_no_spark_and_equals_duckdb_over_all_files(
+    shop: Shop, third: Publication
+) -> None:
+    assert_conserved(third)
+    assert_as_duckdb(shop, third)
+    assert gates_of(third)[ORDERS].folds == {"superseded by a later delivery": 2}
+
+
 def test_made_whole_by_the_transforms_every_table_is_the_same(
-    shop: Shop, second: Publication
+    shop: Shop, third: Publication
 ) -> None:
     """The queries of few touched groups have decided nothing differently."""
     whole = shop.run(full=True)
     assert whole is not None
     assert {entry.mode for entry in whole.gates} == {"whole"}
-    for state in second.tables:
+    for state in third.tables:
         name = state.table
-        found, expected = (Counter(map(_values, shop.table(p, name))) for p in (second, whole))
+        found, expected = (Counter(map(_values, shop.table(p, name))) for p in (third, whole))
         assert found == expected, name
-        assert shop.reasons(second, name) == shop.reasons(whole, name), name
-    held, again = ({s.table: (s.rows, s.identity) for s in p.tables} for p in (second, whole))
+        assert shop.reasons(third, name) == shop.reasons(whole, name), name
+    held, again = ({s.table: (s.rows, s.identity) for s in p.tables} for p in (third, whole))
     assert held == again
 
 

@@ -82,7 +82,7 @@ def test_an_increment_is_asked_for_the_keys_that_it_writes_and_misses_none(
         parts = {row["part"] for row in written}
         whole = [row for row in kept if row["part"] not in parts] + written
         frame, exchanged = frame_of(spark, KEYED, whole), frame_of(spark, KEYED, written)
-        touched = Groups(exchanged.select("part").distinct(), ("part",))
+        touched = Groups(exchanged.select("part").distinct, ("part",))
         asked = uniqueness.unique(
             frame, len(whole), rule, gate.Exchanged(exchanged, len(written), touched)
         )

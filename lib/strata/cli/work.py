@@ -8,7 +8,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from strata.cli import common
@@ -64,7 +63,6 @@ def run_all(plans: list[Plan], job: Job) -> list[int]:
             able.append(plan)
     if not able:
         return codes
-    job.say("starting Spark")
     small = all(plan.is_small for plan in able)
     spark = _start_spark(able, job, small)
     _cancel_at_interrupt(spark)
@@ -88,18 +86,26 @@ def _start_spark(plans: list[Plan], job: Job, small: bool) -> Starting:
     import pyspark.sql  # noqa: F401
 
     from strata.gate import gate
+    from strata.run.java import works_little
 
-    suites = [plan.feed.suite(step.table) for plan in plans for step in plan.steps]
-    return Starting(
-        partial(
-            common.start_spark,
+    waits = all(plan.may_need_no_spark for plan in plans)
+
+    def start() -> SparkSession:
+        if waits:
+            job.say("starting Spark")
+        return common.start_spark(
             job.settings,
             job.arguments.master,
             with_gate=any(map(gate.needs_library, suites)),
             small=small,
             spatial=any(plan.feed.is_spatial for plan in plans),
+            quick=all(map(works_little, plans)),
         )
-    )
+
+    suites = [plan.feed.suite(step.table) for plan in plans for step in plan.steps]
+    if not waits:
+        job.say("starting Spark")
+    return Starting(start, when_asked=waits)
 
 
 def _cancel_at_interrupt(spark: Starting) -> None:

@@ -274,7 +274,9 @@ def _of_plain(plain: Plain) -> str:
     # A function's own text tells where it lies in memory, which differs from process to process.
     functions: dict[str, Callable[..., Any]] = {n: made for n, (_, made) in plain.made.items()}
     functions |= {
-        name: made for name in ("finish", "settle") if (made := getattr(plain, name)) is not None
+        name: made
+        for name in ("complete", "finish", "settle")
+        if (made := getattr(plain, name)) is not None
     }
     code = {name: fingerprint.of_code(function) for name, function in functions.items()}
     return repr((plain, sorted((name, table) for name, (table, _) in plain.made.items()), code))

@@ -45,6 +45,9 @@ class Expectation:
     severity: str
     description: str
     """The rule as a sentence: it stands with every row that breaks it."""
+    is_plain: bool = False
+    """Of a query: whether DuckDB may answer its text (`gate.plain_queries`). It decides who is
+    asked, and no row: it is no part of a fingerprint."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -132,6 +135,8 @@ def parse_suite(table: str, document: dict[str, Any], path: Path) -> Suite:
         ]
     for number, rule in enumerate(shape.expectations, 1):
         findings += [f"expectation {number}: {finding}" for finding in _unsafe(rule.kwargs)]
+        if "plain" in rule.meta and "unexpected_rows_query" not in rule.kwargs:
+            findings.append(f"expectation {number}: meta.plain is told of queries alone")
     asked = [(rule.type, rule.kwargs) for rule in shape.expectations]
     findings += [
         f"expectation {number} repeats an earlier one"
@@ -143,7 +148,13 @@ def parse_suite(table: str, document: dict[str, Any], path: Path) -> Suite:
     return Suite(
         table,
         tuple(
-            Expectation(rule.type, rule.kwargs, rule.severity, " ".join(rule.description.split()))
+            Expectation(
+                rule.type,
+                rule.kwargs,
+                rule.severity,
+                " ".join(rule.description.split()),
+                rule.meta.get("plain") is True,
+            )
             for rule in shape.expectations
         ),
         shape.max_rejected_share,

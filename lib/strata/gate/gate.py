@@ -90,9 +90,13 @@ def why_refused(expectation: Expectation) -> str | None:
     return None
 
 
-def row_rules(frame: DataFrame, suite: Suite) -> list[Rule]:
-    """The suite's row expectations as Columns over `frame`'s columns; no row is read."""
+def row_rules(frame: DataFrame | None, suite: Suite) -> list[Rule]:
+    """The suite's row expectations as Columns over `frame`'s columns; no row is read. Without a
+    frame they have no Column: what they are asked of is not Spark's.
+    """
     wanted = [e for e in suite.expectations if is_row_expectation(e)]
+    if frame is None:
+        return [Rule(e, None) for e in wanted]
     asked = [e for e in wanted if not conditions.is_known(e)]
     told = {id(rule.expectation): rule for rule in library_rules.rules_of(frame, suite, asked)}
     return [told[id(e)] if id(e) in told else Rule(e, conditions.failing(e, frame)) for e in wanted]

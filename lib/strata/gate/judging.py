@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -28,10 +28,11 @@ ACCEPTED, FOLDED, REJECTED = 0, 1, 2
 
 @dataclass(frozen=True)
 class Rule:
-    """A row expectation and the Column that is true where a row breaks it."""
+    """A row expectation, and what is true where a row breaks it."""
 
     expectation: Expectation
-    breaks: Column
+    breaks: Any
+    """A Column; None where Spark is not asked about any row."""
 
 
 def judge(frame: DataFrame, rules: list[Rule], rows: Rows) -> DataFrame:

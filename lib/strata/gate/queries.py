@@ -7,7 +7,7 @@ threads would take each other's; and it would run each query twice, for the rows
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +38,7 @@ def count_found(
 
     spark = candidate.sparkSession
     with _named(("batch", candidate), *views.items(), only=expectations) as names:
-        asked = [_counting(n, _text(e, names)) for n, e in enumerate(expectations)]
+        asked = [_counting(n, text_of(e, names)) for n, e in enumerate(expectations)]
         try:
             found = _ask(spark, " UNION ALL ".join(asked))
         except PySparkException:
@@ -54,7 +54,7 @@ def first_found(
 ) -> dict[str, Any] | None:
     """The least row that the query finds; None where it finds none."""
     with _named(("batch", candidate), *views.items(), only=(expectation,)) as names:
-        asked = f"SELECT * FROM ({_text(expectation, names)}\n) AS q ORDER BY ALL LIMIT 1"
+        asked = f"SELECT * FROM ({text_of(expectation, names)}\n) AS q ORDER BY ALL LIMIT 1"
         rows = candidate.sparkSession.sql(asked).collect()
     return rows[0].asDict() if rows else None
 
@@ -67,7 +67,7 @@ def _named(*every: tuple[str, DataFrame], only: Sequence[Expectation]) -> Iterat
     mark, names = secrets.token_hex(4), {}
     try:
         for name, frame in every:
-            if any(_reads(expectation, name) for expectation in only):
+            if any(reads(expectation, name) for expectation in only):
                 names[name] = f"strata_{name.replace('.', '_')}_{mark}"
                 frame.createOrReplaceTempView(names[name])
         yield names
@@ -76,11 +76,13 @@ def _named(*every: tuple[str, DataFrame], only: Sequence[Expectation]) -> Iterat
             every[0][1].sparkSession.catalog.dropTempView(view)
 
 
-def _reads(expectation: Expectation, name: str) -> bool:
+def reads(expectation: Expectation, name: str) -> bool:
+    """Whether the query names this table."""
     return "{" + name + "}" in expectation.kwargs[QUERY]
 
 
-def _text(expectation: Expectation, names: dict[str, str]) -> str:
+def text_of(expectation: Expectation, names: Mapping[str, str]) -> str:
+    """The query with these names in the place of `{table}`."""
     query = expectation.kwargs[QUERY]
     for name, view in names.items():
         query = query.replace("{" + name + "}", view)

@@ -83,13 +83,18 @@ class Keys:
 class Groups:
     """Some groups. A NULL group is a group like any other."""
 
-    frame: DataFrame
-    """One row a group, of `columns`; kept in memory."""
+    make: Callable[[], DataFrame]
+    """Makes `frame`, which nobody may ask for where the groups' keys are at hand."""
     columns: tuple[str, ...]
     bounds: tuple[Bounds, ...] = ()
     """Of some columns, between what all groups lie."""
     keys: Keys | None = None
     """The groups themselves, where they are values of one column and somebody has fetched them."""
+
+    @cached_property
+    def frame(self) -> DataFrame:
+        """One row a group, of `columns`; kept in memory."""
+        return self.make()
 
     def rows_of(self, frame: DataFrame) -> DataFrame:
         """The rows that belong to these groups.
@@ -125,7 +130,7 @@ def groups_of(
     bounded = [
         (name, kind) for name, kind in frame.dtypes if kind in ORDERED and name not in personal
     ]
-    return Groups(frame, columns, _bounds(frame, bounded))
+    return Groups(lambda: frame, columns, _bounds(frame, bounded))
 
 
 def _bounds(frame: DataFrame, bounded: list[tuple[str, str]]) -> tuple[Bounds, ...]:
@@ -157,15 +162,17 @@ def _values(frame: DataFrame, name: str) -> tuple[str, ...]:
     return tuple(sorted(row[0] for row in rows if row[0] is not None))
 
 
-def groups_of_keys(keys: Keys, frame: DataFrame, personal: Collection[str]) -> Groups:
-    """The groups of fetched keys, which `frame` has too."""
-    [(name, kind)] = frame.dtypes
+def groups_of_keys(
+    keys: Keys, kind: str, make: Callable[[], DataFrame], personal: Collection[str]
+) -> Groups:
+    """The groups of fetched keys of this type, of which `make` makes a frame."""
+    name = keys.column
     bounds: tuple[Bounds, ...] = ()
     if keys.ordered and kind in ORDERED and name not in personal:
         texts = tuple(map(str, keys.ordered))
         few = texts if len(keys.values) <= _FEW else ()
         bounds = (Bounds(name, kind, texts[0], texts[-1], keys.has_null, tuple(sorted(few))),)
-    return Groups(frame, (keys.column,), bounds, keys)
+    return Groups(make, (name,), bounds, keys)
 
 
 def with_keys(groups: Groups) -> Groups:

@@ -9,7 +9,8 @@ has the last word: it is given every record that the query leaves out.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 Settle = Callable[["Iterable[pa.RecordBatch]"], "Iterator[pa.Table]"]
 Finish = Callable[["pa.RecordBatch"], "pa.RecordBatch"]
+Complete = Callable[..., "pa.Table"]
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,15 @@ class Plain:
 
     unique: tuple[str, ...] = ()
     """DuckDB's SQL over columns of the first input: records that share their values with another
-    are left out."""
+    are left out, but for those that `several` makes."""
+
+    several: str = ""
+    """The same of the records that share their values, which alone its first input then has: of
+    those with the same values it gives every one, what is folded with `_fold`, or none. The columns
+    are in the order of the other query's, `_fold` last."""
+
+    alone: bool = False
+    """Whether rows may be made so only where every other input that is not read has no rows."""
 
     fewest: int = 500_000
     """Rows of the first input, of which on the query is asked."""
@@ -83,6 +93,10 @@ class Plain:
     group: GroupOf | None = None
     """Where the first input lacks the column of the table's group."""
 
+    complete: Complete | None = field(default=None, repr=False)
+    """Adds to rows of the query's answer, of records or of sums, what follows from the table's
+    parameters, which it is given as `params`."""
+
     settle: Settle | None = field(default=None, repr=False)
     """Makes the rows of the query's answer, which comes in the query's own order, for records whose
     rows depend on each other. It gives `_fold` besides; `_file_sha256` is a number in the order of
@@ -99,6 +113,12 @@ def by_query(query: str, **inputs: DataFrame) -> DataFrame:
 def for_duckdb(query: str, *inputs: str) -> str:
     """The same query with the inputs' own names."""
     return with_names(query, {name: name for name in inputs})
+
+
+def bound(plain: Plain, params: Mapping[str, Any]) -> Plain:
+    """The plain rows of a table with these parameters."""
+    complete = plain.complete and partial(plain.complete, params=params)
+    return replace(plain, query=with_params(plain.query, params), complete=complete)
 
 
 def with_params(query: str, params: Mapping[str, Any]) -> str:

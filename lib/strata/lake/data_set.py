@@ -102,6 +102,12 @@ def arrow_schema(metadata: Mapping[str, Any]) -> pa.Schema:
     return pa.schema(Schema.from_json(metadata["schemaString"]).to_arrow())
 
 
+def of_version(warehouse: Warehouse, table: str, snapshot: Snapshot) -> ds.Dataset:
+    """A version's rows as one dataset; Damaged as `data_files` and `schema_of` are."""
+    held = data_files(warehouse, table, snapshot)
+    return data_set(table, schema_of(table, snapshot), held)
+
+
 def data_set(table: str, schema: pa.Schema, held: Sequence[DataFile]) -> ds.Dataset:
     """The files as one dataset: read by column name, pages checked, old timestamps kept.
 

@@ -6,48 +6,24 @@ from __future__ import annotations
 
 import getpass
 import time
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
-
-import pyarrow as pa
+from dataclasses import replace
+from typing import Any
 
 from strata import failpoint
 from strata.declare.contract import quarantine_name
-from strata.declare.suite import UNIQUENESS, Suite
 from strata.errors import GateFailed
-from strata.gate import gate, judging
 from strata.gate.counting import Tally
 from strata.gate.gate import Outcome, Verdict
 from strata.kit import keys
-from strata.lake import versions
-from strata.lake.shape import conform
-from strata.ledger import publication as ledger
 from strata.ledger.publication import GateEntry, TableState
-from strata.run.examples import with_examples, with_found
 from strata.run.losses import judged_rows, lost
-from strata.run.plan import Step
 from strata.run.refusal import refusal, worded
 from strata.run.rows import Candidate
 from strata.run.state import Built, Change, Context, State, about
+from strata.run.verdict import Candidacy, give_verdict
 from strata.run.written import Rejected, Target, Written
 
-if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
-
 FOLDED_FILE = "same bytes as a file already taken"
-
-
-@dataclass(frozen=True)
-class Candidacy:
-    """A table's candidate, written and not yet audited."""
-
-    step: Step
-    target: Target
-    candidate: Candidate
-    written: Written
-    rejected: Rejected
-    started: float
-    """When the table was begun, by the monotonic clock."""
 
 
 def audit(context: Context, state: State, done: Candidacy) -> Built:
@@ -56,7 +32,7 @@ def audit(context: Context, state: State, done: Candidacy) -> Built:
     """
     target, candidate, written = done.target, done.candidate, done.written
     rows, identity = _totals(target, candidate, written)
-    verdict = _verdict(context, state, done, rows)
+    verdict = give_verdict(context, state, done, rows)
     overridden_by = _override(context, state, verdict, done.rejected)
     losses = lost(context, state, target.suite, written.tally, done.rejected)
     entry = _gate_entry(done, verdict, overridden_by, losses)
@@ -88,30 +64,6 @@ def _without_archive(state: TableState) -> TableState:
     return replace(state, archive_version=None, archived=0, archived_identity=0)
 
 
-def _verdict(context: Context, state: State, done: Candidacy, rows: int) -> Verdict:
-    """What the gate says of the whole candidate, which has so many rows."""
-    target, written = done.target, done.written
-    known = _known(context, done)
-    whole = None
-    if gate.needs_frame(target.suite, known):
-        whole = context.store.read(target.table, written.commit.version)
-    outcomes = with_examples(
-        context, target, written, gate.row_outcomes(written.rules, written.tally)
-    )
-    views = _views(context, state, target.suite, whole) if whole is not None else {}
-    of_table = gate.audit(whole, rows, target.suite, target.contract, views, known)
-    outcomes += with_found(target, of_table, whole, views)
-    held = done.rejected.state
-    return gate.verdict(
-        target.contract,
-        target.suite,
-        written.tally,
-        outcomes,
-        rows,
-        max(0, held.rejected - _discarded(context, held)),
-    )
-
-
 def _totals(target: Target, candidate: Candidate, written: Written) -> tuple[int, int]:
     """Rows in the whole candidate, and the order-free hash of their ids, if the table keeps
     them."""
@@ -124,60 +76,6 @@ def _totals(target: Target, candidate: Candidate, written: Written) -> tuple[int
     if exchange:
         rows, identity = rows - exchange.rows_gone, identity ^ exchange.identity_gone
     return rows, identity
-
-
-def _views(context: Context, state: State, suite: Suite, whole: DataFrame) -> dict[str, DataFrame]:
-    """The tables that the suite's queries name, as this run has them."""
-    return {suite.table: whole} | {
-        name: context.store.read(name, table.version)
-        for name, table in list(state.tables.items())
-        if name != suite.table and suite.names(name)
-    }
-
-
-def _known(context: Context, done: Candidacy) -> gate.Exchanged | gate.Single | pa.Table | None:
-    """What is known of the candidate's keys without reading it again."""
-    if done.written.whole is not None:
-        return done.written.whole
-    return gate.Single() if done.written.is_single else _exchanged(context, done)
-
-
-def _exchanged(context: Context, done: Candidacy) -> gate.Exchanged | pa.Table | None:
-    """What was written, if the last gate found every key of what stood before single (by the same
-    rules, else it were made whole).
-    """
-    candidate, written, contract = done.candidate, done.written, done.target.contract
-    if candidate.touched is None or (written.frame is None and written.groups is None):
-        return None
-    gates = (entry for p in reversed(context.line) for entry in p.gates)
-    before = next((entry for entry in gates if entry.table == contract.table), None)
-    if before is None or not all(
-        told["success"] for told in before.expectations if told["type"] in UNIQUENESS
-    ):
-        return None
-    if written.frame is None:
-        # Rows that share a key are of one group.
-        asked = [e for e in done.target.suite.expectations if e.is_uniqueness]
-        told_by = context.plan.feed.table(contract.table).group_from or candidate.touched.columns
-        in_group = all(set(told_by) <= set(e.columns) for e in asked)
-        return written.groups if in_group else None
-    rows = conform(written.frame.where(judging.is_accepted()), contract)
-    return gate.Exchanged(rows, written.tally.rows_written, candidate.touched)
-
-
-def _discarded(context: Context, held: TableState) -> int:
-    """Rows in the quarantine that somebody has decided to discard."""
-    decisions = ledger.decisions(context.line)
-    chosen = {(d.file_sha256, d.record_number) for d in decisions if d.table == held.table}
-    if not chosen or held.quarantine_version is None:
-        return 0
-    ids = versions.read_arrow(
-        context.store.warehouse,
-        quarantine_name(held.table),
-        held.quarantine_version,
-        list(keys.ROW_ID),
-    )
-    return sum(tuple(row.values()) in chosen for row in ids.to_pylist())
 
 
 def _override(context: Context, state: State, verdict: Verdict, rejected: Rejected) -> str | None:

@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 
 from strata.gate import counting
-from strata.run.audit import Candidacy, audit
+from strata.run.audit import audit
 from strata.run.bronze import bronze_rows
 from strata.run.inputs import read_inputs
 from strata.run.plain import write_plain
@@ -14,6 +14,7 @@ from strata.run.plan import Step
 from strata.run.rejects import write_rejected
 from strata.run.rows import Candidate, table_rows
 from strata.run.state import Built, Context, State, about
+from strata.run.verdict import Candidacy
 from strata.run.write import write_accepted
 from strata.run.written import Target, Written
 

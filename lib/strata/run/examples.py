@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from strata.declare.contract import Contract
-from strata.gate import queries, small
+from strata.gate import gate, queries, small
 from strata.gate.gate import Outcome
 from strata.gate.judging import RULES_A_WORD, Rule, broken_columns
 from strata.kit.keys import ROW_ID, has_identity
@@ -105,8 +105,12 @@ def _of_many(
     from pyspark.errors import AnalysisException
 
     table = context.store.read(target.table, written.commit.version)
+    breaks = rule.breaks
+    if breaks is None:
+        rules = gate.row_rules(table, target.suite)
+        breaks = next(r.breaks for r in rules if r.expectation == rule.expectation)
     try:
-        found = table.where(rule.breaks).orderBy(*_order(target.contract)).limit(1).collect()
+        found = table.where(breaks).orderBy(*_order(target.contract)).limit(1).collect()
     except AnalysisException:
         return None  # The rule asks of a column that the transform makes, and the table lacks.
     return found[0].asDict() if found else None

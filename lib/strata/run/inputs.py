@@ -104,7 +104,7 @@ def read_inputs(context: Context, state: State, step: Step) -> Inputs:
     touched: Groups | None = None
     held: dict[str, pa.Table] = {}
     is_whole = step.whole or (is_large and context.is_mostly_new(states[table.inputs[0]]))
-    if not is_whole and not table.slices:
+    if table.group and not is_whole and not table.slices:
         all_rows = partial(_all_rows, context, states)
         touched, held = find(context, state, table, (states, all_rows), is_large)
     make = partial(_frame, context, table, touched, states)
@@ -221,6 +221,8 @@ def _plain_inputs(
     )
     asked = {*plain.reads, *table.via, *(of for of, _ in plain.made.values())}
     is_alone = all(not rows.get(n, states[n].all_rows) for n in states if n not in asked)
+    if plain.alone and not is_alone:
+        return None
     made = tuple(Made(name, make(frames[of]).toArrow()) for name, (of, make) in plain.made.items())
     return PlainInputs(read, made, first, logs[table.inputs[0]].schema, is_alone, shared)
 

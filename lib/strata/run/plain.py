@@ -26,7 +26,7 @@ from strata.lake.shape import check_columns, conform
 from strata.run import bronze_files, plain_task
 from strata.run.plain_files import MOST_LEFT
 from strata.run.plain_run import Ended, run_tasks, work_of
-from strata.run.plain_task import Done
+from strata.run.plain_work import Done
 from strata.run.rows import Candidate, PlainJob
 from strata.run.state import Context
 from strata.run.written import (
@@ -79,7 +79,8 @@ def write_plain(
     if would_reject(told.broken, target.row_rules):
         bronze_files.remove(folder, asked.files)
         return None
-    left = None if _has_none(candidate, job, rest_rows) else asked.left
+    has_none = asked.left is None or _has_none(candidate, job, rest_rows)
+    left = None if has_none or asked.left is None else asked.left()
     rest = _make_rest(context, target, candidate, (job, left, rest_rows))
     if _is_unsettled(job, rest):
         bronze_files.remove(folder, asked.files)
@@ -160,7 +161,7 @@ def _make_rest(
     (job, left, rows), contract = given, target.contract
     if left is None:
         # Nothing is left to judge, and Spark is not asked.
-        rules = gate.row_rules(context.store.read_files(contract, []), target.suite)
+        rules = gate.row_rules(None, target.suite)
         tally, none = Tally(candidate.rows_in, broken=[0] * len(rules)), target.schema.empty_table()
         return _Rest(tally, rules, judging.nothing_judged(target.schema), none)
     parts = split(job.make(left, rows), candidate.rows, target.suite)

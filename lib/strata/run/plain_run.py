@@ -17,7 +17,7 @@ from strata.lake.data_file import DataFile
 from strata.lake.shape import columns_with_statistics
 from strata.run import bronze_files, plain_task
 from strata.run.plain_files import TASK_ROWS
-from strata.run.plain_task import Done, Work
+from strata.run.plain_work import Done, Work
 from strata.run.rows import Candidate, PlainJob
 from strata.run.state import Context
 from strata.run.written import Target
@@ -35,7 +35,7 @@ class Ended:
     """What the tasks did, and what they left."""
 
     done: list[Done]
-    left: DataFrame | None
+    left: Callable[[], DataFrame] | None
     """The records that the query left out; None of sums."""
     rows_left: int
 
@@ -79,7 +79,10 @@ def run_tasks(context: Context, target: Target, candidate: Candidate, job: Plain
 
 
 def _is_one_machine(context: Context) -> bool:
-    return (context.spark.conf.get("spark.master", "") or "").startswith("local")
+    # A small run does not start Spark to ask it.
+    return context.plan.is_small or (context.spark.conf.get("spark.master", "") or "").startswith(
+        "local"
+    )
 
 
 def _run_here(context: Context, work: Work, job: PlainJob) -> Ended | None:
@@ -97,7 +100,7 @@ def _run_here(context: Context, work: Work, job: PlainJob) -> Ended | None:
     if work.record is None:
         return Ended([done], None, 0)
     records = pa.Table.from_batches(left, work.record)
-    return Ended([done], context.spark.createDataFrame(records, job.record), rows)
+    return Ended([done], lambda: context.spark.createDataFrame(records, job.record), rows)
 
 
 def _run_there(context: Context, work: Work, job: PlainJob) -> Ended:
@@ -108,8 +111,8 @@ def _run_there(context: Context, work: Work, job: PlainJob) -> Ended:
         told = context.kept.keep(told)
     texts = [row[0] for row in told.where(told[_DONE].isNotNull()).select(_DONE).collect()]
     done = [Done.of(text) for text in texts]
-    left = None if is_sum else told.where(told[_DONE].isNull()).drop(_DONE)
-    return Ended(done, left, sum(task.left for task in done))
+    left = told.where(told[_DONE].isNull()).drop(_DONE) if not is_sum else told
+    return Ended(done, None if is_sum else lambda: left, sum(task.left for task in done))
 
 
 def _told(context: Context, work: Work, record: StructType) -> DataFrame:

@@ -1,106 +1,31 @@
-"""Plain rows in an executor: Parquet files through a query of DuckDB's into Parquet files.
-
-DuckDB sees Arrow streams and nothing else. Arrow reads the files, and checks each page's checksum.
+"""Plain rows of one task, in an executor or in this process: what the queries give, into Parquet
+files, and which records they left out.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import re
-import tempfile
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from strata.declare.contract import Contract
-from strata.declare.suite import Expectation
 from strata.kit.keys import ROW_ID
-from strata.kit.plain import Plain
 from strata.lake import arrow_files, file_check
 from strata.lake.data_file import FILE_ROWS, DataFile
-from strata.run.plain_files import BATCH, SHA, Input, Made, Records, Shas
+from strata.run.plain_files import BATCH, SHA, Records, Shas
+from strata.run.plain_query import answers, engine_of, own
+from strata.run.plain_work import Done, Work
 from strata.run.seen import Seen
 
 if TYPE_CHECKING:
     import duckdb
 
-MEMORY = "1200MB"
-"""What DuckDB holds before it spills to the disk; where that does not do, the task gives up."""
+_WRITERS = 2
+"""Files written at a time: DuckDB gives sorted rows quicker than one thread compresses them."""
 _Lies: TypeAlias = "tuple[DataFile, pa.Table]"
-
-
-@dataclass(frozen=True)
-class Work:
-    """What the tasks of one table do."""
-
-    plain: Plain
-    inputs: tuple[Input, ...]
-    """The first is the one whose rows the table answers for."""
-    made: tuple[Made, ...]
-    record: pa.Schema | None
-    """The columns of the first input, whole, if its records are told that the query left out."""
-    contract: Contract
-    schema: pa.Schema
-    """Of the files that are written."""
-    folder: str
-    with_statistics: tuple[str, ...]
-    tasks: int
-    rules: tuple[Expectation, ...] = ()
-    """The table's row rules, if Arrow can answer them: asked of each file that is written."""
-    unique: tuple[Expectation, ...] = ()
-    """Its rules of uniqueness, if one task sees all keys and can tell them apart."""
-
-
-@dataclass
-class Done:
-    """What one task has written, and what of the input that answers for."""
-
-    files: list[DataFile] = field(default_factory=list)
-    lying: int = 0
-    """Rows in the files, as they were read back."""
-    lying_identity: int = 0
-    """The order-free hash of their ids."""
-    broken: list[int] = field(default_factory=list)
-    """How many of them break each of `Work.rules`."""
-    is_single: bool = False
-    """Whether all of `Work.unique` were asked, and no two rows share a key."""
-    rows: int = 0
-    """Rows of the first input that the written rows answer for; of single records, their number."""
-    folds: dict[str, int] = field(default_factory=dict)
-    identity: int | None = None
-    """Order-free hash of those records' ids, where a record gives many rows."""
-    folded_identity: int = 0
-    """The same of single records that were folded."""
-    left: int = 0
-    """Records of the first input that the query left out."""
-    gave_up: bool = False
-    """For want of memory: the transform must make all rows."""
-
-    def fold(self, why: str, count: int) -> None:
-        """Notes that so many rows of the first input were folded."""
-        self.folds[why] = self.folds.get(why, 0) + count
-
-    @property
-    def text(self) -> str:
-        """As JSON, for the driver."""
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def of(cls, text: str) -> Done:
-        """From `text`."""
-        told = json.loads(text)
-        return cls(**{**told, "files": [DataFile(**file) for file in told["files"]]})
-
-    def take(self, seen: Seen) -> None:
-        """Notes what the rules say of the files."""
-        self.lying, self.lying_identity, self.broken = seen.rows, seen.identity, seen.broken
-        self.is_single = bool(seen.unique) and seen.is_single
 
 
 def do(work: Work, number: int) -> Iterator[tuple[Done | None, pa.RecordBatch | None]]:
@@ -108,11 +33,9 @@ def do(work: Work, number: int) -> Iterator[tuple[Done | None, pa.RecordBatch | 
     import duckdb
 
     done, written, shas = Done(), Records(), Shas()
-    with tempfile.TemporaryDirectory(prefix="strata-plain-") as spill, duckdb.connect() as engine:
-        _prepare(engine, work, spill)
+    with engine_of(work) as engine:
         try:
-            _name_inputs(engine, work, number, shas)
-            _write(engine, work, shas, done, written)
+            _write(engine, work, number, (shas, done, written))
         except duckdb.OutOfMemoryException:
             done.gave_up = True
     if work.record is not None and not done.gave_up:
@@ -130,11 +53,10 @@ def make(work: Work) -> tuple[pa.Table, Done, pa.Table] | None:
     import duckdb
 
     done, written, shas = Done(), Records(), Shas()
-    with tempfile.TemporaryDirectory(prefix="strata-plain-") as spill, duckdb.connect() as engine:
-        _prepare(engine, work, spill)
+    with engine_of(work) as engine:
         try:
-            _name_inputs(engine, work, 0, shas)
-            tables = [_taken(t, work, shas, done, written) for t in _answers(engine, work, shas)]
+            asked = answers(engine, work, 0, shas)
+            tables = [_taken(rows, work, shas, done, written) for rows in asked]
             rows = [_shaped(work, shas, table).cast(work.schema) for table in tables]
         except duckdb.OutOfMemoryException:
             return None
@@ -147,89 +69,24 @@ def make(work: Work) -> tuple[pa.Table, Done, pa.Table] | None:
         )
 
 
-def _prepare(engine: duckdb.DuckDBPyConnection, work: Work, spill: str) -> None:
-    threads = (os.cpu_count() or 1) if work.tasks == 1 else 1
-    for setting in (
-        f"threads = {threads}",
-        f"memory_limit = '{MEMORY}'",
-        f"temp_directory = '{spill}'",
-        "preserve_insertion_order = false",
-        "enable_progress_bar = false",
-        "TimeZone = 'UTC'",
-        "default_null_order = 'nulls_first_on_asc_last_on_desc'",
-        # It takes a stream for a table of one row, and would keep the large side of a join: as the
-        # query stands, what it joins to the first input is kept.
-        "disabled_optimizers = 'join_order,build_side_probe_side'",
-        "python_enable_replacements = false",
-        "autoinstall_known_extensions = false",
-        "autoload_known_extensions = false",
-        "enable_external_access = false",
-    ):
-        engine.execute(f"SET {setting}")
-
-
-def _name_inputs(engine: duckdb.DuckDBPyConnection, work: Work, number: int, shas: Shas) -> None:
-    """Each input under the last part of its name, as a stream that can be read once."""
-    first, *others = work.inputs
-    joined: list[Input | Made] = [*others, *work.made]
-    for place, other in enumerate(joined):
-        engine.register(f"_other_{place}", other.read())
-        engine.execute(
-            f"CREATE TEMP VIEW {other.noun} AS SELECT * FROM _other_{place} "
-            f"WHERE ({other.where}) AND {_own(work, other, number)}"
-        )
-    taken = ""
-    if work.plain.unique:
-        engine.register("_several", _several(engine, work, number))
-        taken = f"ANTI JOIN _several ON hash({', '.join(work.plain.unique)}) = _several.h"
-    engine.register("_first", shas.coded(first.read()))
-    engine.execute(
-        f"CREATE TEMP VIEW {first.noun} AS SELECT * FROM _first {taken} "
-        f"WHERE {_own(work, first, number)}"
-    )
-
-
-def _own(work: Work, table: Input | Made, number: int) -> str:
-    """Whether a row is this task's; rows of an input that lacks the column are every task's."""
-    if work.tasks == 1 or work.plain.by not in table.schema.names:
-        return "true"
-    return f"hash({work.plain.by}) % {work.tasks} = {number}"
-
-
-def _several(engine: duckdb.DuckDBPyConnection, work: Work, number: int) -> pa.Table:
-    """The hashes of keys that several records have: fetched and sorted, which is quicker than
-    grouping keys that nearly all differ."""
-    first, unique = work.inputs[0], work.plain.unique
-    wanted = (*unique, work.plain.by if work.tasks > 1 else "")
-    words = set(re.findall(r"\w+", " ".join(wanted)))
-    schema = pa.schema([column for column in first.schema if column.name in words])
-    engine.register("_keys", first.read(schema))
-    hashes = engine.sql(
-        f"SELECT hash({', '.join(unique)}) AS h FROM _keys WHERE {_own(work, first, number)}"
-    ).fetchnumpy()["h"]
-    engine.unregister("_keys")
-    hashes = np.asarray(hashes, dtype=np.uint64)
-    hashes.sort()
-    return pa.table({"h": np.unique(hashes[1:][hashes[1:] == hashes[:-1]])})
-
-
 # --- written --------------------------------------------------------------------------------------
 
 
 def _write(
-    engine: duckdb.DuckDBPyConnection, work: Work, shas: Shas, done: Done, written: Records
+    engine: duckdb.DuckDBPyConnection, work: Work, number: int, told: tuple[Shas, Done, Records]
 ) -> None:
-    """Writes what the query gives, and notes in `done` and `written` what."""
-    waiting, rows, seen = [], 0, Seen(work.rules, work.unique, done.files)
-    with ThreadPoolExecutor(1) as pool:  # One file is written while the next one's rows are made.
+    """Writes what the queries give, and notes what."""
+    (shas, done, written), waiting, rows = told, [], 0
+    seen = Seen(work.rules, work.unique, done.files)
+    with ThreadPoolExecutor(_WRITERS) as pool:  # The next file's rows are made meanwhile.
         pending: list[Future[_Lies]] = []
 
         def send(table: pa.Table) -> None:
-            if pending:  # No more than two files' rows are held at a time.
-                seen.add(*pending.pop().result())
+            if len(pending) == _WRITERS:  # No more files' rows are held, but for the next one's.
+                seen.add(*pending.pop(0).result())
             pending.append(pool.submit(_write_file, work, shas, seen, table))
 
-        for answer in _answers(engine, work, shas):
+        for answer in answers(engine, work, number, shas):
             table = _taken(answer, work, shas, done, written)
             waiting.append(table)
             rows += table.num_rows
@@ -241,25 +98,6 @@ def _write(
         for future in pending:
             seen.add(*future.result())
     done.take(seen)
-
-
-def _answers(engine: duckdb.DuckDBPyConnection, work: Work, shas: Shas) -> Iterator[pa.Table]:
-    """The rows in the order of the files."""
-    if work.plain.settle is not None:
-        reader = engine.sql(work.plain.query).to_arrow_reader(BATCH)
-        yield from work.plain.settle(shas.in_order(reader))
-        return
-    order = ", ".join(work.contract.order_by)
-    asked = f"SELECT * FROM ({work.plain.query}) {f'ORDER BY {order}' if order else ''}"
-    yield from _finished(engine.sql(asked), work)
-
-
-def _finished(answer: duckdb.DuckDBPyRelation, work: Work) -> Iterator[pa.Table]:
-    plain = work.plain
-    held = {one.name: one.read().read_all() for one in work.inputs if one.name in plain.holds}
-    finish = plain.finish(held) if plain.finish else None
-    for batch in answer.to_arrow_reader(BATCH):
-        yield pa.Table.from_batches([finish(batch) if finish else batch])
 
 
 def _taken(table: pa.Table, work: Work, shas: Shas, done: Done, written: Records) -> pa.Table:
@@ -346,8 +184,8 @@ def _left_out(
     reader = first.read(record)
     if work.tasks > 1:
         engine.register("_whole", reader)
-        own = engine.sql(f"SELECT * FROM _whole WHERE {_own(work, first, number)}")
-        reader = own.to_arrow_reader(BATCH)
+        mine = engine.sql(f"SELECT * FROM _whole WHERE {own(work, first, number)}")
+        reader = mine.to_arrow_reader(BATCH)
     for batch in reader:
         if (left := lacks(batch)).any():
             yield batch.filter(pa.array(left))

@@ -84,6 +84,12 @@ class Plan:
         return published + arriving <= MOST_SMALL_ROWS
 
     @property
+    def may_need_no_spark(self) -> bool:
+        """Whether few records are new to many: Spark may then be asked about none of them."""
+        published = sum(table.all_rows for table in self.base.tables) if self.base else 0
+        return self.is_small and published > MOST_SMALL_ROWS
+
+    @property
     def needs_key(self) -> bool:
         """Whether a step reads files of a source of whose personal fields pseudonyms are kept."""
         personal = {

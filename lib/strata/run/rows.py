@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pyspark.sql import functions as F
 
 from strata.kit.groups import Groups
-from strata.kit.plain import Plain, with_params
+from strata.kit.plain import Plain, bound
 from strata.kit.table import Rows, Table
 from strata.run.bronze_files import Records
 from strata.run.inputs import Inputs
@@ -129,9 +129,8 @@ def _plain_job(
     def make_again() -> DataFrame:
         return make(replace(inputs, shared=found.shared() if table.unique else None), params)
 
-    query = with_params(plain.query, {name: getattr(params[0], name) for name in table.params})
     return PlainJob(
-        replace(plain, query=query),
+        bound(plain, {name: getattr(params[0], name) for name in table.params}),
         found.inputs,
         found.made,
         found.rows,

@@ -102,8 +102,14 @@ def _find_few(
     keys = Keys(name, pa.chunked_array(values, own).unique())
     if len(keys.values) > MOST_KEYS:
         return None
-    frame = context.spark.createDataFrame(pa.table({name: keys.values}), kind)
-    return groups.groups_of_keys(keys, frame, [f.name for f in fields if f.is_personal])
+    personal = [f.name for f in fields if f.is_personal]
+    table_of_keys = pa.table({name: keys.values})
+    return groups.groups_of_keys(
+        keys,
+        fields[0].type,
+        lambda: context.spark.createDataFrame(table_of_keys, kind),
+        personal,
+    )
 
 
 def _few_touched_by(

@@ -186,11 +186,12 @@ def _write_records_here(
         bronze_files.remove(folder, added)
         return None
     rest = told.filter(pc.is_null(told[bronze_files.WRITTEN])).drop_columns(bronze_files.WRITTEN)
-    frame = bronze.add_reader_verdict(bronze_files.as_frame(context.spark, rest), records)
-    rules = gate.row_rules(frame, target.suite)
+    rules = gate.row_rules(None, target.suite)
     judged: DataFrame | pa.Table = rest
     tally = Tally(rows_in=candidate.rows_in, broken=[0] * len(rules))
     if rest.num_rows:
+        frame = bronze.add_reader_verdict(bronze_files.as_frame(context.spark, rest), records)
+        rules = gate.row_rules(frame, target.suite)
         asked_of = judging.judge(frame, rules, candidate.rows)
         judged = small.fetch(asked_of, contract.columns, rules)
         tally = small.count(judged, candidate.rows_in, rules, candidate.folds)

@@ -77,9 +77,10 @@ SMALL = {
     "spark.sql.adaptive.enabled": "false",
 }
 """What makes a small run quick on one machine: its time is planning, compiling and starting."""
-_SMALL_JAVA = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m -XX:+UseSerialGC"
+_QUICK_JAVA = " -XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m"
 """The quick compiler alone: what runs a few times is not worth the thorough one. Without that one
 Java keeps a fifth of the room for code, 48 MB; five feeds side by side filled them, and it died."""
+_SMALL_JAVA = f"{_QUICK_JAVA} -XX:+UseSerialGC"
 
 
 def build(
@@ -88,11 +89,13 @@ def build(
     log_file: str | None = None,
     small: bool = False,
     spatial: bool = True,
+    quick: bool = False,
 ) -> SparkSession:
     """The process's session; a JVM that cannot start is one clear sentence.
 
-    `small` tunes a session on one machine for few rows; the answers are the same. A session that
-    stands elsewhere must have what Sedona needs, unless nothing `spatial` will be asked of it.
+    `small` tunes a session on one machine for few rows, `quick` for little work in Java; the
+    answers are the same. A session that stands elsewhere must have what Sedona needs, unless
+    nothing `spatial` will be asked of it.
     """
     if "DATABRICKS_RUNTIME_VERSION" in os.environ:
         from pyspark.sql import SparkSession
@@ -101,14 +104,16 @@ def build(
         return _complete(SparkSession.builder.getOrCreate(), spatial)
     if connect.is_remote(master):
         return _complete(connect.session(master), spatial)
-    conf = _conf(master, settings or {}, small, spatial)
+    conf = _conf(master, settings or {}, (small, quick), spatial)
     spark = _complete(_start(conf, log_file), spatial)
     # pyspark logs every query error as a JSON line with the JVM's whole trace, besides raising it.
     logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL + 1)
     return spark
 
 
-def _conf(master: str | None, settings: dict[str, str], small: bool, spatial: bool) -> SparkConf:
+def _conf(
+    master: str | None, settings: dict[str, str], tuned: tuple[bool, bool], spatial: bool
+) -> SparkConf:
     """The settings of a new session, under those that spark-submit was given."""
     from pyspark import SparkConf
 
@@ -119,9 +124,11 @@ def _conf(master: str | None, settings: dict[str, str], small: bool, spatial: bo
     conf = SparkConf()
     is_local = (master or conf.get("spark.master") or "local").startswith("local")
     own = {**LOCAL, **_local_sizes(), **_local_workers()} if is_local else {}
+    small, quick = tuned
     if is_local and small:
         own |= SMALL
-        own["spark.driver.extraJavaOptions"] += f" {_SMALL_JAVA}"
+    if is_local and (small or quick):
+        own["spark.driver.extraJavaOptions"] += _SMALL_JAVA if small else _QUICK_JAVA
     for key, value in {**own, **s3_settings(), **settings}.items():
         conf.setIfMissing(key, value)
     for key, value in required(spatial).items():
@@ -173,21 +180,35 @@ def _start_java(conf: SparkConf, log_file: str | None) -> None:
 class Starting:
     """A session that a thread is starting: whoever asks it anything waits until it stands.
 
-    The JVM takes seconds to start, in which a run has other things to do.
+    The JVM takes seconds to start, in which a run has other things to do; some need none.
     """
 
-    def __init__(self, start: Callable[[], SparkSession]) -> None:
-        """Begins at once."""
+    def __init__(self, start: Callable[[], SparkSession], when_asked: bool = False) -> None:
+        """Begins at once, or when something is first asked of it."""
         self._session: Future[SparkSession] = Future()
-        threading.Thread(target=self._begin, args=(start,), name="spark", daemon=True).start()
+        self._start, self._one_starts, self._begun = start, threading.Lock(), False
+        if not when_asked:
+            self._begin()
 
-    def _begin(self, start: Callable[[], SparkSession]) -> None:
+    @property
+    def has_begun(self) -> bool:
+        """Whether it is starting, or has started."""
+        return self._begun
+
+    def _begin(self) -> None:
+        with self._one_starts:
+            if not self._begun:
+                self._begun = True
+                threading.Thread(target=self._run, name="spark", daemon=True).start()
+
+    def _run(self) -> None:
         try:
-            self._session.set_result(start())
+            self._session.set_result(self._start())
         except BaseException as error:  # Raised again wherever the session is asked for.
             self._session.set_exception(error)
 
     def __getattr__(self, name: str) -> Any:
+        self._begin()
         return getattr(self._session.result(), name)
 
     def failed_by(self, error: BaseException) -> bool:

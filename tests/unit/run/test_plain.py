@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -262,3 +262,121 @@ def test_the_best_of_each_category_are_ranked_and_the_others_folded(tmp_path: Pa
         ("unclassified", 1, "C", 1, Decimal(9)),
     ]
     assert done.folds == {"not among the best of its category": 1}
+
+
+ORDER_STATES = [
+    # (record, order, status, delivered, updated_at)
+    (1, "a", "pending", 1, ""),
+    (2, "a", "cancelled", 2, ""),  # later
+    (3, "b", "shipped", 2, "2024-05-03 10:00:00"),  # updated last, though delivered before
+    (4, "b", "pending", 3, "2024-05-03 09:00:00"),
+    (5, "c", "pending", 1, ""),
+    (6, "c", "shipped", 1, ""),  # nothing tells which is later
+    (7, "d", "pending", 1, ""),
+    (8, "d", "lost", 2, ""),  # doubtful, so the transform decides of both
+    (9, "e", "pending", None, ""),
+    (10, "e", "returned", 1, ""),  # what has no day is before all
+    (11, "f", "pending", 1, ""),
+    (12, "f", "shipped", 2, ""),
+    (13, "f", "shipped", 2, ""),  # told twice
+    (14, "g", "pending", 1, ""),
+]
+
+
+@pytest.mark.parametrize("tasks", [0, 1, 3])
+def test_of_an_orders_states_the_latest_stands_where_all_are_sound_and_one_is_latest(
+    tmp_path: Path, tasks: int
+) -> None:
+    files = ("f" * 64, "e" * 64)
+    orders = [
+        {
+            "order_id": order,
+            "customer_id": "k",
+            "order_date": "2024-05-01",
+            "status": status,
+            "updated_at": updated,
+            "_delivery_date": None if day is None else date(2024, 5, day),
+            "_file_sha256": files[record % 2],
+            "_record_number": record,
+        }
+        for record, order, status, day, updated in ORDER_STATES
+    ]
+    read = {"bronze.commerce_orders": orders, "silver.commerce_customers": [{"customer_id": "k"}]}
+    written, left, done = plain_rows(tmp_path, "silver.commerce_orders", read, tasks)
+    found = sorted((r["order_id"], r["status"], r["_record_number"]) for r in written)
+    assert found == [
+        ("a", "cancelled", 2), ("b", "shipped", 3), ("e", "returned", 10), ("g", "pending", 14)
+    ]  # fmt: skip
+    assert sorted(r["_record_number"] for r in left) == [5, 6, 7, 8, 11, 12, 13]
+    assert (done.rows, done.folds) == (4, {"superseded by a later delivery": 3})
+
+
+def test_a_corrected_line_stands_and_a_doubtful_one_leaves_its_correction_to_the_transform(
+    tmp_path: Path,
+) -> None:
+    many = inputs()
+    many["bronze.commerce_order_items"] = [
+        {**LINE, "order_id": "o1", "_file_sha256": "f" * 64, "_record_number": n, **one}
+        for n, one in enumerate(
+            [
+                {"order_item_id": "1", "_delivery_date": DAY},
+                {"order_item_id": "1", "_delivery_date": date(2024, 5, 2), "quantity": "4"},
+                {"order_item_id": "2", "_delivery_date": DAY, "quantity": "123456789012"},
+                {"order_item_id": "2", "_delivery_date": date(2024, 5, 2)},
+                {"order_item_id": "3", "_delivery_date": DAY, "order_id": "no such order"},
+                {"order_item_id": "3", "_delivery_date": DAY},
+            ],
+            1,
+        )
+    ]
+    written, left, done = plain_rows(tmp_path, LINES, many)
+    assert [(row["order_item_id"], row["quantity"], row["revenue"]) for row in written] == [
+        ("3", 3, Decimal("1.01")), ("1", 4, Decimal("1.34"))
+    ]  # fmt: skip
+    assert sorted(row["_record_number"] for row in left) == [3, 4, 5]
+    assert done.folds == {"superseded by a later delivery": 1}
+
+
+def test_a_customers_latest_record_stands_and_an_unreadable_date_is_left_out(
+    tmp_path: Path,
+) -> None:
+    told = [
+        ("a", "SE", "2024-01-02", 1), ("a", "DK", "2024-01-02", 2), ("b", "", "", 1),
+        ("c", "DK", "2 January", 1), ("", "DK", "", 1), ("1E+5", "DK", "", 1),
+    ]  # fmt: skip
+    records = [
+        {"customer_id": customer, "country": country, "registration_date": day, "_record_number": n}
+        | {"_delivery_date": date(2024, 5, delivered), "_file_sha256": "f" * 64}
+        for n, (customer, country, day, delivered) in enumerate(told, 1)
+    ]
+    read = {"bronze.commerce_customers": records}
+    written, left, _ = plain_rows(tmp_path, "silver.commerce_customers", read)
+    columns = ("customer_id", "country", "registered_on", "ended_on")
+    assert sorted(tuple(row[name] for name in columns) for row in written) == [
+        ("a", "DK", date(2024, 1, 2), None), ("b", None, None, None)
+    ]  # fmt: skip
+    assert [row["_record_number"] for row in left] == [4, 5, 6]
+
+
+def test_dates_are_those_of_pythons_calendar_over_all_years_of_orders(tmp_path: Path) -> None:
+    orders = [{"order_date": date(2019, 12, 30)}, *[{"order_date": date(2021, 3, 1)}] * 2]
+    name = "gold.commerce_dates"
+    params = {"fiscal_year_starts": 4, "holidays_of": "DE"}
+    read = {"gold.commerce_order_revenue": orders}
+    written, _, done = plain_rows(tmp_path, name, read, params=params)
+    assert done.rows == 3
+    found = {row["calendar_date"]: row for row in written}
+    days = [date(2019, 1, 1) + timedelta(n) for n in range(365 + 366 + 365)]
+    assert sorted(found) == days
+    for day in days:
+        row, iso = found[day], day.isocalendar()
+        told = (row["year"], row["quarter"], row["month"], row["day_of_month"])
+        assert told == (day.year, (day.month + 2) // 3, day.month, day.day)
+        assert (row["iso_year"], row["iso_week"], row["iso_weekday"]) == tuple(iso)
+        assert row["is_weekend"] == (day.weekday() >= 5)
+        # It begins in April, and is named for the year in which it ends.
+        assert row["fiscal_year"] == day.year + (day.month >= 4)
+        assert row["fiscal_quarter"] == (day.month - 4) % 12 // 3 + 1
+        assert row["is_holiday"] == (row["holiday"] is not None)
+    assert found[date(2020, 10, 3)]["holiday"] == "German Unity Day"
+    assert not found[date(2020, 10, 5)]["is_holiday"]

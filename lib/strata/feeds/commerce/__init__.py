@@ -15,6 +15,7 @@ from strata.feeds.commerce import (
     catalogue,
     customers,
     decisions,
+    lines,
     orders,
     plain,
     sales,
@@ -71,6 +72,7 @@ TABLES = (
         "silver.commerce_customers",
         inputs=("bronze.commerce_customers", _SALES),
         transform=customers.commerce_customers,
+        plain=plain.CUSTOMERS,
         rows=Rows.ONE_TO_MANY,
         group=("customer_id",),
         add_group=customers.add_customer_id,
@@ -98,7 +100,7 @@ TABLES = (
             "silver.commerce_orders",
             "silver.commerce_products",
         ),
-        transform=orders.commerce_order_lines,
+        transform=lines.commerce_order_lines,
         plain=plain.LINES,
         params=("equal_lines",),
         driving=("bronze.commerce_order_items", _SALES),
@@ -110,7 +112,7 @@ TABLES = (
                 ("product_id",), ("category_id",), where="is_current"
             )
         },
-        folds=orders.LINE_FOLDS,
+        folds=lines.FOLDS,
     ),
     Table(
         "gold.commerce_order_revenue",
@@ -150,6 +152,7 @@ TABLES = (
         "gold.commerce_dates",
         inputs=("gold.commerce_order_revenue",),
         transform=calendar.commerce_dates,
+        plain=calendar.PLAIN,
         rows=Rows.AGGREGATE,
         params=("fiscal_year_starts", "holidays_of"),
     ),

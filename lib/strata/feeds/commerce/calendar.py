@@ -2,16 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from strata.feeds.commerce.params import Params
+from strata.kit.plain import Plain
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+_FISCAL = "date_trunc('month', day) + to_months((13 - {fiscal_year_starts}) % 12)"
+_QUERY = f"""
+WITH days AS MATERIALIZED (
+    SELECT order_date AS day, count(*) AS _rows FROM commerce_order_revenue GROUP BY order_date
+)
+SELECT day AS calendar_date, year(day) AS year, quarter(day) AS quarter, month(day) AS month,
+    day(day) AS day_of_month, isoyear(day) AS iso_year, week(day) AS iso_week,
+    isodow(day) AS iso_weekday, isodow(day) >= 6 AS is_weekend, year({_FISCAL}) AS fiscal_year,
+    quarter({_FISCAL}) AS fiscal_quarter, coalesce(days._rows, 0) AS _rows
+FROM (
+    SELECT CAST(unnest(generate_series(date_trunc('year', min(day)),
+        date_trunc('year', max(day)) + to_days(366), to_days(1))) AS DATE) AS day,
+        year(max(day)) AS last
+    FROM days
+) AS every LEFT JOIN days USING (day)
+WHERE year(day) <= last
+"""
+
+
+def _with_holidays(rows: pa.Table, params: Mapping[str, Any]) -> pa.Table:
+    """Days with the names of the country's holidays."""
+    import pyarrow.compute as pc
+
+    named = rows.append_column("holiday", _holidays(rows["calendar_date"], params["holidays_of"]))
+    return named.append_column("is_holiday", pc.is_valid(named["holiday"]))
+
+
+PLAIN = Plain(
+    query=_QUERY,
+    reads={"gold.commerce_order_revenue": ("order_date",)},
+    complete=_with_holidays,
+)
 
 
 def commerce_dates(orders: DataFrame, params: Params) -> DataFrame:
@@ -71,14 +105,16 @@ def _fiscal_quarter(date: Column, starts: int) -> Column:
 
 def _add_holidays(country: str) -> Callable[[Iterable[pa.RecordBatch]], Iterable[pa.RecordBatch]]:
     def add(batches: Iterable[pa.RecordBatch]) -> Iterable[pa.RecordBatch]:
-        import holidays
-        import pyarrow as pa
-
-        named = holidays.country_holidays(country, language="en_US")
         for batch in batches:
-            days = batch.column("calendar_date").to_pylist()
-            yield batch.append_column(
-                "holiday", pa.array([named.get(day) for day in days], pa.string())
-            )
+            yield batch.append_column("holiday", _holidays(batch.column("calendar_date"), country))
 
     return add
+
+
+def _holidays(days: pa.Array | pa.ChunkedArray, country: str) -> pa.Array:
+    """The names of the country's holidays; null on other days."""
+    import holidays
+    import pyarrow as pa
+
+    named = holidays.country_holidays(country, language="en_US")
+    return pa.array([named.get(day) for day in days.to_pylist()], pa.string())

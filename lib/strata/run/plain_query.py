@@ -1,0 +1,138 @@
+"""The query of plain rows, asked of DuckDB: it sees Arrow streams and nothing else. Arrow reads the
+files, and checks each page's checksum.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from strata.run.plain_files import BATCH, Input, Made, Shas
+from strata.run.plain_work import Work
+
+if TYPE_CHECKING:
+    import duckdb
+
+MEMORY = "1200MB"
+"""What DuckDB holds before it spills to the disk; where that does not do, the task gives up."""
+
+
+@contextmanager
+def engine_of(work: Work) -> Iterator[duckdb.DuckDBPyConnection]:
+    """An engine for one task."""
+    import duckdb
+
+    with tempfile.TemporaryDirectory(prefix="strata-plain-") as spill, duckdb.connect() as engine:
+        _prepare(engine, work, spill)
+        yield engine
+
+
+def _prepare(engine: duckdb.DuckDBPyConnection, work: Work, spill: str) -> None:
+    threads = (os.cpu_count() or 1) if work.tasks == 1 else 1
+    for setting in (
+        f"threads = {threads}",
+        f"memory_limit = '{MEMORY}'",
+        f"temp_directory = '{spill}'",
+        "preserve_insertion_order = false",
+        "enable_progress_bar = false",
+        "TimeZone = 'UTC'",
+        "default_null_order = 'nulls_first_on_asc_last_on_desc'",
+        # It takes a stream for a table of one row, and would keep the large side of a join: as the
+        # query stands, what it joins to the first input is kept.
+        "disabled_optimizers = 'join_order,build_side_probe_side'",
+        "python_enable_replacements = false",
+        "autoinstall_known_extensions = false",
+        "autoload_known_extensions = false",
+        "enable_external_access = false",
+    ):
+        engine.execute(f"SET {setting}")
+
+
+def answers(
+    engine: duckdb.DuckDBPyConnection, work: Work, number: int, shas: Shas
+) -> Iterator[pa.Table]:
+    """The rows that the queries give for a task's records, those of each query in the order of the
+    files."""
+    order = ", ".join(work.contract.order_by)
+    shared = _shared(engine, work, number) if work.plain.unique else None
+    _name_inputs(engine, work, number, shas, ("ANTI", shared))
+    yield from _rows(engine, work, work.plain.query, shas, order)
+    if work.plain.several and shared is not None and shared.num_rows:
+        _name_inputs(engine, work, number, shas, ("SEMI", shared))
+        yield from _rows(engine, work, work.plain.several, shas, order)
+
+
+def _rows(
+    engine: duckdb.DuckDBPyConnection, work: Work, query: str, shas: Shas, order: str
+) -> Iterator[pa.Table]:
+    if work.plain.settle is not None:
+        reader = engine.sql(query).to_arrow_reader(BATCH)
+        yield from work.plain.settle(shas.in_order(reader))
+        return
+    asked = f"SELECT * FROM ({query}) ORDER BY {order}" if order else query
+    plain, complete = work.plain, work.plain.complete
+    held = {one.name: one.read().read_all() for one in work.inputs if one.name in plain.holds}
+    finish = plain.finish(held) if plain.finish else None
+    for batch in engine.sql(asked).to_arrow_reader(BATCH):
+        rows = pa.Table.from_batches([finish(batch) if finish else batch])
+        yield complete(rows) if complete else rows
+
+
+def _name_inputs(
+    engine: duckdb.DuckDBPyConnection,
+    work: Work,
+    number: int,
+    shas: Shas,
+    which: tuple[str, pa.Table | None],
+) -> None:
+    """Each input under the last part of its name, as a stream that can be read once. Of the first,
+    by `which` join, the records whose keys are shared or those of which they are not."""
+    first, *others = work.inputs
+    joined: list[Input | Made] = [*others, *work.made]
+    for place, other in enumerate(joined):
+        engine.register(f"_other_{place}", other.read())
+        engine.execute(
+            f"CREATE OR REPLACE TEMP VIEW {other.noun} AS SELECT * FROM _other_{place} "
+            f"WHERE ({other.where}) AND {own(work, other, number)}"
+        )
+    (join, shared), taken = which, ""
+    if shared is not None:
+        engine.register("_shared", shared)
+        taken = f"{join} JOIN _shared ON hash({', '.join(work.plain.unique)}) = _shared.h"
+    engine.register("_first", shas.coded(first.read()))
+    engine.execute(
+        f"CREATE OR REPLACE TEMP VIEW {first.noun} AS SELECT * FROM _first {taken} "
+        f"WHERE {own(work, first, number)}"
+    )
+
+
+def own(work: Work, table: Input | Made, number: int) -> str:
+    """Whether a row is this task's, as SQL; rows of an input that lacks the column are every
+    task's."""
+    if work.tasks == 1 or work.plain.by not in table.schema.names:
+        return "true"
+    return f"hash({work.plain.by}) % {work.tasks} = {number}"
+
+
+def _shared(engine: duckdb.DuckDBPyConnection, work: Work, number: int) -> pa.Table:
+    """The hashes of keys that several records have: fetched and sorted, which is quicker than
+    grouping keys that nearly all differ."""
+    first, unique = work.inputs[0], work.plain.unique
+    wanted = (*unique, work.plain.by if work.tasks > 1 else "")
+    words = set(re.findall(r"\w+", " ".join(wanted)))
+    schema = pa.schema([column for column in first.schema if column.name in words])
+    engine.register("_keys", first.read(schema))
+    hashes = engine.sql(
+        f"SELECT hash({', '.join(unique)}) AS h FROM _keys WHERE {own(work, first, number)}"
+    ).fetchnumpy()["h"]
+    engine.unregister("_keys")
+    hashes = np.asarray(hashes, dtype=np.uint64)
+    hashes.sort()
+    return pa.table({"h": np.unique(hashes[1:][hashes[1:] == hashes[:-1]])})
