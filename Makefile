@@ -3,7 +3,7 @@ PYTHON ?= python3
 # The environment's own Spark and packages are used, whatever else this machine has.
 unexport SPARK_HOME SPARK_CONF_DIR PYTHONPATH
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
-.PHONY: run demo sql metastore check test nightly images cluster sbom lock bench torture model s3 dictionary clean
+.PHONY: run classes demo sql metastore check test nightly images cluster sbom lock bench torture model s3 dictionary clean
 
 # The real sales of the samples name no categories; the made-up shop beside them has all five files.
 SHOP := $(foreach source,product_categories products customers orders order_items,\
@@ -15,6 +15,10 @@ run: .venv/.ready
 		echo "STRATA_PSEUDONYM_KEY is not set: the samples' made-up people get a random key, for this run only" >&2; \
 		export STRATA_PSEUDONYM_KEY_ID=sample STRATA_PSEUDONYM_KEY="$$(.venv/bin/python -c 'import secrets; print(secrets.token_urlsafe(48))')"; \
 	fi; .venv/bin/strata run --raw samples $(SHOP) --warehouse warehouse
+
+# For who starts Spark often: an archive of its classes, made once for each state of Java and the jars.
+classes: .venv/.ready
+	@.venv/bin/python infra/local/class_archive.py
 
 # A made-up shop from raw files to PostgreSQL, an API and a dashboard; Ctrl-C ends it.
 demo: .venv/.ready
