@@ -11,7 +11,7 @@
 # true and "no" is false; in one that began with 5, "0017" is 17; in one of floats,
 # 9007199254740993 loses its last digit. Nothing is told. Issue 423 names the first, and is
 # closed. Who renames before the load keeps both.
-# Strata keeps names and texts as they came, and refuses two fields of one name.
+# Strata keeps names and texts as they came.
 set -eu
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

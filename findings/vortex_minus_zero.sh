@@ -2,9 +2,9 @@
 # A Vortex file's filter says that -0.0 is less than 0.0, and finds it by `== 0.0` nowhere. Found
 # with vortex-data 0.93.0 and duckdb 2.0.1; exits non-zero if that changes.
 #
-# Expected: IEEE 754, section 5.11: comparison ignores the sign of zero. So Parquet's filters of
-# pyarrow, DuckDB, Spark and polars have it, on the same column. -0.0 is what rounding and
-# negating give: a longitude of -0.00001 cut to four decimals, 0 minus nothing.
+# Expected: IEEE 754, section 5.11: comparison ignores the sign of zero. DuckDB has it on the same
+# column, as this script shows. -0.0 is what rounding and negating give: a longitude of -0.00001
+# cut to four decimals, 0 minus nothing.
 # Seen: lon == 0.0 leaves out the sites on Greenwich's meridian that are -0.0, lon < 0.0 and lon
 # != 0.0 give them. NaN is greater than every number, as in DuckDB. An expression (lon + 0.0)
 # before writing makes one zero of both.
