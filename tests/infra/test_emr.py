@@ -63,6 +63,8 @@ def put_log(key: str, text: str) -> None:
 
 def soon(act: Callable[[], Any]) -> None:
     """Does what AWS would do meanwhile, in a thread of its own."""
+    # moto makes its store of clusters at the first call: of two at once, each would get its own.
+    assert not emr_backends[DEFAULT_ACCOUNT_ID][REGION].clusters
     threading.Thread(target=act, daemon=True).start()
 
 
