@@ -258,7 +258,6 @@ def _run_strata(raw: Path, target: Path) -> tuple[float, float, int]:
     on. Where the plan lets Spark wait until it is asked, its start counts, if it comes to it."""
     from strata.declare.feed import load_feed
     from strata.lake.versions import Warehouse, read_arrow
-    from strata.run.java import works_little
     from strata.run.options import Options
     from strata.run.plan import make_plan
     from strata.run.run import run_feed
@@ -271,8 +270,7 @@ def _run_strata(raw: Path, target: Path) -> tuple[float, float, int]:
     seconds = time.monotonic() - started
 
     def start() -> SparkSession:
-        log, quick = session.default_log_file(), works_little(plan)
-        return session.build(log_file=log, small=plan.is_small, quick=quick)
+        return session.build(log_file=session.default_log_file(), small=plan.is_small)
 
     deferred = session.Starting(start, when_asked=plan.may_need_no_spark)
     if deferred.has_begun:

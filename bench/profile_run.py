@@ -64,7 +64,6 @@ def command(given: Sequence[str]) -> None:
     parser.add_argument("--raw", type=Path, help="raw files made before, in place of new ones")
     parser.add_argument("--target", type=Path, help="where tables are written, and left")
     parser.add_argument("--small", action="store_true", help="with the settings of small runs")
-    parser.add_argument("--quick", action="store_true", help="by Java's quick compiler alone")
     parser.add_argument(
         "--plain-from", type=int, help="rows from which on plain rows are made, of every table"
     )
@@ -106,7 +105,6 @@ def _profile(
         settings=own | settings,
         log_file=session.default_log_file(),
         small=arguments.small,
-        quick=arguments.quick,
     )
     java = int(spark._jvm.ProcessHandle.current().pid())  # type: ignore[union-attr]
     marks: list[tuple[float, str]] = []

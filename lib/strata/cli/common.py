@@ -127,19 +127,18 @@ def start_spark(
     with_gate: bool = True,
     small: bool = False,
     spatial: bool = True,
-    quick: bool = False,
 ) -> SparkSession:
     """Starts the JVM while Great Expectations loads: each takes seconds, and neither needs the
     other. Without a gate that needs it, the library is not loaded. `small` tunes Spark for few
-    rows, `quick` for little work in Java; what is not `spatial` does without Sedona.
+    rows; what is not `spatial` does without Sedona.
     """
     if not with_gate:
-        return session.build(master, of.spark, _LOG_FILE, small, spatial, quick)
+        return session.build(master, of.spark, _LOG_FILE, small, spatial)
     from strata.gate import gate
 
     loading = threading.Thread(target=gate.library, daemon=True)
     loading.start()
-    spark = session.build(master, of.spark, _LOG_FILE, small, spatial, quick)
+    spark = session.build(master, of.spark, _LOG_FILE, small, spatial)
     loading.join()
     return spark
 

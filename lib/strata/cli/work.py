@@ -86,7 +86,6 @@ def _start_spark(plans: list[Plan], job: Job, small: bool) -> Starting:
     import pyspark.sql  # noqa: F401
 
     from strata.gate import gate
-    from strata.run.java import works_little
 
     waits = all(plan.may_need_no_spark for plan in plans)
 
@@ -99,7 +98,6 @@ def _start_spark(plans: list[Plan], job: Job, small: bool) -> Starting:
             with_gate=any(map(gate.needs_library, suites)),
             small=small,
             spatial=any(plan.feed.is_spatial for plan in plans),
-            quick=all(map(works_little, plans)),
         )
 
     suites = [plan.feed.suite(step.table) for plan in plans for step in plan.steps]

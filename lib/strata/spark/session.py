@@ -77,10 +77,9 @@ SMALL = {
     "spark.sql.adaptive.enabled": "false",
 }
 """What makes a small run quick on one machine: its time is planning, compiling and starting."""
-_QUICK_JAVA = " -XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m"
+_SMALL_JAVA = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m -XX:+UseSerialGC"
 """The quick compiler alone: what runs a few times is not worth the thorough one. Without that one
 Java keeps a fifth of the room for code, 48 MB; five feeds side by side filled them, and it died."""
-_SMALL_JAVA = f"{_QUICK_JAVA} -XX:+UseSerialGC"
 
 
 def build(
@@ -89,13 +88,11 @@ def build(
     log_file: str | None = None,
     small: bool = False,
     spatial: bool = True,
-    quick: bool = False,
 ) -> SparkSession:
     """The process's session; a JVM that cannot start is one clear sentence.
 
-    `small` tunes a session on one machine for few rows, `quick` for little work in Java; the
-    answers are the same. A session that stands elsewhere must have what Sedona needs, unless
-    nothing `spatial` will be asked of it.
+    `small` tunes a session on one machine for few rows; the answers are the same. A session that
+    stands elsewhere must have what Sedona needs, unless nothing `spatial` will be asked of it.
     """
     if "DATABRICKS_RUNTIME_VERSION" in os.environ:
         from pyspark.sql import SparkSession
@@ -104,16 +101,14 @@ def build(
         return _complete(SparkSession.builder.getOrCreate(), spatial)
     if connect.is_remote(master):
         return _complete(connect.session(master), spatial)
-    conf = _conf(master, settings or {}, (small, quick), spatial)
+    conf = _conf(master, settings or {}, small, spatial)
     spark = _complete(_start(conf, log_file), spatial)
     # pyspark logs every query error as a JSON line with the JVM's whole trace, besides raising it.
     logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL + 1)
     return spark
 
 
-def _conf(
-    master: str | None, settings: dict[str, str], tuned: tuple[bool, bool], spatial: bool
-) -> SparkConf:
+def _conf(master: str | None, settings: dict[str, str], small: bool, spatial: bool) -> SparkConf:
     """The settings of a new session, under those that spark-submit was given."""
     from pyspark import SparkConf
 
@@ -124,11 +119,9 @@ def _conf(
     conf = SparkConf()
     is_local = (master or conf.get("spark.master") or "local").startswith("local")
     own = {**LOCAL, **_local_sizes(), **_local_workers()} if is_local else {}
-    small, quick = tuned
     if is_local and small:
         own |= SMALL
-    if is_local and (small or quick):
-        own["spark.driver.extraJavaOptions"] += _SMALL_JAVA if small else _QUICK_JAVA
+        own["spark.driver.extraJavaOptions"] += f" {_SMALL_JAVA}"
     for key, value in {**own, **s3_settings(), **settings}.items():
         conf.setIfMissing(key, value)
     for key, value in required(spatial).items():
