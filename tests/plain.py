@@ -23,8 +23,6 @@ from strata.run.plain_work import Done, Work
 from strata.run.written import would_reject
 
 Row = dict[str, Any]
-BY_TRANSFORMS = 1 << 60
-"""Of so many rows on plain ones are made: each table by its transform."""
 
 
 def feed_of(name: str) -> Feed:

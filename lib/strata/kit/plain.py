@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 Settle = Callable[["Iterable[pa.RecordBatch]"], "Iterator[pa.Table]"]
 Finish = Callable[["pa.RecordBatch"], "pa.RecordBatch"]
 Complete = Callable[..., "pa.Table"]
-EACH = 1
-"""`Plain.fewest` of a table of which the query leaves nothing to Spark, most days."""
 
 
 @dataclass(frozen=True)
@@ -73,8 +71,7 @@ class Plain:
     """Whether rows may be made so only where every other input that is not read has no rows."""
 
     fewest: int = 500_000
-    """Rows of the first input, of which on the query is asked; `EACH` asks it of any. A small run
-    asks it in its own process, and Spark nothing."""
+    """Rows of the first input, of which on the query is asked."""
 
     made: Mapping[str, tuple[str, Callable[[DataFrame], DataFrame]]] = field(
         default_factory=dict, repr=False

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from strata.feeds.commerce.statuses import COUNTED, STATUSES, SYNONYMS
 from strata.kit.history import SUPERSEDED
-from strata.kit.plain import EACH, Plain
+from strata.kit.plain import Plain
 from strata.kit.values import MANGLED, NO_CURRENCY
 
 _MONEY = "[0-9]{1,8}([.][0-9]{1,4})?"
@@ -68,7 +68,6 @@ r.customer_id <> '' AND NOT regexp_full_match(r.customer_id, '{_IN_SQL}')
 """
 
 CUSTOMERS = Plain(
-    fewest=EACH,
     by="customer_id",
     unique=("customer_id",),
     # Customers that sales alone tell of are those that no record names.
@@ -114,7 +113,6 @@ commerce_orders AS r LEFT JOIN commerce_customers AS c ON r.customer_id = c.cust
 """
 
 ORDERS = Plain(
-    fewest=EACH,
     by="order_id",
     unique=("order_id",),
     reads={
@@ -181,7 +179,6 @@ _DOUBTFUL_TOO = f""",
 """
 
 LINES = Plain(
-    fewest=EACH,
     by="order_id",
     unique=("order_id", "order_item_id"),
     reads={

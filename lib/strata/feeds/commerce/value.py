@@ -6,13 +6,12 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from strata.feeds.commerce.amounts import cents, money
-from strata.kit.plain import EACH, Plain
+from strata.kit.plain import Plain
 
 GUEST = "the order tells no customer"
 FOLDS = (GUEST,)
 
 PLAIN = Plain(
-    fewest=EACH,
     reads={
         "gold.commerce_order_revenue": (
             "customer_id",
