@@ -5,6 +5,7 @@ what comes later.
 from __future__ import annotations
 
 import csv
+import shutil
 from collections import Counter
 from dataclasses import dataclass
 from datetime import date
@@ -362,3 +363,20 @@ def test_the_samples_equal_plain_python(spark: SparkSession, samples: Samples) -
         found[day["sale_date"]] += int(day["revenue"] * 100)
     assert found == by_day
     assert len(found) == 5
+
+
+def test_orders_that_sales_alone_tell_of_stand_beside_those_of_the_file_of_orders(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    """Where plain rows are asked of any number: of the orders' file alone they would be."""
+    shutil.copytree(SAMPLES / "shop" / "commerce", tmp_path / "raw" / "commerce")
+    [sales, *_] = sorted((SAMPLES / "commerce" / "sales").glob("*.csv"))
+    (tmp_path / "raw" / "commerce" / "sales").mkdir()
+    shutil.copy(sales, tmp_path / "raw" / "commerce" / "sales")
+    with sales.open(encoding="utf-8") as rows:
+        invoices = {row["InvoiceNo"] for row in csv.DictReader(rows)}
+    shop = Shop(spark, tmp_path / "raw", Warehouse(str(tmp_path / "warehouse")))
+    published = shop.run(fewest_plain_rows=0)
+    assert published is not None
+    found = [row["order_id"] for row in shop.table(published, ORDERS)]
+    assert (len(found), invoices - set(found)) == (2_997 + len(invoices), set())

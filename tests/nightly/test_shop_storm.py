@@ -4,43 +4,27 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 
 import pytest
-from starlette.testclient import TestClient
 from strata.lake.versions import Warehouse
-from strata.serve.graphql.access import Door, new_token
-from strata.serve.graphql.app import make_app
-from strata.serve.graphql.decisions import Desk
 from strata.serve.postgres.load import load_tables
 from strata.serve.postgres.server import Server
 
 from tests.doors import conftest as doors
-from tests.doors import shop, test_graphql
+from tests.doors import shop, test_graphql, test_graphql_answers
 from tests.doors.publishing import publish
 from tests.doors.test_graphql import MANY, MANY_LINES, PRODUCT, UPDATE, Client
 
 pytestmark = pytest.mark.nightly
 open_folder, cluster, database = doors.open_folder, doors.cluster, doors.database
-warehouse = test_graphql.warehouse
+warehouse, client = test_graphql.warehouse, test_graphql_answers.client
 LOADS, EDITORS = 4, 3
 PAGE = """query Q($after: String) { customer(customerId: "c3") { orders(first: 7, after: $after) {
     nodes { orderId revenue items { productId } } pageInfo { endCursor hasNextPage } } } }"""
-
-
-@pytest.fixture
-def client(warehouse: Warehouse, database: Server, tmp_path: Path) -> Iterator[Client]:
-    """Callers who may ask as often as they like."""
-    load_tables(warehouse, ("silver.commerce_*", "gold.commerce_*"), database.url("loader"))
-    file, roles = tmp_path / "tokens.json", ("reader", "editor")
-    tokens = {role: new_token(file, role, role) for role in roles}
-    desk = Desk(database.url("editor"), str(tmp_path / "raw"))
-    app = make_app(database.url("reader"), Door.from_file(file, 1_000_000), desk)
-    with TestClient(app) as http:
-        yield Client(http, tokens)
 
 
 def read_all(client: Client) -> list[str]:

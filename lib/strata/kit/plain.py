@@ -67,9 +67,6 @@ class Plain:
     those with the same values it gives every one, what is folded with `_fold`, or none. The columns
     are in the order of the other query's, `_fold` last."""
 
-    alone: bool = False
-    """Whether rows may be made so only where every other input that is not read has no rows."""
-
     fewest: int = 500_000
     """Rows of the first input, of which on the query is asked."""
 

@@ -220,11 +220,12 @@ def _plain_inputs(
         _as_it_lies(context, table, (name, log), held.get(name)) for name, log in logs.items()
     )
     asked = {*plain.reads, *table.via, *(of for of, _ in plain.made.values())}
-    is_alone = all(not rows.get(n, states[n].all_rows) for n in states if n not in asked)
-    if plain.alone and not is_alone:
+    unread = {n for n in states if n not in asked and rows.get(n, states[n].all_rows)}
+    if table.rows is not Rows.AGGREGATE and not unread <= set(table.driving_inputs):
+        # It may give rows of its own, which no record left out refers to.
         return None
     made = tuple(Made(name, make(frames[of]).toArrow()) for name, (of, make) in plain.made.items())
-    return PlainInputs(read, made, first, logs[table.inputs[0]].schema, is_alone, shared)
+    return PlainInputs(read, made, first, logs[table.inputs[0]].schema, not unread, shared)
 
 
 def _as_it_lies(

@@ -70,8 +70,6 @@ r.customer_id <> '' AND NOT regexp_full_match(r.customer_id, '{_IN_SQL}')
 CUSTOMERS = Plain(
     by="customer_id",
     unique=("customer_id",),
-    # Customers that sales alone tell of are those that no record names.
-    alone=True,
     reads={
         "bronze.commerce_customers": (
             "customer_id",
@@ -113,8 +111,6 @@ commerce_orders AS r LEFT JOIN commerce_customers AS c ON r.customer_id = c.cust
 """
 
 ORDERS = Plain(
-    # Orders that sales alone tell of are those that no record names: the transform makes all.
-    alone=True,
     by="order_id",
     unique=("order_id",),
     reads={
