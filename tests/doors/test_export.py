@@ -338,6 +338,9 @@ def test_names_that_mean_nothing(warehouse: Warehouse, tmp_path: Path) -> None:
     (tmp_path / "mine" / "thesis.txt").write_text("do not touch")
     with pytest.raises(UsageError, match="holds other files"):
         copy(warehouse, tmp_path / "mine", "commerce_trends")
+    # Not by Avro or dBASE, whose writers cut values: findings/fastavro_cuts_fractions.sh.
+    with pytest.raises(UsageError, match="holds parquet or csv; got 'avro'"):
+        copy_tables(warehouse, ["commerce_trends"], str(tmp_path / "x"), "avro")
 
 
 @pytest.mark.parametrize("form", FORMS)

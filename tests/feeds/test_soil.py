@@ -739,6 +739,8 @@ MEASUREMENT_CASES: list[tuple[dict[str, Any], list[Any]]] = [
     ),
     ({"soc": "0.0", "soc_unit": "%"}, [("soc", 0.0, "%")]),
     ({"clay": "5e+01", "clay_unit": "g/kg"}, [("clay", 0.05, "1")]),
+    # Pure sand; texture triangles begin at it: findings/soiltexture_edges.sh.
+    ({"clay": "0", "clay_unit": "%"}, [("clay", 0.0, "1")]),
     ({"soc": "", "clay": "NA", "soc_unit": "%", "clay_unit": "%"}, [UNMEASURED]),
     ({"soc_unit": "%", "upper_depth_cm": "-1"}, [UNMEASURED]),
     ({"soc": "NaN", "soc_unit": "%"}, [NOT_DECIMAL]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -220,6 +221,20 @@ def test_a_whole_number_of_a_binary_file_keeps_its_digits_beside_a_gap(tmp_path:
     expected = ["621496748577128447", None, "-4611686018427387905"]
     assert [row["source_site_id"] for row in packed] == expected
     assert [row["source_site_id"] for row in look_and_read(flat)] == expected
+
+
+@pytest.mark.filterwarnings("ignore:Normalized/laundered field name")
+@pytest.mark.parametrize("driver", ["FlatGeobuf", "GPKG", "GeoParquet"])
+def test_nan_in_a_binary_file_is_a_gap(tmp_path: Path, driver: str) -> None:
+    """As programs write what a feature lacks: findings/flatgeobuf_js_missing_properties.sh."""
+    table = TABLE.set_column(1, "soc_pct", pa.array([1.5, math.nan, 0.0]))
+    path = (
+        geoparquet(tmp_path, table=table)
+        if driver == "GeoParquet"
+        else by_gdal(tmp_path, "soil.fgb" if driver == "FlatGeobuf" else "soil.gpkg", driver, table,
+                     layer_options={"SPATIAL_INDEX": "NO"})
+    )  # fmt: skip
+    assert [row["soc"] for row in look_and_read(path)] == ["1.5", None, "0.0"]
 
 
 # --- LUCAS topsoil as its Shapefile ---------------------------------------------------------------
