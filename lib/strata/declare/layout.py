@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from strata.declare.near import SAME, likeness, near_names, perhaps
 from strata.declare.protection import Protection
@@ -123,7 +124,7 @@ class Layout:
         """The fields of which a file must have one; empty where any file of the layout will do."""
         return frozenset(f.name for f in self.fields if f.column in self.one_of)
 
-    @property
+    @cached_property  # Each record asks.
     def named(self) -> frozenset[str]:
         """Every field it reads."""
         return frozenset(f.name for f in self.fields)

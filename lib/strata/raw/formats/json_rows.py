@@ -18,6 +18,10 @@ from strata.raw.formats.json_text import STRING, Decoder, Record, Text, record_a
 _COMPACT = re.compile(rf"({STRING})|[ \t\r\n]+|(-?Infinity|NaN)", re.DOTALL)
 
 
+# Of a sound record: what `Decoder` notes is known.
+_DECODE = json.JSONDecoder(
+    parse_constant=lambda _: None, parse_float=str, parse_int=str
+).raw_decode
 MEMBER_NAME = "*"
 """The field of a layout that holds a member's name, where the records are an object's members."""
 
@@ -82,22 +86,22 @@ def _can_be_held(name: str) -> bool:
 
 def line_rows(text: Text, chunk: Chunk, layout: Layout) -> Iterator[Row]:
     """A chunk's records of JSON Lines, as rows."""
-    inner = prefixes([layout])
+    inner, decoder = prefixes([layout]), Decoder()
     number = chunk.first_record
     while text.next() and (found := text.line()):
         line, size = found
-        yield _row(_line_record(line, size), number, size, layout, inner)
+        yield _row(_line_record(line, size, decoder), number, size, layout, inner)
         number += 1
 
 
-def _line_record(line: str, size: int) -> Record:
+def _line_record(line: str, size: int, decoder: Decoder) -> Record:
     """The line's record, or the line itself as one that does not parse."""
     line = line.rstrip(" \t\r")
     unparsed = Record(line, None, is_sound=False)
     if size > MAX_RECORD_BYTES:
         return unparsed
     try:
-        record, end = record_at(line, 0)
+        record, end = record_at(line, 0, decoder)
     except json.JSONDecodeError:
         return unparsed
     return record if end == len(line) else unparsed
@@ -152,12 +156,11 @@ def _leaves(
 
 def _members(text: str, start: int) -> Iterator[tuple[str, Any, int, int]]:
     """(key, value, where its source begins and ends) of the sound object that begins at `start`."""
-    decode = Decoder().decode
     place = skip_space(text, start + 1)
     while text[place] != "}":
         key, end = scanstring(text, place + 1)
         begin = skip_space(text, skip_space(text, end) + 1)
-        value, end = decode(text, begin)
+        value, end = _DECODE(text, begin)
         yield key, value, begin, end
         place = skip_space(text, end)
         if text[place] == ",":

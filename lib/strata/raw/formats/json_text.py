@@ -55,6 +55,12 @@ class Decoder:
             parse_int=str,
         ).raw_decode
 
+    def read(self, text: str, start: int) -> tuple[Any, int]:
+        """The value that begins at `start`, and where it ends; notes what it holds, and no other
+        value. To make a decoder takes longer than to read a record, so one reads many."""
+        self.has_twice = self.has_constant = False
+        return self.decode(text, start)
+
     def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         self.has_twice |= len(found) < len(pairs)
@@ -74,14 +80,13 @@ class Record:
     has_constant: bool = False
 
 
-def record_at(text: str, start: int) -> tuple[Record, int]:
+def record_at(text: str, start: int, decoder: Decoder) -> tuple[Record, int]:
     """The value that begins at `start`, and where it ends.
 
     JSONDecodeError where there is none, or not yet.
     """
-    decoder = Decoder()
     try:
-        value, end = decoder.decode(text, start)
+        value, end = decoder.read(text, start)
     except RecursionError:
         end = _end_of_brackets(text, start)
         return Record(text[start:end], None, False), end
@@ -141,6 +146,7 @@ class Text:
     def __init__(self, blocks: Iterable[bytes], offset: int) -> None:
         self._blocks = iter(blocks)
         self._decode = codecs.getincrementaldecoder("utf-8")().decode
+        self._decoder = Decoder()
         self._is_over = False
         self.window = ""
         self.place = 0  # in the window
@@ -168,9 +174,9 @@ class Text:
     def next(self) -> str:
         """The next character that is not white space, where it then stands; empty at the end."""
         while True:
-            match = _SPACE.match(self.window, self.place)
-            assert match, "it may match nothing"
-            self.skip(match.end())
+            place = skip_space(self.window, self.place)
+            if place > self.place:
+                self.skip(place)
             if self.place < len(self.window):
                 return self.window[self.place]
             if not self.more():
@@ -189,7 +195,7 @@ class Text:
         """The value that begins here; goes past it."""
         while True:
             try:
-                record, end = record_at(self.window, self.place)
+                record, end = record_at(self.window, self.place, self._decoder)
                 if end - self.place > MAX_RECORD_BYTES:
                     raise _too_long()
                 # A number or word at the end of the window may go on behind it.
@@ -255,6 +261,8 @@ class Text:
 
 def skip_space(text: str, place: int) -> int:
     """The place after the white space that begins at `place`."""
+    if place < len(text) and text[place] > " ":
+        return place
     match = _SPACE.match(text, place)
     assert match, "it may match nothing"
     return match.end()
