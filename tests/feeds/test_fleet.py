@@ -28,7 +28,7 @@ from strata.run.bronze import UNPARSED
 
 from tests.frames import local_frame
 from tests.plain import plain_rows
-from tests.unit.feeds.test_fleet_plain import LAYOUTS, of_verdicts
+from tests.unit.feeds.test_fleet_plain import LAYOUTS, ODD, SOUND, VEHICLE, of_verdicts
 from tests.unit.light.test_verdicts import verdicts
 
 pytestmark = pytest.mark.spark
@@ -190,6 +190,25 @@ def test_plain_rows_are_those_that_the_transform_makes(spark: SparkSession, tmp_
         assert {row["_record_number"] for row in left} == rejected
         assert done.folds == Counter(row["_fold"] for row in rows if row["_fold"])
         assert set(done.folds) == {REPEATED, SUPERSEDED}
+
+
+def test_plain_vehicles_are_those_that_the_transform_makes(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    raw = [
+        {"vehicle_id": f"v{number}", **VEHICLE, "_file_sha256": "f", "_record_number": number} | odd
+        for number, odd in enumerate(ODD)
+    ]
+    made = fleet_vehicles(frame(spark, "bronze.fleet_vehicles", raw))
+    rows = judging.judge(
+        made, gate.row_rules(made, load_suite("silver.fleet_vehicles")), Rows.ONE_TO_ONE
+    )
+    columns = load_contract("silver.fleet_vehicles").columns
+    accepted = rows.where(judging.is_accepted()).where(f"_record_number < {SOUND}")
+    written, _, _ = plain_rows(tmp_path, "silver.fleet_vehicles", {"bronze.fleet_vehicles": raw})
+    expected = accepted.select(*columns).toArrow().to_pylist()
+    assert len(expected) == SOUND
+    assert sorted(map(repr, written)) == sorted(map(repr, expected))
 
 
 def test_rejected_rows_are_the_same_where_they_are_made_alone(spark: SparkSession) -> None:

@@ -9,7 +9,9 @@ instead, which judges them as it judges any row.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timezone
 from typing import TYPE_CHECKING, Any
@@ -63,6 +65,16 @@ class Records:
         """Of the raw files together, unpacked."""
         return sum(look.bytes for look in self.looks)
 
+    @property
+    def has_pseudonyms(self) -> bool:
+        """Whether pseudonyms are made of them: Python's work, which threads do one at a time."""
+        read = {(look.source, look.layout) for look in self.looks}
+        return any(
+            protect.needs_key(layout.personal)
+            for layout in self.layouts
+            if (layout.source, layout.name) in read
+        )
+
 
 def can_write(contract: Contract) -> bool:
     """Whether a bronze table's files can be written this way: it has no partitions, and text beside
@@ -91,10 +103,15 @@ def write(
 def write_here(
     records: Records, contract: Contract, folder: str, with_statistics: Sequence[str]
 ) -> pa.Table:
-    """The same, done at once, in this process and without Spark."""
+    """The same, done at once, in this process and without Spark: a thread a core."""
     tasks, write_task, told = _plan(records, contract, folder, with_statistics)
-    with Archives() as archives:
-        batches = [batch for parts in tasks for batch in write_task(parts, archives)]
+
+    def do(parts: Sequence[Part]) -> list[pa.RecordBatch]:
+        with Archives() as archives:
+            return list(write_task(parts, archives))
+
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        batches = [batch for found in pool.map(do, tasks) for batch in found]
     return pa.Table.from_batches(batches, told)
 
 

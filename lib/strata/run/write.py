@@ -33,15 +33,18 @@ from strata.run.written import (
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
+_MOST_BYTES_OF_SMALL = 512 << 20
+"""Of raw files, unpacked, that a small run reads in its own process."""
+
 
 def write_accepted(context: Context, target: Target, candidate: Candidate) -> Written:
     """Writes the accepted rows, and counts every row on the way."""
     previous, store = target.previous, context.store
     store.open_for_write(target.contract, previous.version if previous else None)
     if candidate.records and _takes_files(context, target):
-        is_few = candidate.records.bytes <= context.options.most_bytes_here
-        by_driver = is_few and arrow_rules.can_ask(target.row_rules, target.schema)
-        write = _write_records_here if by_driver else _write_records
+        by_arrow = arrow_rules.can_ask(target.row_rules, target.schema)
+        is_here = by_arrow and _are_read_here(context, candidate.records)
+        write = _write_records_here if is_here else _write_records
         written = write(context, target, candidate, candidate.records)
         if written is not None:
             return written
@@ -50,6 +53,15 @@ def write_accepted(context: Context, target: Target, candidate: Candidate) -> Wr
     if _is_small(context, target, candidate):
         return _write_small(context, target, candidate)
     return _write_whole(context, target, candidate)
+
+
+def _are_read_here(context: Context, records: Records) -> bool:
+    """Whether this process reads raw records, and not Spark's tasks: few, and in a small run more.
+    It holds what does not stand of them, and a stretch of the file that each thread writes."""
+    if records.bytes <= context.options.most_bytes_here:
+        return True
+    is_bounded = records.bytes <= _MOST_BYTES_OF_SMALL and not records.has_pseudonyms
+    return context.plan.is_small and not context.options.in_tasks and is_bounded
 
 
 def _is_small(context: Context, target: Target, candidate: Candidate) -> bool:
@@ -174,14 +186,15 @@ def _write_records(
 def _write_records_here(
     context: Context, target: Target, candidate: Candidate, records: Records
 ) -> Written | None:
-    """The same for few records, which this process reads and writes; Spark judges only those that
-    do not stand in the table.
+    """The same by this process, which reads and writes them; Spark judges only those that do not
+    stand in the table.
     """
     contract, store = target.contract, context.store
     folder = store.warehouse.path(contract.table)
     told = bronze_files.write_here(records, contract, folder, columns_with_statistics(contract))
     added = bronze_files.written(told)
-    asked = ask_files(context, target, added, fetches=True)
+    is_few = records.bytes <= context.options.most_bytes_here
+    asked = ask_files(context, target, added, fetches=is_few or None)
     if would_reject(asked.broken, target.row_rules):
         bronze_files.remove(folder, added)
         return None

@@ -73,3 +73,37 @@ def test_the_records_that_are_left_out_are_those_that_the_shared_file_rejects(
     assert {row["_record_number"] for row in written} == sound
     assert {row["_record_number"] for row in left} == set(range(len(events))) - sound
     assert done.folds == {}
+
+
+VEHICLE = {"max_speed": "90", "depot_lat": "52.5", "depot_lon": "-1.5"}
+ODD: list[dict[str, Any]] = [
+    {"service_region": "  north ", "time_zone": " Europe/London"}, {"max_speed": "+9e1", "service_region": " "},
+    {"_delivery_date": dt.date(2026, 10, 2)}, {"depot_lat": "0", "depot_lon": "-0.5"},
+    {"vehicle_id": " 7"}, {"vehicle_id": "ünï"}, {"vehicle_id": "00012"}, {"max_speed": "500"},
+    # Those that the transform or the gate rejects, or that are not surely sound.
+    {"vehicle_id": ""}, {"vehicle_id": None}, {"vehicle_id": "1.0"}, {"vehicle_id": "3e5"},
+    {"max_speed": "fast"}, {"max_speed": "0"}, {"max_speed": "500.1"}, {"max_speed": None},
+    {"depot_lat": "0", "depot_lon": "-0.0"}, {"depot_lat": "90.1"}, {"depot_lon": "nan"},
+    {"time_zone": "Europe/Nowhere"}, {"vehicle_id": "twice"}, {"vehicle_id": "twice"},
+]  # fmt: skip
+SOUND = 8
+"""So many of them stand."""
+
+
+def test_vehicles_of_one_sound_record_are_made_without_spark(tmp_path: Path) -> None:
+    raw = [
+        {"vehicle_id": f"v{number}", **VEHICLE, "_file_sha256": "f", "_record_number": number} | odd
+        for number, odd in enumerate(ODD)
+    ]
+    for tasks in (0, 1):
+        folder, inputs = tmp_path / str(tasks), {"bronze.fleet_vehicles": raw}
+        written, left, _ = plain_rows(folder, "silver.fleet_vehicles", inputs, tasks)
+        assert {row["_record_number"] for row in written} == set(range(SOUND))
+        assert {row["_record_number"] for row in left} == set(range(SOUND, len(raw)))
+    first = min(written, key=lambda row: row["_record_number"])
+    assert first == {
+        "vehicle_id": "v0", "valid_from": dt.date(1900, 1, 1), "valid_to": dt.date(9999, 12, 31),
+        "is_current": True, "max_speed_kmh": 90.0, "service_region": "north",
+        "depot_lat_deg": 52.5, "depot_lon_deg": -1.5, "time_zone": "Europe/London",
+        "_file_sha256": "f", "_record_number": 0,
+    }  # fmt: skip

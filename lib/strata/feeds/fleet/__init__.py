@@ -6,7 +6,7 @@ vehicle and instant once. docs/FLEET.md tells the rules.
 
 from __future__ import annotations
 
-from strata.feeds.fleet import cells, days, fixes, plain, trips, vehicles
+from strata.feeds.fleet import cells, days, fixes, plain, plain_vehicles, trips, vehicles
 from strata.feeds.fleet.params import Params
 from strata.feeds.fleet.values import INSTANT_SQL
 from strata.kit.table import Answer, Reference, Rows, Source, Table
@@ -28,6 +28,7 @@ TABLES = (
         group=("vehicle_id",),
         ends=("bronze.fleet_vehicles",),
         folds=vehicles.FOLDS,
+        plain=plain_vehicles.VEHICLES,
     ),
     Table(
         "silver.fleet_fixes",

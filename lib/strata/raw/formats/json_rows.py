@@ -19,9 +19,7 @@ _COMPACT = re.compile(rf"({STRING})|[ \t\r\n]+|(-?Infinity|NaN)", re.DOTALL)
 
 
 # Of a sound record: what `Decoder` notes is known.
-_DECODE = json.JSONDecoder(
-    parse_constant=lambda _: None, parse_float=str, parse_int=str
-).raw_decode
+_DECODE = json.JSONDecoder(parse_constant=lambda _: None, parse_float=str, parse_int=str).raw_decode
 MEMBER_NAME = "*"
 """The field of a layout that holds a member's name, where the records are an object's members."""
 
