@@ -7,6 +7,7 @@ import hashlib
 import http.client
 import json
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -272,7 +273,7 @@ ATTACKS = {
         "BAD_QUERY",
     ),
     "many aliases": (
-        "{ " + " ".join(f"a{n}: publication {{ number }}" for n in range(50)) + " }",
+        "{ " + " ".join(f"a{n}: publication {{ number }}" for n in range(20)) + " }",
         "BAD_QUERY",
     ),
     "many tokens": ("{ " + "publication { number } " * 400 + "}", "BAD_QUERY"),
@@ -309,6 +310,22 @@ ATTACKS = {
             for n in range(15)
         )
         + " }",
+        "TOO_COSTLY",
+    ),
+    "many large aliases": (
+        "{ "
+        + " ".join(
+            f'a{n}: customer(customerId: "c{n}") {{ orders(first: 1) {{ nodes {{ items {{ product '
+            "{ history { name } decisions { why } } } } } }"
+            for n in range(10)
+        )
+        + " }",
+        "TOO_COSTLY",
+    ),
+    "large aliases by a fragment": (
+        "{ "
+        + " ".join(f'a{n}: product(productId: "p{n}") {{ ...all }}' for n in range(14))
+        + " } fragment all on Product { category { name } history { name } decisions { why } }",
         "TOO_COSTLY",
     ),
     "no end of brackets": ("{ a" * 400, "BAD_QUERY"),
@@ -435,6 +452,42 @@ def test_attacks_by_variables(client: Client) -> None:
     assert client.refused(doubled(40))[0] == "BAD_REQUEST"
     assert time.monotonic() - began < 5, "refused by counting, not by walking through it"
     assert client.ask(doubled(3)) == {"publication": {"number": 1}}
+
+
+def test_a_page_ends_at_a_name_of_any_length(client: Client, database: Server) -> None:
+    """A cursor holds the name by which the page is sorted."""
+    import psycopg
+
+    with psycopg.connect(database.url("owner")) as connection:
+        connection.execute(
+            "UPDATE shop.products SET product_name = 'A' || repeat('ä', 5000) WHERE product_id = 'p2'"
+        )
+    query = """query Q($after: String) { products(orderBy: NAME, first: 1, after: $after) {
+        nodes { productId } pageInfo { endCursor } } }"""
+    seen, after = [], None
+    for _ in range(3):
+        page = client.ask(query, after=after)["products"]
+        seen += [node["productId"] for node in page["nodes"]]
+        after = page["pageInfo"]["endCursor"]
+    assert seen == ["p2", "p1", "p3"]
+
+
+def test_an_edited_cursor_is_a_cursor_or_refused(client: Client) -> None:
+    """Whatever is changed of one, nothing breaks."""
+    chance, refused = random.Random(3), 0
+    for field, order in (("products", "NAME"), ("productSales", "REVENUE")):
+        query = f"""query Q($after: String) {{ {field}(orderBy: {order}, first: 1, after: $after) {{
+            pageInfo {{ endCursor }} }} }}"""
+        true = client.ask(query)[field]["pageInfo"]["endCursor"].encode()
+        for _ in range(25):
+            edited = bytearray(true)
+            for place in chance.sample(range(len(true)), 2):
+                edited[place] = chance.randrange(33, 127)
+            answer = client.post({"query": query, "variables": {"after": edited.decode()}}).json()
+            codes = [error["extensions"]["code"] for error in answer.get("errors", [])]
+            assert codes in ([], ["BAD_REQUEST"]), (edited, answer)
+            refused += bool(codes)
+    assert 10 < refused < 50
 
 
 def test_errors_say_nothing_of_the_inside(client: Client, database: Server) -> None:

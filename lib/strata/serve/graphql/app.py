@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,6 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from strata.serve.graphql import documents
 from strata.serve.graphql.access import Door
+from strata.serve.graphql.connections import Connections
 from strata.serve.graphql.context import Context
 from strata.serve.graphql.decisions import Desk
 from strata.serve.graphql.errors import AWAY, LOST, Refused, note
@@ -46,6 +46,8 @@ _SESSION = {
     # plan a nested one takes longer than to run it.
     "plan_cache_mode": "force_generic_plan",
     "default_transaction_read_only": "on",
+    # A nested statement looks dear to the planner; to compile one takes longer than to run it.
+    "jit": "off",
 }
 _PLANS = {"statement_cache_size": 50, "max_cacheable_statement_size": 6 * 1024}
 """What a connection keeps planned. PostgreSQL holds up to a megabyte for a large statement, as it
@@ -67,8 +69,8 @@ class Api:
     door: Door
     desk: Desk
     persisted: Persisted = field(default_factory=Persisted)
-    pool: asyncpg.Pool = None
-    """Open while the application runs."""
+    connections: Connections | None = None
+    """While the application runs."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
@@ -94,7 +96,8 @@ class Api:
         try:
             with _Deadline():
                 asked = await self._asked(told.get(b"content-type", b""), receive)
-                return 200, *await run(asked, Context(caller, self.desk), self._fetch)
+                assert self.connections is not None
+                return 200, *await run(asked, Context(caller, self.desk), self.connections.fetch)
         except Refused as error:
             return _refuse(400, str(error), error.code)
         except asyncio.TimeoutError:
@@ -104,10 +107,6 @@ class Api:
             return _refuse(503, *AWAY)
         except Exception as error:
             return _fault(error)
-
-    async def _fetch(self, text: str, values: Sequence[Any]) -> str:
-        async with self.pool.acquire() as connection:
-            return str(await connection.fetchval(text, *values))
 
     async def _asked(self, kind: bytes, receive: Receive) -> Asked:
         """One operation. Batches are not taken: they would get round the limits."""
@@ -188,27 +187,19 @@ async def _page(request: Request) -> Response:
     return Response((_PAGES / name).read_text(encoding="utf-8"), media_type=kind, headers=_HEADERS)
 
 
-async def _reset(connection: asyncpg.Connection) -> None:
-    """A request leaves nothing behind but its transaction, and that only where it was cut off: the
-    library's own reset would cost each request a statement more.
-    """
-    if connection.is_in_transaction():
-        await connection.reset()
-
-
 def make_app(url: str, door: Door, desk: Desk, persisted: Persisted | None = None) -> ASGIApp:
     """The application over a database; the address is that of a role which reads only."""
     api = Api(door, desk, persisted or Persisted())
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        # Opened without a connection: an API may start before its database.
-        pool = asyncpg.create_pool(
-            url, min_size=0, max_size=8, reset=_reset, server_settings=_SESSION, **_PLANS
-        )
-        async with pool as api.pool:
+        # None is opened yet: an API may start before its database.
+        api.connections = Connections(url, _SESSION, _PLANS)
+        try:
             await desk.flush()
             yield
+        finally:
+            await api.connections.close()
 
     routes = [Route(path, _page) for path in _STATIC]
     site = Starlette(routes=[*routes, Route("/graphql", api, methods=["POST"])], lifespan=lifespan)

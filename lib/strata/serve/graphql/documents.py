@@ -19,6 +19,7 @@ from graphql import (
 from graphql.execution.values import VariableValues
 from strawberry.extensions import MaxAliasesLimiter, QueryDepthLimiter
 
+from strata.serve.graphql.answers import Plan
 from strata.serve.graphql.errors import Refused
 from strata.serve.graphql.limits import (
     ALIASES,
@@ -30,9 +31,9 @@ from strata.serve.graphql.limits import (
     cost_of,
 )
 from strata.serve.graphql.schema import schema
-from strata.serve.graphql.selections import Selected, select
+from strata.serve.graphql.selections import select
 
-KEPT, _TREES = 500, 2
+KEPT, _PLANS = 500, 2
 _RULES = (
     *specified_rules,
     *QueryDepthLimiter(max_depth=DEPTH).validation_rules,
@@ -46,7 +47,7 @@ class Document:
 
     parsed: DocumentNode | None
     errors: tuple[GraphQLError, ...] = ()
-    trees: dict[object, tuple[Selected, ...]] = field(default_factory=dict)
+    plans: dict[object, Plan] = field(default_factory=dict)
     """What its operations select, by their names and what decides on directives."""
     largest: dict[str | None, int] = field(default_factory=dict)
     """What its operations cost at most, by their names."""
@@ -74,19 +75,16 @@ class Document:
         if self.largest[name] > COST:
             assert_cost(self.parsed, operation, variables)
 
-    def selected(
-        self, operation: OperationDefinitionNode, variables: VariableValues
-    ) -> tuple[Selected, ...]:
+    def plan(self, operation: OperationDefinitionNode, variables: VariableValues) -> Plan:
         """What a query selects. Only @skip and @include take variables that are true or false."""
         flags = tuple(item for item in variables.coerced.items() if isinstance(item[1], bool))
         key = (_name(operation), flags)
-        if key not in self.trees and len(self.trees) < _TREES:
-            self.trees[key] = self._select(operation, variables)
-        return self.trees.get(key) or self._select(operation, variables)
+        found = self.plans.get(key) or self._plan(operation, variables)
+        if len(self.plans) < _PLANS:
+            self.plans[key] = found
+        return found
 
-    def _select(
-        self, operation: OperationDefinitionNode, variables: VariableValues
-    ) -> tuple[Selected, ...]:
+    def _plan(self, operation: OperationDefinitionNode, variables: VariableValues) -> Plan:
         assert self.parsed is not None
         assert schema._schema.query_type is not None
         fragments = {
@@ -95,7 +93,7 @@ class Document:
             if isinstance(each, FragmentDefinitionNode)
         }
         own = [operation.selection_set]
-        return select(schema._schema.query_type, own, fragments, variables)
+        return Plan(select(schema._schema.query_type, own, fragments, variables))
 
 
 def _name(operation: OperationDefinitionNode) -> str | None:

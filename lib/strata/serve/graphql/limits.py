@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from graphql import (
@@ -13,6 +13,7 @@ from graphql import (
     InlineFragmentNode,
     IntValueNode,
     OperationDefinitionNode,
+    SelectionNode,
     SelectionSetNode,
     VariableNode,
 )
@@ -20,7 +21,7 @@ from graphql import (
 from strata.serve.graphql.cursors import MOST
 from strata.serve.graphql.errors import Refused
 
-DEPTH, ALIASES, TOKENS, COST, SELECTIONS = 10, 15, 1_000, 5_000, 2_000
+DEPTH, ALIASES, TOKENS, COST, SELECTIONS, OBJECTS = 10, 15, 1_000, 5_000, 2_000, 40
 _LISTS = {"productSales": 20, "products": 20, "orders": 20, "bestSellers": 10}
 """Fields that give pages, with the size of a page that asks for none."""
 _FIXED = {
@@ -36,10 +37,34 @@ schema is what tools ask for; one under each alias would hold up everybody else.
 """
 
 
-def assert_expansion(document: DocumentNode) -> int:
-    """How many selections the document has, written out; Refused where they are too many.
+def assert_expansion(document: DocumentNode) -> None:
+    """Refused where the document is too large, written out.
 
     A few fragments that each name the next one twice are a small text and a query without end.
+    Each list and object becomes a part of an SQL statement, which PostgreSQL plans.
+    """
+    every = OperationDefinitionNode | FragmentDefinitionNode
+    selections = _written_out(document, every, lambda _: 1)
+    if selections > SELECTIONS:
+        raise Refused(f"a query selects at most {SELECTIONS:,} fields; this one has {selections:,}")
+    objects = _written_out(document, OperationDefinitionNode, _is_object)
+    if objects > OBJECTS:
+        raise Refused(
+            f"a query asks for at most {OBJECTS} lists and objects; this one asks for {objects}: "
+            "ask in several requests",
+            "TOO_COSTLY",
+        )
+
+
+def _is_object(node: SelectionNode) -> int:
+    """Descriptions of the schema are no part of a statement."""
+    is_own = isinstance(node, FieldNode) and not node.name.value.startswith("__")
+    return int(is_own and node.selection_set is not None)  # type: ignore[attr-defined]
+
+
+def _written_out(document: DocumentNode, kinds: Any, weight: Callable[[SelectionNode], int]) -> int:
+    """The weight of all selections, with each fragment in every place that names it. What stands
+    below a field without a weight has none.
     """
     sizes: dict[str, int] = {}
     bodies = {
@@ -51,25 +76,19 @@ def assert_expansion(document: DocumentNode) -> int:
     def size(selected: SelectionSetNode | None) -> int:
         total = 0
         for node in selected.selections if selected else ():
-            total += 1
+            own = weight(node)
+            total += own
             if isinstance(node, FragmentSpreadNode):
                 name = node.name.value
                 if name not in sizes:
                     sizes[name] = 0  # A circle of fragments is another rule's to refuse.
                     sizes[name] = size(bodies.get(name))
                 total += sizes[name]
-            elif isinstance(node, (FieldNode, InlineFragmentNode)):
+            elif isinstance(node, InlineFragmentNode) or (isinstance(node, FieldNode) and own):
                 total += size(node.selection_set)
         return total
 
-    total = sum(
-        size(d.selection_set)
-        for d in document.definitions
-        if isinstance(d, OperationDefinitionNode | FragmentDefinitionNode)
-    )
-    if total > SELECTIONS:
-        raise Refused(f"a query selects at most {SELECTIONS:,} fields; this one has {total:,}")
-    return total
+    return sum(size(d.selection_set) for d in document.definitions if isinstance(d, kinds))
 
 
 def assert_cost(

@@ -11,7 +11,7 @@ import asyncpg
 from graphql import ExecutionResult, GraphQLError, OperationType, execute
 from graphql.execution.values import VariableValues, get_variable_values
 
-from strata.serve.graphql.answers import statement
+from strata.serve.graphql.answers import Plan
 from strata.serve.graphql.context import Context
 from strata.serve.graphql.documents import Document
 from strata.serve.graphql.errors import LOST, Refused, worded
@@ -49,21 +49,19 @@ async def run(asked: Asked, context: Context, fetch: Fetch) -> Answer:
     )
     if isinstance(variables, list):
         return _failed(variables), 0
-    selected = document.selected(operation, variables)
-    if any(one.name in ("__schema", "__type") for one in selected):
-        _assert_alone(selected)
+    plan = document.plan(operation, variables)
+    if any(one.name in ("__schema", "__type") for one in plan.selected):
+        _assert_alone(plan.selected)
         return await _by_library(asked, context), 0
-    if all(one.field is None for one in selected):
-        return as_json({"data": {one.key: "Query" for one in selected}}), 0
-    return await _by_statement(selected, variables, fetch)
+    if all(one.field is None for one in plan.selected):
+        return as_json({"data": {one.key: "Query" for one in plan.selected}}), 0
+    return await _by_statement(plan, variables, fetch)
 
 
-async def _by_statement(
-    selected: Sequence[Selected], variables: VariableValues, fetch: Fetch
-) -> Answer:
+async def _by_statement(plan: Plan, variables: VariableValues, fetch: Fetch) -> Answer:
     """A query. Its errors leave nothing of the answer: it is one statement."""
     try:
-        text, values = statement(selected, variables)
+        text, values = plan.statement(variables)
     except GraphQLError as error:
         return _failed([error]), 0
     try:

@@ -40,6 +40,8 @@ class Rows:
     """Rows of the page. One more is read, to know whether there is a next page."""
 
 
+MOST_PERIODS = 10_000
+"""Weeks of nineteen years in ten currencies. No more are shown: dates ask for others."""
 Condition = tuple[str, Any]
 """SQL, and the value that it marks by %s. Without a value it is no condition."""
 
@@ -147,7 +149,7 @@ def trends(period: TrendPeriod, first: date | None, last: date | None) -> Rows:
     )
     return Rows(
         "SELECT period_start, currency, orders, units, revenue, revenue_change FROM shop.trends"
-        f" WHERE {where} ORDER BY period_start, currency LIMIT 1000",
+        f" WHERE {where} ORDER BY period_start, currency LIMIT {MOST_PERIODS}",
         values,
     )
 
