@@ -304,11 +304,15 @@ def _is_rounding(wrong: Any) -> bool:
     return mine is not None and abs(mine - value) < bound
 
 
-def test_fixes_of_unknown_vehicles_wait_and_come_in_with_their_metadata(
+def test_fixes_of_unknown_vehicles_wait_and_a_correction_lets_others_in(
     spark: SparkSession, tmp_path: Path
 ) -> None:
+    """One later delivery tells of a vehicle whose fixes wait, one of them in the archive, and
+    corrects the limit that refused another's.
+    """
     lake = Lake(spark, tmp_path)
-    lake.copy("vehicles/metadata_api.json")
+    slow = {"SLOW": {"max_speed": 90, "depot_lat": 1, "depot_lon": 2}}
+    put_vehicles(lake, "2026-10-02", slow | {"KNOWN": slow["SLOW"]})
     events = lake.raw / "events" / DELIVERY / "late.csv"
     events.parent.mkdir(parents=True)
     with events.open("w", newline="") as out:
@@ -316,39 +320,36 @@ def test_fixes_of_unknown_vehicles_wait_and_come_in_with_their_metadata(
         writer.writerow(
             ["vehicle_id", "timestamp", "lat", "lon", "speed_kmh", "engine_status", "fuel_level"]
         )
-        for minute in range(4):
-            writer.writerow(["VH_00001", f"2026-10-01 06:0{minute}:00", 1, 2, 10, "moving", 50])
-        for at in ("2026-10-01 06:00", "2026-10-01 06:01", "2026-10-01 06:02", "2026-09-20 06:00"):
-            writer.writerow(["NEW", f"{at}:00", 1, 2, 100, "moving", 50])
+        for vehicle, kmh in (("KNOWN", 10), ("SLOW", 100), ("NEW", 100)):
+            for minute in range(3):
+                at = f"2026-10-01 06:0{minute}:00"
+                writer.writerow([vehicle, at, 1, 2, kmh, "moving", 50])
+        writer.writerow(["NEW", "2026-09-20 06:00:00", 1, 2, 100, "moving", 50])
     waiting = lake.run().publication
     assert waiting is not None
     unknown = ["its vehicle must be known: the fix waits for the vehicle's metadata"]
-    assert lake.reasons(waiting, "silver.fleet_fixes") == [unknown] * 4
-    # One of them waits in the archive.
+    too_fast = ["speed must not exceed the vehicle's own maximum"]
+    told = lake.reasons(waiting, "silver.fleet_fixes")
+    assert sorted(told) == [unknown] * 4 + [too_fast] * 3
     (moved,) = archive.archive(spark, lake.warehouse, "fleet", 7, lambda _: None)
     assert (moved.rows, moved.days) == (1, [date(2026, 9, 20)])
 
-    told = {"NEW": {"max_speed": 90, "depot_lat": 1, "depot_lon": 2}}
-    metadata = lake.raw / "vehicles" / "delivery=2026-10-03" / "new.json"
-    metadata.parent.mkdir(parents=True)
-    metadata.write_text(json.dumps(told))
-    slow = lake.run().publication
-    assert slow is not None
-    too_fast = ["speed must not exceed the vehicle's own maximum"]
-    assert lake.reasons(slow, "silver.fleet_fixes") == [too_fast] * 4
-
-    # A later delivery corrects the vehicle, and with it what judges its fixes.
-    told["NEW"]["max_speed"] = 100
-    later = lake.raw / "vehicles" / "delivery=2026-10-04" / "new.json"
-    later.parent.mkdir(parents=True)
-    later.write_text(json.dumps(told))
+    slow["SLOW"]["max_speed"] = 100
+    put_vehicles(lake, "2026-10-03", slow | {"NEW": slow["SLOW"]})
     corrected = lake.run().publication
     assert corrected is not None
     assert lake.reasons(corrected, "silver.fleet_fixes") == []
     days = lake.rows(corrected, "gold.fleet_vehicle_days")
     assert sorted((row["vehicle_id"], row["day_date"].day, row["fixes"]) for row in days) == [
+        ("KNOWN", 1, 3),
         ("NEW", 1, 3),
         ("NEW", 20, 1),
-        ("VH_00001", 1, 4),
+        ("SLOW", 1, 3),
     ]
     assert doctor.examine(lake.warehouse, ["fleet"]).damage == []
+
+
+def put_vehicles(lake: Lake, day: str, told: dict[str, Any]) -> None:
+    path = lake.raw / "vehicles" / f"delivery={day}" / "told.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(told))

@@ -1,0 +1,140 @@
+"""What people mistype is one sentence on standard error, exit code 2 and nothing else, on a warehouse
+with something in it. `test_cli.py` has those of an empty one.
+"""
+
+from __future__ import annotations
+
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from tests.unit.cli.test_cli import run
+
+FIXTURE = Path(__file__).resolve().parents[2] / "corpus" / "warehouse_0_1_0.tar.gz"
+FLIGHTS = "silver.launches_flights"
+MISTAKES: dict[str, tuple[list[str], str]] = {
+    "why of nothing": (["why"], "why takes a TABLE with COLUMN=VALUE, or --record FILE:NUMBER"),
+    "why of a table and a record": (
+        ["why", FLIGHTS, "--record", "a.json:1"],
+        "why takes a TABLE with COLUMN=VALUE, or --record FILE:NUMBER",
+    ),
+    "a key without its value": (
+        ["why", "gold.launches_core_reuse", "core_id"],
+        "a row is named by COLUMN=VALUE; got 'core_id'",
+    ),
+    "half a key": (
+        ["why", "silver.launches_core_flights", "flight_id=5eb87d13ffd86e000604b360"],
+        "one row is explained at a time; 3 rows of silver.launches_core_flights match: give its "
+        "key, flight_id, core_number, as NAME=VALUE",
+    ),
+    "a record without its number": (
+        ["why", "--record", "sample.json"],
+        "--record is FILE:NUMBER; got 'sample.json'",
+    ),
+    "a parameter without its value": (
+        ["sql", "SELECT :n", "--param", "n"],
+        "--param is NAME=VALUE, each name once; got 'n'",
+    ),
+    "a parameter twice": (
+        ["sql", "SELECT :n", "--param", "n=1", "--param", "n=2"],
+        "--param is NAME=VALUE, each name once; got 'n=2'",
+    ),
+    "a parameter that is not given": (
+        ["sql", "SELECT $day"],
+        "the query has a parameter without a value: --param day=…",
+    ),
+    "a query that is none": (["sql", "SELEC 1"], "the query does not parse: "),
+    "a function of the other engine": (
+        ["sql", "SELECT ST_SubDivide('x', 5)", "--engine", "duckdb"],
+        "st_subdivide is a function of Sedona: use --engine spark",
+    ),
+    "a feed's number twice": (
+        ["sql", "SELECT 1", "--at", "launches=1,launches=1"],
+        "--at names each feed once, of ",
+    ),
+    "another feed's table": (
+        ["quarantine", "show", "silver.launches_moons"],
+        "launches has the tables bronze.launches_launches, ",
+    ),
+    "a discard of no row": (
+        ["quarantine", "discard", FLIGHTS, "--why", "x"],
+        "discard names its rows: give --file (a SHA-256 or its beginning) with --record, or "
+        "--reason",
+    ),
+    "a discard of a row that was accepted": (
+        ["quarantine", "discard", FLIGHTS, "--file", "881e", "--record", "1", "--why", "x"],
+        f"no quarantined row of {FLIGHTS} matches; `strata quarantine show {FLIGHTS}` lists them",
+    ),
+    "a source that the feed lacks": (
+        ["run", "launches", "--raw", ".", "--from", "moons=moons.json"],
+        "launches has the sources launches; --from names 'moons'",
+    ),
+    "an address that nobody knows": (
+        ["run", "launches", "--raw", "ftp://a/b"],
+        "ftp: is not known",
+    ),
+    "a variable that is not set": (
+        ["run", "launches", "--raw", ""],
+        "a run needs raw: give --raw or set STRATA_RAW",
+    ),
+    "half an address": (
+        ["run", "launches", "--raw", "s3:///b"],
+        "an address there is s3://bucket/path",
+    ),
+    "cells that H3 lacks": (
+        ["run", "fleet", "--raw", ".", "--cell-resolution", "16"],
+        "--cell-resolution is from 0 to 15; got 16",
+    ),
+    "a zone that nobody lives in": (
+        ["run", "fleet", "--raw", ".", "--day-zone", "Mars/Base"],
+        "--day-zone is UTC, vehicle, or a zone such as America/Chicago; got 'Mars/Base'",
+    ),
+    "a day in words": (
+        ["run", "fleet", "--raw", ".", "--not-after", "soon"],
+        "--not-after is a date, YYYY-MM-DD; got 'soon'",
+    ),
+    "a day before GPS": (
+        ["run", "fleet", "--raw", ".", "--not-after", "1979-12-31"],
+        "--not-after is from 1980-01-01 to 2100-01-01; got '1979-12-31'",
+    ),
+    "a trip that never ends": (
+        ["run", "fleet", "--raw", ".", "--stop-minutes", "0"],
+        "--stop-minutes is at least 1; got 0",
+    ),
+    "a seed of 65 bits": (
+        ["run", "soil", "--raw", ".", "--seed", str(2**63)],
+        f"seed must fit in 64 bits; got {2**63}",
+    ),
+    "holidays of nowhere": (
+        ["run", "commerce", "--raw", ".", "--holidays-of", "Atlantis"],
+        "--holidays-of is a country that the library `holidays` knows, such as GB; got 'Atlantis'",
+    ),
+    "a report that cannot be written": (
+        ["report", "--output", "/dev/null/report.html"],
+        "the report is a file; /dev/null/report.html cannot be written: ",
+    ),
+    "a copy of a table that is none": (
+        ["export", "gold.launches_moons", "--to", "moons.sqlite"],
+        "a table must be published to be copied; gold.launches_moons is not: did you mean ",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("published")
+    with tarfile.open(FIXTURE) as archive:
+        archive.extractall(folder, filter="data")
+    return folder
+
+
+@pytest.mark.parametrize("what", MISTAKES)
+def test_a_mistake_is_one_sentence_that_says_what_to_do(
+    capsys: pytest.CaptureFixture[str], warehouse: Path, what: str
+) -> None:
+    argv, sentence = MISTAKES[what]
+    code, out, err = run(capsys, *argv, "--warehouse", str(warehouse))
+    assert (code, out) == (2, ""), err
+    assert sentence in err
+    assert "Traceback" not in err
