@@ -67,9 +67,7 @@ def list_place(place: str) -> tuple[list[RawFile], list[Ignored]]:
     if info.type == fs.FileType.File:
         return [RawFile(kept or info.base_name, here.uri_of(path), info.size)], []
     if info.type != fs.FileType.Directory:
-        raise UsageError(
-            f"a file or folder must lie where --from says; nothing lies at {place}", path=place
-        )
+        raise UsageError(f"a file or folder must be there; nothing lies at {place}", path=place)
     found, ignored = list_raw(place)
     prefix = f"{kept}/" if kept else ""
     return [replace(file, path=prefix + file.path) for file in found], [

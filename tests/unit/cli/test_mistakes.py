@@ -114,6 +114,56 @@ MISTAKES: dict[str, tuple[list[str], str]] = {
         ["report", "--output", "/dev/null/report.html"],
         "the report is a file; /dev/null/report.html cannot be written: ",
     ),
+    "a key with an empty part": (
+        ["run", "launches", "--raw", "s3://a//b"],
+        "a key has no empty part here; found s3://a//b",
+    ),
+    "people who may not be fewer than one": (
+        ["run", "residents", "--raw", ".", "--suppress-below", "1"],
+        "suppress-below must be in [2, 1000000]; got 1",
+    ),
+    "a rounding that tells small groups": (
+        ["run", "residents", "--raw", ".", "--suppress-below", "10", "--round-to", "3"],
+        "round-to must be a whole number that divides suppress-below, 10; got 3",
+    ),
+    "a record behind the last": (
+        ["why", "--record", "spacex_launches_v5.json:206"],
+        "records are numbered from 1; spacex_launches_v5.json has 205, not 206",
+    ),
+    "a whole number of 65 bits": (
+        ["sql", "SELECT 9223372036854775808"],
+        "a whole number must fit into 64 bits, as in Spark: ",
+    ),
+    "a query that takes too long": (
+        [
+            "sql",
+            "SELECT sum(a.range * b.range) FROM range(1000000) a, range(1000000) b",
+            "--seconds",
+            "0.2",
+        ],
+        "a query may take 0.2 seconds, and this one took longer: ask for less, or give --seconds",
+    ),
+    "a copy into a folder that is not there": (
+        ["export", "gold.launches_landing_years", "--to", "/nowhere/x.sqlite"],
+        "a copy goes into a folder that is there; /nowhere is not: make it",
+    ),
+    "areas of nowhere": (
+        ["soil", "areas", "/nowhere.geojson"],
+        "a file or folder must be there; nothing lies at /nowhere.geojson",
+    ),
+    "a map of a file that is not there": (
+        ["soil", "map", "/nowhere.csv", "soc=OC [g/kg]", "--raw", "."],
+        "a file must be there to be mapped; /nowhere.csv is not",
+    ),
+    "a map that guesses the unit": (
+        ["soil", "map", __file__, "soc=OC", "--raw", "."],
+        "soc tells its unit, and nobody guesses it: soc=OC[%], [g/kg] or [fraction]; got 'soc=OC'",
+    ),
+    "boundaries of a day before the map": (
+        ["soil", "boundaries", "--from", "overpass", "--date", "2010-01-01", "--raw", "."],
+        "--date must be in [2012-09-13, today], the days of which Overpass has the map; got "
+        "2010-01-01",
+    ),
     "a copy of a table that is none": (
         ["export", "gold.launches_moons", "--to", "moons.sqlite"],
         "a table must be published to be copied; gold.launches_moons is not: did you mean ",
@@ -131,10 +181,14 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("what", MISTAKES)
 def test_a_mistake_is_one_sentence_that_says_what_to_do(
-    capsys: pytest.CaptureFixture[str], warehouse: Path, what: str
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    warehouse: Path,
+    what: str,
 ) -> None:
     argv, sentence = MISTAKES[what]
-    code, out, err = run(capsys, *argv, "--warehouse", str(warehouse))
+    monkeypatch.setenv("STRATA_WAREHOUSE", str(warehouse))
+    code, out, err = run(capsys, *argv)
     assert (code, out) == (2, ""), err
     assert sentence in err
     assert "Traceback" not in err
