@@ -21,7 +21,7 @@ from strata.lake.versions import Warehouse
 from strata.ledger import lease
 from strata.ledger import publication as ledger
 
-from tests.conftest import TOY
+from tests.conftest import SETTINGS, TOY
 
 pytestmark = pytest.mark.spark
 
@@ -125,8 +125,11 @@ def test_spark_submit_reads_and_writes_s3(
     client = boto3.client("s3")
     for file in raw.rglob("*.csv"):
         client.upload_file(str(file), bucket, f"raw/{file.relative_to(raw)}")
-    submit = [shutil.which("spark-submit", path=str(BIN)) or "", str(TOY / "jobs" / "toy.py")]
-    first = start(*submit, "--raw", f"s3://{bucket}/raw", "--warehouse", f"s3a://{bucket}/lake")
+    # Few rows need neither many partitions nor compiled code.
+    settings = [word for item in SETTINGS.items() for word in ("--conf", "=".join(item))]
+    submit = [shutil.which("spark-submit", path=str(BIN)) or "", *settings]
+    job = [*submit, str(TOY / "jobs" / "toy.py")]
+    first = start(*job, "--raw", f"s3://{bucket}/raw", "--warehouse", f"s3a://{bucket}/lake")
     out, told = first.communicate(timeout=400)
 
     assert first.returncode == 0, out + told

@@ -24,15 +24,17 @@ DELIVERIES = (
         *("a3,s9,2024-01-02,5", "a4,s1,2024-01-02,x", "a5,s1,2024-01-03,-4", "bad,row"),
         "a6,s2,2024-01-03,7.25",
     ),
-    ("a1,s1,2024-01-01,11.50", "a7,s1,2024-01-02,4", "a8,s2,2024-01-03,-1", "a9,s1,,1"),
-    ("a2,s2,2024-01-04,3", "A10,s1,2024-01-04,2", ",s1,2024-01-04,2"),
+    (
+        *("a1,s1,2024-01-01,11.50", "a7,s1,2024-01-02,4", "a8,s2,2024-01-03,-1", "a9,s1,,1"),
+        *("a2,s2,2024-01-04,3", "A10,s1,2024-01-04,2", ",s1,2024-01-04,2"),
+    ),
 )
 
 
 def deliver(shop: Shop, number: int, **options: Any) -> None:
     if number == 0:
         shop.shops("a.csv", "s1,Alpha", "s2,Beta", ",Nobody")
-    if number == 2:
+    else:
         shop.shops("b.csv", "s9,Late")
     shop.sales(f"{number}.csv", *DELIVERIES[number])
     shop.run(**options)
