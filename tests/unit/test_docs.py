@@ -49,6 +49,39 @@ def test_every_relative_link_resolves(document: Path) -> None:
     assert broken == []
 
 
+# --- tests that documents name --------------------------------------------------------------------
+
+
+def test_every_test_that_a_document_names_is_there() -> None:
+    """A function, a file, or a path, in code within a line."""
+    files = list((ROOT / "tests").rglob("test_*.py"))
+    text = "\n".join(file.read_text() for file in files)
+    known = {*re.findall(r"^ *def (test_\w+)\(", text, re.MULTILINE)}
+    known |= {name for file in files for name in (file.name, file.stem)}
+    missing = [
+        (document.name, name)
+        for document in DOCUMENTS
+        for name in re.findall(r"`((?:test_|tests/)[\w/.*]+)`", document.read_text())
+        if name not in known and not any(ROOT.glob(name))
+    ]
+    assert missing == []
+
+
+def test_every_field_case_is_shown() -> None:
+    rows = re.findall(r"^\|(.*)\|$", (ROOT / "docs" / "FIELD_CASES.md").read_text(), re.MULTILINE)
+    shown, empty = 0, []
+    is_shown = False
+    for row in rows:
+        cells = [cell.strip() for cell in row.split(" | ")]
+        if cells[-1] in ("shown by", "where"):
+            is_shown = cells[-1] == "shown by"
+        elif is_shown and not cells[-1].startswith("---"):
+            shown += 1
+            if not re.search(r"`|\]\(|^the same|^not shown", cells[-1]):
+                empty.append(row)
+    assert (shown > 80, empty) == (True, [])
+
+
 # --- commands ------------------------------------------------------------------------------------
 
 
