@@ -72,8 +72,8 @@ def make(raw: Path, scale: float, seed: int, faults: bool = True) -> dict[str, i
 
 
 def make_next_day(raw: Path, scale: float, seed: int) -> None:
-    """Adds the delivery of one more day: a day's orders with their lines, new customers, a few late
-    states and corrections.
+    """Adds the delivery of one more day: a day's orders with their lines, and late states of earlier
+    ones.
     """
     size, chance = size_of(scale), np.random.default_rng(seed + 1)
     day = DAYS

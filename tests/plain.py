@@ -94,5 +94,6 @@ def plain_rows(
                 for why, count in done.folds.items():
                     all_done.fold(why, count)
                 all_done.identity = done.identity
+                all_done.rejected += done.rejected
     files = sorted((folder / "out").glob("*.parquet"))
     return [row for f in files for row in parquet.read_table(f).to_pylist()], left, all_done

@@ -33,6 +33,7 @@ from strata.feeds.commerce.value import commerce_customer_value
 from strata.kit.history import REPEATED, SUPERSEDED, LatestOf, keep_latest
 from strata.kit.shared import UNKNOWN, find_shared
 from strata.kit.values import parse_date, parse_money, parse_units
+from strata.run.plain_work import Done
 
 from tests.frames import local_frame
 from tests.plain import plain_rows, schema_of
@@ -465,6 +466,16 @@ MANGLED_IDS = (
     "=\n",
     "=a\rb",
 )
+CURRENCIES = ("EUR", "eur", "USD", "", None)
+NO_DAYS = (
+    "29.2.2024",
+    "2/29/24 10:00",
+    "45351",
+    "45351.5",
+    "2024-02-29 23:59 +01:00",
+    "2024-02-29T23:59CET",
+    "29 Feb",
+)
 ODD_DAYS = (
     "2024-02-29", "2023-02-29", "2024-02-29 23:59:59", "2024-02-29T24:00:00", "2024-02-29 7:00", "2024-2-9",
     "0001-01-01", "9999-12-31", "2024-13-01", "2024-02-29Z", "2024-02-29 and more", "2024-02-29\n", "", None,
@@ -476,6 +487,18 @@ def sound_rows(frame: DataFrame, columns: list[str]) -> dict[int, dict[str, Any]
     sound = frame.where(F.size("_reasons") == 0)
     sound = sound.where("_fold is null") if "_fold" in sound.columns else sound
     return {row["_record_number"]: row.asDict() for row in sound.select(*columns).collect()}
+
+
+def assert_rejected_alike(done: Done, made: DataFrame, columns: list[str], at_least: int) -> None:
+    """Of what the queries reject, the transform makes the same rows, and rejects them for the same
+    reasons; so many there are."""
+    sound = made.where(F.size("_reasons") > 0).select(*columns, "_reasons")
+    expected = {row["_record_number"]: row.asDict() for row in sound.collect()}
+    told = [row for table in done.rejected for row in table.to_pylist()]
+    found = {row["_record_number"]: row for row in told}
+    assert len(found) == len(told)
+    assert {n: expected.get(n) for n in found} == found
+    assert len(found) >= at_least
 
 
 def test_plain_orders_are_those_that_the_transform_accepts(
@@ -494,17 +517,20 @@ def test_plain_orders_are_those_that_the_transform_accepts(
         ],
     ]
     told += [{kind: text} for kind in ("order_id", "customer_id") for text in MANGLED_IDS]
+    told += [{"order_date": day} for day in NO_DAYS]
     rows = [{"order_id": f"o{n}", **sound, **more} for n, more in enumerate(told)]
     name, customers = "silver.commerce_orders", [{"customer_id": c} for c in ("c", *MANGLED_IDS)]
     raw = bronze(spark, "orders", *rows)
     known = spark.createDataFrame(customers, "customer_id string")
     columns = schema_of(name).names
-    accepted = sound_rows(commerce_orders(raw, bronze(spark, "sales"), known), columns)
+    made = commerce_orders(raw, bronze(spark, "sales"), known)
+    accepted = sound_rows(made, columns)
     records = [row.asDict() for row in raw.collect()]
     inputs = {"bronze.commerce_orders": records, "silver.commerce_customers": customers}
-    written, left, _ = plain_rows(tmp_path, name, inputs)
+    written, left, done = plain_rows(tmp_path, name, inputs)
     plain = {row["_record_number"]: row for row in written}
     assert {n: accepted.get(n) for n in plain} == plain
+    assert_rejected_alike(done, made, columns, 15)
     assert len(plain) > len(accepted) / 2
     assert sorted([*plain, *(row["_record_number"] for row in left)]) == list(
         range(1, len(rows) + 1)
@@ -514,8 +540,10 @@ def test_plain_orders_are_those_that_the_transform_accepts(
 def assert_decided_alike(
     folder: Path, name: str, made: DataFrame, inputs: dict[str, list[dict[str, Any]]]
 ) -> None:
-    """What the queries write and fold of records told again, the transform accepts and folds."""
+    """What the queries write, fold and reject of records told again, the transform accepts, folds
+    and rejects."""
     written, left, done = plain_rows(folder, name, inputs)
+    assert_rejected_alike(done, made, schema_of(name).names, len(next(iter(inputs.values()))) // 30)
     accepted = sound_rows(made, schema_of(name).names)
     plain = {row["_record_number"]: row for row in written}
     assert {n: accepted.get(n) for n in plain} == plain
@@ -585,11 +613,18 @@ def test_plain_lines_are_those_that_the_transform_accepts(
         "unit_price": "10",
         "discount": "0",
     }
+    kinds, chance = ("quantity", "unit_price", "discount"), random.Random(4)
+    odd = dict.fromkeys(kinds, ODD_NUMBERS) | {
+        "currency": CURRENCIES,
+        "order_id": ("o", "o", "x", "none"),
+        "product_id": ("p", "p", "old", ""),
+    }
     told = [
-        *[{kind: n} for kind in ("quantity", "unit_price", "discount") for n in ODD_NUMBERS],
+        *[{kind: n} for kind in kinds for n in ODD_NUMBERS],
         *[{"discount": d} for d in ("70", "70.0001", "0.005", "0.0049")],
         *[{"quantity": "99999", "unit_price": "99999999.9999", "discount": d} for d in ("0", "0.0050")],
-        *[{"currency": c} for c in ("EUR", "eur", "USD", "", None)],
+        *[{"currency": c} for c in CURRENCIES],
+        *[{kind: chance.choice(texts) for kind, texts in odd.items()} for _ in range(150)],
         *[{"order_id": o} for o in ("none", "", None, " o", "1.0")],
         *[{"product_id": p} for p in ("none", "", None, "old", "1.0")],
         {"order_item_id": ""}, {"order_item_id": None}, {"order_item_id": "t"}, {"order_item_id": "t"},
@@ -617,9 +652,10 @@ def test_plain_lines_are_those_that_the_transform_accepts(
         "silver.commerce_orders": orders,
         "silver.commerce_products": products,
     }
-    written, left, _ = plain_rows(tmp_path, name, inputs)
+    written, left, done = plain_rows(tmp_path, name, inputs)
     plain = {row["_record_number"]: row for row in written}
     assert {n: accepted.get(n) for n in plain} == plain
+    assert_rejected_alike(done, lines, schema_of(name).names, 100)
     assert len(plain) > len(accepted) / 2
     assert sorted([*plain, *(row["_record_number"] for row in left)]) == list(
         range(1, len(rows) + 1)

@@ -60,12 +60,13 @@ class Plain:
 
     unique: tuple[str, ...] = ()
     """DuckDB's SQL over columns of the first input: records that share their values with another
-    are left out, but for those that `several` makes."""
+    are left out, but for those that `rest` makes."""
 
-    several: str = ""
-    """The same of the records that share their values, which alone its first input then has: of
-    those with the same values it gives every one, what is folded with `_fold`, or none. The columns
-    are in the order of the other query's, `_fold` last."""
+    rest: str = ""
+    """The same of the records that `query` left out, of a table with `unique` keys: its first input
+    then has these alone. Of those that share a key it gives every one or none: what is folded with
+    `_fold`, and with `_reasons` what the transform rejects for these, whatever other records there
+    are. Other columns are in the order of the other query's."""
 
     fewest: int = 500_000
     """Rows of the first input, of which on the query is asked."""

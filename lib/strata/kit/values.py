@@ -21,8 +21,9 @@ MOST_UNITS = 100_000
 a bigint.
 """
 
-_MONEY = r"^-?[0-9]{1,8}([.][0-9]{1,4}0*)?\z"
-_CURRENCY = r"^[A-Za-z]{3}\z"
+# What follows without a _ in front is asked by DuckDB too, of printable ASCII.
+MONEY_PATTERN = r"^-?[0-9]{1,8}([.][0-9]{1,4}0*)?\z"
+CURRENCY_PATTERN = r"^[A-Za-z]{3}\z"
 # What a spreadsheet makes of a long number: its last digits are gone.
 _EXPONENT = r"[0-9]+([.,][0-9]+)?[eE][+]?[0-9]+"
 # What a program makes of a whole number in a column with gaps.
@@ -34,13 +35,28 @@ _ERROR = r"#(N/A|NAME[?]|REF!|VALUE!|DIV/0!|NUM!|NULL!|#+)"
 _NOTHING = r"(?i:null|none|nan|<na>|n/a|undefined|\\n)"
 MANGLED = f"{_EXPONENT}|{_DECORATED}|{_FORMULA}|{_ERROR}|{_NOTHING}"
 """All of an id that is mangled, as a regular expression of Java's and RE2's."""
-_UNITS = r"^-?0{0,3}(100000|[0-9]{1,5})\z"
-_DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6})?)?Z?)?\z"
-_MOMENT = _DATE.replace("Z?", "(Z|[+-][0-9]{2}:[0-9]{2})?")
-_ZONED = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9:.]+ ?([+-][0-9]{2}:?[0-9]{2}|[A-Z]{2,5})\z"
-_DAY_OR_MONTH_FIRST = r"^[0-9]{1,2}[-/.][0-9]{1,2}[-/.]([0-9]{2}|[0-9]{4})( .*)?\z"
-# Days since 1900, as spreadsheets keep a date: 1954 to 2119.
-_SERIAL = r"^[2-7][0-9]{4}([.][0-9]+)?\z"
+UNITS_PATTERN = r"^-?0{0,3}(100000|[0-9]{1,5})\z"
+DATE_PATTERN = (
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6})?)?Z?)?\z"
+)
+_MOMENT = DATE_PATTERN.replace("Z?", "(Z|[+-][0-9]{2}:[0-9]{2})?")
+NO_DATE = (
+    (
+        r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9:.]+ ?([+-][0-9]{2}:?[0-9]{2}|[A-Z]{2,5})\z",
+        "{name} has a time zone, on which its day depends: give the shop's own day, YYYY-MM-DD",
+    ),
+    (
+        r"^[0-9]{1,2}[-/.][0-9]{1,2}[-/.]([0-9]{2}|[0-9]{4})( .*)?\z",
+        "{name} begins with its day or its month, and nothing tells which: give it as YYYY-MM-DD",
+    ),
+    # Days since 1900, as spreadsheets keep a date: 1954 to 2119.
+    (
+        r"^[2-7][0-9]{4}([.][0-9]+)?\z",
+        "{name} is a spreadsheet's count of days: export it as a date, YYYY-MM-DD",
+    ),
+    ("", "{name} must be a date, YYYY-MM-DD"),
+)
+"""What a text is from which no date can be read, and its reason: the first that fits."""
 # ISO 8601 with a zone: a time without one could be anybody's.
 _INSTANT = (
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,6})?"
@@ -59,19 +75,19 @@ def parse_money(name: str) -> Column:
     """`decimal(12,4)` from plain decimal notation; null for anything else, and for more than four
     decimals.
     """
-    return F.when(F.col(name).rlike(_MONEY), F.col(name)).try_cast(MONEY)
+    return F.when(F.col(name).rlike(MONEY_PATTERN), F.col(name)).try_cast(MONEY)
 
 
 def parse_units(name: str) -> Column:
     """An int from an optional minus and ASCII digits; null for anything else, and for more than
     `MOST_UNITS`.
     """
-    return F.when(F.col(name).rlike(_UNITS), F.col(name)).try_cast("int")
+    return F.when(F.col(name).rlike(UNITS_PATTERN), F.col(name)).try_cast("int")
 
 
 def parse_currency(name: str) -> Column:
     """An ISO 4217 code in capitals, `NO_CURRENCY` where none is told; null for anything else."""
-    code = F.upper(F.when(F.col(name).rlike(_CURRENCY), F.col(name)))
+    code = F.upper(F.when(F.col(name).rlike(CURRENCY_PATTERN), F.col(name)))
     return F.when(F.coalesce(F.col(name), F.lit("")) == "", NO_CURRENCY).otherwise(code)
 
 
@@ -79,7 +95,7 @@ def parse_date(name: str) -> Column:
     """The date of `2024-05-01` or `2024-05-01 13:45:00`; null for anything else, and for days that
     no calendar has.
     """
-    return F.when(F.col(name).rlike(_DATE), F.substring(name, 1, 10)).try_cast("date")
+    return F.when(F.col(name).rlike(DATE_PATTERN), F.substring(name, 1, 10)).try_cast("date")
 
 
 def parse_timestamp(name: str) -> Column:
@@ -150,24 +166,10 @@ def mangled_text(told: Column, what: str) -> Column:
 
 def no_date(told: str, typed: str, name: str) -> Column:
     """The reason of a date (`typed`) that is null: by what was told in its place, or not told."""
-    text = F.col(told)
-    why = (
-        F.when(
-            text.rlike(_ZONED),
-            f"{name} has a time zone, on which its day depends: give the shop's own day, "
-            "YYYY-MM-DD",
-        )
-        .when(
-            text.rlike(_DAY_OR_MONTH_FIRST),
-            f"{name} begins with its day or its month, and nothing tells which: give it as "
-            "YYYY-MM-DD",
-        )
-        .when(
-            text.rlike(_SERIAL),
-            f"{name} is a spreadsheet's count of days: export it as a date, YYYY-MM-DD",
-        )
-        .otherwise(f"{name} must be a date, YYYY-MM-DD")
-    )
+    *known, (_, any_other) = NO_DATE
+    why = F.lit(any_other.format(name=name))
+    for pattern, sentence in reversed(known):
+        why = F.when(F.col(told).rlike(pattern), sentence.format(name=name)).otherwise(why)
     return F.when(F.col(typed).isNull(), why)
 
 

@@ -93,13 +93,15 @@ class Grouped:
         if self.by is None and not self._may_hold(file):
             return None
         ids = ROW_ID if has_identity(self._schema.names) else ()
-        asked = (self.keys.column,) if self.by is None else self.by.reads
-        rows = read_files(self.table, self._schema, [file], list(dict.fromkeys((*asked, *ids))))
+        # Most files that may hold the groups do not: their rows' ids would be most of what is read.
+        asked = (self.keys.column,) if self.by is None else (*self.by.reads, *ids)
+        rows = read_files(self.table, self._schema, [file], list(dict.fromkeys(asked)))
         lies = self.keys.lie_in(rows[self.keys.column]) if self.by is None else self.by.lie(rows)
-        own = rows.filter(lies)
-        if not own.num_rows:
+        count = pc.sum(lies).as_py() or 0
+        if not count:
             return None
-        return Hit(file, lies, own.num_rows, file_check.identity_of(own))
+        own = read_files(self.table, self._schema, [file], ids).filter(lies) if ids else None
+        return Hit(file, lies, count, 0 if own is None else file_check.identity_of(own))
 
     def _may_hold(self, file: DataFile) -> bool:
         column = footers.columns(footers.read_footer(file.uri)).get(self.keys.column)

@@ -6,7 +6,7 @@ leave much to the transform, or a rule finds fault with what they wrote, the tra
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import reduce
 from operator import xor
@@ -45,12 +45,24 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class _Left:
+    """The records that the queries left out, or told why they are rejected."""
+
+    rows: int
+    frame: Callable[[], DataFrame] | None
+    """Makes a frame of them; None of sums."""
+    rejected: list[pa.Table]
+    """The rows of those of which the reasons are told."""
+
+
+@dataclass(frozen=True)
 class _Rest:
     """What the transform makes of the records left out."""
 
     tally: Tally
     rules: list[Rule]
     judged: DataFrame | pa.Table
+    by_spark: bool
     accepted: Any
     """The rows that the table takes: fetched where they are few, else as Spark's."""
 
@@ -79,9 +91,9 @@ def write_plain(
     if would_reject(told.broken, target.row_rules):
         bronze_files.remove(folder, asked.files)
         return None
-    has_none = asked.left is None or _has_none(candidate, job, rest_rows)
-    left = None if has_none or asked.left is None else asked.left()
-    rest = _make_rest(context, target, candidate, (job, left, rest_rows))
+    rejected = [table for done in asked.done for table in done.rejected]
+    left = _Left(rest_rows, asked.left, rejected)
+    rest = _make_rest(context, target, candidate, (job, left))
     if _is_unsettled(job, rest):
         bronze_files.remove(folder, asked.files)
         return None
@@ -94,7 +106,7 @@ def write_plain(
         else store.replace_files(contract, files)
     )
     assert_written(target.table, rest.tally.rows_written, commit)
-    whole = told.lying if left is None else None
+    whole = None if rest.by_spark else told.lying
     is_single = all(done.is_single for done in asked.done) and rest.tally.rows_written == told.rows
     return Written(commit, rest.tally, rest.rules, rest.judged, whole=whole, is_single=is_single)
 
@@ -115,9 +127,10 @@ def _write_groups(
     rest_rows = candidate.rows_in - job.rows + left.num_rows
     if rest_rows > context.options.most_rows_here:
         return None
-    has_none = _has_none(candidate, job, rest_rows)
-    frame = None if has_none else context.spark.createDataFrame(left, job.record)
-    rest = _make_rest(context, target, candidate, (job, frame, rest_rows))
+    of_left = _Left(
+        rest_rows, lambda: context.spark.createDataFrame(left, job.record), done.rejected
+    )
+    rest = _make_rest(context, target, candidate, (job, of_left))
     if _is_unsettled(job, rest):
         return None
     tally, more = rest.tally, rest.accepted
@@ -146,35 +159,45 @@ def _is_unsettled(job: PlainJob, rest: _Rest) -> bool:
     return job.plain.settle is not None and rest.tally.rows_written + rest.tally.folded > 0
 
 
-def _has_none(candidate: Candidate, job: PlainJob, rest_rows: int) -> bool:
-    """Whether the query has made every row of the table."""
-    return candidate.rows is Rows.AGGREGATE or (not rest_rows and job.is_alone)
-
-
 def _make_rest(
-    context: Context,
-    target: Target,
-    candidate: Candidate,
-    given: tuple[PlainJob, DataFrame | None, int],
+    context: Context, target: Target, candidate: Candidate, given: tuple[PlainJob, _Left]
 ) -> _Rest:
-    """What the transform makes of the records left out, of which there are so many."""
-    (job, left, rows), contract = given, target.contract
-    if left is None:
-        # Nothing is left to judge, and Spark is not asked.
-        rules = gate.row_rules(None, target.suite)
-        tally, none = Tally(candidate.rows_in, broken=[0] * len(rules)), target.schema.empty_table()
-        return _Rest(tally, rules, judging.nothing_judged(target.schema), none)
-    parts = split(job.make(left, rows), candidate.rows, target.suite)
+    """What the transform makes of the records left out; it is not asked where the queries have told
+    of each why it is rejected."""
+    (job, left), contract = given, target.contract
+    if left.frame is None or candidate.rows is Rows.AGGREGATE:
+        return _without_spark(target, candidate, [])
+    is_told = job.is_alone and left.rows == sum(table.num_rows for table in left.rejected)
+    if is_told and (not left.rows or arrow_rules.can_ask(target.row_rules, target.schema)):
+        return _without_spark(target, candidate, left.rejected)
+    parts = split(job.make(left.frame(), left.rows), candidate.rows, target.suite)
     check_columns(parts.judged, contract)
-    if rows <= context.options.most_rows_here:
+    if left.rows <= context.options.most_rows_here:
         fetched = small.fetch(parts.judged, contract.columns, parts.rules)
         tally = small.count(fetched, candidate.rows_in, parts.rules, candidate.folds)
-        return _Rest(tally, parts.rules, fetched, small.accepted(fetched, contract.columns))
+        taken = small.accepted(fetched, contract.columns)
+        return _Rest(tally, parts.rules, fetched, True, taken)
     judged = context.kept.keep(parts.judged)
     measured = counting.count(judged, parts.rules, candidate.folds)
     tally = counting.read_tally(measured, candidate.rows_in, parts.rules, candidate.folds)
     accepted = conform(judged.where(judging.is_accepted()), contract)
-    return _Rest(tally, parts.rules, judged, accepted)
+    return _Rest(tally, parts.rules, judged, True, accepted)
+
+
+def _without_spark(target: Target, candidate: Candidate, rejected: list[pa.Table]) -> _Rest:
+    """Rejected rows alone, with the reasons that the queries and the gate give them."""
+    rules, none = gate.row_rules(None, target.suite), judging.nothing_judged(target.schema)
+    rows = pa.concat_tables([none.drop_columns("_verdict"), *rejected])
+    broken = arrow_rules.count_broken(rows, target.row_rules) if rejected else [0] * len(rules)
+    judged = arrow_rules.reject(rows, target.row_rules) if rejected else none
+    tally = Tally(
+        candidate.rows_in,
+        quarantined=rows.num_rows,
+        rows_rejected=rows.num_rows,
+        broken=broken,
+        identity=file_check.identity_of(rows),
+    )
+    return _Rest(tally, rules, judged, False, target.schema.empty_table())
 
 
 def _answer(tally: Tally, done: Iterable[Done], rows: int, identity: int) -> None:

@@ -149,6 +149,21 @@ class Records:
             held[own] = True
             self._known[code] = held
 
+    @property
+    def count(self) -> int:
+        """How many have been."""
+        return sum(int(np.count_nonzero(held)) for held in self._known.values())
+
+    def without(self, reader: pa.RecordBatchReader) -> pa.RecordBatchReader:
+        """The rows of records that have not been; files are told by their numbers in `Shas`."""
+
+        def left() -> Iterator[pa.RecordBatch]:
+            for batch in reader:
+                ids = (batch.column(n).to_numpy(zero_copy_only=False) for n in ROW_ID)
+                yield batch.filter(pa.array(self.lacks(*ids)))
+
+        return pa.RecordBatchReader.from_batches(reader.schema, left())
+
     def lacks(self, codes: np.ndarray, numbers: np.ndarray) -> np.ndarray:
         """Which of the records have not."""
         lacks = np.ones(len(numbers), bool)

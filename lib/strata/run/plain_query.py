@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from strata.run.plain_files import BATCH, Input, Made, Shas
+from strata.run.plain_files import BATCH, Input, Made, Records, Shas
 from strata.run.plain_work import Work
 
 if TYPE_CHECKING:
@@ -56,17 +56,19 @@ def _prepare(engine: duckdb.DuckDBPyConnection, work: Work, spill: str) -> None:
 
 
 def answers(
-    engine: duckdb.DuckDBPyConnection, work: Work, number: int, shas: Shas
+    engine: duckdb.DuckDBPyConnection, work: Work, number: int, told: tuple[Shas, Records]
 ) -> Iterator[pa.Table]:
     """The rows that the queries give for a task's records, those of each query in the order of the
-    files."""
+    files. What the first one gives must be noted before the second is asked."""
+    (shas, written), first = told, work.inputs[0]
     order = ", ".join(work.contract.order_by)
-    shared = _shared(engine, work, number) if work.plain.unique else None
-    _name_inputs(engine, work, number, shas, ("ANTI", shared))
+    shared, records = _shared(engine, work, number) if work.plain.unique else (None, 0)
+    _name_inputs(engine, work, number, (shas.coded(first.read()), shared))
     yield from _rows(engine, work, work.plain.query, shas, order)
-    if work.plain.several and shared is not None and shared.num_rows:
-        _name_inputs(engine, work, number, shas, ("SEMI", shared))
-        yield from _rows(engine, work, work.plain.several, shas, order)
+    if work.plain.rest and written.count < records:
+        left = written.without(shas.coded(first.read()))
+        _name_inputs(engine, work, number, (left, None))
+        yield from _rows(engine, work, work.plain.rest, shas, order)
 
 
 def _rows(
@@ -89,11 +91,10 @@ def _name_inputs(
     engine: duckdb.DuckDBPyConnection,
     work: Work,
     number: int,
-    shas: Shas,
-    which: tuple[str, pa.Table | None],
+    records: tuple[pa.RecordBatchReader, pa.Table | None],
 ) -> None:
     """Each input under the last part of its name, as a stream that can be read once. Of the first,
-    by `which` join, the records whose keys are shared or those of which they are not."""
+    these records, without those whose keys are shared."""
     first, *others = work.inputs
     joined: list[Input | Made] = [*others, *work.made]
     for place, other in enumerate(joined):
@@ -102,11 +103,11 @@ def _name_inputs(
             f"CREATE OR REPLACE TEMP VIEW {other.noun} AS SELECT * FROM _other_{place} "
             f"WHERE ({other.where}) AND {own(work, other, number)}"
         )
-    (join, shared), taken = which, ""
+    (reader, shared), taken = records, ""
     if shared is not None:
         engine.register("_shared", shared)
-        taken = f"{join} JOIN _shared ON hash({', '.join(work.plain.unique)}) = _shared.h"
-    engine.register("_first", shas.coded(first.read()))
+        taken = f"ANTI JOIN _shared ON hash({', '.join(work.plain.unique)}) = _shared.h"
+    engine.register("_first", reader)
     engine.execute(
         f"CREATE OR REPLACE TEMP VIEW {first.noun} AS SELECT * FROM _first {taken} "
         f"WHERE {own(work, first, number)}"
@@ -121,9 +122,9 @@ def own(work: Work, table: Input | Made, number: int) -> str:
     return f"hash({work.plain.by}) % {work.tasks} = {number}"
 
 
-def _shared(engine: duckdb.DuckDBPyConnection, work: Work, number: int) -> pa.Table:
-    """The hashes of keys that several records have: fetched and sorted, which is quicker than
-    grouping keys that nearly all differ."""
+def _shared(engine: duckdb.DuckDBPyConnection, work: Work, number: int) -> tuple[pa.Table, int]:
+    """The hashes of keys that several records have, and how many records the task has. The hashes
+    are fetched and sorted, which is quicker than grouping keys that nearly all differ."""
     first, unique = work.inputs[0], work.plain.unique
     wanted = (*unique, work.plain.by if work.tasks > 1 else "")
     words = set(re.findall(r"\w+", " ".join(wanted)))
@@ -135,4 +136,4 @@ def _shared(engine: duckdb.DuckDBPyConnection, work: Work, number: int) -> pa.Ta
     engine.unregister("_keys")
     hashes = np.asarray(hashes, dtype=np.uint64)
     hashes.sort()
-    return pa.table({"h": np.unique(hashes[1:][hashes[1:] == hashes[:-1]])})
+    return pa.table({"h": np.unique(hashes[1:][hashes[1:] == hashes[:-1]])}), len(hashes)

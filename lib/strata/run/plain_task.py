@@ -55,7 +55,7 @@ def make(work: Work) -> tuple[pa.Table, Done, pa.Table] | None:
     done, written, shas = Done(), Records(), Shas()
     with engine_of(work) as engine:
         try:
-            asked = answers(engine, work, 0, shas)
+            asked = answers(engine, work, 0, (shas, written))
             tables = [_taken(rows, work, shas, done, written) for rows in asked]
             rows = [_shaped(work, shas, table).cast(work.schema) for table in tables]
         except duckdb.OutOfMemoryException:
@@ -86,7 +86,7 @@ def _write(
                 seen.add(*pending.pop(0).result())
             pending.append(pool.submit(_write_file, work, shas, seen, table))
 
-        for answer in answers(engine, work, number, shas):
+        for answer in answers(engine, work, number, (shas, written)):
             table = _taken(answer, work, shas, done, written)
             waiting.append(table)
             rows += table.num_rows
@@ -104,7 +104,21 @@ def _taken(table: pa.Table, work: Work, shas: Shas, done: Done, written: Records
     """Rows of the query's, as the table is to hold them; notes what they answer for."""
     if work.record is None:
         return _counted(table, done)
+    if "_reasons" in table.column_names:
+        table = _without_rejected(table, work, shas, done)
     return _noted(table, done, written, shas)
+
+
+def _without_rejected(table: pa.Table, work: Work, shas: Shas, done: Done) -> pa.Table:
+    """The rows that are not rejected. The others are not written, so that their records are left:
+    whoever gives those to the transform needs no verdict of the query's."""
+    is_sound = pc.equal(pc.list_value_length(table["_reasons"]), 0)
+    rejected = table.filter(pc.invert(is_sound))
+    if rejected.num_rows:
+        rows = _shaped(work, shas, rejected).cast(work.schema)
+        told = rejected["_reasons"].cast(pa.list_(pa.string()))
+        done.reject(rows.append_column("_reasons", told))
+    return table.filter(is_sound).drop_columns(["_reasons"])
 
 
 def _noted(table: pa.Table, done: Done, written: Records, shas: Shas) -> pa.Table:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 import pyarrow as pa
 
@@ -13,6 +13,9 @@ from strata.kit.plain import Plain
 from strata.lake.data_file import DataFile
 from strata.run.plain_files import Input, Made
 from strata.run.seen import Seen
+
+MOST_REJECTED = 50_000
+"""Rows that a task holds with the reasons of the query; of more, the transform gives them."""
 
 
 @dataclass(frozen=True)
@@ -58,9 +61,16 @@ class Done:
     folded_identity: int = 0
     """The same of single records that were folded."""
     left: int = 0
-    """Records of the first input that the query left out."""
+    """Records of the first input that the queries left out, or told why they are rejected."""
+    rejected: list[pa.Table] = field(default_factory=list)
+    """The rows of some of these, with their `_reasons`; no more than `MOST_REJECTED`."""
     gave_up: bool = False
     """For want of memory: the transform must make all rows."""
+
+    def reject(self, rows: pa.Table) -> None:
+        """Holds rejected rows, if they are not too many."""
+        if rows.num_rows + sum(held.num_rows for held in self.rejected) <= MOST_REJECTED:
+            self.rejected.append(rows)
 
     def fold(self, why: str, count: int) -> None:
         """Notes that so many rows of the first input were folded."""
@@ -68,8 +78,8 @@ class Done:
 
     @property
     def text(self) -> str:
-        """As JSON, for the driver."""
-        return json.dumps(asdict(self))
+        """As JSON, for the driver, without the rejected rows."""
+        return json.dumps(asdict(replace(self, rejected=[])))
 
     @classmethod
     def of(cls, text: str) -> Done:

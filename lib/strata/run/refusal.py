@@ -16,15 +16,23 @@ from typing import TYPE_CHECKING, Any
 from strata.declare.contract import Contract, quarantine_name
 from strata.declare.mention import fields_in
 from strata.kit.keys import ROW_ID, has_identity
+from strata.lake.data_set import of_version
 from strata.run.state import Context, State
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyarrow import dataset as ds
 
 RowId = tuple[str, int]
 _MOST = 5
 """Reasons that are told with an example; the others are counted."""
 _LONGEST = 80
+_LEAST = f"""
+SELECT reason, min(own).sha256, min(own).number
+FROM (
+    SELECT unnest(_reasons) AS reason, {{'sha256': {ROW_ID[0]}, 'number': {ROW_ID[1]}}} AS own
+    FROM rejected
+) AS each WHERE list_contains($1, reason) GROUP BY reason
+"""
 
 
 def refusal(
@@ -34,7 +42,7 @@ def refusal(
     told = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
     found = {}
     if quarantine is not None:
-        rejected = context.store.read(quarantine_name(table), quarantine)
+        rejected = _rows(context, quarantine_name(table), quarantine)
         found = _examples(context, state, rejected, [reason for reason, _ in told[:_MOST]])
     return tuple(
         {"table": table, "reason": reason, "rows": rows, "example": found.get(reason, "")}
@@ -59,21 +67,24 @@ def worded(told: tuple[dict[str, Any], ...], feed: str) -> str:
     return "".join(lines) + rest + next_
 
 
+def _rows(context: Context, table: str, version: int) -> ds.Dataset:
+    return of_version(context.store.warehouse, table, context.store.log(table).snapshot(version))
+
+
 def _examples(
-    context: Context, state: State, rejected: DataFrame, reasons: Sequence[str]
+    context: Context, state: State, rejected: ds.Dataset, reasons: Sequence[str]
 ) -> dict[str, str]:
     """For each reason one row with it: the least by file and record, with the text that it was made
     of. One pass over the rejected rows, and one over each bronze table until all are found.
     """
-    from pyspark.sql import functions as F
+    import duckdb
 
-    if not has_identity(rejected.columns):
+    if not has_identity(rejected.schema.names):
         return {}
-    each = rejected.select(
-        F.explode("_reasons").alias("reason"), F.struct(*ROW_ID).alias("own")
-    ).where(F.col("reason").isin(*reasons))
-    least = each.groupBy("reason").agg(F.min("own").alias("own")).collect()
-    own = {row["reason"]: (row["own"][ROW_ID[0]], row["own"][ROW_ID[1]]) for row in least}
+    with duckdb.connect() as engine:
+        engine.register("rejected", rejected)
+        least = engine.execute(_LEAST, [list(reasons)]).fetchall()
+    own = {reason: (sha256, number) for reason, sha256, number in least}
     records = _records(context, state, set(own.values()))
     return {
         reason: _worded_record(records[row_id], reason)
@@ -87,21 +98,19 @@ def _records(
     context: Context, state: State, wanted: set[RowId]
 ) -> dict[RowId, tuple[Contract, dict[str, Any]]]:
     """The raw records with these ids, each with the contract of its bronze table."""
-    from pyspark.sql import functions as F
+    from pyarrow import compute as pc
 
     found: dict[RowId, tuple[Contract, dict[str, Any]]] = {}
     for name in context.plan.feed.bronze_tables:
         held, missing = state.tables.get(name), wanted - found.keys()
         if held is None or not missing:
             continue
-        is_one = [
-            (F.col(ROW_ID[0]) == sha256) & (F.col(ROW_ID[1]) == number)
-            for sha256, number in sorted(missing)
-        ]
-        raw = context.store.read(name, held.version)
+        sha256, number = map(pc.field, ROW_ID)
+        is_one = reduce(or_, [(sha256 == s) & (number == n) for s, n in sorted(missing)])
+        raw = _rows(context, name, held.version).to_table(filter=is_one)
         contract = context.plan.feed.contract(name)
-        for row in raw.where(reduce(or_, is_one)).collect():
-            found[row[ROW_ID[0]], row[ROW_ID[1]]] = (contract, row.asDict())
+        for row in raw.to_pylist():
+            found[row[ROW_ID[0]], row[ROW_ID[1]]] = (contract, row)
     return found
 
 

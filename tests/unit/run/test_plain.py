@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from pyarrow import parquet
 from strata.run.plain_files import Input
+from strata.run.plain_work import Done
 
 from tests.plain import Row, plain_rows
 
@@ -273,7 +274,7 @@ ORDER_STATES = [
     (5, "c", "pending", 1, ""),
     (6, "c", "shipped", 1, ""),  # nothing tells which is later
     (7, "d", "pending", 1, ""),
-    (8, "d", "lost", 2, ""),  # doubtful, so the transform decides of both
+    (8, "d", "lost", 2, ""),  # rejected, and supersedes nothing
     (9, "e", "pending", None, ""),
     (10, "e", "returned", 1, ""),  # what has no day is before all
     (11, "f", "pending", 1, ""),
@@ -284,7 +285,7 @@ ORDER_STATES = [
 
 
 @pytest.mark.parametrize("tasks", [0, 1, 3])
-def test_of_an_orders_states_the_latest_stands_where_all_are_sound_and_one_is_latest(
+def test_of_an_orders_states_the_latest_sound_one_stands_where_it_is_the_only_one(
     tmp_path: Path, tasks: int
 ) -> None:
     files = ("f" * 64, "e" * 64)
@@ -305,15 +306,23 @@ def test_of_an_orders_states_the_latest_stands_where_all_are_sound_and_one_is_la
     written, left, done = plain_rows(tmp_path, "silver.commerce_orders", read, tasks)
     found = sorted((r["order_id"], r["status"], r["_record_number"]) for r in written)
     assert found == [
-        ("a", "cancelled", 2), ("b", "shipped", 3), ("e", "returned", 10), ("g", "pending", 14)
+        ("a", "cancelled", 2), ("b", "shipped", 3), ("d", "pending", 7), ("e", "returned", 10),
+        ("g", "pending", 14),
     ]  # fmt: skip
-    assert sorted(r["_record_number"] for r in left) == [5, 6, 7, 8, 11, 12, 13]
-    assert (done.rows, done.folds) == (4, {"superseded by a later delivery": 3})
+    assert sorted(r["_record_number"] for r in left) == [5, 6, 8, 11, 12, 13]
+    assert (done.rows, done.folds) == (5, {"superseded by a later delivery": 3})
+    assert rejected(done) == {
+        8: ["status must be one of pending, shipped, delivered, cancelled, returned"]
+    }
 
 
-def test_a_corrected_line_stands_and_a_doubtful_one_leaves_its_correction_to_the_transform(
-    tmp_path: Path,
-) -> None:
+def rejected(done: Done) -> dict[int, list[str]]:
+    """The reasons of the records that the queries reject."""
+    rows = [row for table in done.rejected for row in table.to_pylist()]
+    return {row["_record_number"]: row["_reasons"] for row in rows}
+
+
+def test_a_corrected_line_stands_whether_the_one_before_was_sound_or_not(tmp_path: Path) -> None:
     many = inputs()
     many["bronze.commerce_order_items"] = [
         {**LINE, "order_id": "o1", "_file_sha256": "f" * 64, "_record_number": n, **one}
@@ -330,10 +339,13 @@ def test_a_corrected_line_stands_and_a_doubtful_one_leaves_its_correction_to_the
         )
     ]
     written, left, done = plain_rows(tmp_path, LINES, many)
-    assert [(row["order_item_id"], row["quantity"], row["revenue"]) for row in written] == [
-        ("3", 3, Decimal("1.01")), ("1", 4, Decimal("1.34"))
+    assert sorted((row["order_item_id"], row["quantity"], row["revenue"]) for row in written) == [
+        ("1", 4, Decimal("1.34")), ("2", 3, Decimal("1.01")), ("3", 3, Decimal("1.01"))
     ]  # fmt: skip
-    assert sorted(row["_record_number"] for row in left) == [3, 4, 5]
+    assert sorted(row["_record_number"] for row in left) == [3, 5]
+    assert rejected(done) == {
+        3: ["quantity must be a whole number of at most 100,000"], 5: ["its order is unknown"]
+    }  # fmt: skip
     assert done.folds == {"superseded by a later delivery": 1}
 
 

@@ -1,15 +1,32 @@
 """Customers, orders and lines that are plainly sound, by DuckDB: `kit.plain` tells what for.
 
 Each condition is at most as wide as the transform's own. What is written in another way, though the
-transform may read it, is left to the transform: signs, blanks, superfluous zeros, other years.
+transform may read it, is left to the second query of each, and then to the transform.
 """
 
 from __future__ import annotations
 
-from strata.feeds.commerce.statuses import COUNTED, STATUSES, SYNONYMS
-from strata.kit.history import SUPERSEDED
+from strata.feeds.commerce.catalogue import CURRENCY
+from strata.feeds.commerce.plain_values import (
+    STATUS,
+    are_plain,
+    currency,
+    day,
+    is_id,
+    is_known_day,
+    is_mangled,
+    is_told,
+    latest,
+    money,
+    no_day,
+    reasons,
+    text,
+    units,
+    words,
+)
+from strata.feeds.commerce.statuses import COUNTED, STATUSES
 from strata.kit.plain import Plain
-from strata.kit.values import MANGLED, NO_CURRENCY
+from strata.kit.values import NO_CURRENCY
 
 _MONEY = "[0-9]{1,8}([.][0-9]{1,4})?"
 _UNITS = "[1-9][0-9]{0,4}"
@@ -17,55 +34,33 @@ _DAY = "[12][0-9]{3}-[0-9]{2}-[0-9]{2}"
 _DATE = f"{_DAY}([ T][0-9]{{2}}:[0-9]{{2}}(:[0-9]{{2}})?Z?)?"
 _TIME = "([ T]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9])?"
 
-_IN_SQL = MANGLED.replace("'", "''")
-
-
-def _words(words: tuple[str, ...]) -> str:
-    return ", ".join(f"'{word}'" for word in words)
-
-
-_STATUS = (
-    "CASE lower(r.status) "
-    + " ".join(f"WHEN '{told}' THEN '{meant}'" for told, meant in SYNONYMS.items())
-    + " ELSE lower(r.status) END"
-)
-
-
-def _latest(typed: str, key: str, *later: str) -> str:
-    """The query of records that share their key: the latest stands, the others are superseded.
-
-    `typed` tells of each whether it `is_sound`. Where one of a key is not, or two are as late, all
-    of them are left out: the transform decides.
-    """
-    order = ", ".join(f"{name} DESC NULLS LAST" for name in later)
-    return f"""
-SELECT * EXCLUDE (is_sound, place, is_told, {", ".join(later)}),
-    CASE WHEN place > 1 THEN '{SUPERSEDED}' END AS _fold
-FROM (
-    SELECT *, bool_and(is_sound) OVER same AND count(*) FILTER (place = 1) OVER same = 1 AS is_told
-    FROM (
-        SELECT *, rank() OVER (PARTITION BY {key} ORDER BY {order}) AS place
-        FROM (SELECT * REPLACE (coalesce(is_sound, false) AS is_sound) FROM ({typed}))
-    ) AS ranked
-    WINDOW same AS (PARTITION BY {key})
-) AS known WHERE is_told
-"""
-
 
 def _is_date(name: str) -> str:
     value = f"try_cast(left({name}, 10) AS DATE) IS NOT NULL"
     return f"(regexp_full_match({name}, '{_DATE}') AND {value})"
 
 
-_CUSTOMER = """
-r.customer_id, nullif(r.country, '') AS country,
-    try_cast(left(r.registration_date, 10) AS DATE) AS registered_on,
+def _customer(registered_on: str) -> str:
+    return f"""
+r.customer_id, nullif(r.country, '') AS country, {registered_on} AS registered_on,
     CAST(NULL AS DATE) AS ended_on, r._file_sha256, r._record_number
 """
+
+
 _IS_SOUND_CUSTOMER = f"""
-r.customer_id <> '' AND NOT regexp_full_match(r.customer_id, '{_IN_SQL}')
+{is_id("r.customer_id")}
     AND (coalesce(r.registration_date, '') = '' OR {_is_date("r.registration_date")})
 """
+_CUSTOMER_REASONS = reasons(
+    f"""
+{is_id("customer_id")} AND {are_plain("registration_date")} AND {is_known_day("registration_date")}
+""",
+    no_day(
+        "registration_date",
+        f"{is_told('registration_date')} AND registered_on",
+        "registration_date",
+    ),
+)
 
 CUSTOMERS = Plain(
     by="customer_id",
@@ -80,10 +75,19 @@ CUSTOMERS = Plain(
             "_record_number",
         )
     },
-    query=f"SELECT {_CUSTOMER} FROM commerce_customers AS r WHERE {_IS_SOUND_CUSTOMER}",
-    several=_latest(
-        f"SELECT {_CUSTOMER}, {_IS_SOUND_CUSTOMER} AS is_sound, _delivery_date AS delivered_on "
-        "FROM commerce_customers AS r",
+    query=f"""
+SELECT {_customer("try_cast(left(r.registration_date, 10) AS DATE)")}
+FROM commerce_customers AS r WHERE {_IS_SOUND_CUSTOMER}
+""",
+    rest=latest(
+        f"""
+SELECT * EXCLUDE (registration_date), {_CUSTOMER_REASONS} AS _reasons
+FROM (
+    SELECT {_customer(day("r.registration_date"))}, r.registration_date,
+        r._delivery_date AS delivered_on
+    FROM commerce_customers AS r
+) AS typed
+""",
         "customer_id",
         "delivered_on",
     ),
@@ -91,23 +95,57 @@ CUSTOMERS = Plain(
 
 _ORDER = f"""
 r.order_id, nullif(r.customer_id, '') AS customer_id,
-    try_cast(left(r.order_date, 10) AS DATE) AS order_date, {_STATUS} AS status,
+    try_cast(left(r.order_date, 10) AS DATE) AS order_date, {STATUS} AS status,
     CASE WHEN coalesce(r.currency, '') = '' THEN '{NO_CURRENCY}'
         ELSE upper(r.currency) END AS currency,
-    {_STATUS} IN ({_words(COUNTED)}) AS is_counted, r._file_sha256, r._record_number
+    {STATUS} IN ({words(COUNTED)}) AS is_counted, r._file_sha256, r._record_number
+"""
+_IS_SOUND_MOMENT = f"""
+(coalesce(r.updated_at, '') = '' OR regexp_full_match(r.updated_at, '{_DAY}{_TIME}')
+    AND try_cast(left(r.updated_at, 10) AS DATE) IS NOT NULL)
 """
 _IS_SOUND_ORDER = f"""
-r.order_id <> '' AND NOT regexp_full_match(r.order_id, '{_IN_SQL}')
+{is_id("r.order_id")}
     AND (coalesce(r.customer_id, '') = '' OR c.customer_id IS NOT NULL
-        AND NOT regexp_full_match(r.customer_id, '{_IN_SQL}'))
+        AND NOT {is_mangled("r.customer_id")})
     AND {_is_date("r.order_date")}
-    AND {_STATUS} IN ({_words(STATUSES)})
+    AND {STATUS} IN ({words(STATUSES)})
     AND (coalesce(r.currency, '') = '' OR regexp_full_match(r.currency, '[A-Za-z]{{3}}'))
-    AND (coalesce(r.updated_at, '') = '' OR regexp_full_match(r.updated_at, '{_DAY}{_TIME}')
-        AND try_cast(left(r.updated_at, 10) AS DATE) IS NOT NULL)
+    AND {_IS_SOUND_MOMENT}
 """
 _ORDERS = """
 commerce_orders AS r LEFT JOIN commerce_customers AS c ON r.customer_id = c.customer_id
+"""
+_ORDER_REASONS = reasons(
+    "is_known",
+    ("currency IS NULL", text(CURRENCY)),
+    no_day("day_told", "order_date", "order_date"),
+    (
+        f"NOT coalesce(status IN ({words(STATUSES)}), false)",
+        text(f"status must be one of {', '.join(STATUSES)}"),
+    ),
+    ("customer_id IS NOT NULL AND NOT is_customer", text("its customer is unknown")),
+)
+_REST_OF_ORDERS = f"""
+SELECT * EXCLUDE (day_told, is_known, is_customer)
+    REPLACE (is_counted AND coalesce(len(_reasons) = 0, false) AS is_counted)
+FROM (
+    SELECT *, {_ORDER_REASONS} AS _reasons
+    FROM (
+        SELECT r.order_id, nullif(r.customer_id, '') AS customer_id,
+            {day("r.order_date")} AS order_date, {STATUS} AS status,
+            {currency("r.currency")} AS currency,
+            coalesce({STATUS} IN ({words(COUNTED)}), false) AS is_counted,
+            r._file_sha256, r._record_number, r.order_date AS day_told,
+            c.customer_id IS NOT NULL AS is_customer,
+            {is_id("r.order_id")} AND NOT {is_mangled("coalesce(r.customer_id, '')")}
+                AND {are_plain("r.order_date", "r.status", "r.currency")}
+                AND {is_known_day("r.order_date")} AND {_IS_SOUND_MOMENT} AS is_known,
+            try_cast(nullif(r.updated_at, '') AS TIMESTAMP) AS updated_on,
+            r._delivery_date AS delivered_on
+        FROM {_ORDERS}
+    ) AS typed
+) AS judged
 """
 
 ORDERS = Plain(
@@ -128,14 +166,7 @@ ORDERS = Plain(
         "silver.commerce_customers": ("customer_id",),
     },
     query=f"SELECT {_ORDER} FROM {_ORDERS} WHERE {_IS_SOUND_ORDER}",
-    several=_latest(
-        f"SELECT {_ORDER}, {_IS_SOUND_ORDER} AS is_sound, "
-        "try_cast(nullif(r.updated_at, '') AS TIMESTAMP) AS updated_on, "
-        f"r._delivery_date AS delivered_on FROM {_ORDERS}",
-        "order_id",
-        "updated_on",
-        "delivered_on",
-    ),
+    rest=latest(_REST_OF_ORDERS, "order_id", "updated_on", "delivered_on"),
 )
 
 _LINE = """
@@ -154,26 +185,66 @@ r.order_item_id <> '' AND r.order_id <> '' AND r.product_id <> ''
 _IS_SOUND_LINE = """
 (coalesce(told, '') = '' OR told = currency) AND discount <= unit_price * quantity
 """
-
-
-def _lines(join: str, more: str = "") -> str:
-    return f"""
+_LINES = f"""
 SELECT r.order_id, r.order_item_id, o.order_date AS sale_date, o.customer_id, o.status,
     o.is_counted, r.product_id, o.currency, p.category_id, r.currency AS told,
     CASE WHEN length(r.quantity) <= 5 THEN try_cast(r.quantity AS INTEGER) END AS quantity,
     try_cast(r.unit_price AS DECIMAL(12, 4)) AS unit_price,
     CASE WHEN coalesce(r.discount, '') = '' THEN CAST(0 AS DECIMAL(12, 4))
         ELSE try_cast(r.discount AS DECIMAL(12, 4)) END AS discount,
-    r._file_sha256, r._record_number{more}
+    r._file_sha256, r._record_number
 FROM commerce_order_items AS r
-{join} commerce_orders AS o ON r.order_id = o.order_id
-{join} commerce_products AS p ON r.product_id = p.product_id
+JOIN commerce_orders AS o ON r.order_id = o.order_id
+JOIN commerce_products AS p ON r.product_id = p.product_id
+WHERE {_IS_SOUND_RAW_LINE}
 """
-
-
-_DOUBTFUL_TOO = f""",
-    {_IS_SOUND_RAW_LINE} AND o.order_id IS NOT NULL AND p.product_id IS NOT NULL AS is_read,
-    r._delivery_date AS delivered_on
+_LINE_REASONS = reasons(
+    "is_known",
+    ("product_id IS NULL", text("a line must tell its product")),
+    ("quantity IS NULL", text("quantity must be a whole number of at most 100,000")),
+    ("quantity = 0", text("quantity must not be 0")),
+    (
+        "unit_price IS NULL",
+        text("unit_price must be a plain number below 100,000,000 with at most four decimals"),
+    ),
+    ("unit_price < 0", text("unit_price must not be negative")),
+    ("quantity < 1", text("quantity must be at least 1")),
+    ("discount IS NULL", text("discount must be a plain number with at most four decimals")),
+    ("discount < 0", text("discount must not be negative")),
+    ("sale_date IS NULL", text("its order is unknown")),
+    ("product_id IS NOT NULL AND NOT is_product", text("its product is unknown")),
+    ("told <> of_order", text("its currency must be that of its order")),
+    (
+        "quantity > 0 AND discount > quantity * unit_price",
+        text("discount must not be more than quantity x unit_price"),
+    ),
+)
+_TEN_THOUSANDTHS = """
+(CAST(unit_price * 10000 AS BIGINT) * quantity - CAST(coalesce(discount, 0) * 10000 AS BIGINT))
+"""
+_REST_OF_LINES = f"""
+SELECT order_id, order_item_id, sale_date, customer_id, status, is_counted, product_id,
+    coalesce(of_order, '{NO_CURRENCY}') AS currency, category_id, quantity, unit_price, discount,
+    CAST(CAST(({_TEN_THOUSANDTHS} + CASE WHEN {_TEN_THOUSANDTHS} < 0 THEN -50 ELSE 50 END) // 100
+        AS DECIMAL(18, 0)) * 0.01 AS DECIMAL(18, 2)) AS revenue,
+    CAST(1 AS BIGINT) AS copies, _file_sha256, _record_number, delivered_on,
+    {_LINE_REASONS} AS _reasons
+FROM (
+    SELECT r.order_id, r.order_item_id, o.order_date AS sale_date, o.customer_id, o.status,
+        o.is_counted, nullif(r.product_id, '') AS product_id, o.currency AS of_order,
+        p.category_id, upper(nullif(r.currency, '')) AS told,
+        {units("r.quantity")} AS quantity, {money("r.unit_price")} AS unit_price,
+        CASE WHEN {is_told("r.discount")} THEN {money("r.discount")}
+            ELSE CAST(0 AS DECIMAL(12, 4)) END AS discount,
+        p.product_id IS NOT NULL AS is_product,
+        {is_id("r.order_id")} AND r.order_item_id <> ''
+            AND NOT {is_mangled("coalesce(r.product_id, '')")}
+            AND {are_plain("r.quantity", "r.unit_price", "r.discount", "r.currency")} AS is_known,
+        r._delivery_date AS delivered_on, r._file_sha256, r._record_number
+    FROM commerce_order_items AS r
+    LEFT JOIN commerce_orders AS o ON r.order_id = o.order_id
+    LEFT JOIN commerce_products AS p ON r.product_id = p.product_id
+) AS typed
 """
 
 LINES = Plain(
@@ -202,15 +273,6 @@ LINES = Plain(
         ),
         "silver.commerce_products": ("product_id", "category_id", "is_current"),
     },
-    query=f"""
-SELECT {_LINE} FROM ({_lines("JOIN")} WHERE {_IS_SOUND_RAW_LINE}) AS typed WHERE {_IS_SOUND_LINE}
-""",
-    several=_latest(
-        f"""
-SELECT {_LINE}, is_read AND {_IS_SOUND_LINE} AS is_sound, delivered_on
-FROM ({_lines("LEFT JOIN", _DOUBTFUL_TOO)}) AS typed
-""",
-        "order_id, order_item_id",
-        "delivered_on",
-    ),
+    query=f"SELECT {_LINE} FROM ({_LINES}) AS typed WHERE {_IS_SOUND_LINE}",
+    rest=latest(_REST_OF_LINES, "order_id, order_item_id", "delivered_on"),
 )
