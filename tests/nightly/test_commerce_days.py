@@ -1,10 +1,12 @@
 """Days of a shop, one after the other, each by the queries of few touched groups or by Spark alone:
-at the end every table is that of one run by the transforms over all of them.
+at the end every table, and every rejected row with its reasons, is that of one run by the
+transforms over all of them.
 """
 
 from __future__ import annotations
 
 import random
+import shutil
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,17 +27,25 @@ ODD = 0.05
 """Of the values, the share that is wrong."""
 
 
+@pytest.fixture(scope="module")
+def loaded(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A raw folder and a warehouse, published once: a full load takes as long as all days after."""
+    folder = tmp_path_factory.mktemp("days")
+    shop = Shop(spark, folder / "raw", Warehouse(str(folder / "w")))
+    commerce_data.make(shop.raw, scale=0, seed=1)
+    assert shop.run(fewest_plain_rows=0) is not None
+    return folder
+
+
 @pytest.mark.parametrize("seed", range(2))
 def test_days_come_in_by_either_way_and_equal_one_run_over_all(
-    spark: SparkSession, tmp_path: Path, seed: int
+    spark: SparkSession, loaded: Path, tmp_path: Path, seed: int
 ) -> None:
-    chance, shop = (
-        random.Random(seed),
-        Shop(spark, tmp_path / "raw", Warehouse(str(tmp_path / "w"))),
-    )
-    commerce_data.make(shop.raw, scale=0, seed=seed)
-    published = shop.run(fewest_plain_rows=0)
-    for day in range(2, 5):
+    shutil.copytree(loaded, tmp_path / "days")
+    chance = random.Random(seed)
+    shop = Shop(spark, tmp_path / "days" / "raw", Warehouse(str(tmp_path / "days" / "w")))
+    published = None
+    for day in range(2, 6):
         _deliver(shop, chance, day)
         published = shop.run(fewest_plain_rows=0 if day > 2 else None)
         assert published is not None
@@ -49,7 +59,9 @@ def test_days_come_in_by_either_way_and_equal_one_run_over_all(
             Counter(tuple(row.values()) for row in shop.table(p, name)) for p in (published, whole)
         )
         assert held == again, f"seed {seed}: {name}"
-        assert shop.reasons(published, name) == shop.reasons(whole, name), f"seed {seed}: {name}"
+        assert shop.quarantined(published, name) == shop.quarantined(whole, name), (
+            f"seed {seed}: {name}"
+        )
 
 
 def _deliver(shop: Shop, chance: random.Random, day: int) -> None:
