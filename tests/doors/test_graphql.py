@@ -650,6 +650,10 @@ def test_a_decision_shows_at_once_and_leaves_a_file(client: Client, tmp_path: Pa
         {"decidedBy": "editor-1", "undoes": None},
         {"decidedBy": "editor-1", "undoes": "1"},
     ]
+    version = client.ask(PRODUCT, id="p2")["product"]["version"]
+    free = {"productId": "p2", "expectedVersion": version, "why": "a gift", "listPrice": "-0"}
+    (change,) = client.ask(UPDATE, "editor", c=free)["updateProduct"]["changes"]
+    assert change["becomes"] == "0.0000", "as the database, and the next load, read it"
 
 
 def test_a_decision_survives_the_next_load(

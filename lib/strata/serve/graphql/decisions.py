@@ -219,7 +219,8 @@ def _plain(name: str, value: Any) -> str | None:
         price = Decimal(str(value))
         if not 0 <= price < 100_000_000:
             raise Refused("a price is from 0 to 100,000,000")
-        return str(price.quantize(Decimal("0.0001")))
+        # "-0" is zero, and must read as the database shows it.
+        return str(abs(price).quantize(Decimal("0.0001")))
     text = "" if value is None else str(value).strip()
     if (
         not text

@@ -326,7 +326,7 @@ ALTER TABLE shop.order_items ADD CONSTRAINT order_items_order FOREIGN KEY (order
 ALTER TABLE shop.order_items ADD CONSTRAINT order_items_product FOREIGN KEY (product_id)
     REFERENCES shop.products (product_id) DEFERRABLE INITIALLY DEFERRED;
 
--- Each index serves one question of the API; docs/COMMERCE_TECHNICAL.md shows the plans.
+-- Each index serves one question of the API; tests/doors/test_postgres.py looks at the plans.
 CREATE INDEX orders_by_customer ON shop.orders (customer_id, order_date DESC, order_id);
 CREATE INDEX order_items_by_product ON shop.order_items (product_id, sale_date);
 CREATE INDEX products_by_category ON shop.products (category_id);
