@@ -1,0 +1,45 @@
+"""Rows that a query rejects, judged by Arrow: what the gate adds to the query's own reasons."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+from strata.declare.suite import Expectation
+from strata.gate import arrow_rules
+from strata.gate.judging import REJECTED
+
+DAY_TOLD = "expect_column_values_to_not_be_null"
+SUITE = [
+    Expectation(DAY_TOLD, {"column": "day"}, "critical", "a day must be told"),
+    Expectation(
+        "expect_column_values_to_be_between",
+        {"column": "units", "min_value": 1},
+        "critical",
+        "units must be at least 1",
+    ),
+    Expectation(
+        "expect_column_values_to_be_between",
+        {"column": "units", "min_value": -5},
+        "warning",
+        "units are many",
+    ),
+]
+ROWS = [
+    {"day": None, "units": 3, "_reasons": ["day must be a date"]},
+    {"day": "d", "units": -9, "_reasons": ["its order is unknown"]},
+    {"day": "d", "units": 0, "_reasons": ["units must be at least 1"]},
+    {"day": "d", "units": None, "_reasons": ["units must be a number"]},
+]
+
+
+def test_broken_rules_stand_behind_the_querys_reasons_each_once() -> None:
+    columns = {"day": pa.string(), "units": pa.int64(), "_reasons": pa.list_(pa.string())}
+    rows = pa.Table.from_pylist(ROWS, pa.schema(columns))
+    judged = arrow_rules.reject(rows, SUITE)
+    assert judged["_reasons"].to_pylist() == [
+        ["day must be a date"],  # that no day is told follows from it
+        ["its order is unknown", "units must be at least 1"],
+        ["units must be at least 1"],
+        ["units must be a number"],
+    ]
+    assert judged["_verdict"].to_pylist() == [REJECTED] * 4
+    assert judged.drop_columns(["_reasons", "_verdict"]) == rows.drop_columns("_reasons")
