@@ -135,6 +135,17 @@ def test_clients_that_leave_or_wait(api: Api, cluster: Server) -> None:
         began = time.monotonic()
         assert b" 503 " in slow.recv(4096).split(b"\r\n")[0]
         assert 5 < time.monotonic() - began < 20
+    begun = b"POST /graphql HTTP/1.1\r\nHost: x\r\n"
+    whole = api.request({"query": "{ __typename }"}, "bob")
+    with socket.create_connection(("127.0.0.1", api.port), timeout=30) as kept:
+        kept.sendall(whole)
+        assert b" 200 " in kept.recv(4096)
+        began = time.monotonic()
+        kept.sendall(begun)
+        silent = socket.create_connection(("127.0.0.1", api.port), timeout=30)
+        assert [kept.recv(4096), silent.recv(4096)] == [b"", b""], "half a head, or none at all"
+        assert 5 < time.monotonic() - began < 25
+        silent.close()
     assert api.answers()
     open_now = (
         "SELECT count(*) FROM pg_stat_activity WHERE usename = 'strata_reader' AND state <> 'idle'"
