@@ -65,7 +65,6 @@ def run_all(plans: list[Plan], job: Job) -> list[int]:
         return codes
     small = all(plan.is_small for plan in able)
     spark = _start_spark(able, job, small)
-    _cancel_at_interrupt(spark)
     from strata.run.run import run_feed
     from strata.run.schedule import run_feeds
 
@@ -76,7 +75,8 @@ def run_all(plans: list[Plan], job: Job) -> list[int]:
             tell_report(report, job.warehouse, job.say)
 
     # Whoever interrupts is told that nothing was published: no thread goes on behind that.
-    run_feeds(able, run_one, job.options.at_once if small else 1, job.say.stop)
+    with cancelling_at_interrupt(spark):
+        run_feeds(able, run_one, job.options.at_once if small else 1, job.say.stop)
     return codes
 
 
@@ -106,15 +106,24 @@ def _start_spark(plans: list[Plan], job: Job, small: bool) -> Starting:
     return Starting(start, when_asked=waits)
 
 
-def _cancel_at_interrupt(spark: Starting) -> None:
-    """As Spark does by itself where the main thread starts it."""
+@contextmanager
+def cancelling_at_interrupt(spark: Starting) -> Iterator[None]:
+    """Ends Spark's jobs when somebody interrupts, as Spark does by itself where the main thread
+    starts it; afterwards whoever was told of interrupts before is told again."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
 
     def cancel(*_: object) -> None:
         spark.cancel_jobs()
         raise KeyboardInterrupt
 
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, cancel)
+    before = signal.signal(signal.SIGINT, cancel)
+    try:
+        yield
+    finally:
+        # None is no handler: another language's, which Python cannot set.
+        signal.signal(signal.SIGINT, signal.default_int_handler if before is None else before)
 
 
 @contextmanager
