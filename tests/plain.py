@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
 from pyarrow import parquet
+from pyarrow.dataset import dataset
 from pyspark.sql.pandas.types import to_arrow_schema
 from strata.declare.contract import struct_type
 from strata.declare.feed import Feed, load_feed
 from strata.declare.suite import Expectation
-from strata.gate import arrow_rules, gate
+from strata.gate import arrow_rules, gate, plain_queries
 from strata.kit.plain import bound
 from strata.kit.table import Rows
 from strata.lake.shape import columns_with_statistics
@@ -22,7 +24,10 @@ from strata.run.plain_files import Input, Made
 from strata.run.plain_work import Done, Work
 from strata.run.written import would_reject
 
-Row = dict[str, Any]
+from tests.mutants import Row, Whole, complete
+
+BY_TRANSFORMS = 1 << 60
+"""Of so many rows on plain ones are made: each table by its transform."""
 
 
 def feed_of(name: str) -> Feed:
@@ -97,3 +102,25 @@ def plain_rows(
                 all_done.rejected += done.rejected
     files = sorted((folder / "out").glob("*.parquet"))
     return [row for f in files for row in parquet.read_table(f).to_pylist()], left, all_done
+
+
+def tables_of(name: str, whole: Whole) -> dict[str, pa.Table]:
+    """A table, also as `batch`, and the others that its suite's queries read."""
+    held = {name: whole.rows, **whole.views}
+    tables = {own: _table_of(own, rows) for own, rows in held.items()}
+    return {"batch": tables[name], **tables}
+
+
+def _table_of(name: str, rows: list[Row]) -> pa.Table:
+    told, schema = complete(feed_of(name).contract(name), rows), schema_of(name)
+    columns = [pa.array([row[n] for row in told], f.type) for n, f in enumerate(schema)]
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def answers_of(
+    rules: Sequence[Expectation], tables: Mapping[str, pa.Table]
+) -> list[plain_queries.Answer]:
+    """What DuckDB answers to rules that are queries."""
+    answers = plain_queries.audit(rules, {n: partial(dataset, t) for n, t in tables.items()})
+    assert answers is not None
+    return answers

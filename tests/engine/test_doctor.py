@@ -19,6 +19,7 @@ from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 from strata.cli import main
 from strata.errors import Damaged, StrataError
+from strata.kit import row_ids
 from strata.lake import file_check as scan
 from strata.lake import isolated
 from strata.lake.log import TableLog
@@ -236,7 +237,7 @@ def test_an_undamaged_warehouse_has_no_damage_and_the_numbers_are_those_of_the_l
         rows = read_arrow(copy.warehouse, state.table, state.version)
         if state.identity:  # Spark's own hash of the rows, made again from the stored rows.
             assert (
-                scan.identity(rows.column("_file_sha256"), rows.column("_record_number"))
+                row_ids.identity(rows.column("_file_sha256"), rows.column("_record_number"))
                 == state.identity
             )
 

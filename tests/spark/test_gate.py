@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 from unittest import mock
 
+import pyarrow as pa
 import pytest
 from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
@@ -18,6 +19,7 @@ from strata.declare.contract import Contract, Field, load_contract, split_name, 
 from strata.declare.suite import Expectation, Suite, load_suite
 from strata.errors import ConservationError, GateFailed
 from strata.gate import (
+    arrow_judging,
     arrow_rules,
     conditions,
     counting,
@@ -472,6 +474,11 @@ def words(spark: SparkSession, *rows: tuple[Any, ...], extra: str = "") -> DataF
     )
 
 
+def as_noted(judged: pa.Table) -> list[str]:
+    """Each judged row with what is noted of it, in any order; NaN is as good as NaN."""
+    return sorted(repr(sorted(row.items())) for row in judged.to_pylist())
+
+
 def tally_of(
     frame: DataFrame,
     rows_in: int,
@@ -485,7 +492,49 @@ def tally_of(
     counting.count_rejected(tally, judged.where(judging.is_rejected()), rules)
     fetched = small.fetch(judged, frame.columns, rules)
     assert small.count(fetched, rows_in, rules, folds) == tally, "as the driver counts them"
+    here, _ = arrow_judging.fetch(frame, rows, suite, frame.columns)
+    assert as_noted(here) == as_noted(fetched), "as the driver judges them"
     return tally
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize("relation", [Rows.ONE_TO_ONE, Rows.ONE_TO_MANY])
+def test_rows_judged_here_are_judged_as_spark_judges_them(
+    spark: SparkSession, relation: Rows
+) -> None:
+    """With reasons, folds and weights of the transform's, ids that lack, and more rules than one
+    number has bits for."""
+    said, folds = (None, [], ["first"], ["first", "rule 1", "first"]), (None, "again")
+    rows = [
+        (word, None if n % 11 == 0 else n, said[n % 4], folds[n // 4 % 2], n % 3)
+        for n, word in enumerate((None, "a", "b", "abc", "", "\u00e4") * 16)
+    ]
+    kinds = "word string, _record_number bigint, _reasons array<string>, _fold string, _rows int"
+    frame = spark.createDataFrame(rows, kinds).withColumn(
+        "_file_sha256", F.when(F.col("_record_number") % 7 != 0, "f" * 40)
+    )
+    kept = [
+        ("expect_column_values_to_not_be_in_set", {"column": "word", "value_set": [f"{n}"]})
+        for n in range(61)
+    ]
+    warns = suite_of(
+        *kept,
+        ("expect_column_values_to_match_regex", {"column": "word", "regex": "^[a-z]"}),
+        severity="warning",
+    )
+    stops = suite_of(
+        ("expect_column_values_to_not_be_null", {"column": "word"}),
+        ("expect_column_values_to_not_be_in_set", {"column": "word", "value_set": ["a", "abc"]}),
+    )  # fmt: skip
+    suite = Suite(warns.table, (*warns.expectations, *stops.expectations), 1.0)
+    rules = gate.row_rules(frame, suite)
+    by_spark = small.fetch(judging.judge(frame, rules, relation), frame.columns, rules)
+    here, own = arrow_judging.fetch(frame, relation, suite, frame.columns)
+    assert [rule.breaks for rule in own] == [None] * 64, "Arrow was asked"
+    assert as_noted(here) == as_noted(by_spark)
+    counts = [small.count(rows, 96, rules, ("again",)) for rows in (here, by_spark)]
+    assert counts[0] == counts[1]
+    assert set(small.reasons(here)) == {"first", "rule 0", "rule 1"}
 
 
 @pytest.mark.spark

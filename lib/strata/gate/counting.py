@@ -232,6 +232,17 @@ def count_rejected(tally: Tally, rejected: DataFrame, rules: list[Rule]) -> dict
     return dict(reasons)
 
 
+def assert_empty(table: str, tally: Tally) -> None:
+    """A table that has `none_of_none`, and is made of no rows, has none."""
+    found = tally.rows_written + tally.rows_rejected
+    if found:
+        raise ConservationError(
+            f"{table}: of no rows it has none, as its `none_of_none` says; {found} came out: "
+            "take that out of its declaration",
+            table=table,
+        )
+
+
 def assert_conserved(table: str, tally: Tally, identity_in: int | None) -> None:
     """Rows in = accepted + quarantined + folded, and they are the very rows that came in."""
     out = tally.accepted + tally.quarantined + tally.folded

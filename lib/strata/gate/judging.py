@@ -6,10 +6,11 @@ it costs least.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 # The bits of one bigint; a suite of more row rules takes another column.
 RULES_A_WORD = 62
 ACCEPTED, FOLDED, REJECTED = 0, 1, 2
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -46,14 +48,8 @@ def judge(frame: DataFrame, rules: list[Rule], rows: Rows) -> DataFrame:
     """
     from pyspark.sql import functions as F
 
-    if rows is Rows.ONE_TO_ONE:
-        frame = frame.drop("_rows")
+    frame = with_weight(frame, rows)
     given = frame.columns
-    if rows is not Rows.ONE_TO_ONE and "_rows" not in given:
-        raise ConservationError(
-            f"a transform that is {rows.value} must tell `_rows`, the input rows that each "
-            "row answers for"
-        )
     has_own = "_reasons" in given
     own = F.coalesce(F.col("_reasons"), _no_reasons()) if has_own else _no_reasons()
     told = {"_reasons": own}
@@ -66,11 +62,9 @@ def judge(frame: DataFrame, rules: list[Rule], rows: Rows) -> DataFrame:
         # again.
         told["_identity"] = F.xxhash64(*keys.ROW_ID)
     is_judged = told["_fold"].isNull() if "_fold" in told else F.lit(True)
-    judged = frame.withColumns(
-        told | {name: _bits(part, is_judged) for name, part in _words(rules)}
-    )
+    judged = frame.withColumns(told | {name: _bits(part, is_judged) for name, part in words(rules)})
     is_rejected = [F.expr("size(_reasons) > 0")] if has_own else []
-    for name, part in _words(rules):
+    for name, part in words(rules):
         critical = sum(
             1 << n for n, rule in enumerate(part) if rule.expectation.severity == "critical"
         )
@@ -81,7 +75,20 @@ def judge(frame: DataFrame, rules: list[Rule], rows: Rows) -> DataFrame:
     return judged.withColumns({"_verdict": verdict, "_reasons": _all_reasons(rules)})
 
 
-def _words(rules: list[Rule]) -> list[tuple[str, list[Rule]]]:
+def with_weight(frame: DataFrame, rows: Rows) -> DataFrame:
+    """The rows with what each of them weighs, if not one input row; ConservationError where they do
+    not tell."""
+    if rows is Rows.ONE_TO_ONE:
+        return frame.drop("_rows")
+    if "_rows" not in frame.columns:
+        raise ConservationError(
+            f"a transform that is {rows.value} must tell `_rows`, the input rows that each "
+            "row answers for"
+        )
+    return frame
+
+
+def words(rules: Sequence[_T]) -> list[tuple[str, Sequence[_T]]]:
     """The rules cut into as many as a bigint has bits for, each part with its column's name."""
     starts = range(0, len(rules), RULES_A_WORD)
     return [
@@ -90,7 +97,7 @@ def _words(rules: list[Rule]) -> list[tuple[str, list[Rule]]]:
     ]
 
 
-def _bits(rules: list[Rule], is_judged: Column) -> Column:
+def _bits(rules: Sequence[Rule], is_judged: Column) -> Column:
     """The rules that a row breaks, the first in the lowest bit; none for a row that is not
     judged."""
     from pyspark.sql import functions as F
@@ -103,7 +110,7 @@ def _bits(rules: list[Rule], is_judged: Column) -> Column:
 
 def breaks_in_sql(rules: list[Rule]) -> list[str]:
     """For each rule, whether a judged row breaks it, in SQL."""
-    return [f"{name} & {1 << n} != 0" for name, part in _words(rules) for n in range(len(part))]
+    return [f"{name} & {1 << n} != 0" for name, part in words(rules) for n in range(len(part))]
 
 
 def _all_reasons(rules: list[Rule]) -> Column:
@@ -152,7 +159,7 @@ def is_accepted() -> Column:
 
 def broken_columns(rules: list[Rule]) -> list[str]:
     """The columns of a judged row that `count_rejected` reads."""
-    return [name for name, _ in _words(rules)]
+    return [name for name, _ in words(rules)]
 
 
 def nothing_judged(schema: pa.Schema) -> pa.Table:

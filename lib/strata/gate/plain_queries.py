@@ -1,4 +1,4 @@
-"""Rules that are queries of sums, answered by DuckDB over the tables' files.
+"""Rules that are queries, answered by DuckDB over the tables' files.
 
 A suite says by `meta: {plain: true}` that the text of a query means the same to DuckDB as to Spark,
 which takes longer to plan it than DuckDB to answer. A test asks both of the same tables.
@@ -6,60 +6,103 @@ which takes longer to plan it than DuckDB to answer. A test asks both of the sam
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 from strata.declare.suite import Expectation, Suite
 from strata.gate import queries
 from strata.gate.outcome import Outcome
 
 if TYPE_CHECKING:
+    import duckdb
     from pyarrow import dataset as ds
 
 _SETTINGS = (
     "SET memory_limit = '512MB'",
     "SET TimeZone = 'UTC'",
+    "SET default_null_order = 'nulls_first_on_asc_last_on_desc'",
     "SET python_enable_replacements = false",
     "SET autoinstall_known_extensions = false",
     "SET autoload_known_extensions = false",
     "SET enable_external_access = false",
 )
+_AS_SPARK_HAS_THEM = (
+    "startswith(text, start) AS starts_with(text, start)",
+    "substring_index(text, mark, number) AS "
+    "CASE number WHEN 1 THEN split_part(text, mark, 1) ELSE error('only 1 is known') END",
+    "datediff(until, since) AS date_diff('day', since, until)",
+    "trunc(day, unit) AS CAST(date_trunc(unit, day) AS DATE)",
+)
+"""Functions of Spark's that DuckDB lacks, or has under another name."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a query found."""
+
+    outcome: Outcome
+    least: dict[str, Any] | None = None
+    """The least row that it finds, where it only warns."""
 
 
 def of_suite(suite: Suite) -> list[Expectation]:
-    """The queries that DuckDB may answer. One that warns shows a row that it finds: that is
-    Spark's."""
-    return [
-        e
-        for e in suite.expectations
-        if e.is_plain and queries.is_query(e) and e.severity == "critical"
-    ]
+    """The queries that DuckDB may answer."""
+    return [e for e in suite.expectations if e.is_plain and queries.is_query(e)]
 
 
 def audit(
     expectations: Sequence[Expectation], tables: Mapping[str, Callable[[], ds.Dataset]]
-) -> list[Outcome]:
-    """The outcome of each query; GateFailed when one cannot be answered.
+) -> list[Answer] | None:
+    """The answer of each query; GateFailed when one cannot be answered. None for want of memory:
+    Spark must answer then.
 
     `{batch}` in a query is the candidate, as it is named in `tables` too.
     """
     import duckdb
 
-    outcomes = []
-    with duckdb.connect() as engine:
-        for setting in _SETTINGS:
-            engine.execute(setting)
+    with _engine() as engine:
         offered: dict[str, str] = {}
+        answers = []
         for e in expectations:
             for name in [n for n in tables if n not in offered and queries.reads(e, n)]:
                 offered[name] = name.replace(".", "_")
                 engine.register(offered[name], tables[name]())
-            # The hash has every column computed: one that cannot be must not pass for a row that
-            # is not found.
-            asked = f"SELECT count(*), bit_xor(hash(q)) FROM ({queries.text_of(e, offered)}\n) AS q"
             try:
-                [(found, _)] = engine.execute(asked).fetchall()
+                answers.append(_answer(engine, e, queries.text_of(e, offered)))
+            except duckdb.OutOfMemoryException:
+                return None
             except duckdb.Error as error:
                 raise queries.cannot_answer(e, error) from None
-            outcomes.append(Outcome(e, found == 0, None, str(found)))
-    return outcomes
+    return answers
+
+
+@contextmanager
+def _engine() -> Iterator[duckdb.DuckDBPyConnection]:
+    import duckdb
+
+    with duckdb.connect() as engine:
+        for setting in _SETTINGS:
+            engine.execute(setting)
+        for macro in _AS_SPARK_HAS_THEM:
+            engine.execute(f"CREATE TEMP MACRO {macro}")
+        yield engine
+
+
+def _answer(engine: duckdb.DuckDBPyConnection, expectation: Expectation, text: str) -> Answer:
+    # The hash has every column computed: one that cannot be must not pass for a row not found.
+    asked = f"SELECT count(*), bit_xor(hash(q)) FROM ({text}\n) AS q"
+    [(found, _)] = engine.execute(asked).fetchall()
+    outcome = Outcome(expectation, found == 0, None, str(found))
+    if not found or expectation.severity == "critical":
+        return Answer(outcome)
+    least = engine.sql(f"SELECT * FROM ({text}\n) AS q ORDER BY ALL LIMIT 1").to_arrow_table()
+    [row] = least.to_pylist()
+    return Answer(outcome, {name: _plain(value) for name, value in row.items()})
+
+
+def _plain(value: Any) -> Any:
+    """A moment in UTC, as Spark hands it over there: without its zone."""
+    return value.replace(tzinfo=None) if isinstance(value, datetime) else value

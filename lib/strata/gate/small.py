@@ -2,9 +2,8 @@
 in the driver.
 
 Each job of Spark costs a tenth of a second or more, whatever it reads; a small table took five to
-eleven of them. The rules are the same Columns, evaluated by Spark; only what follows from them, the
-counts, the split, the reasons and which keys are shared, is reckoned here. Tests hold every count
-to that of `counting`.
+eleven of them. Here is what follows from the verdicts: the counts, the split, the reasons, and
+which keys are shared. Tests hold every count to that of `counting`.
 """
 
 from __future__ import annotations
@@ -46,14 +45,32 @@ _HASHABLE = (
 
 def fetch(judged: DataFrame, columns: Sequence[str], rules: list[Rule]) -> pa.Table:
     """The judged rows, with these columns and what the gate notes of each: one job."""
+    return judged.select(*_wanted(judged.columns, columns, rules)).toArrow()
+
+
+def narrow(judged: pa.Table, columns: Sequence[str], rules: list[Rule]) -> pa.Table:
+    """The same columns of judged rows that lie here."""
+    return judged.select(_wanted(judged.column_names, columns, rules))
+
+
+def _wanted(names: Sequence[str], columns: Sequence[str], rules: list[Rule]) -> list[str]:
     noted = {"_verdict", "_reasons", "_fold", "_rows", "_identity", *broken_columns(rules)}
-    wanted = {*columns, *noted}
-    return judged.select(*[name for name in judged.columns if name in wanted]).toArrow()
+    return [name for name in names if name in noted or name in columns]
 
 
-def schema_of(judged: DataFrame, fetched: pa.Table) -> StructType:
-    """The types of the fetched columns, as Spark had them."""
-    return judged.select(*fetched.column_names).schema
+def schema_of(frame: DataFrame, fetched: pa.Table) -> StructType:
+    """The types of the fetched columns, as Spark has them in the frame; of what the gate notes of
+    each row, as Spark notes it."""
+    from pyspark.sql.pandas.types import from_arrow_type
+    from pyspark.sql.types import StructField, StructType
+
+    held = {field.name: field for field in frame.schema if not field.name.startswith("_")}
+    return StructType(
+        [
+            held.get(field.name) or StructField(field.name, from_arrow_type(field.type))
+            for field in fetched.schema
+        ]
+    )
 
 
 def accepted(judged: pa.Table, columns: Sequence[str]) -> pa.Table:

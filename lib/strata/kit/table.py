@@ -147,6 +147,10 @@ class Table:
     those few, and not by making all of them a second time. Where other rejected rows than were
     counted come out, it is given all."""
 
+    none_of_none: bool = False
+    """Whether a table of sums has no row where its driving inputs have none, whatever the others
+    hold: a small run then makes it without Spark."""
+
     plain: Plain | None = None
     """How most rows of large inputs are made without Spark (`kit.plain`)."""
 

@@ -16,9 +16,10 @@ from operator import xor
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from strata.kit import row_ids
 from strata.kit.groups import Keys
 from strata.kit.keys import ROW_ID, has_identity
-from strata.lake import file_check, footers
+from strata.lake import footers
 from strata.lake.data_set import DataFile, data_files, read_files, readable, schema_of
 from strata.lake.log import Snapshot
 from strata.lake.warehouse import Warehouse
@@ -101,7 +102,7 @@ class Grouped:
         if not count:
             return None
         own = read_files(self.table, self._schema, [file], ids).filter(lies) if ids else None
-        return Hit(file, lies, count, 0 if own is None else file_check.identity_of(own))
+        return Hit(file, lies, count, 0 if own is None else row_ids.identity_of(own))
 
     def _may_hold(self, file: DataFile) -> bool:
         column = footers.columns(footers.read_footer(file.uri)).get(self.keys.column)

@@ -89,13 +89,13 @@ def run_tasks(
     """What `do` gives of each task's parts, with these columns; an archive stays open from part to
     part.
     """
-    ddl = spark_columns(schema)
+    ddl = _spark_columns(schema)
     if not tasks:
         return spark.createDataFrame(schema.empty_table(), ddl)
     return spark.range(0, len(tasks), 1, len(tasks)).mapInArrow(_each_task(tasks, do), ddl)
 
 
-def spark_columns(schema: pa.Schema) -> str:
+def _spark_columns(schema: pa.Schema) -> str:
     """The columns of `bronze_schema` as Spark's DDL."""
     return ", ".join(f"`{f.name}` {_SPARK_TYPES[f.type]}" for f in schema)
 

@@ -8,6 +8,8 @@ from datetime import datetime, timezone
 from functools import partial
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import functions as F
 
 from strata.declare import protection as protect
@@ -89,6 +91,22 @@ def add_reader_verdict(raw: DataFrame, records: Records) -> DataFrame:
     return frame.withColumn("_fold", F.when(F.col(protect.FORGOTTEN), F.lit(erasure.FOLDED))).drop(
         protect.FORGOTTEN
     )
+
+
+def with_reader_verdict(rest: pa.Table, records: Records, schema: pa.Schema) -> pa.Table:
+    """As `add_reader_verdict`, of records that lie here and do not stand; `schema` is the
+    table's."""
+    rows = rest.num_rows
+    for name, value in records.of_run.items():
+        rest = rest.append_column(name, pa.repeat(pa.scalar(value, schema.field(name).type), rows))
+    texts = pa.list_(pa.string())
+    unparsed = pc.is_valid(rest["_raw_record"])
+    reasons = pc.if_else(unparsed, pa.scalar([UNPARSED], texts), pa.scalar(None, texts))
+    rest = rest.append_column("_reasons", reasons)
+    if not records.suppressed:
+        return rest
+    fold = pc.if_else(rest[protect.FORGOTTEN], erasure.FOLDED, pa.scalar(None, pa.string()))
+    return rest.drop_columns(protect.FORGOTTEN).append_column("_fold", fold)
 
 
 def _archived(

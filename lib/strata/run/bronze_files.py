@@ -148,11 +148,6 @@ def read_written(folder: str, added: Sequence[DataFile]) -> pa.Table:
     return pa.concat_tables([data_file.read_table(folder, file.name) for file in added])
 
 
-def as_frame(spark: SparkSession, rest: pa.Table) -> DataFrame:
-    """Records that were not written, as rows of Spark's."""
-    return spark.createDataFrame(rest, reader.spark_columns(rest.schema))
-
-
 def remove(folder: str, added: Sequence[DataFile]) -> None:
     """Removes files that no commit is to name."""
     for file in added:

@@ -27,6 +27,8 @@ def build(context: Context, state: State, step: Step) -> Built:
     target = Target(feed.contract(step.table), feed.suite(step.table), state.tables.get(step.table))
     written = _write(context, target, candidate)
     counting.assert_conserved(step.table, written.tally, candidate.identity_in)
+    if candidate.is_of_none:
+        counting.assert_empty(step.table, written.tally)
     rejected = write_rejected(context, target, candidate, written)
     done = Candidacy(step, target, candidate, written, rejected, started)
     return audit(context, state, done)

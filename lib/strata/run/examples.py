@@ -10,9 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from strata.declare.contract import Contract
-from strata.gate import gate, queries, small
+from strata.declare.suite import Expectation
+from strata.gate import arrow_rules, gate, queries
 from strata.gate.gate import Outcome
-from strata.gate.judging import RULES_A_WORD, Rule, broken_columns
+from strata.gate.judging import Rule
 from strata.kit.keys import ROW_ID, has_identity
 from strata.run.refusal import short
 from strata.run.state import Context
@@ -42,36 +43,36 @@ def with_found(
     number of them.
     """
     return [
-        replace(outcome, observed=f"{outcome.observed}; {_found(target, outcome, whole, views)}")
+        with_row(target, outcome, queries.first_found(outcome.expectation, whole, views))
         if whole is not None and _warns(outcome) and queries.is_query(outcome.expectation)
         else outcome
         for outcome in outcomes
     ]
 
 
-def _warns(outcome: Outcome) -> bool:
-    return outcome.expectation.severity == "warning" and not outcome.success
-
-
-def _found(target: Target, outcome: Outcome, whole: DataFrame, views: dict[str, DataFrame]) -> str:
-    row = queries.first_found(outcome.expectation, whole, views)
+def with_row(target: Target, outcome: Outcome, row: dict[str, Any] | None) -> Outcome:
+    """A query's outcome with a row that it finds behind the number of them."""
     personal = {field.name for field in target.contract.fields if field.is_personal}
-    return ", ".join(
+    told = ", ".join(
         f"{name} {'(protected)' if name in personal else _value(value)}"
         for name, value in (row or {}).items()
         if value is not None
     )
+    return replace(outcome, observed=f"{outcome.observed}; {told}")
+
+
+def _warns(outcome: Outcome) -> bool:
+    return outcome.expectation.severity == "warning" and not outcome.success
 
 
 def _example(context: Context, target: Target, written: Written, place: int) -> str | None:
-    row = None
-    if written.whole is not None and isinstance(written.judged, pa.Table):
-        row = _of_few(target.contract, written.judged, written.rules, place)
-    if row is None:
+    expectation = written.rules[place].expectation
+    if written.whole is not None and arrow_rules.can_ask([expectation], written.whole.schema):
+        row = _of_few(target.contract, written.whole, expectation)
+    else:
         row = _of_many(context, target, written, written.rules[place])
     if row is None:
         return None
-    expectation = written.rules[place].expectation
     said = re.findall(r"[a-z0-9_]+", expectation.description)
     told = worded_row(target.contract, (*expectation.columns, *said), row)
     # A row that is one record is found by it; others by their key.
@@ -83,18 +84,12 @@ def _order(contract: Contract) -> tuple[str, ...]:
     return ROW_ID if has_identity(contract.columns) else contract.key
 
 
-def _of_few(
-    contract: Contract, judged: pa.Table, rules: list[Rule], place: int
-) -> dict[str, Any] | None:
-    """The least accepted row that breaks the rule, of a table whose every row was judged here."""
-    word, bit = divmod(place, RULES_A_WORD)
-    marks = broken_columns(rules)[word]
-    if marks not in judged.column_names:
-        return None  # Records that were written without being judged one by one.
-    rows = small.accepted(judged, (*contract.columns, marks))
-    broken = rows.filter(pc.not_equal(pc.bit_wise_and(rows[marks], pa.scalar(1 << bit)), 0))
-    order = [(name, "ascending") for name in _order(contract)]
-    least: list[dict[str, Any]] = broken.sort_by(order).slice(0, 1).to_pylist()
+def _of_few(contract: Contract, whole: pa.Table, rule: Expectation) -> dict[str, Any] | None:
+    """The least row that breaks the rule, of a table whose every row lies here."""
+    broken = whole.filter(arrow_rules.breaks(whole, rule))
+    order = [(name, "ascending", "at_start") for name in _order(contract)]
+    first = broken.take(pc.sort_indices(broken, sort_keys=order)[:1])
+    least: list[dict[str, Any]] = first.to_pylist()
     return least[0] if least else None
 
 

@@ -15,12 +15,11 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import to_arrow_schema
 
 from strata.errors import StrataError
-from strata.kit import keys
+from strata.kit import keys, row_ids
 from strata.kit.groups import Groups
 from strata.kit.shared import UNKNOWN, Shared, find_shared
 from strata.kit.table import Rows, Table
 from strata.kit.whole import NONE_WHOLE, Whole
-from strata.lake import file_check
 from strata.lake.log import Snapshot, TableLog
 from strata.ledger import publication as ledger
 from strata.ledger import seal
@@ -190,7 +189,7 @@ def _counts(
         return found.all_rows, found.all_identity
     if held is None:
         return _count_and_identity(frames[found.table])
-    return held.num_rows, file_check.identity_of(held)
+    return held.num_rows, row_ids.identity_of(held)
 
 
 def _plain_inputs(

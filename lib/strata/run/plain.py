@@ -18,11 +18,11 @@ from strata.errors import CommitUnknown
 from strata.gate import arrow_rules, counting, gate, judging, small
 from strata.gate.counting import Tally, add_written
 from strata.gate.judging import Rule
+from strata.kit import row_ids
 from strata.kit.groups import Keys
 from strata.kit.table import Rows
-from strata.lake import file_check
 from strata.lake.exchange import replace_rows
-from strata.lake.shape import check_columns, conform
+from strata.lake.shape import conform
 from strata.run import bronze_files, plain_task
 from strata.run.plain_files import MOST_LEFT
 from strata.run.plain_run import Ended, run_tasks, work_of
@@ -36,6 +36,7 @@ from strata.run.written import (
     ask_files,
     assert_among,
     assert_written,
+    fetch_judged,
     split,
     would_reject,
 )
@@ -134,7 +135,7 @@ def _write_groups(
     if _is_unsettled(job, rest):
         return None
     tally, more = rest.tally, rest.accepted
-    identity = file_check.identity_of(rows)
+    identity = row_ids.identity_of(rows)
     add_written(tally, rows.num_rows, identity, broken)
     _answer(tally, [done], rows.num_rows, identity)
     rows = pa.concat_tables([rows, more.select(rows.column_names).cast(rows.schema)])
@@ -170,13 +171,13 @@ def _make_rest(
     is_told = job.is_alone and left.rows == sum(table.num_rows for table in left.rejected)
     if is_told and (not left.rows or arrow_rules.can_ask(target.row_rules, target.schema)):
         return _without_spark(target, candidate, left.rejected)
-    parts = split(job.make(left.frame(), left.rows), candidate.rows, target.suite)
-    check_columns(parts.judged, contract)
+    frame = job.make(left.frame(), left.rows)
     if left.rows <= context.options.most_rows_here:
-        fetched = small.fetch(parts.judged, contract.columns, parts.rules)
-        tally = small.count(fetched, candidate.rows_in, parts.rules, candidate.folds)
+        fetched, rules = fetch_judged(frame, candidate.rows, target)
+        tally = small.count(fetched, candidate.rows_in, rules, candidate.folds)
         taken = small.accepted(fetched, contract.columns)
-        return _Rest(tally, parts.rules, fetched, True, taken)
+        return _Rest(tally, rules, fetched, True, taken)
+    parts = split(frame, candidate.rows, target.suite)
     judged = context.kept.keep(parts.judged)
     measured = counting.count(judged, parts.rules, candidate.folds)
     tally = counting.read_tally(measured, candidate.rows_in, parts.rules, candidate.folds)
@@ -195,7 +196,7 @@ def _without_spark(target: Target, candidate: Candidate, rejected: list[pa.Table
         quarantined=rows.num_rows,
         rows_rejected=rows.num_rows,
         broken=broken,
-        identity=file_check.identity_of(rows),
+        identity=row_ids.identity_of(rows),
     )
     return _Rest(tally, rules, judged, False, target.schema.empty_table())
 

@@ -12,8 +12,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from strata.kit import row_ids
 from strata.kit.keys import ROW_ID
-from strata.lake import arrow_files, file_check
+from strata.lake import arrow_files
 from strata.lake.data_file import FILE_ROWS, DataFile
 from strata.run.plain_files import BATCH, SHA, Records, Shas
 from strata.run.plain_query import answers, engine_of, own
@@ -132,7 +133,7 @@ def _noted(table: pa.Table, done: Done, written: Records, shas: Shas) -> pa.Tabl
         codes, numbers = (records.column(name) for name in ROW_ID)
         written.add(codes.to_numpy(), numbers.to_numpy())
         if is_many:
-            own = file_check.identity(shas.texts(codes), numbers)
+            own = row_ids.identity(shas.texts(codes), numbers)
             done.identity = (done.identity or 0) ^ own
     return table.drop_columns(["_rows"]) if is_many else table
 
@@ -143,7 +144,7 @@ def _unfolded(table: pa.Table, done: Done, written: Records, shas: Shas) -> pa.T
     if folded.num_rows:
         codes, numbers = (folded.column(name) for name in ROW_ID)
         written.add(codes.to_numpy(), numbers.to_numpy())
-        done.folded_identity ^= file_check.identity(shas.texts(codes), numbers)
+        done.folded_identity ^= row_ids.identity(shas.texts(codes), numbers)
         for found in folded.column("_fold").value_counts().to_pylist():
             done.fold(found["values"], found["counts"])
     return table.filter(pc.is_null(table.column("_fold"))).drop_columns(["_fold"])

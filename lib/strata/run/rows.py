@@ -75,11 +75,19 @@ class Candidate:
     """Where most of its rows may be made by a query."""
     records: Records | None = None
     """Bronze: what `frame` reads, if it is nothing but records of raw files."""
+    none_of_none: bool = False
+    """Whether it has no rows where none came in: each row is one of the input's, or the table says
+    so (`Table.none_of_none`)."""
 
     @cached_property
     def frame(self) -> DataFrame:
         """The rows; nothing is computed yet."""
         return self.make()
+
+    @property
+    def is_of_none(self) -> bool:
+        """Whether no row came in, and it has none."""
+        return self.none_of_none and not self.rows_in
 
     @property
     def mode(self) -> str:
@@ -105,6 +113,7 @@ def table_rows(context: Context, state: State, step: Step, inputs: Inputs) -> Ca
         touched=inputs.touched,
         slices=(*held, *step.slices),
         built_from=inputs.built_from,
+        none_of_none=table.rows is Rows.ONE_TO_ONE or table.none_of_none,
         rejects=partial(_alone, table, inputs, params) if table.rejects_alone else None,
         plain=_plain_job(table, inputs, make, params),
     )

@@ -9,7 +9,8 @@ import pyarrow as pa
 
 from strata.declare.suite import Expectation
 from strata.gate import arrow_rules, small
-from strata.lake import data_file, file_check
+from strata.kit import row_ids
+from strata.lake import data_file
 from strata.lake.data_file import DataFile
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Seen:
         """Takes in a file that was read."""
         self.files.append(file)
         self.rows += rows.num_rows
-        self.identity ^= file_check.identity_of(rows)
+        self.identity ^= row_ids.identity_of(rows)
         counts = zip(self.broken, arrow_rules.count_broken(rows, self.rules), strict=True)
         self.broken = [sum(pair) for pair in counts]
         for keys, rule in zip(self._keys, self.unique, strict=True):

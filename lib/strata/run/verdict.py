@@ -20,7 +20,7 @@ from strata.lake.data_set import of_version
 from strata.lake.shape import conform
 from strata.ledger import publication as ledger
 from strata.ledger.publication import TableState
-from strata.run.examples import with_examples, with_found
+from strata.run.examples import with_examples, with_found, with_row
 from strata.run.plan import Step
 from strata.run.rows import Candidate
 from strata.run.state import Context, State
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 _MOST_ROWS_HERE = 50_000_000
-"""Of the tables that a query of sums reads, for this process to answer it."""
+"""Of the tables that a plain query reads, for this process to answer it."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def give_verdict(context: Context, state: State, done: Candidacy, rows: int) -> 
 
 
 def _ask_plainly(context: Context, state: State, done: Candidacy, rows: int) -> list[Outcome]:
-    """The outcomes of the suite's queries of sums, by DuckDB; none where Spark must answer them."""
+    """The outcomes of the suite's plain queries, by DuckDB; none where Spark must answer them."""
     suite, version = done.target.suite, done.written.commit.version
     asked = plain_queries.of_suite(suite)
     if not asked:
@@ -91,9 +91,11 @@ def _ask_plainly(context: Context, state: State, done: Candidacy, rows: int) -> 
     if is_many or not all(log.is_plain for _, log in logs.values()):
         return []
     warehouse = context.store.warehouse
-    return plain_queries.audit(
-        asked, {name: partial(of_version, warehouse, *log) for name, log in logs.items()}
-    )
+    tables = {name: partial(of_version, warehouse, *log) for name, log in logs.items()}
+    answers = plain_queries.audit(asked, tables) or []
+    return [
+        a.outcome if a.least is None else with_row(done.target, a.outcome, a.least) for a in answers
+    ]
 
 
 def _views(context: Context, state: State, suite: Suite, whole: DataFrame) -> dict[str, DataFrame]:

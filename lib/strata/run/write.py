@@ -11,11 +11,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import Observation
 
-from strata.gate import arrow_rules, counting, gate, judging, small
+from strata.gate import arrow_judging, arrow_rules, counting, gate, judging, small
 from strata.gate.counting import Tally
 from strata.kit.groups import Groups
 from strata.lake.exchange import replace_groups
-from strata.lake.shape import check_columns, columns_with_statistics, conform
+from strata.lake.shape import columns_with_statistics, conform
 from strata.run import bronze, bronze_files
 from strata.run.bronze_files import Records
 from strata.run.rows import Candidate
@@ -26,6 +26,7 @@ from strata.run.written import (
     ask_files,
     assert_touched,
     assert_written,
+    fetch_judged,
     split,
     would_reject,
 )
@@ -75,16 +76,18 @@ def _is_small(context: Context, target: Target, candidate: Candidate) -> bool:
 def _write_small(context: Context, target: Target, candidate: Candidate) -> Written:
     """The same as `_write_whole`, by one job: what follows from the judged rows is done here."""
     contract, store = target.contract, context.store
-    parts = split(candidate.frame, candidate.rows, target.suite)
-    check_columns(parts.judged, contract)
-    judged = small.fetch(parts.judged, contract.columns, parts.rules)
-    tally = small.count(judged, candidate.rows_in, parts.rules, candidate.folds)
+    if candidate.is_of_none:  # Spark is not asked for no rows.
+        judged, rules = judging.nothing_judged(target.schema), gate.row_rules(None, target.suite)
+        tally = Tally(broken=[0] * len(rules))
+    else:
+        judged, rules = fetch_judged(candidate.frame, candidate.rows, target)
+        tally = small.count(judged, candidate.rows_in, rules, candidate.folds)
     rows = small.accepted(judged, contract.columns)
     appends = candidate.appends or target.previous is None
     commit = store.append(contract, rows) if appends else store.overwrite(contract, rows)
     assert_written(target.table, tally.rows_written, commit)
     whole = None if candidate.appends else rows
-    return Written(commit, tally, parts.rules, judged, whole=whole)
+    return Written(commit, tally, rules, judged, whole=whole)
 
 
 def _takes_files(context: Context, target: Target) -> bool:
@@ -122,17 +125,18 @@ def _write_groups(
     context: Context, target: Target, candidate: Candidate, touched: Groups
 ) -> Written:
     """Puts the accepted rows in the place of those that the touched groups had."""
-    parts = split(candidate.frame, candidate.rows, target.suite)
     # Counted first, for the count tells how many files they need.
     fetched = None
     if _is_small(context, target, candidate):
-        fetched = small.fetch(parts.judged, target.contract.columns, parts.rules)
-        tally = small.count(fetched, candidate.rows_in, parts.rules, candidate.folds)
-        judged = context.spark.createDataFrame(fetched, small.schema_of(parts.judged, fetched))
+        fetched, rules = fetch_judged(candidate.frame, candidate.rows, target)
+        tally = small.count(fetched, candidate.rows_in, rules, candidate.folds)
+        schema = small.schema_of(candidate.frame, fetched)
+        judged = context.spark.createDataFrame(fetched, schema)
     else:
-        judged = context.kept.keep(parts.judged)
-        measured = counting.count(judged, parts.rules, candidate.folds)
-        tally = counting.read_tally(measured, candidate.rows_in, parts.rules, candidate.folds)
+        parts = split(candidate.frame, candidate.rows, target.suite)
+        judged, rules = context.kept.keep(parts.judged), parts.rules
+        measured = counting.count(judged, rules, candidate.folds)
+        tally = counting.read_tally(measured, candidate.rows_in, rules, candidate.folds)
     accepted = conform(judged.where(judging.is_accepted()), target.contract)
     assert_touched(target.table, accepted, touched)
     exchange = replace_groups(context.store, target.contract, accepted, tally.rows_written, touched)
@@ -140,7 +144,7 @@ def _write_groups(
     return Written(
         exchange.commit,
         tally,
-        parts.rules,
+        rules,
         judged if fetched is None else fetched,
         exchange,
         frame=judged,
@@ -186,9 +190,7 @@ def _write_records(
 def _write_records_here(
     context: Context, target: Target, candidate: Candidate, records: Records
 ) -> Written | None:
-    """The same by this process, which reads and writes them; Spark judges only those that do not
-    stand in the table.
-    """
+    """The same by this process, which reads, writes and judges them."""
     contract, store = target.contract, context.store
     folder = store.warehouse.path(contract.table)
     told = bronze_files.write_here(records, contract, folder, columns_with_statistics(contract))
@@ -203,10 +205,8 @@ def _write_records_here(
     judged: DataFrame | pa.Table = rest
     tally = Tally(rows_in=candidate.rows_in, broken=[0] * len(rules))
     if rest.num_rows:
-        frame = bronze.add_reader_verdict(bronze_files.as_frame(context.spark, rest), records)
-        rules = gate.row_rules(frame, target.suite)
-        asked_of = judging.judge(frame, rules, candidate.rows)
-        judged = small.fetch(asked_of, contract.columns, rules)
+        rows = bronze.with_reader_verdict(rest, records, target.schema)
+        judged = small.narrow(arrow_judging.judge(rows, rules), contract.columns, rules)
         tally = small.count(judged, candidate.rows_in, rules, candidate.folds)
     counting.add_written(tally, asked.rows, asked.identity, asked.broken)
     whole = None if candidate.appends else asked.lying

@@ -15,14 +15,15 @@ from pyspark.sql.pandas.types import to_arrow_schema
 from strata.declare.contract import Contract, struct_type
 from strata.declare.suite import Expectation, Suite
 from strata.errors import CommitUnknown, StrataError
-from strata.gate import arrow_rules, counting, gate, judging
+from strata.gate import arrow_judging, arrow_rules, counting, gate, judging
 from strata.gate.counting import Tally
 from strata.gate.judging import Rule
+from strata.kit import row_ids
 from strata.kit.groups import Groups, Keys
 from strata.kit.table import Rows
-from strata.lake import file_check
 from strata.lake.data_file import DataFile
 from strata.lake.exchange import Exchange
+from strata.lake.shape import check_columns
 from strata.lake.versions import Commit
 from strata.ledger.publication import TableState
 from strata.run import bronze_files
@@ -123,6 +124,12 @@ def split(frame: DataFrame, rows: Rows, suite: Suite) -> Split:
     return Split(judging.judge(frame, rules, rows), rules)
 
 
+def fetch_judged(frame: DataFrame, rows: Rows, target: Target) -> tuple[pa.Table, list[Rule]]:
+    """Few rows of a candidate, each judged by the suite's row rules, in this process: one job."""
+    check_columns(frame, target.contract)
+    return arrow_judging.fetch(frame, rows, target.suite, target.contract.columns)
+
+
 def ask_files(
     context: Context, target: Target, added: list[DataFile], fetches: bool | None = None
 ) -> Asked:
@@ -139,7 +146,7 @@ def ask_files(
     if fetches:
         lying = bronze_files.read_written(folder, added)
         broken = arrow_rules.count_broken(lying, rules)
-        asked = Asked(lying.num_rows, file_check.identity_of(lying), broken, lying)
+        asked = Asked(lying.num_rows, row_ids.identity_of(lying), broken, lying)
     elif by_arrow and rows <= _MOST_ASKED_HERE:
         seen = Seen(rules)
         for file in added:

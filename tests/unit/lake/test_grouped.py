@@ -14,8 +14,8 @@ import pyarrow as pa
 import pytest
 from strata.declare.contract import Contract, Field
 from strata.kit.groups import Keys
+from strata.kit.row_ids import identity
 from strata.lake.exchange import Exchange, replace_rows
-from strata.lake.file_check import identity
 from strata.lake.log import TableLog
 from strata.lake.store import Store
 from strata.lake.versions import Warehouse, read_arrow

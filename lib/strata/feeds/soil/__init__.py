@@ -124,6 +124,7 @@ TABLES = (
         ),
         transform=area_tables.soil_area_stats,
         rows=Rows.AGGREGATE,
+        none_of_none=True,
         params=("samples", "seed", "method", "depth", "clusters"),
         slices=True,
     ),

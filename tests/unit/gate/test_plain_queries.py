@@ -1,0 +1,39 @@
+"""Queries of a gate that DuckDB answers: each says no to a table that breaks its rule alone."""
+
+from __future__ import annotations
+
+import pytest
+from strata.declare.suite import load_suite
+from strata.gate import plain_queries, queries
+
+from tests import mutants
+from tests.plain import answers_of, tables_of
+
+
+@pytest.mark.parametrize("feed", ["commerce", "fleet", "launches", "residents", "soil"])
+def test_duckdb_tells_a_table_that_breaks_a_rule_from_one_that_keeps_it(feed: str) -> None:
+    asked = {
+        name: rules
+        for name in mutants.table_names()
+        if name.partition(".")[2].startswith(f"{feed}_")
+        and (rules := plain_queries.of_suite(load_suite(name)))
+    }
+    assert asked
+    for name, rules in asked.items():
+        valid = answers_of(rules, tables_of(name, mutants.valid_table(name)))
+        assert [a.outcome.success for a in valid] == [True] * len(rules), name
+        for rule in rules:
+            broken = answers_of(rules, tables_of(name, mutants.broken_table(name, rule)))
+            fails = [a.outcome.expectation for a in broken if not a.outcome.success]
+            assert fails == [rule], (name, rule.description)
+
+
+def test_one_query_alone_is_left_to_spark() -> None:
+    """It estimates, which each engine does in its own way."""
+    left = [
+        (name, rule.kwargs[queries.QUERY].count("approx_count_distinct"))
+        for name in mutants.table_names()
+        for rule in load_suite(name).expectations
+        if queries.is_query(rule) and not rule.is_plain and "toy" not in name
+    ]
+    assert left == [("silver.fleet_fixes", 1)]
