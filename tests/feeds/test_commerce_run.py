@@ -26,6 +26,7 @@ from strata.run.run import run_feed
 from strata.spark.session import Starting
 
 from bench import commerce_data, commerce_duckdb
+from tests.plain import BY_TRANSFORMS
 from tests.samples import Samples
 
 pytestmark = pytest.mark.spark
@@ -354,7 +355,7 @@ def test_made_whole_by_the_transforms_every_table_is_the_same(
     shop: Shop, third: Publication
 ) -> None:
     """The queries of few touched groups have decided nothing differently."""
-    whole = shop.run(full=True)
+    whole = shop.run(BY_TRANSFORMS, full=True)
     assert whole is not None
     assert {entry.mode for entry in whole.gates} == {"whole"}
     for state in third.tables:

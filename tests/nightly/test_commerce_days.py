@@ -18,6 +18,7 @@ from strata.lake.versions import Warehouse
 
 from bench import commerce_data
 from tests.feeds.test_commerce_run import Shop, assert_conserved
+from tests.plain import BY_TRANSFORMS
 
 pytestmark = [pytest.mark.spark, pytest.mark.nightly]
 
@@ -47,11 +48,11 @@ def test_days_come_in_by_either_way_and_equal_one_run_over_all(
     published = None
     for day in range(2, 6):
         _deliver(shop, chance, day)
-        published = shop.run(fewest_plain_rows=0 if day > 2 else None)
+        published = shop.run(fewest_plain_rows=0 if day > 2 else BY_TRANSFORMS)
         assert published is not None
         assert_conserved(published)
     assert published is not None
-    whole = shop.run(full=True)
+    whole = shop.run(BY_TRANSFORMS, full=True)
     assert whole is not None
     for state in published.tables:
         name = state.table

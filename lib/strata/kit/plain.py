@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 Settle = Callable[["Iterable[pa.RecordBatch]"], "Iterator[pa.Table]"]
 Finish = Callable[["pa.RecordBatch"], "pa.RecordBatch"]
 Complete = Callable[..., "pa.Table"]
+EACH = 1
+"""`Plain.fewest` of a table of which the query leaves nothing to Spark, most days."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,8 @@ class Plain:
     are. Other columns are in the order of the other query's."""
 
     fewest: int = 500_000
-    """Rows of the first input, of which on the query is asked."""
+    """Rows of the first input, of which on the query is asked; `EACH` asks it of any. A small run
+    asks it in its own process, and Spark nothing."""
 
     made: Mapping[str, tuple[str, Callable[[DataFrame], DataFrame]]] = field(
         default_factory=dict, repr=False
@@ -92,7 +95,7 @@ class Plain:
     """Where the first input lacks the column of the table's group."""
 
     complete: Complete | None = field(default=None, repr=False)
-    """Adds to rows of the query's answer, of records or of sums, what follows from the table's
+    """Makes the rows of the query's whole answer, of sums that are few, and of the table's
     parameters, which it is given as `params`."""
 
     settle: Settle | None = field(default=None, repr=False)

@@ -79,12 +79,14 @@ def _rows(
         yield from work.plain.settle(shas.in_order(reader))
         return
     asked = f"SELECT * FROM ({query}) ORDER BY {order}" if order else query
-    plain, complete = work.plain, work.plain.complete
+    if work.plain.complete is not None:
+        yield work.plain.complete(engine.sql(asked).to_arrow_table())
+        return
+    plain = work.plain
     held = {one.name: one.read().read_all() for one in work.inputs if one.name in plain.holds}
     finish = plain.finish(held) if plain.finish else None
     for batch in engine.sql(asked).to_arrow_reader(BATCH):
-        rows = pa.Table.from_batches([finish(batch) if finish else batch])
-        yield complete(rows) if complete else rows
+        yield pa.Table.from_batches([finish(batch) if finish else batch])
 
 
 def _name_inputs(

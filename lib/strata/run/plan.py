@@ -85,9 +85,18 @@ class Plan:
 
     @property
     def may_need_no_spark(self) -> bool:
-        """Whether few records are new to many: Spark may then be asked about none of them."""
-        published = sum(table.all_rows for table in self.base.tables) if self.base else 0
-        return self.is_small and published > MOST_SMALL_ROWS
+        """Whether few records are new, and every table that they change may be made of plain rows:
+        Spark may then be asked about none of them.
+        """
+        tables = {table.name: table for table in self.feed.tables}
+        made = [tables[step.table] for step in self.steps if step.table in tables]
+        states = {state.table: state.all_rows for state in self.base.tables} if self.base else {}
+        return self.is_small and all(
+            table.plain is not None
+            and not table.slices
+            and states.get(table.inputs[0], 0) >= table.plain.fewest
+            for table in made
+        )
 
     @property
     def needs_key(self) -> bool:

@@ -9,7 +9,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from strata.feeds.commerce.params import Params
-from strata.kit.plain import Plain
+from strata.kit.plain import EACH, Plain
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -45,6 +45,7 @@ PLAIN = Plain(
     query=_QUERY,
     reads={"gold.commerce_order_revenue": ("order_date",)},
     complete=_with_holidays,
+    fewest=EACH,
 )
 
 

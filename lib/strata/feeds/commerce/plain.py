@@ -25,7 +25,7 @@ from strata.feeds.commerce.plain_values import (
     words,
 )
 from strata.feeds.commerce.statuses import COUNTED, STATUSES
-from strata.kit.plain import Plain
+from strata.kit.plain import EACH, Plain
 from strata.kit.values import NO_CURRENCY
 
 _MONEY = "[0-9]{1,8}([.][0-9]{1,4})?"
@@ -63,6 +63,7 @@ _CUSTOMER_REASONS = reasons(
 )
 
 CUSTOMERS = Plain(
+    fewest=EACH,
     by="customer_id",
     unique=("customer_id",),
     reads={
@@ -149,6 +150,7 @@ FROM (
 """
 
 ORDERS = Plain(
+    fewest=EACH,
     by="order_id",
     unique=("order_id",),
     reads={
@@ -248,6 +250,7 @@ FROM (
 """
 
 LINES = Plain(
+    fewest=EACH,
     by="order_id",
     unique=("order_id", "order_item_id"),
     reads={

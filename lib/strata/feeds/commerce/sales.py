@@ -7,7 +7,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 
 from strata.feeds.commerce.params import Params
-from strata.kit.plain import Plain, by_query, for_duckdb, with_params
+from strata.kit.plain import EACH, Plain, by_query, for_duckdb, with_params
 
 NOT_COUNTED = "its order is cancelled or returned"
 FOLDS = (NOT_COUNTED,)
@@ -58,7 +58,7 @@ _BY_CATEGORY = _daily("category_id", f"coalesce(category_id, '{UNCLASSIFIED}')")
 
 
 def _by_duckdb(query: str, by: str, *columns: str) -> Plain:
-    return Plain(for_duckdb(query, _LINES), {f"silver.{_LINES}": columns}, by)
+    return Plain(for_duckdb(query, _LINES), {f"silver.{_LINES}": columns}, by, fewest=EACH)
 
 
 PLAIN_REVENUE = _by_duckdb(
@@ -130,6 +130,7 @@ PLAIN_TRENDS = Plain(
             "revenue",
         )
     },
+    fewest=EACH,
 )
 PLAIN_TOP = Plain(
     for_duckdb(_TOP, "commerce_daily_product_sales", "commerce_products"),
@@ -143,6 +144,7 @@ PLAIN_TOP = Plain(
             "is_current",
         ),
     },
+    fewest=EACH,
 )
 
 

@@ -6,12 +6,13 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from strata.feeds.commerce.amounts import cents, money
-from strata.kit.plain import Plain
+from strata.kit.plain import EACH, Plain
 
 GUEST = "the order tells no customer"
 FOLDS = (GUEST,)
 
 PLAIN = Plain(
+    fewest=EACH,
     reads={
         "gold.commerce_order_revenue": (
             "customer_id",

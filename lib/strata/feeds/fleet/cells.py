@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 
 from strata.feeds.fleet.values import whole
-from strata.kit.plain import Plain, by_query, for_duckdb
+from strata.kit.plain import EACH, Plain, by_query, for_duckdb
 
 # Counted first by vehicle: counting distinct vehicles at once would double every row.
 _CELLS = f"""
@@ -26,6 +26,7 @@ PLAIN_CELLS = Plain(
     for_duckdb(_CELLS, "fleet_fixes"),
     {"silver.fleet_fixes": ("h3_cell", "fixed_at", "fix_date", "vehicle_id", "speed_kmh")},
     "h3_cell",
+    fewest=EACH,
 )
 
 

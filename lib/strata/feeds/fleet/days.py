@@ -15,7 +15,7 @@ from strata.feeds.fleet.fixes import is_jump
 from strata.feeds.fleet.geodesy import geodesic
 from strata.feeds.fleet.params import UTC, Params
 from strata.feeds.fleet.values import VEHICLE_DAY, add_vehicle_day, of_vehicle_and_day, whole
-from strata.kit.plain import Plain, by_query, for_duckdb, with_params
+from strata.kit.plain import EACH, Plain, by_query, for_duckdb, with_params
 
 MOVING_KMH = 3.0
 """A vehicle whose layout tells no status moves from this speed on: less is receivers' noise."""
@@ -77,7 +77,7 @@ def _sums(query: str, fixes: DataFrame, params: Params) -> DataFrame:
 def plain_sums(query: str, *columns: str) -> Plain:
     """The same by DuckDB, for whole tables of days of UTC."""
     read = {f"silver.{_FIXES}": ("vehicle_id", "day_date", *columns)}
-    return Plain(for_duckdb(query, _FIXES), read, "vehicle_id", only=IN_UTC)
+    return Plain(for_duckdb(query, _FIXES), read, "vehicle_id", fewest=EACH, only=IN_UTC)
 
 
 _DAYS = f"""

@@ -63,6 +63,7 @@ TABLES = (
         inputs=("silver.launches_core_flights",),
         transform=years.launches_landing_years,
         rows=Rows.AGGREGATE,
+        plain=years.PLAIN_LANDINGS,
         group=("launch_year",),
         folds=years.LANDING_FOLDS,
     ),

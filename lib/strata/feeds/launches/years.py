@@ -6,6 +6,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from strata.feeds.launches.reuse import MEASURED
+from strata.kit.plain import EACH, Plain, by_query, for_duckdb
 
 NONE_FLOWN = "no flight of the year has flown"
 LANDING_FOLDS = (NONE_FLOWN,)
@@ -40,27 +41,40 @@ def launches_turnaround_years(turnarounds: DataFrame) -> DataFrame:
     )
 
 
+_LANDINGS = f"""
+SELECT *, landings / nullif(landings + failed_landings, 0) AS landing_success_share,
+    CASE WHEN core_flights = 0 THEN '{NONE_FLOWN}' END AS _fold
+FROM (
+    SELECT launch_year, count(*) FILTER (WHERE NOT is_upcoming) AS core_flights,
+        count(*) FILTER (WHERE is_attempt) AS landing_attempts,
+        count(*) FILTER (WHERE is_attempt AND is_landed) AS landings,
+        count(*) FILTER (WHERE is_attempt AND NOT is_landed) AS failed_landings,
+        count(*) FILTER (WHERE is_attempt AND is_landed IS NULL) AS untold_landings,
+        count(*) AS _rows
+    FROM (
+        SELECT *, NOT is_upcoming AND coalesce(is_landing_attempted, false) AS is_attempt
+        FROM {{launches_core_flights}}
+    ) AS flights GROUP BY launch_year
+) AS counted
+"""
+PLAIN_LANDINGS = Plain(
+    for_duckdb(_LANDINGS, "launches_core_flights"),
+    {
+        "silver.launches_core_flights": (
+            "launch_year",
+            "is_upcoming",
+            "is_landing_attempted",
+            "is_landed",
+        )
+    },
+    fewest=EACH,
+)
+
+
 def launches_landing_years(core_flights: DataFrame) -> DataFrame:
     """One row per year, from one row per core and flight; upcoming flights are left out.
 
     A year is known of every date, however coarse, and a core that is not known lands all the same:
     both count.
     """
-    is_flown = ~F.col("is_upcoming")
-    is_attempt = is_flown & F.coalesce("is_landing_attempted", F.lit(False))
-    is_landed = F.col("is_landed")
-    counted = core_flights.groupBy("launch_year").agg(
-        F.count_if(is_flown).alias("core_flights"),
-        F.count_if(is_attempt).alias("landing_attempts"),
-        F.count_if(is_attempt & is_landed).alias("landings"),
-        F.count_if(is_attempt & ~is_landed).alias("failed_landings"),
-        F.count_if(is_attempt & is_landed.isNull()).alias("untold_landings"),
-        F.count(F.lit(1)).alias("_rows"),
-    )
-    told = F.nullif(F.col("landings") + F.col("failed_landings"), F.lit(0))
-    return counted.withColumns(
-        {
-            "landing_success_share": F.col("landings") / told,
-            "_fold": F.when(F.col("core_flights") == 0, NONE_FLOWN),
-        }
-    )
+    return by_query(_LANDINGS, launches_core_flights=core_flights)

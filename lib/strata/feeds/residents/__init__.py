@@ -53,6 +53,7 @@ TABLES = (
         inputs=("silver.residents_people",),
         transform=authorities.residents_history,
         rows=Rows.AGGREGATE,
+        plain=authorities.PLAIN_HISTORY,
         folds=authorities.HISTORY_FOLDS,
     ),
     Table(
@@ -89,6 +90,7 @@ TABLES = (
         inputs=("silver.residents_people",),
         transform=moves.residents_moves,
         rows=Rows.AGGREGATE,
+        plain=moves.PLAIN_MOVES,
         params=("suppress_below", "round_to"),
         folds=moves.FOLDS,
     ),
@@ -97,6 +99,7 @@ TABLES = (
         inputs=("silver.residents_people",),
         transform=moves.residents_moves_by_month,
         rows=Rows.AGGREGATE,
+        plain=moves.PLAIN_BY_MONTH,
         params=("suppress_below", "round_to"),
         folds=moves.FOLDS,
     ),

@@ -4,7 +4,7 @@ published.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pyspark.sql import Column, DataFrame
@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 from strata.feeds.residents.params import Params
 from strata.feeds.residents.people import UNDATED, UNKNOWN_SEX, add_statement
 from strata.feeds.residents.suppression import hide_breakdowns, hide_totals, rounded
+from strata.kit.plain import EACH, Plain, by_query, for_duckdb
 
 NOT_RESIDENT = "the person has left"
 HISTORY_FOLDS = (NOT_RESIDENT,)
@@ -39,6 +40,36 @@ _PLACE = ("authority_code", "authority_name", "is_authority")
 # --- history -------------------------------------------------------------------------------------
 
 
+_HISTORY = f"""
+SELECT authority_code, authority_name, is_authority, sex, birth_year, valid_from, valid_to, _fold,
+    count(*) AS people, count(*) AS _rows
+FROM (
+    SELECT coalesce(p.authority_code, p.unplaced) AS authority_code, p.authority_name,
+        p.authority_code IS NOT NULL AS is_authority, p.sex,
+        coalesce(CAST(p.birth_year AS STRING), '{UNKNOWN_YEAR}') AS birth_year,
+        p.valid_from, p.valid_to, CASE WHEN NOT p.is_resident THEN '{NOT_RESIDENT}' END AS _fold
+    FROM {{residents_people}} AS p
+) AS told
+GROUP BY authority_code, authority_name, is_authority, sex, birth_year, valid_from, valid_to, _fold
+"""
+PLAIN_HISTORY = Plain(
+    for_duckdb(_HISTORY, "residents_people"),
+    {
+        "silver.residents_people": (
+            "authority_code",
+            "authority_name",
+            "unplaced",
+            "sex",
+            "birth_year",
+            "valid_from",
+            "valid_to",
+            "is_resident",
+        )
+    },
+    fewest=EACH,
+)
+
+
 def residents_history(people: DataFrame) -> DataFrame:
     """One row per authority (or reason why there is none), sex, year of birth and period, with how
     many people.
@@ -46,21 +77,7 @@ def residents_history(people: DataFrame) -> DataFrame:
     At any date each person is in one period at most, so people who hold on a date add up to
     distinct people.
     """
-    fold = F.when(~F.col("is_resident"), NOT_RESIDENT)
-    return (
-        people.select(
-            F.coalesce("authority_code", "unplaced").alias("authority_code"),
-            "authority_name",
-            F.col("authority_code").isNotNull().alias("is_authority"),
-            "sex",
-            F.coalesce(F.col("birth_year").cast("string"), F.lit(UNKNOWN_YEAR)).alias("birth_year"),
-            "valid_from",
-            "valid_to",
-            fold.alias("_fold"),
-        )
-        .groupBy(*_PLACE, "sex", "birth_year", "valid_from", "valid_to", "_fold")
-        .agg(F.count(F.lit(1)).alias("people"), F.count(F.lit(1)).alias("_rows"))
-    )
+    return by_query(_HISTORY, residents_people=people)
 
 
 # --- on one date ---------------------------------------------------------------------------------
@@ -151,10 +168,13 @@ def residents_by_authority(internal: DataFrame, *, params: Params) -> DataFrame:
 
 def limits(params: Params) -> dict[str, Column]:
     """The columns that tell by which rules numbers were hidden and rounded."""
-    return {
-        "suppressed_below": F.lit(params.suppress_below).cast("int"),
-        "rounded_to": F.lit(params.round_to).cast("int"),
-    }
+    told = {"suppress_below": params.suppress_below, "round_to": params.round_to}
+    return {name: F.lit(value).cast("int") for name, value in limits_of(told).items()}
+
+
+def limits_of(params: Mapping[str, Any]) -> dict[str, int]:
+    """The same as whole numbers."""
+    return {"suppressed_below": params["suppress_below"], "rounded_to": params["round_to"]}
 
 
 def publish(rows: Sequence[Any], limit: int, to: int = 1) -> list[dict[str, Any]]:

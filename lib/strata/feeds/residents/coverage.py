@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pyspark.sql import DataFrame
 
-from strata.kit.plain import Plain, by_query, for_duckdb
+from strata.kit.plain import EACH, Plain, by_query, for_duckdb
 
 IN_NONE = "postcode_without_authority"
 
@@ -40,6 +40,7 @@ PLAIN = Plain(
         "gold.residents_by_authority": ("authority_code", "is_authority", "people"),
     },
     by="authority_code",
+    fewest=EACH,
 )
 
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from strata.feeds.residents.authorities import limits
+from strata.feeds.residents.authorities import limits, limits_of
 from strata.feeds.residents.params import Params
 from strata.feeds.residents.succession import is_same_area
 from strata.feeds.residents.suppression import hide_totals, rounded
+from strata.kit.plain import EACH, Plain, by_query, for_duckdb
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 NO_MOVE = "no move from one authority to another"
 FOLDS = (NO_MOVE,)
@@ -19,6 +24,36 @@ FOLDS = (NO_MOVE,)
 _PAIR = ("from_authority_code", "from_authority_name", "to_authority_code", "to_authority_name")
 _PAIR_TYPES = ", ".join(f"{name}:string" for name in _PAIR)
 _COUNTED = "moves:bigint, people:bigint, is_suppressed:boolean, _rows:bigint"
+
+# Each period with the pair of authorities between which it is a move, or `_fold`: it is none.
+_PERIODS = f"""
+SELECT {", ".join(f"CASE WHEN is_move THEN {name} END AS {name}" for name in _PAIR)},
+    CASE WHEN is_move THEN CAST(date_trunc('month', valid_from) AS DATE) END AS month_start,
+    CASE WHEN NOT is_move THEN '{NO_MOVE}' END AS _fold, person_token
+FROM (
+    SELECT *, coalesce(from_valid_to = valid_from AND from_authority_code <> to_authority_code
+        AND NOT {is_same_area("from_authority_code", "to_authority_code")}, false) AS is_move
+    FROM (
+        SELECT person_token, valid_from, authority_code AS to_authority_code,
+            authority_name AS to_authority_name, lag(authority_code) OVER person AS
+            from_authority_code, lag(authority_name) OVER person AS from_authority_name,
+            lag(valid_to) OVER person AS from_valid_to
+        FROM {{residents_people}}
+        WINDOW person AS (PARTITION BY person_token ORDER BY valid_from)
+    ) AS paired
+) AS told
+"""
+
+
+def _counted(*key: str) -> str:
+    grouped = ", ".join((*key, "_fold"))
+    return f"""
+SELECT {grouped}, count(*) AS moves, count(DISTINCT person_token) AS people, count(*) AS _rows
+FROM ({_PERIODS}) AS periods GROUP BY {grouped}
+"""
+
+
+_BY_PAIR, _BY_MONTH = _counted(*_PAIR), _counted("month_start")
 
 
 def residents_moves(people: DataFrame, *, params: Params) -> DataFrame:
@@ -30,15 +65,7 @@ def residents_moves(people: DataFrame, *, params: Params) -> DataFrame:
     became the other, as Allerdale became a part of Cumberland, nobody need have moved. Small
     numbers are hidden.
     """
-    counted = (
-        _flag_moves(people)
-        .groupBy(*_PAIR, "_fold")
-        .agg(
-            F.count(F.lit(1)).alias("moves"),
-            F.countDistinct("person_token").alias("people"),
-            F.count(F.lit(1)).alias("_rows"),
-        )
-    )
+    counted = by_query(_BY_PAIR, residents_people=people)
     return _published(counted, _PAIR, _PAIR_TYPES, params)
 
 
@@ -48,16 +75,7 @@ def residents_moves_by_month(people: DataFrame, *, params: Params) -> DataFrame:
 
     A move is of the month in which its period begins. `people` are distinct within the month.
     """
-    counted = (
-        _flag_moves(people)
-        .withColumn("month_start", F.when(F.col("_fold").isNull(), F.trunc("valid_from", "month")))
-        .groupBy("month_start", "_fold")
-        .agg(
-            F.count(F.lit(1)).alias("moves"),
-            F.countDistinct("person_token").alias("people"),
-            F.count(F.lit(1)).alias("_rows"),
-        )
-    )
+    counted = by_query(_BY_MONTH, residents_people=people)
     return _published(counted, ("month_start",), "month_start:date", params)
 
 
@@ -101,25 +119,30 @@ def publish(
     ]
 
 
-def _flag_moves(people: DataFrame) -> DataFrame:
-    """Each period with the pair of authorities between which it is a move, or `_fold`: it is
-    none.
-    """
-    person = Window.partitionBy("person_token").orderBy("valid_from")
-    earlier = {
-        f"from_{name}": F.lag(name).over(person)
-        for name in ("authority_code", "authority_name", "valid_to")
-    }
-    paired = people.withColumns(earlier).withColumns(
-        {f"to_{name}": F.col(name) for name in ("authority_code", "authority_name")}
+def _publish_here(rows: pa.Table, params: Mapping[str, Any], key: tuple[str, ...]) -> pa.Table:
+    """As `_published`, of counts that lie here."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    is_move = pc.is_null(rows["_fold"])
+    limit, to = params["suppress_below"], params["round_to"]
+    shown = publish(rows.filter(is_move).drop_columns("_fold").to_pylist(), key, limit, to)
+    others = rows.filter(pc.invert(is_move))
+    others = others.append_column("is_suppressed", pa.repeat(False, others.num_rows))
+    whole = pa.concat_tables([pa.Table.from_pylist(shown, others.schema), others])
+    for name, value in limits_of(params).items():
+        whole = whole.append_column(name, pa.repeat(pa.scalar(value, pa.int32()), whole.num_rows))
+    return whole
+
+
+def _plain(query: str, *key: str) -> Plain:
+    names = ("person_token", "valid_from", "valid_to", "authority_code", "authority_name")
+    return Plain(
+        for_duckdb(query, "residents_people"),
+        {"silver.residents_people": names},
+        complete=partial(_publish_here, key=key),
+        fewest=EACH,
     )
-    before, after = F.col("from_authority_code"), F.col("to_authority_code")
-    follows = F.col("from_valid_to") == F.col("valid_from")
-    is_other = (before != after) & ~is_same_area(before, after)
-    is_move = F.coalesce(follows & is_other, F.lit(False))
-    return paired.select(
-        *[F.when(is_move, F.col(name)).alias(name) for name in _PAIR],
-        F.when(~is_move, NO_MOVE).alias("_fold"),
-        "person_token",
-        "valid_from",
-    )
+
+
+PLAIN_MOVES, PLAIN_BY_MONTH = _plain(_BY_PAIR, *_PAIR), _plain(_BY_MONTH, "month_start")

@@ -7,9 +7,6 @@ part of it.
 
 from __future__ import annotations
 
-from pyspark.sql import Column
-from pyspark.sql import functions as F
-
 # The new code, and the codes whose whole area it took over.
 _MERGED = """
 E06000058 E06000028 E06000029 E07000048
@@ -54,17 +51,18 @@ _LONGEST = 2
 """Successions that follow each other: Taunton Deane, Somerset West and Taunton, Somerset."""
 
 
-def is_same_area(one: Column, other: Column) -> Column:
-    """Whether one authority became the other: then a person who was in the one and is in the other
-    need not have moved.
+def is_same_area(one: str, other: str) -> str:
+    """Whether one authority became the other, as SQL over two columns: then a person who was in the
+    one and is in the other need not have moved.
     """
-    return _became(one, other) | _became(other, one)
+    pairs = [f"'{old} {new}', '{new} {old}'" for old in SUCCESSOR for new in _successors(old)]
+    return f"({one} || ' ' || {other} IN ({', '.join(pairs)}))"
 
 
-def _became(old: Column, new: Column) -> Column:
-    successors = F.create_map(*[F.lit(code) for pair in SUCCESSOR.items() for code in pair])
-    found, step = F.lit(False), old
+def _successors(old: str) -> list[str]:
+    found = []
     for _ in range(_LONGEST):
-        step = F.try_element_at(successors, step)
-        found = found | F.coalesce(step == new, F.lit(False))
+        if old in SUCCESSOR:
+            old = SUCCESSOR[old]
+            found.append(old)
     return found

@@ -14,11 +14,10 @@ import pyarrow as pa
 
 from strata.feeds.soil.countries import BORDER, COAST, COAST_M, INSIDE, NONE
 from strata.feeds.soil.curve import NO_CODE, NO_COUNTRY
-from strata.feeds.soil.plain import FEWEST
 from strata.kit import s2
 from strata.kit.cell_points import index_of
 from strata.kit.keys import ROW_ID
-from strata.kit.plain import Finish, Plain
+from strata.kit.plain import EACH, Finish, Plain
 
 _COUNTRY = ("country_id", "country_code", "country_name")
 _CELLS = "silver.soil_country_cells"
@@ -65,7 +64,7 @@ def _finish_sites(held: Mapping[str, pa.Table]) -> Finish:
 
 SITE_COUNTRIES = Plain(
     query="SELECT * FROM soil_sites",
-    fewest=FEWEST,
+    fewest=EACH,
     reads={
         "silver.soil_sites": ("site_id", "lon_deg", "lat_deg", *ROW_ID),
         _CELLS: ("cell_id", *_COUNTRY, "is_whole", "is_touching", "piece_wkb"),
@@ -88,7 +87,7 @@ SELECT site_id, country_code, s2_cell,
     {FOLD_SQL} AS _fold, _file_sha256, _record_number
 FROM soil_site_countries
 """,
-    fewest=FEWEST,
+    fewest=EACH,
     reads={
         "silver.soil_site_countries": (
             "site_id", "country_id", "country_code", "s2_cell", "_file_sha256", "_record_number",

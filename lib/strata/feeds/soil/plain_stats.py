@@ -11,9 +11,8 @@ import pyarrow as pa
 from strata.feeds.soil.draw import RANDOM
 from strata.feeds.soil.figures import summarise
 from strata.feeds.soil.measurements import CLAY, SOC
-from strata.feeds.soil.plain import FEWEST
 from strata.feeds.soil.plain_places import FOLD_SQL
-from strata.kit.plain import Finish, Plain
+from strata.kit.plain import EACH, Finish, Plain
 
 _DEPTH = "all"
 
@@ -113,7 +112,7 @@ def _finish(_: Mapping[str, pa.Table]) -> Finish:
 
 COUNTRY_STATS = Plain(
     query=_QUERY,
-    fewest=FEWEST,
+    fewest=EACH,
     reads={
         "silver.soil_site_countries": ("site_id", "country_id", "country_code", "country_name"),
         "silver.soil_measurements": (
