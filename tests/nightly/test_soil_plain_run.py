@@ -11,6 +11,7 @@ import pytest
 from pyspark.sql import SparkSession
 from strata.lake.versions import Warehouse
 
+from tests.plain import BY_TRANSFORMS
 from tests.ways import Way
 
 pytestmark = [pytest.mark.spark, pytest.mark.nightly]
@@ -50,7 +51,7 @@ def test_plain_rows_change_nothing_that_is_published(spark: SparkSession, tmp_pa
         json.dumps({"type": "FeatureCollection", "features": [feature]})
     )
     quick = Way(spark, "soil", raw, Warehouse(str(tmp_path / "quick")), 0)
-    slow = Way(spark, "soil", raw, Warehouse(str(tmp_path / "slow")), None)
+    slow = Way(spark, "soil", raw, Warehouse(str(tmp_path / "slow")), BY_TRANSFORMS)
     expected = slow.told(slow.run(), TABLES)
     assert quick.told(quick.run(), TABLES) == expected
     assert expected["silver.soil_sites"][1], "some records must be rejected"
