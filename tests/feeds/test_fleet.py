@@ -190,6 +190,15 @@ def test_plain_rows_are_those_that_the_transform_makes(spark: SparkSession, tmp_
         assert {row["_record_number"] for row in left} == rejected
         assert done.folds == Counter(row["_fold"] for row in rows if row["_fold"])
         assert set(done.folds) == {REPEATED, SUPERSEDED}
+        # But for the odd ones, of which the transform tells.
+        told = [row for table in done.rejected for row in table.to_pylist()]
+        numbers = {row["_record_number"] for row in told}
+        assert len(numbers) == len(told) > 0.9 * len(rejected)
+        wanted = [row for row in rows if row["_record_number"] in numbers]
+        names = (*columns, "_reasons")
+        assert sorted(repr([row[n] for n in names]) for row in told) == sorted(
+            repr([row[n] for n in names]) for row in wanted
+        )
 
 
 def test_plain_vehicles_are_those_that_the_transform_makes(

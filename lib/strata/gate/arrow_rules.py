@@ -13,9 +13,8 @@ from typing import Any, TypeAlias
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from strata.declare.suite import NOT_NULL, Expectation
+from strata.declare.suite import Expectation
 from strata.gate import conditions, patterns
-from strata.gate.judging import REJECTED
 from strata.kit.keys import ROW_ID
 
 Columns: TypeAlias = "Sequence[pa.ChunkedArray]"
@@ -47,25 +46,6 @@ def asked_columns(schema: pa.Schema, expectations: Sequence[Expectation]) -> lis
 def count_broken(rows: pa.Table, expectations: Sequence[Expectation]) -> list[int]:
     """Of each rule, how many rows break it; of rules that Arrow `can_ask`."""
     return [int(pc.sum(breaks(rows, e)).as_py() or 0) for e in expectations]
-
-
-def reject(rows: pa.Table, expectations: Sequence[Expectation]) -> pa.Table:
-    """Rows that a query rejects, judged as `judging.judge` does: with `_verdict`, and behind their
-    own `_reasons` the descriptions of the critical rules that they break, each once."""
-    told = rows["_reasons"].to_pylist()
-    # What must be told, and is not, follows from the reasons.
-    critical = (e for e in expectations if e.severity == "critical" and e.type != NOT_NULL)
-    for expectation in critical:
-        broken = pc.fill_null(breaks(rows, expectation), False).to_pylist()
-        for reasons in (told[place] for place, is_broken in enumerate(broken) if is_broken):
-            if expectation.description not in reasons:
-                reasons.append(expectation.description)
-    place = rows.schema.get_field_index("_reasons")
-    field = rows.schema.field(place)
-    verdicts = pa.repeat(pa.scalar(REJECTED, pa.int32()), rows.num_rows)
-    return rows.set_column(place, field, pa.array(told, field.type)).append_column(
-        "_verdict", verdicts
-    )
 
 
 def breaks(rows: pa.Table, expectation: Expectation) -> pa.ChunkedArray:

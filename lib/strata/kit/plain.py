@@ -65,10 +65,10 @@ class Plain:
     are left out, but for those that `rest` makes."""
 
     rest: str = ""
-    """The same of the records that `query` left out, of a table with `unique` keys: its first input
-    then has these alone. Of those that share a key it gives every one or none: what is folded with
-    `_fold`, and with `_reasons` what the transform rejects for these, whatever other records there
-    are. Other columns are in the order of the other query's."""
+    """The same of the records that `query` left out, which alone its first input then has. Of those
+    that share a `unique` key it gives every one or none: what is folded with `_fold`, and with
+    `_reasons` what the transform rejects for these, whatever other records there are; none where
+    only the gate's rules reject it. Other columns are in the order of the other query's."""
 
     fewest: int = 500_000
     """Rows of the first input, of which on the query is asked; `EACH` asks it of any. A small run
@@ -100,9 +100,9 @@ class Plain:
 
     settle: Settle | None = field(default=None, repr=False)
     """Makes the rows of the query's answer, which comes in the query's own order, for records whose
-    rows depend on each other. It gives `_fold` besides; `_file_sha256` is a number in the order of
-    the hashes. The records that are left out must then be those, and only those, that
-    the transform rejects, and rejects without the others too; else it makes all rows."""
+    rows depend on each other. It gives `_fold` besides, and of `rest` `_reasons`; `_file_sha256` is
+    a number in the order of the hashes. The records that are left out must then be those, and only
+    those, that the transform rejects, without the others too; else it makes all rows."""
 
 
 def by_query(query: str, **inputs: DataFrame) -> DataFrame:

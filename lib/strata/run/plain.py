@@ -187,18 +187,13 @@ def _make_rest(
 
 def _without_spark(target: Target, candidate: Candidate, rejected: list[pa.Table]) -> _Rest:
     """Rejected rows alone, with the reasons that the queries and the gate give them."""
-    rules, none = gate.row_rules(None, target.suite), judging.nothing_judged(target.schema)
-    rows = pa.concat_tables([none.drop_columns("_verdict"), *rejected])
-    broken = arrow_rules.count_broken(rows, target.row_rules) if rejected else [0] * len(rules)
-    judged = arrow_rules.reject(rows, target.row_rules) if rejected else none
-    tally = Tally(
-        candidate.rows_in,
-        quarantined=rows.num_rows,
-        rows_rejected=rows.num_rows,
-        broken=broken,
-        identity=row_ids.identity_of(rows),
-    )
-    return _Rest(tally, rules, judged, False, target.schema.empty_table())
+    rules, none = gate.row_rules(None, target.suite), target.schema.empty_table()
+    if not rejected:
+        tally = Tally(candidate.rows_in, broken=[0] * len(rules))
+        return _Rest(tally, rules, judging.nothing_judged(target.schema), False, none)
+    judged = pa.concat_tables(rejected)
+    tally = small.count(judged, candidate.rows_in, rules, candidate.folds)
+    return _Rest(tally, rules, judged, False, none)
 
 
 def _answer(tally: Tally, done: Iterable[Done], rows: int, identity: int) -> None:

@@ -65,7 +65,8 @@ def answers(
     shared, records = _shared(engine, work, number) if work.plain.unique else (None, 0)
     _name_inputs(engine, work, number, (shas.coded(first.read()), shared))
     yield from _rows(engine, work, work.plain.query, shas, order)
-    if work.plain.rest and written.count < records:
+    # Without keys the records were not counted: to read them again tells whether any is left.
+    if work.plain.rest and (shared is None or written.count < records):
         left = written.without(shas.coded(first.read()))
         _name_inputs(engine, work, number, (left, None))
         yield from _rows(engine, work, work.plain.rest, shas, order)

@@ -12,6 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from strata.gate import arrow_judging
+from strata.gate.judging import REJECTED, Rule
 from strata.kit import row_ids
 from strata.kit.keys import ROW_ID
 from strata.lake import arrow_files
@@ -111,15 +113,16 @@ def _taken(table: pa.Table, work: Work, shas: Shas, done: Done, written: Records
 
 
 def _without_rejected(table: pa.Table, work: Work, shas: Shas, done: Done) -> pa.Table:
-    """The rows that are not rejected. The others are not written, so that their records are left:
-    whoever gives those to the transform needs no verdict of the query's."""
-    is_sound = pc.equal(pc.list_value_length(table["_reasons"]), 0)
-    rejected = table.filter(pc.invert(is_sound))
-    if rejected.num_rows:
-        rows = _shaped(work, shas, rejected).cast(work.schema)
-        told = rejected["_reasons"].cast(pa.list_(pa.string()))
-        done.reject(rows.append_column("_reasons", told))
-    return table.filter(is_sound).drop_columns(["_reasons"])
+    """The rows that neither the query nor the gate rejects. The others are not written, so that
+    their records are left: whoever gives those to the transform needs no verdict of the query's."""
+    rows = _shaped(work, shas, table).cast(work.schema)
+    rows = rows.append_column("_reasons", table["_reasons"].cast(pa.list_(pa.string())))
+    rows = rows.append_column("_fold", table["_fold"])
+    judged = arrow_judging.judge(rows, [Rule(e, None) for e in work.rules])
+    is_rejected = pc.equal(judged["_verdict"], REJECTED)
+    if pc.any(is_rejected).as_py():
+        done.reject(judged.drop_columns("_fold").filter(is_rejected))
+    return table.filter(pc.invert(is_rejected)).drop_columns(["_reasons"])
 
 
 def _noted(table: pa.Table, done: Done, written: Records, shas: Shas) -> pa.Table:

@@ -63,7 +63,7 @@ class Done:
     left: int = 0
     """Records of the first input that the queries left out, or told why they are rejected."""
     rejected: list[pa.Table] = field(default_factory=list)
-    """The rows of some of these, with their `_reasons`; no more than `MOST_REJECTED`."""
+    """The rows of some of these, judged; no more than `MOST_REJECTED`."""
     gave_up: bool = False
     """For want of memory: the transform must make all rows."""
 

@@ -91,10 +91,11 @@ class Plan:
         tables = {table.name: table for table in self.feed.tables}
         made = [tables[step.table] for step in self.steps if step.table in tables]
         states = {state.table: state.all_rows for state in self.base.tables} if self.base else {}
+        news = sum(look.records for look in self.looked.new)
         return self.is_small and all(
             table.plain is not None
             and not table.slices
-            and states.get(table.inputs[0], 0) >= table.plain.fewest
+            and states.get(table.inputs[0], 0) + news >= table.plain.fewest
             for table in made
         )
 

@@ -57,22 +57,48 @@ def test_instants_are_read_by_the_grammar_the_calendar_and_their_offset() -> Non
     assert dict(zip(INSTANTS, found, strict=True)) == INSTANTS
 
 
-def test_the_records_that_are_left_out_are_those_that_the_shared_file_rejects(
-    tmp_path: Path,
-) -> None:
+def inputs_of_verdicts() -> dict[str, list[dict[str, Any]]]:
+    """The same as tables."""
     events, vehicles = of_verdicts()
-    inputs = {
+    return {
         "bronze.fleet_events": [
             event | {"_file_sha256": "f", "_record_number": number}
             for number, event in enumerate(events)
         ],
         "silver.fleet_vehicles": [vehicle | {"is_current": True} for vehicle in vehicles],
     }
+
+
+def test_the_records_that_are_left_out_are_those_that_the_shared_file_rejects(
+    tmp_path: Path,
+) -> None:
+    inputs = inputs_of_verdicts()
+    events = inputs["bronze.fleet_events"]
     written, left, done = plain_rows(tmp_path, "silver.fleet_fixes", inputs)
     sound = {number for number, line in enumerate(verdicts()) if not line["reasons"]}
     assert {row["_record_number"] for row in written} == sound
     assert {row["_record_number"] for row in left} == set(range(len(events))) - sound
     assert done.folds == {}
+
+
+def test_rejected_records_have_the_reasons_that_the_shared_file_tells(tmp_path: Path) -> None:
+    inputs = inputs_of_verdicts()
+    told = {number: line["reasons"] for number, line in enumerate(verdicts()) if line["reasons"]}
+    # What is not printable ASCII is left to the transform.
+    odd = {n for n in told if not is_printable(inputs["bronze.fleet_events"][n])}
+    for tasks in (0, 1, 3):
+        done = plain_rows(tmp_path / str(tasks), "silver.fleet_fixes", inputs, tasks)[2]
+        rows = [row for table in done.rejected for row in table.to_pylist()]
+        found = {row["_record_number"]: row["_reasons"] for row in rows}
+        assert len(found) == len(rows)
+        assert found == {number: told[number] for number in told if number not in odd}
+    assert len(odd) < len(told) / 10
+
+
+def is_printable(event: dict[str, Any]) -> bool:
+    texts = ("timestamp", "lat", "lon", "speed", "fuel_level", "engine_status")
+    text = "".join(event.get(name) or "" for name in texts)
+    return text.isascii() and (text.isprintable() or not text)
 
 
 VEHICLE = {"max_speed": "90", "depot_lat": "52.5", "depot_lon": "-1.5"}

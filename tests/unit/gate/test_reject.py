@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pyarrow as pa
 from strata.declare.suite import Expectation
-from strata.gate import arrow_rules
-from strata.gate.judging import REJECTED
+from strata.gate import arrow_judging
+from strata.gate.judging import FOLDED, REJECTED, Rule
 
 DAY_TOLD = "expect_column_values_to_not_be_null"
 SUITE = [
@@ -34,7 +34,7 @@ ROWS = [
 def test_broken_rules_stand_behind_the_querys_reasons_each_once() -> None:
     columns = {"day": pa.string(), "units": pa.int64(), "_reasons": pa.list_(pa.string())}
     rows = pa.Table.from_pylist(ROWS, pa.schema(columns))
-    judged = arrow_rules.reject(rows, SUITE)
+    judged = arrow_judging.judge(rows, [Rule(rule, None) for rule in SUITE])
     assert judged["_reasons"].to_pylist() == [
         ["day must be a date"],  # that no day is told follows from it
         ["its order is unknown", "units must be at least 1"],
@@ -42,4 +42,17 @@ def test_broken_rules_stand_behind_the_querys_reasons_each_once() -> None:
         ["units must be a number"],
     ]
     assert judged["_verdict"].to_pylist() == [REJECTED] * 4
-    assert judged.drop_columns(["_reasons", "_verdict"]) == rows.drop_columns("_reasons")
+    assert judged.select(["day", "units"]) == rows.drop_columns("_reasons")
+
+
+def test_a_row_without_reasons_has_those_of_the_rules_and_a_folded_one_is_not_asked() -> None:
+    columns = {"day": pa.string(), "units": pa.int64(), "_reasons": pa.list_(pa.string())}
+    rows = pa.Table.from_pylist(
+        [{"day": None, "units": 0, "_reasons": []}] * 2, pa.schema(columns)
+    ).append_column("_fold", pa.array([None, "superseded"], pa.string()))
+    judged = arrow_judging.judge(rows, [Rule(rule, None) for rule in SUITE])
+    assert judged["_verdict"].to_pylist() == [REJECTED, FOLDED]
+    assert judged["_reasons"].to_pylist() == [
+        ["a day must be told", "units must be at least 1"],
+        [],
+    ]

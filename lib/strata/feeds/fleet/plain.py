@@ -64,6 +64,9 @@ def read_instant(name: str) -> str:
 
 _READ = [f"{read_number(name)} AS {name}" for name in fixes.NUMBERS]
 _READ.append(f"{read_instant(fixes.INSTANT)} AS {fixes.INSTANT}")
+_TEXTS = ("timestamp", "lat", "lon", "speed", "fuel_level", "engine_status")
+_IS_KNOWN = f"regexp_full_match(concat_ws('', {', '.join(_TEXTS)}), '[ -~]*')"
+"""SQL: whether both engines read the record alike, which of printable ASCII they do."""
 _TRACK = f"""
 datediff('day', DATE '1970-01-01', fix_date) * {1 << _TRACK_BITS}
     + CAST(hash(vehicle_id) % {1 << _TRACK_BITS} AS BIGINT)
@@ -83,13 +86,50 @@ FROM placed WHERE {fixes.KEEPS} ORDER BY {TRACK}
 """
 
 
+_REST = f"""
+WITH told AS (
+    SELECT {", ".join(fixes.told(Params.not_after))}, {_IS_KNOWN} AS is_known FROM fleet_events
+), typed AS (
+    SELECT {", ".join(fixes.TYPED)}
+    FROM (SELECT * REPLACE ({", ".join(_READ)}) FROM told WHERE is_known)
+), placed AS (
+    SELECT typed.*, {", ".join(_OF_VEHICLES)}
+    FROM typed LEFT JOIN fleet_vehicles ON typed.vehicle_id = fleet_vehicles.vehicle_id
+)
+SELECT *, {fixes.KEEPS} AS keeps, CAST(NULL AS INTEGER) AS _resolution,
+    coalesce({_TRACK}, 0) AS {TRACK}
+FROM placed ORDER BY {TRACK}
+"""
+"""Of what does not stand no cell is asked."""
+
+
 def _settle(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
-    """Fixes with their steps, and the records that are folded into them."""
-    return map(_fixes, stretches(batches, TRACK))
+    """Fixes with their steps, and the records that are folded into them; behind them the records
+    that are rejected."""
+    for records in stretches(batches, TRACK):
+        followed = with_followed(records)
+        is_rest = records["_resolution"].null_count
+        yield _rejected(followed) if is_rest else _fixes(followed)
 
 
-def _fixes(records: pa.Table) -> pa.Table:
-    followed = with_followed(records)
+def _rejected(followed: pa.Table) -> pa.Table:
+    """What keeps no rule, or differs from others: as `fixes` makes it of records that do not stand.
+    The gate tells which rules."""
+    is_told = pc.fill_null(pc.equal(followed["outcome"], DIFFERS), True)
+    rows = followed.filter(is_told).combine_chunks()
+    differs = pc.fill_null(rows["outcome"], 0)
+    reasons = pa.array([[], [fixes.CONFLICT]], pa.list_(pa.string()))
+    added = {
+        "day_date": pa.nulls(rows.num_rows, pa.date32()),
+        "is_jump": pa.nulls(rows.num_rows, pa.bool_()),
+        "h3_cell": pa.nulls(rows.num_rows, pa.int64()),
+        "_fold": pa.nulls(rows.num_rows, pa.string()),
+        "_reasons": reasons.take(pc.equal(differs, DIFFERS).cast(pa.int8())),
+    }
+    return pa.table([*rows.columns, *added.values()], names=[*rows.column_names, *added.keys()])
+
+
+def _fixes(followed: pa.Table) -> pa.Table:
     settled = followed.filter(pc.not_equal(followed["outcome"], DIFFERS)).combine_chunks()
     metres, seconds, most = (
         settled[name].to_numpy() for name in ("previous_m", "previous_s", "max_speed_kmh")
@@ -134,4 +174,5 @@ FIXES = Plain(
     only={**IN_UTC, "not_after": Params.not_after},
     group=GroupOf(("timestamp", "offset_if_none"), _days),
     settle=_settle,
+    rest=_REST,
 )
