@@ -65,16 +65,6 @@ class Records:
         """Of the raw files together, unpacked."""
         return sum(look.bytes for look in self.looks)
 
-    @property
-    def has_pseudonyms(self) -> bool:
-        """Whether pseudonyms are made of them: Python's work, which threads do one at a time."""
-        read = {(look.source, look.layout) for look in self.looks}
-        return any(
-            protect.needs_key(layout.personal)
-            for layout in self.layouts
-            if (layout.source, layout.name) in read
-        )
-
 
 def can_write(contract: Contract) -> bool:
     """Whether a bronze table's files can be written this way: it has no partitions, and text beside

@@ -22,7 +22,7 @@ from strata.run.arrivals import Looked, look_at_files
 from strata.run.deliveries import whole_days
 from strata.run.options import Options
 
-MOST_SMALL_ROWS = 2_000_000
+MOST_SMALL_ROWS = 8_000_000
 """Rows of a feed, of all its tables together, with which a run counts as small."""
 MOST_SMALL_NEWS = 200_000
 """New records with which a run does, however many are published, if no table must be made whole."""

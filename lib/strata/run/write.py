@@ -59,10 +59,9 @@ def write_accepted(context: Context, target: Target, candidate: Candidate) -> Wr
 def _are_read_here(context: Context, records: Records) -> bool:
     """Whether this process reads raw records, and not Spark's tasks: few, and in a small run more.
     It holds what does not stand of them, and a stretch of the file that each thread writes."""
-    if records.bytes <= context.options.most_bytes_here:
-        return True
-    is_bounded = records.bytes <= _MOST_BYTES_OF_SMALL and not records.has_pseudonyms
-    return context.plan.is_small and not context.options.in_tasks and is_bounded
+    is_small = context.plan.is_small and not context.options.in_tasks
+    most = _MOST_BYTES_OF_SMALL if is_small else 0
+    return records.bytes <= max(most, context.options.most_bytes_here)
 
 
 def _is_small(context: Context, target: Target, candidate: Candidate) -> bool:
