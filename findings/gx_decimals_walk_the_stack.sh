@@ -1,7 +1,7 @@
 #!/bin/sh
-# Great Expectations takes about 30 times as long for decimals as for the same numbers as floats, and the
-# longer, the deeper it is called. Found with great-expectations 1.24.1; exits non-zero if that
-# changes.
+# Great Expectations takes about 30 times as long for decimals as for the same numbers as floats,
+# and the longer, the deeper it is called. Found with great-expectations 1.24.1; exits non-zero if
+# that changes.
 #
 # Expected: prices are decimals in any table of money, and its documentation names no limit. To
 # make a Decimal a float for JSON costs a microsecond.
