@@ -56,7 +56,7 @@ def _can_ask(frame: DataFrame, asked: Sequence[Expectation]) -> bool:
 def judge(rows: pa.Table, rules: list[Rule]) -> pa.Table:
     """As `judging.judge`, of rows that lie here."""
     names, count = rows.column_names, rows.num_rows
-    own = pa.chunked_array([pa.repeat(_NONE, count)])
+    own = pa.chunked_array([pa.array([[]] * count, _NONE.type)])
     if "_reasons" in names:
         own = pc.coalesce(rows["_reasons"].cast(_NONE.type), _NONE)
     has_own = _bools(pc.greater(pc.list_value_length(own), 0))

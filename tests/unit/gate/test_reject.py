@@ -56,3 +56,12 @@ def test_a_row_without_reasons_has_those_of_the_rules_and_a_folded_one_is_not_as
         ["a day must be told", "units must be at least 1"],
         [],
     ]
+
+
+def test_no_rows_are_judged_as_none() -> None:
+    columns = {"day": pa.string(), "units": pa.int64(), "_reasons": pa.list_(pa.string())}
+    for given in (columns, {"day": pa.string(), "units": pa.int64()}):
+        rows = pa.schema(given).empty_table()
+        judged = arrow_judging.judge(rows, [Rule(rule, None) for rule in SUITE])
+        assert judged.num_rows == 0
+        assert judged.schema.field("_reasons").type == pa.list_(pa.string())
