@@ -494,7 +494,8 @@ def assert_rejected_alike(done: Done, made: DataFrame, columns: list[str], at_le
     reasons; so many there are."""
     sound = made.where(F.size("_reasons") > 0).select(*columns, "_reasons")
     expected = {row["_record_number"]: row.asDict() for row in sound.collect()}
-    told = [row for table in done.rejected for row in table.to_pylist()]
+    asked = [*columns, "_reasons"]
+    told = [row for table in done.rejected for row in table.select(asked).to_pylist()]
     found = {row["_record_number"]: row for row in told}
     assert len(found) == len(told)
     assert {n: expected.get(n) for n in found} == found
