@@ -20,12 +20,12 @@ from strata.feeds.commerce.plain_values import (
     money,
     no_day,
     reasons,
-    text,
     units,
     words,
 )
 from strata.feeds.commerce.statuses import COUNTED, STATUSES
 from strata.kit.plain import EACH, Plain
+from strata.kit.sql import literal
 from strata.kit.values import NO_CURRENCY
 
 _MONEY = "[0-9]{1,8}([.][0-9]{1,4})?"
@@ -119,13 +119,13 @@ commerce_orders AS r LEFT JOIN commerce_customers AS c ON r.customer_id = c.cust
 """
 _ORDER_REASONS = reasons(
     "is_known",
-    ("currency IS NULL", text(CURRENCY)),
+    ("currency IS NULL", literal(CURRENCY)),
     no_day("day_told", "order_date", "order_date"),
     (
         f"NOT coalesce(status IN ({words(STATUSES)}), false)",
-        text(f"status must be one of {', '.join(STATUSES)}"),
+        literal(f"status must be one of {', '.join(STATUSES)}"),
     ),
-    ("customer_id IS NOT NULL AND NOT is_customer", text("its customer is unknown")),
+    ("customer_id IS NOT NULL AND NOT is_customer", literal("its customer is unknown")),
 )
 _REST_OF_ORDERS = f"""
 SELECT * EXCLUDE (day_told, is_known, is_customer)
@@ -202,23 +202,23 @@ WHERE {_IS_SOUND_RAW_LINE}
 """
 _LINE_REASONS = reasons(
     "is_known",
-    ("product_id IS NULL", text("a line must tell its product")),
-    ("quantity IS NULL", text("quantity must be a whole number of at most 100,000")),
-    ("quantity = 0", text("quantity must not be 0")),
+    ("product_id IS NULL", literal("a line must tell its product")),
+    ("quantity IS NULL", literal("quantity must be a whole number of at most 100,000")),
+    ("quantity = 0", literal("quantity must not be 0")),
     (
         "unit_price IS NULL",
-        text("unit_price must be a plain number below 100,000,000 with at most four decimals"),
+        literal("unit_price must be a plain number below 100,000,000 with at most four decimals"),
     ),
-    ("unit_price < 0", text("unit_price must not be negative")),
-    ("quantity < 1", text("quantity must be at least 1")),
-    ("discount IS NULL", text("discount must be a plain number with at most four decimals")),
-    ("discount < 0", text("discount must not be negative")),
-    ("sale_date IS NULL", text("its order is unknown")),
-    ("product_id IS NOT NULL AND NOT is_product", text("its product is unknown")),
-    ("told <> of_order", text("its currency must be that of its order")),
+    ("unit_price < 0", literal("unit_price must not be negative")),
+    ("quantity < 1", literal("quantity must be at least 1")),
+    ("discount IS NULL", literal("discount must be a plain number with at most four decimals")),
+    ("discount < 0", literal("discount must not be negative")),
+    ("sale_date IS NULL", literal("its order is unknown")),
+    ("product_id IS NOT NULL AND NOT is_product", literal("its product is unknown")),
+    ("told <> of_order", literal("its currency must be that of its order")),
     (
         "quantity > 0 AND discount > quantity * unit_price",
-        text("discount must not be more than quantity x unit_price"),
+        literal("discount must not be more than quantity x unit_price"),
     ),
 )
 _TEN_THOUSANDTHS = """

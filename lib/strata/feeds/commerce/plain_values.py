@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from strata.feeds.commerce.statuses import SYNONYMS
 from strata.kit.history import SUPERSEDED
+from strata.kit.sql import literal
 from strata.kit.values import (
     CURRENCY_PATTERN,
     DATE_PATTERN,
@@ -24,14 +25,9 @@ STATUS = (
 )
 
 
-def text(value: str) -> str:
-    """A literal."""
-    return "'" + value.replace("'", "''") + "'"
-
-
 def words(told: tuple[str, ...]) -> str:
     """Literals, with commas between them."""
-    return ", ".join(map(text, told))
+    return ", ".join(map(literal, told))
 
 
 def is_told(name: str) -> str:
@@ -46,7 +42,7 @@ def is_id(name: str) -> str:
 
 def is_mangled(name: str) -> str:
     """Whether an id is one that a program has changed on the way."""
-    return f"regexp_full_match({name}, {text(MANGLED)})"
+    return f"regexp_full_match({name}, {literal(MANGLED)})"
 
 
 def are_plain(*names: str) -> str:
@@ -61,7 +57,7 @@ def is_known_day(name: str) -> str:
 
 def day(name: str) -> str:
     """The date; NULL where none can be read."""
-    told = f"regexp_matches({name}, {text(DATE_PATTERN)})"
+    told = f"regexp_matches({name}, {literal(DATE_PATTERN)})"
     return f"CASE WHEN {told} THEN try_cast(left({name}, 10) AS DATE) END"
 
 
@@ -69,27 +65,27 @@ def no_day(told: str, typed: str, name: str) -> tuple[str, str]:
     """When a date is a reason, and the reason, as `kit.values.no_date` gives it."""
     *known, (_, any_other) = NO_DATE
     cases = " ".join(
-        f"WHEN regexp_matches({told}, {text(pattern)}) THEN {text(why.format(name=name))}"
+        f"WHEN regexp_matches({told}, {literal(pattern)}) THEN {literal(why.format(name=name))}"
         for pattern, why in known
     )
-    return f"{typed} IS NULL", f"CASE {cases} ELSE {text(any_other.format(name=name))} END"
+    return f"{typed} IS NULL", f"CASE {cases} ELSE {literal(any_other.format(name=name))} END"
 
 
 def money(name: str) -> str:
     """The amount; NULL where none can be read."""
-    told = f"regexp_matches({name}, {text(MONEY_PATTERN)})"
+    told = f"regexp_matches({name}, {literal(MONEY_PATTERN)})"
     return f"CASE WHEN {told} THEN try_cast({name} AS DECIMAL(12, 4)) END"
 
 
 def units(name: str) -> str:
     """The whole number; NULL where none can be read."""
-    told = f"regexp_matches({name}, {text(UNITS_PATTERN)})"
+    told = f"regexp_matches({name}, {literal(UNITS_PATTERN)})"
     return f"CASE WHEN {told} THEN try_cast({name} AS INTEGER) END"
 
 
 def currency(name: str) -> str:
     """The code; NULL where what is told is none."""
-    told = f"regexp_matches({name}, {text(CURRENCY_PATTERN)})"
+    told = f"regexp_matches({name}, {literal(CURRENCY_PATTERN)})"
     none = f"WHEN NOT {is_told(name)} THEN '{NO_CURRENCY}'"
     return f"CASE {none} WHEN {told} THEN upper({name}) END"
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from strata.feeds.soil.measurements import CLAY, SOC
 from strata.kit.plain import Plain
+from strata.kit.sql import literal
 from strata.kit.values import MANGLED
 
 FEWEST = 50_000
@@ -19,7 +20,6 @@ _SITE = (
 )
 # Printable ASCII without blanks around it.
 _CLEAN = "[!-~]([ -~]*[!-~])?"
-_IN_SQL = MANGLED.replace("'", "''")
 # A position that lies half way between two of seven decimals, or nearly, is left out.
 _TAIL = "([0-36-9][0-9]*|4([0-8][0-9]*)?|5[1-9][0-9]*)"
 _DEGREES = f"-?[0-9]{{1,3}}([.]([0-9]{{1,7}}|[0-9]{{7}}{_TAIL}))?"
@@ -38,7 +38,7 @@ def _is_id(name: str) -> str:
     """Whether a text stands for itself: no blanks around it, no `NA`, not mangled."""
     return (
         f"regexp_full_match({name}, '{_CLEAN}') AND {name} <> 'NA' "
-        f"AND NOT regexp_full_match({name}, '{_IN_SQL}')"
+        f"AND NOT regexp_full_match({name}, {literal(MANGLED)})"
     )
 
 

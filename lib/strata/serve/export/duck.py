@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from strata.kit.sql import literal
 from strata.serve.export.database import Database, quote
 from strata.serve.export.questions import Question
 from strata.serve.export.source import Pinned
@@ -19,10 +20,6 @@ MEMORY = "1GB"
 """What DuckDB may hold while it copies; it spills beyond."""
 MOST_INDEXED = 5_000_000
 """Rows of the largest table with an index."""
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
 
 
 class DuckDb(Database):
@@ -54,10 +51,10 @@ class DuckDb(Database):
         ]
         self.execute(f"CREATE TABLE {quote(name)} ({', '.join(lines)})")
         told = f"{pinned.contract.purpose.strip()} Grain: {pinned.contract.grain}."
-        self.execute(f"COMMENT ON TABLE {quote(name)} IS {_text(told)}")
+        self.execute(f"COMMENT ON TABLE {quote(name)} IS {literal(told)}")
         for field in pinned.fields:
             text = f"{field.description} [{field.unit}]" if field.unit else field.description
-            self.execute(f"COMMENT ON COLUMN {quote(name)}.{quote(field.name)} IS {_text(text)}")
+            self.execute(f"COMMENT ON COLUMN {quote(name)}.{quote(field.name)} IS {literal(text)}")
 
     def insert(self, name: str, pinned: Pinned, batches: Iterator[pa.RecordBatch]) -> None:
         """Adds rows by Arrow's stream."""
@@ -100,7 +97,7 @@ class DuckDb(Database):
     def view(self, question: Question) -> None:
         """A question's view, with the question as its comment."""
         self.execute(f"CREATE OR REPLACE VIEW {quote(question.name)} AS {question.sql}")
-        self.execute(f"COMMENT ON VIEW {quote(question.name)} IS {_text(question.question)}")
+        self.execute(f"COMMENT ON VIEW {quote(question.name)} IS {literal(question.question)}")
 
     def names(self) -> set[str]:
         """Its tables and views."""

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from strata.declare.contract import Field, load_contract
+from strata.kit.sql import literal
 from strata.serve.export import arrow_type, postgres_type
 
 if TYPE_CHECKING:
@@ -114,10 +115,11 @@ def create_table(target: Target) -> str:
     contract = load_contract(target.source)
     told = [
         f"COMMENT ON TABLE {target.name} IS "
-        f"{_text(f'{contract.purpose.strip()} Grain: {contract.grain}.')};"
+        f"{literal(f'{contract.purpose.strip()} Grain: {contract.grain}.')};"
     ]
     told += [
-        f"COMMENT ON COLUMN {target.name}.{f.name} IS {_text(_comment(f))};" for f in target.fields
+        f"COMMENT ON COLUMN {target.name}.{f.name} IS {literal(_comment(f))};"
+        for f in target.fields
     ]
     return (
         f"CREATE TABLE {target.name} (\n"
@@ -130,7 +132,3 @@ def create_table(target: Target) -> str:
 
 def _comment(field: Field) -> str:
     return f"{field.description} [{field.unit}]" if field.unit else field.description
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
