@@ -19,9 +19,9 @@ from strata.gate import arrow_rules, gate, plain_queries
 from strata.kit.plain import bound
 from strata.kit.table import Rows
 from strata.lake.shape import columns_with_statistics
-from strata.run import plain_task
-from strata.run.plain_files import Input, Made
-from strata.run.plain_work import Done, Work
+from strata.run.plain import task as plain_task
+from strata.run.plain.files import Input, Made
+from strata.run.plain.work import Done, Work
 from strata.run.written import would_reject
 
 from tests.mutants import Row, Whole, complete

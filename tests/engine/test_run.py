@@ -14,7 +14,7 @@ from strata.lake import versions
 from strata.lake.log import TableLog
 from strata.ledger import attempts, lease
 from strata.ledger import publication as ledger
-from strata.run.bronze import UNPARSED
+from strata.run.bronze.rows import UNPARSED
 from strata.run.decisions import record_decisions, rollback
 
 from tests.conftest import forget_declarations

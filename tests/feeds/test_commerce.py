@@ -33,7 +33,7 @@ from strata.feeds.commerce.value import commerce_customer_value
 from strata.kit.history import REPEATED, SUPERSEDED, LatestOf, keep_latest
 from strata.kit.shared import UNKNOWN, find_shared
 from strata.kit.values import parse_date, parse_money, parse_units
-from strata.run.plain_work import Done
+from strata.run.plain.work import Done
 
 from tests.frames import local_frame
 from tests.plain import plain_rows, schema_of

@@ -24,7 +24,7 @@ from strata.gate import gate, judging
 from strata.kit.history import REPEATED, SUPERSEDED
 from strata.kit.table import Rows
 from strata.light.local import run as light
-from strata.run.bronze import UNPARSED
+from strata.run.bronze.rows import UNPARSED
 
 from tests.frames import local_frame
 from tests.plain import plain_rows

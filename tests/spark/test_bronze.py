@@ -15,7 +15,7 @@ from strata.declare.contract import BRONZE_PROVENANCE, Contract, Field
 from strata.lake import file_check as scan
 from strata.raw.look import look
 from strata.raw.read import bronze_frame
-from strata.run import bronze_files as bronze
+from strata.run.bronze import files as bronze
 
 from tests.corpus.readback import layout, raw_file
 

@@ -2,8 +2,8 @@
 
 A delivery is whole where its source says so: its source contract, or a folder named `whole` in its
 path. What the source told before and a whole delivery lacks ended on that day. The engine finds
-the days (`run.whole`) and hands them to a transform; partial deliveries end nothing, late ones
-are put in order by their days.
+the days (`run.inputs.whole`) and hands them to a transform; partial deliveries end nothing, late
+ones are put in order by their days.
 """
 
 from __future__ import annotations

@@ -6,15 +6,15 @@ import time
 from dataclasses import replace
 
 from strata.gate import counting
-from strata.run.audit import audit
-from strata.run.bronze import bronze_rows
-from strata.run.inputs import read_inputs
-from strata.run.plain import write_plain
+from strata.run.audit.audit import audit
+from strata.run.audit.verdict import Candidacy
+from strata.run.bronze.rows import bronze_rows
+from strata.run.inputs.read import read_inputs
+from strata.run.plain.write import write_plain
 from strata.run.plan import Step
 from strata.run.rejects import write_rejected
 from strata.run.rows import Candidate, table_rows
 from strata.run.state import Built, Context, State, about
-from strata.run.verdict import Candidacy
 from strata.run.write import write_accepted
 from strata.run.written import Target, Written
 

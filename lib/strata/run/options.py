@@ -49,6 +49,6 @@ class Options:
     """The same of bytes: of a candidate's input files, and of raw files that the driver reads."""
     fewest_plain_rows: int | None = None
     """In place of every table's own `fewest` (`kit.plain`), and of the rows of an input that are
-    sought where few refer to them (`run.referred`)."""
+    sought where few refer to them (`run.inputs.referred`)."""
     in_tasks: bool = False
     """Make plain rows in Spark's tasks on one machine too, as on a cluster."""

@@ -13,9 +13,9 @@ from pyspark.sql import functions as F
 from strata.kit.groups import Groups
 from strata.kit.plain import Plain, bound
 from strata.kit.table import Rows, Table
-from strata.run.bronze_files import Records
-from strata.run.inputs import Inputs
-from strata.run.plain_files import Input, Made
+from strata.run.bronze.files import Records
+from strata.run.inputs.read import Inputs
+from strata.run.plain.files import Input, Made
 from strata.run.plan import Plan, Step
 from strata.run.state import Context, State
 

@@ -25,7 +25,7 @@ from strata.ledger.publication import GateEntry, Publication
 from strata.run import look_cache
 from strata.run.arrivals import Looked
 from strata.run.build import build
-from strata.run.inputs import make_missing_bronze
+from strata.run.inputs.read import make_missing_bronze
 from strata.run.options import Options
 from strata.run.plan import Plan, make_plan
 from strata.run.publish import assert_untouched, make_publication

@@ -16,8 +16,9 @@ from strata.gate.counting import Tally
 from strata.kit.groups import Groups
 from strata.lake.exchange import replace_groups
 from strata.lake.shape import columns_with_statistics, conform
-from strata.run import bronze, bronze_files
-from strata.run.bronze_files import Records
+from strata.run.bronze import files as bronze_files
+from strata.run.bronze import rows as bronze
+from strata.run.bronze.files import Records
 from strata.run.rows import Candidate
 from strata.run.state import Context
 from strata.run.written import (

@@ -26,7 +26,7 @@ from strata.lake.exchange import Exchange
 from strata.lake.shape import check_columns
 from strata.lake.versions import Commit
 from strata.ledger.publication import TableState
-from strata.run import bronze_files
+from strata.run.bronze import files as bronze_files
 from strata.run.seen import Seen
 from strata.run.state import Context
 

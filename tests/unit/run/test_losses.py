@@ -13,7 +13,7 @@ from strata.declare.suite import Suite
 from strata.fs.listing import RawFile
 from strata.ledger.entries import GateEntry
 from strata.raw.look import look
-from strata.run.losses import taken_as_null
+from strata.run.audit.losses import taken_as_null
 
 # Features of which every tenth has a clay of NaN, as programs write a gap.
 FEATURES = [

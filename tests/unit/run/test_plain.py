@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 from pyarrow import parquet
-from strata.run.plain_files import Input
-from strata.run.plain_work import Done
+from strata.run.plain.files import Input
+from strata.run.plain.work import Done
 
 from tests.plain import Row, plain_rows
 

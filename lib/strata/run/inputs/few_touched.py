@@ -18,10 +18,10 @@ from strata.kit.plain import GroupOf
 from strata.kit.table import Table
 from strata.lake.grouped import Lies
 from strata.ledger.publication import TableState
-from strata.run import referring
-from strata.run.archived import may_hold
+from strata.run.inputs import referring
+from strata.run.inputs.archived import may_hold
+from strata.run.inputs.whole import whole_changes
 from strata.run.state import Change, Context, State
-from strata.run.whole import whole_changes
 
 _MOST_ROWS = 1_000_000
 """Of one input, in all touched groups, that this process holds."""

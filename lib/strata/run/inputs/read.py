@@ -24,13 +24,13 @@ from strata.lake.log import Snapshot, TableLog
 from strata.ledger import publication as ledger
 from strata.ledger import seal
 from strata.ledger.publication import TableState
-from strata.run.archived import with_archive
-from strata.run.plain_files import MOST_LEFT, TASK_ROWS, Input, Made
+from strata.run.inputs.archived import with_archive
+from strata.run.inputs.referred import read_referred
+from strata.run.inputs.touched import find, restrict
+from strata.run.inputs.whole import whole_now
+from strata.run.plain.files import MOST_LEFT, TASK_ROWS, Input, Made
 from strata.run.plan import Plan, Step
-from strata.run.referred import read_referred
 from strata.run.state import Context, State
-from strata.run.touched import find, restrict
-from strata.run.whole import whole_now
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

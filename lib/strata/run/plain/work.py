@@ -11,7 +11,7 @@ from strata.declare.contract import Contract
 from strata.declare.suite import Expectation
 from strata.kit.plain import Plain
 from strata.lake.data_file import DataFile
-from strata.run.plain_files import Input, Made
+from strata.run.plain.files import Input, Made
 from strata.run.seen import Seen
 
 MOST_REJECTED = 50_000

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from strata.run.plain_files import BATCH, Input, Made, Records, Shas
-from strata.run.plain_work import Work
+from strata.run.plain.files import BATCH, Input, Made, Records, Shas
+from strata.run.plain.work import Work
 
 if TYPE_CHECKING:
     import duckdb

@@ -18,7 +18,7 @@ from strata.kit.table import Rows
 from strata.ledger import erasures as erasure
 from strata.ledger.publication import TableState
 from strata.raw.read import bronze_frame
-from strata.run.bronze_files import Records
+from strata.run.bronze.files import Records
 from strata.run.plan import Step
 from strata.run.rows import Candidate
 from strata.run.state import Context, State

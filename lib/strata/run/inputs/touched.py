@@ -14,10 +14,10 @@ from strata.kit import groups
 from strata.kit.groups import Groups
 from strata.kit.table import Reference, Table
 from strata.ledger.publication import TableState
-from strata.run import few_touched
-from strata.run.archived import with_archive
+from strata.run.inputs import few_touched
+from strata.run.inputs.archived import with_archive
+from strata.run.inputs.whole import newly_whole
 from strata.run.state import Change, Context, State
-from strata.run.whole import newly_whole
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

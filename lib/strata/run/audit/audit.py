@@ -16,11 +16,11 @@ from strata.gate.counting import Tally
 from strata.gate.gate import Outcome, Verdict
 from strata.kit import keys
 from strata.ledger.publication import GateEntry, TableState
-from strata.run.losses import judged_rows, lost
-from strata.run.refusal import refusal, worded
+from strata.run.audit.losses import judged_rows, lost
+from strata.run.audit.refusal import refusal, worded
+from strata.run.audit.verdict import Candidacy, give_verdict
 from strata.run.rows import Candidate
 from strata.run.state import Built, Change, Context, State, about
-from strata.run.verdict import Candidacy, give_verdict
 from strata.run.written import Rejected, Target, Written
 
 FOLDED_FILE = "same bytes as a file already taken"

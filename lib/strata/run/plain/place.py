@@ -15,9 +15,10 @@ from strata.gate import arrow_rules, small
 from strata.kit.table import Rows
 from strata.lake.data_file import DataFile
 from strata.lake.shape import columns_with_statistics
-from strata.run import bronze_files, plain_task
-from strata.run.plain_files import TASK_ROWS
-from strata.run.plain_work import Done, Work
+from strata.run.bronze import files as bronze_files
+from strata.run.plain import task as plain_task
+from strata.run.plain.files import TASK_ROWS
+from strata.run.plain.work import Done, Work
 from strata.run.rows import Candidate, PlainJob
 from strata.run.state import Context
 from strata.run.written import Target

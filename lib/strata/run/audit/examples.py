@@ -15,7 +15,7 @@ from strata.gate import arrow_rules, gate, queries
 from strata.gate.gate import Outcome
 from strata.gate.judging import Rule
 from strata.kit.keys import ROW_ID, has_identity
-from strata.run.refusal import short
+from strata.run.audit.refusal import short
 from strata.run.state import Context
 
 if TYPE_CHECKING:

@@ -23,10 +23,11 @@ from strata.kit.groups import Keys
 from strata.kit.table import Rows
 from strata.lake.exchange import replace_rows
 from strata.lake.shape import conform
-from strata.run import bronze_files, plain_task
-from strata.run.plain_files import MOST_LEFT
-from strata.run.plain_run import Ended, run_tasks, work_of
-from strata.run.plain_work import Done
+from strata.run.bronze import files as bronze_files
+from strata.run.plain import task as plain_task
+from strata.run.plain.files import MOST_LEFT
+from strata.run.plain.place import Ended, run_tasks, work_of
+from strata.run.plain.work import Done
 from strata.run.rows import Candidate, PlainJob
 from strata.run.state import Context
 from strata.run.written import (

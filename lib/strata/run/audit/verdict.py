@@ -20,7 +20,7 @@ from strata.lake.data_set import of_version
 from strata.lake.shape import conform
 from strata.ledger import publication as ledger
 from strata.ledger.publication import TableState
-from strata.run.examples import with_examples, with_found, with_row
+from strata.run.audit.examples import with_examples, with_found, with_row
 from strata.run.plan import Step
 from strata.run.rows import Candidate
 from strata.run.state import Context, State

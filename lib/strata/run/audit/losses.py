@@ -16,7 +16,7 @@ from strata.declare.suite import Suite
 from strata.gate.counting import Tally
 from strata.ledger.entries import REJECTED, TAKEN_AS_NULL
 from strata.raw.look import Look
-from strata.run.refusal import refusal
+from strata.run.audit.refusal import refusal
 from strata.run.state import Context, State
 from strata.run.written import Rejected
 

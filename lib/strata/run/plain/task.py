@@ -18,9 +18,9 @@ from strata.kit import row_ids
 from strata.kit.keys import ROW_ID
 from strata.lake import arrow_files
 from strata.lake.data_file import FILE_ROWS, DataFile
-from strata.run.plain_files import BATCH, SHA, Records, Shas
-from strata.run.plain_query import answers, engine_of, own
-from strata.run.plain_work import Done, Work
+from strata.run.plain.files import BATCH, SHA, Records, Shas
+from strata.run.plain.query import answers, engine_of, own
+from strata.run.plain.work import Done, Work
 from strata.run.seen import Seen
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""Plain rows: made by a query of DuckDB's, without Spark (`kit.plain`)."""
