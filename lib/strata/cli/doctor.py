@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from strata.cli import common
-from strata.errors import Damaged
+from strata.errors import Damaged, UsageError
 from strata.upkeep.doctor import examine
 from strata.upkeep.findings import Report
 
@@ -20,9 +20,17 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Prints every finding; the exit code tells whether anything is damaged."""
+    """Prints every finding; the exit code tells whether anything is damaged.
+
+    UsageError where nothing is published.
+    """
     warehouse = common.settings_of(options).open_warehouse()
-    report = examine(warehouse, common.chosen_feeds(options))
+    names = common.chosen_feeds(options)
+    report = examine(warehouse, names)
+    if not report.tables and not report.findings:
+        # A mistyped address must not look like a sound warehouse.
+        which = f" of {', '.join(names)}" if options.feeds else ""
+        raise UsageError(f"nothing{which} is published in {warehouse.root}: nothing was looked at")
     rows = [
         ("damage" if f.is_damage else "note", f.table, f.file, f.what, f.advice)
         for f in report.findings

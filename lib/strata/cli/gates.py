@@ -9,7 +9,7 @@ from typing import Any
 
 from strata.cli import common
 from strata.cli.output import Sentence
-from strata.cli.warnings import tell_unpublished, warnings_of
+from strata.cli.warnings import tell_nothing, tell_unpublished, warnings_of
 from strata.lake.versions import Warehouse
 from strata.ledger import attempts
 from strata.ledger import publication as ledger
@@ -64,6 +64,8 @@ def run(options: argparse.Namespace) -> int:
     common.print_rows(_RULES if options.expectations else _COLUMNS, rows, options.format)
     for line in told:
         print(f"warning: {line}", file=sys.stderr)
+    if not rows and not options.feeds:
+        tell_nothing(warehouse)
     return 0
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from strata.cli import common
+from strata.cli.warnings import tell_nothing
 from strata.ledger import publication as ledger
 from strata.ledger.publication import Publication
 
@@ -38,6 +39,8 @@ def run(options: argparse.Namespace) -> int:
         every = ledger.read(warehouse, name)
         rows += [_row(every, publication) for publication in every]
     common.print_rows(_COLUMNS, rows, options.format)
+    if not rows:
+        tell_nothing(warehouse)
     return 0
 
 

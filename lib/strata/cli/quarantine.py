@@ -10,7 +10,7 @@ from typing import Any
 from strata.cli import common, output
 from strata.cli.gates import print_attempts
 from strata.cli.output import Progress
-from strata.cli.warnings import tell_unpublished
+from strata.cli.warnings import tell_nothing, tell_unpublished
 from strata.cli.work import tell_report
 from strata.declare import feed as feeds
 from strata.declare.contract import split_name
@@ -79,8 +79,11 @@ def _list(options: argparse.Namespace) -> int:
     warehouse = common.settings_of(options).open_warehouse()
     if options.attempt:
         return print_attempts(warehouse, (options.attempt,), options.format)
-    for name in feeds.feed_names():
-        if attempts.last_run(warehouse, name) and not ledger.read(warehouse, name):
+    missing = [name for name in feeds.feed_names() if not ledger.read(warehouse, name)]
+    if len(missing) == len(feeds.feed_names()):
+        tell_nothing(warehouse)
+    for name in missing:
+        if attempts.last_run(warehouse, name):
             tell_unpublished(warehouse, name, f"--attempt {name}")
     rows = [
         (w.table, w.rows, w.discarded, w.since, output.Sentence(w.reason))

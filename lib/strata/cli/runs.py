@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from strata.cli import common
+from strata.cli.warnings import tell_nothing
 from strata.ledger import attempts
 
 _COLUMNS = ("run", "feed", "started", "ended", "outcome", "publication", "message")
@@ -26,4 +27,6 @@ def run(options: argparse.Namespace) -> int:
         for a in attempts.read(warehouse, name)
     ]
     common.print_rows(_COLUMNS, rows, options.format)
+    if not rows:
+        tell_nothing(warehouse, "no run is noted")
     return 0

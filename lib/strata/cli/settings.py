@@ -56,7 +56,7 @@ def load(profile: str | None = None, **given: Any) -> Settings:
     missing = [key for key in ("raw", "warehouse") if not values.get(key)]
     if missing:
         raise UsageError(
-            f"a run needs {' and '.join(missing)}: give --{missing[0]} or set "
+            f"a {missing[0]} folder must be told: give --{missing[0]} DIR, or set "
             f"STRATA_{missing[0].upper()}"
         )
     return Settings(**values)

@@ -69,7 +69,13 @@ def run(options: argparse.Namespace) -> int:
     text = sys.stdin.read() if options.query == "-" else options.query
     found = _answer(options, common.settings_of(options), text)
     shown = found.slice(0, options.limit) if options.limit else found
-    _write(shown, options.format, options.output)
+    try:
+        _write(shown, options.format, options.output)
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+        raise UsageError(
+            f"an answer is written into a folder that is there; {options.output} is no place for "
+            f"a file: {(error.strerror or str(error)).splitlines()[0]}"
+        ) from None
     if found.num_rows > shown.num_rows:
         told = f"only the first {options.limit} rows are shown; --limit 0 shows all"
         print(f"strata: {told}", file=sys.stderr)

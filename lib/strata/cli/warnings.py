@@ -104,3 +104,8 @@ def tell_unpublished(warehouse: Warehouse, feed: str, option: str = "--attempt")
     if attempt is not None:
         how = f"its last attempt ended: {attempt.outcome}; add {option} to look at it"
     print(f"{feed}: nothing is published yet; {how}", file=sys.stderr)
+
+
+def tell_nothing(warehouse: Warehouse, what: str = "nothing is published") -> None:
+    """Says that the warehouse has nothing to list: its address may be mistyped."""
+    print(f"strata: {what} in {warehouse.root}", file=sys.stderr)

@@ -43,6 +43,8 @@ def _figure(options: argparse.Namespace) -> int:
         name, is_there, text = item.partition("=")
         if not is_there:
             raise UsageError(f"a row is named by COLUMN=VALUE; got {item!r}")
+        if name in values:
+            raise UsageError(f"a row has one value of each column; {name} is told twice")
         values[name] = text
     published = Published(common.settings_of(options).open_warehouse(), options.at)
     row, step = why.figure(published, options.table, values)

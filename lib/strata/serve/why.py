@@ -63,16 +63,30 @@ def figure(published: Published, name: str, values: dict[str, str]) -> tuple[dic
     feed = load_feed(split_name(name)[1])
     with _Rows(published) as rows:
         own = rows.matching(name, values)
-        if own.num_rows != 1:
-            key = ", ".join(load_contract(name).key)
-            raise UsageError(
-                f"one row is explained at a time; {own.num_rows} rows of {name} match: "
-                f"give its key, {key}, as NAME=VALUE"
-            )
+        _assert_one(own, name, values)
         whole: dict[str, Any] = own.to_pylist()[0]
-        columns = load_contract(name).business_columns
+        # A column may be younger than what is published.
+        columns = [name for name in load_contract(name).business_columns if name in whole]
         step = _step(rows, feed, name, own, tuple(values), set())
         return {column: whole[column] for column in columns}, step
+
+
+def _assert_one(found: pa.Table, name: str, values: dict[str, str]) -> None:
+    if not found.num_rows:
+        told = ", ".join(f"{column}={text}" for column, text in values.items())
+        raise UsageError(
+            f"no row of {name} has {told}; `strata show {name} --limit 0` lists its rows"
+        )
+    if found.num_rows > 1:
+        raise UsageError(
+            f"one row is explained at a time; {found.num_rows} rows of {name} match: "
+            f"give its key, {_key(name)}, as COLUMN=VALUE"
+        )
+
+
+def _key(name: str) -> str:
+    """What names one row; a record of bronze has no key but its place."""
+    return ", ".join(load_contract(name).key or PROVENANCE)
 
 
 def _step(
@@ -168,10 +182,15 @@ class _Rows:
     def matching(self, name: str, values: dict[str, str]) -> pa.Table:
         """The rows whose columns have these values, given as text."""
         columns = self.published.table(name).schema.names
-        strange = sorted(set(values) - set(columns))
-        if strange or not values:
-            named = strange[0] if strange else "no column"
-            raise UsageError(f"a row of {name} is named by its columns; {named} is none of them")
+        if not values:
+            raise UsageError(
+                f"a row of {name} is named by its key: give {_key(name)} as COLUMN=VALUE"
+            )
+        if strange := sorted(set(values) - set(columns)):
+            raise UsageError(
+                f"a row of {name} is named by its columns; {strange[0]} is none of them: "
+                f"its key is {_key(name)}"
+            )
         where = " AND ".join(
             f'"{column}" IS NOT DISTINCT FROM ?' if text else f'"{column}" IS NULL'
             for column, text in values.items()
@@ -211,7 +230,7 @@ class _Rows:
         try:
             return self._connection.sql(text, params=values).to_arrow_table()
         except duckdb.Error as error:
-            first = " ".join(str(error).split())[:300]
+            first = str(error).splitlines()[0][:300]
             raise UsageError(f"the row cannot be looked up: {first}") from None
 
 

@@ -81,6 +81,8 @@ def test_a_feeds_parameters_are_options_of_run(capsys: pytest.CaptureFixture[str
             "--override is TABLE=REASON",
         ),
         (["show", "gold.nothing"], "nothing is published in"),
+        (["doctor"], "nothing is published in"),
+        (["doctor", "toy"], "nothing of toy is published in"),
         (["rollback", "toy", "3"], "a publication is named by its number; toy has none, not 3"),
         (["quarantine", "show", "toy"], "a table is named layer.feed_noun"),
         (
@@ -97,6 +99,24 @@ def test_a_mistake_is_one_sentence_and_exit_code_2(
     assert sentence in err
     assert "Traceback" not in err
     assert out == ""
+
+
+@pytest.mark.parametrize(
+    ("argv", "sentence"),
+    [
+        (["runs"], "no run is noted in"),
+        (["gates"], "nothing is published in"),
+        (["publications"], "nothing is published in"),
+        (["quarantine", "list"], "nothing is published in"),
+    ],
+)
+def test_an_empty_list_says_which_warehouse_is_empty(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, argv: list[str], sentence: str
+) -> None:
+    warehouse = tmp_path / "mistyped"
+    code, out, err = run(capsys, *argv, "--warehouse", str(warehouse))
+    assert (code, err) == (0, f"strata: {sentence} {warehouse}\n")
+    assert "(no rows)" in out
 
 
 def test_samples_must_be_positive(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

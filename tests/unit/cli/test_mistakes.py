@@ -26,7 +26,48 @@ MISTAKES: dict[str, tuple[list[str], str]] = {
     "half a key": (
         ["why", "silver.launches_core_flights", "flight_id=5eb87d13ffd86e000604b360"],
         "one row is explained at a time; 3 rows of silver.launches_core_flights match: give its "
-        "key, flight_id, core_number, as NAME=VALUE",
+        "key, flight_id, core_number, as COLUMN=VALUE",
+    ),
+    "a key that no row has": (
+        ["why", "gold.launches_core_reuse", "core_id=B9999"],
+        "no row of gold.launches_core_reuse has core_id=B9999; `strata show "
+        "gold.launches_core_reuse --limit 0` lists its rows",
+    ),
+    "no key": (
+        ["why", "gold.launches_core_reuse"],
+        "a row of gold.launches_core_reuse is named by its key: give core_id as COLUMN=VALUE",
+    ),
+    "a key of another table": (
+        ["why", "gold.launches_core_reuse", "flight_id=5"],
+        "a row of gold.launches_core_reuse is named by its columns; flight_id is none of them: its "
+        "key is core_id",
+    ),
+    "a key twice": (
+        ["why", "gold.launches_core_reuse", "core_id=a", "core_id=b"],
+        "a row has one value of each column; core_id is told twice",
+    ),
+    "a number that is none": (
+        ["why", "gold.launches_core_reuse", "reuse_count=often"],
+        "the row cannot be looked up: Conversion Error: Could not convert string 'often' to "
+        "INT64\n",
+    ),
+    "an answer into a folder that is not there": (
+        ["sql", "SELECT 1", "--output", "/nowhere/x.csv"],
+        "an answer is written into a folder that is there; /nowhere/x.csv is no place for a file: "
+        "No such file or directory",
+    ),
+    "a Parquet answer into a folder that is not there": (
+        ["sql", "SELECT 1", "--format", "parquet", "--output", "/nowhere/x.parquet"],
+        "an answer is written into a folder that is there; /nowhere/x.parquet is no place for a "
+        "file: ",
+    ),
+    "an answer over a folder": (
+        ["sql", "SELECT 1", "--output", "/"],
+        "an answer is written into a folder that is there; / is no place for a file: ",
+    ),
+    "damage in a feed that never ran": (
+        ["doctor", "soil"],
+        "nothing of soil is published in ",
     ),
     "a record without its number": (
         ["why", "--record", "sample.json"],
@@ -76,7 +117,7 @@ MISTAKES: dict[str, tuple[list[str], str]] = {
     ),
     "a variable that is not set": (
         ["run", "launches", "--raw", ""],
-        "a run needs raw: give --raw or set STRATA_RAW",
+        "a raw folder must be told: give --raw DIR, or set STRATA_RAW",
     ),
     "half an address": (
         ["run", "launches", "--raw", "s3:///b"],
@@ -192,3 +233,15 @@ def test_a_mistake_is_one_sentence_that_says_what_to_do(
     assert (code, out) == (2, ""), err
     assert sentence in err
     assert "Traceback" not in err
+
+
+def test_a_figure_of_an_older_warehouse_lacks_the_younger_columns(
+    capsys: pytest.CaptureFixture[str], warehouse: Path
+) -> None:
+    core = "core_id=5e9e28a7f3591817f23b2663"
+    code, out, err = run(
+        capsys, "why", "gold.launches_core_reuse", core, "--warehouse", str(warehouse)
+    )
+    assert code == 0, err
+    assert "  reuse_count: 13\n" in out
+    assert "repeated_flights" not in out
