@@ -4,9 +4,10 @@
     python -m bench soil feed --points 1000000 --rounds 1
 
 `join`: points in a Parquet file, three quarters of them in one country, and Natural Earth 1:10m, by
-Strata's cells in Spark's executors, as a large load is joined (`--ways strata-sedona`: as a small one
-is, by Spark and Sedona), plain Sedona (boundaries subdivided and broadcast), SedonaDB, PyCanopy, DuckDB and
-geopandas. Every way does it twice in a process of its own and says the seconds of the second time;
+Strata's cells in Spark's tasks, as on a cluster (`strata`), in this process, as on one machine (`strata-here`),
+or by Spark and Sedona, as where the transform makes the rows (`strata-sedona`); plain Sedona (boundaries
+subdivided and broadcast), SedonaDB, PyCanopy, DuckDB and geopandas. Each way reads positions alone of the
+file, gives the country's name of each point that a country holds, and counts these. Every way does it twice in a process of its own and says the seconds of the second time;
 the start of Python and Spark is left out, and so is what each makes of the boundaries beforehand:
 Strata's cells are made when boundaries are published, and their seconds are told apart. All must
 give each country the same number of points.
@@ -38,9 +39,18 @@ from typing import Any
 import numpy as np
 
 BOUNDARIES = Path(__file__).parents[1] / "samples/soil/boundaries/natural_earth_10m_europe.geojson"
-JOIN_WAYS = ("strata", "strata-sedona", "sedona", "sedonadb", "pycanopy", "duckdb", "geopandas")
+JOIN_WAYS = (
+    "strata",
+    "strata-here",
+    "strata-sedona",
+    "sedona",
+    "sedonadb",
+    "pycanopy",
+    "duckdb",
+    "geopandas",
+)
 FEED_WAYS = ("strata", "plain", "plain-small")
-_SPARK = ("strata", "strata-sedona", "sedona", "plain", "plain-small")
+_OWN = ("strata", "strata-here", "strata-sedona", "sedona", "plain", "plain-small")
 # What the ways without Spark run on, apart from Strata's own packages.
 _PINNED = (
     "sedonadb==0.5.0", "geoarrow-pyarrow==0.3.0", "pycanopy==0.4.1", "duckdb==1.4.4", "duckdb-ext-spatial==1.4.4.20260205",
@@ -89,7 +99,7 @@ def main(what: str, points: int, rounds: int, ways: Sequence[str]) -> None:
 
 
 def _in_process(what: str, way: str, folder: Path, target: Path) -> dict[str, Any]:
-    python = sys.executable if way in _SPARK else _other_python()
+    python = sys.executable if way in _OWN else _other_python()
     code = (
         f"from bench import soil; soil.run_way({what!r}, {way!r}, {str(folder)!r}, {str(target)!r})"
     )
@@ -202,6 +212,7 @@ def run_way(what: str, way: str, folder: str, target: str) -> None:
     """Runs one way and prints what it took and found, as JSON."""
     ways: dict[tuple[str, str], Callable[[Path, Path], dict[str, Any]]] = {
         ("join", "strata"): _join_strata,
+        ("join", "strata-here"): _join_strata_here,
         ("join", "strata-sedona"): _join_strata_sedona,
         ("join", "sedona"): _join_sedona,
         ("join", "sedonadb"): _join_sedonadb,
@@ -278,7 +289,23 @@ def _join_strata(folder: Path, target: Path) -> dict[str, Any]:
 
     def join() -> dict[str, int]:
         numbers = spark.range(0, groups, 1, groups)
-        return _held(numbers.mapInArrow(place, "country string, rule string"))
+        return _counted(numbers.mapInArrow(place, "country string"))
+
+    return _twice(join) | {"cells": cells}
+
+
+def _join_strata_here(folder: Path, target: Path) -> dict[str, Any]:
+    from pyarrow import parquet
+
+    cells = _make_cells(_spark(), target)
+    groups = list(range(parquet.ParquetFile(folder / "points.parquet").num_row_groups))
+
+    def join() -> dict[str, int]:
+        found: Counter[str] = Counter()
+        for batch in _place(folder, target, groups):
+            counted = batch.column(0).value_counts().to_pylist()
+            found.update({one["values"]: one["counts"] for one in counted})
+        return dict(found)
 
     return _twice(join) | {"cells": cells}
 
@@ -317,17 +344,24 @@ def _held(found: Any) -> dict[str, int]:
 
 
 def _place_groups(folder: Path, target: Path, batches: Iterable[Any]) -> Iterator[Any]:
-    """The country of each point of some row groups, in an executor: as `silver.soil_site_countries`
-    of a large load is made."""
+    """What a task of Spark's does, in an executor."""
+    groups = [n for batch in batches for n in batch.column(0).to_pylist()]
+    yield from _place(folder, target, groups)
+
+
+def _place(folder: Path, target: Path, groups: list[int]) -> Iterator[Any]:
+    """The country of each point of some row groups that a country holds: as
+    `silver.soil_site_countries` of a large load is made."""
     import pyarrow as pa
+    import pyarrow.compute as pc
     from pyarrow import parquet
 
     points, places = parquet.ParquetFile(folder / "points.parquet"), _places_of(target)
-    groups = [n for batch in batches for n in batch.column(0).to_pylist()]
+    holds = pa.array(["inside", "border"])
     for batch in points.iter_batches(65_536, groups, ["lon_deg", "lat_deg"]):
         placed, _ = places.of(*(batch.column(n).to_numpy() for n in ("lon_deg", "lat_deg")))
-        told = {"country": placed["country_name"], "rule": placed["rule"]}
-        yield pa.RecordBatch.from_pydict(told)
+        held = placed["country_name"].filter(pc.is_in(placed["rule"], holds))
+        yield pa.RecordBatch.from_arrays([held], names=["country"])
 
 
 @cache

@@ -1,8 +1,10 @@
 """Many points and a map of cells (`cells`), by numpy and shapely: the answers of `cell_join`,
 without Spark.
 
-Whether a point lies in a piece or on its edge is decided exactly, here and by Sedona. Distances
-are rounded: a point whose distance lies half way between two millimetres is left to Sedona.
+A cell is found by arithmetic in an array of the whole grid. Of a piece's edges numpy tells which
+side a point lies on. Only a point that nearly touches an edge is asked of shapely, so whether a
+point lies in a piece or on its edge is decided exactly, as Sedona does. Distances are rounded: a
+point whose distance lies half way between two millimetres is left to Sedona.
 
 shapely is imported where it is called, in the executors: whoever only lists tables needs none.
 """
@@ -15,10 +17,23 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from strata.kit.grid import CELLS_PER_DEG, COLUMNS, ECCENTRICITY_2, TOUCH_DEG
+from strata.kit.grid import (
+    CELLS_PER_DEG,
+    COLUMNS,
+    ECCENTRICITY_2,
+    ROWS,
+    SHORTEST_DEGREE_M,
+    TOUCH_DEG,
+)
+from strata.kit.piece_edges import Edges, Pieces, spread
 
 DOUBT_M = 1e-7
 """Two libraries' distances differ by less."""
+
+_BESIDE_DEG = 8 * TOUCH_DEG
+"""Farther from an edge than this, a point does not touch it, and rounding moves it to no other side
+(1e-14)."""
+_NOWHERE = -1
 
 
 @dataclass(frozen=True)
@@ -39,12 +54,12 @@ class Found:
 class CellIndex:
     """A map of cells in memory: what lies in and near each cell."""
 
-    cells: np.ndarray
-    """The numbers of the cells that the map has, in order."""
-    alone: np.ndarray
-    """By cell: the map's row of the one area in it, where nothing else touches it; else -1."""
+    codes: np.ndarray
+    """By the cells of the grid, and for what is beyond it a last one: the map's row of the one area
+    in the cell, where nothing else touches it; -1 where the map has none; else -2 - its place in
+    `starts`."""
     starts: np.ndarray
-    """By cell: its first place in `rows`; and the end of the last one."""
+    """By the map's cells: the first place in `rows`; and the end of the last one."""
     rows: np.ndarray
     """The map's rows in the order of their cells."""
     rank: np.ndarray
@@ -53,60 +68,69 @@ class CellIndex:
     """By row: whether the area holds the cell whole."""
     is_touching: np.ndarray
     """By row: whether the area touches the cell; else it is only near."""
-    pieces: np.ndarray
-    """By row: the area's piece there; None where it holds the cell whole."""
+    pieces: Pieces
+    """By row: the area's piece there; none where it holds the cell whole."""
 
     def find(self, lon_deg: np.ndarray, lat_deg: np.ndarray, near_m: float) -> Found:
         """The areas that hold each point, and else the nearest within `near_m` metres; of several
         the first. The map was made with the same `near_m`.
         """
-        many = len(lon_deg)
-        place = self._places(lon_deg, lat_deg)
-        row = np.where(place < 0, -1, np.append(self.alone, -1)[place])
-        holders, distance, doubtful = (row >= 0).astype(int), np.zeros(many), np.zeros(many, bool)
-        asked = np.flatnonzero((place >= 0) & (row < 0))
-        point, rows = self._meetings(asked, place[asked])
-        told = _Told(lon_deg[point], lat_deg[point], self.pieces[rows])
-        holds = self.is_whole[rows]
-        edges = np.flatnonzero(self.is_touching[rows] & ~holds)
-        holds[edges] = told.touch(edges)
-        holders += np.bincount(point[holds], minlength=many)
-        free = np.flatnonzero(holders[point] == 0)
-        exact = np.zeros(len(point))
-        exact[free] = told.distances_m(free)
-        metres = np.floor(exact * 1e3 + 0.5) / 1e3
-        taken = np.flatnonzero(holds | ((holders[point] == 0) & (metres <= near_m)))
-        taken = taken[np.lexsort((self.rank[rows[taken]], metres[taken], point[taken]))]
-        points, firsts = np.unique(point[taken], return_index=True)
-        row[points], distance[points] = rows[taken[firsts]], metres[taken[firsts]]
-        doubtful[point[_is_half_way(exact) & (exact < near_m + 1)]] = True
+        code = self._codes(lon_deg, lat_deg)
+        row = np.maximum(code, _NOWHERE)
+        holders, distance = (row >= 0).astype(np.int32), np.zeros(len(row))
+        doubtful = np.zeros(len(row), bool)
+        asked = np.flatnonzero(code < _NOWHERE)
+        found = self._ask(lon_deg[asked], lat_deg[asked], _NOWHERE - 1 - code[asked], near_m)
+        row[asked], holders[asked] = found.row, found.holders
+        distance[asked], doubtful[asked] = found.distance_m, found.is_doubtful
         return Found(holders, row, distance, doubtful)
 
-    def _places(self, lon_deg: np.ndarray, lat_deg: np.ndarray) -> np.ndarray:
-        """The place of each point's cell in `cells`, in the steps of `grid.cell_of`; else -1."""
+    def _codes(self, lon_deg: np.ndarray, lat_deg: np.ndarray) -> np.ndarray:
+        """The code of each point's cell, in the steps of `grid.cell_of`."""
         numbers, columns = (
             np.floor((deg + edge) * CELLS_PER_DEG).astype(np.int64)
             for deg, edge in ((lat_deg, 90), (lon_deg, 180))
         )
-        numbers = numbers * COLUMNS + columns
-        place = np.searchsorted(self.cells, numbers)
-        known = np.append(self.cells, -1)
-        return np.where(known[place] == numbers, place, -1)
+        numbers *= COLUMNS
+        numbers += columns
+        # As an unsigned number what is below the grid is above it, too.
+        return self.codes[np.minimum(numbers.view(np.uint64), np.uint64(ROWS * COLUMNS))]
 
-    def _meetings(self, points: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Each of the points with each row of its cell."""
-        starts, counts = self.starts[places], self.starts[places + 1] - self.starts[places]
-        before = np.repeat(np.cumsum(counts) - counts, counts)
-        within = np.arange(counts.sum()) - before
-        return np.repeat(points, counts), self.rows[np.repeat(starts, counts) + within]
+    def _ask(
+        self, lon_deg: np.ndarray, lat_deg: np.ndarray, places: np.ndarray, near_m: float
+    ) -> Found:
+        """The areas of points in cells with edges, or beside them."""
+        many = len(places)
+        point, rows = self._meetings(places)
+        told = _Told(lon_deg[point], lat_deg[point], *self.pieces.of(rows))
+        holds = self.is_whole[rows]
+        touching = np.flatnonzero(self.is_touching[rows] & ~holds)
+        holds[touching] = told.touch(touching)
+        holders = np.bincount(point[holds], minlength=many)
+        free = np.flatnonzero(holders[point] == 0)
+        exact = np.zeros(len(point))
+        exact[free] = told.distances_m(free, near_m + 1)
+        metres = np.floor(exact * 1e3 + 0.5) / 1e3
+        taken = np.flatnonzero(holds | ((holders[point] == 0) & (metres <= near_m)))
+        taken = taken[np.lexsort((self.rank[rows[taken]], metres[taken], point[taken]))]
+        points, firsts = np.unique(point[taken], return_index=True)
+        row, distance = np.full(many, _NOWHERE), np.zeros(many)
+        row[points], distance[points] = rows[taken[firsts]], metres[taken[firsts]]
+        doubtful = np.zeros(many, bool)
+        near = np.flatnonzero(exact < near_m + 1)
+        doubtful[point[near[_is_half_way(exact[near])]]] = True
+        return Found(holders, row, distance, doubtful)
+
+    def _meetings(self, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Each of the points in these cells with each row of its cell."""
+        point, entry = spread(self.starts, places)
+        return point, self.rows[entry]
 
 
 def index_of(mapped: pa.Table, area: str) -> CellIndex:
     """The index of a map with the columns that `cell_join` reads; `area` is the one by which areas
     are ordered.
     """
-    import shapely
-
     whole, touching = (_flags(mapped[name]) for name in ("is_whole", "is_touching"))
     numbers = mapped["cell_id"].to_numpy()
     cells, alone, place = np.unique(numbers, return_index=True, return_inverse=True)
@@ -114,16 +138,17 @@ def index_of(mapped: pa.Table, area: str) -> CellIndex:
     wholes = np.bincount(place, weights=whole, minlength=len(cells))
     edges = np.bincount(place, weights=touching & ~whole, minlength=len(cells))
     alone[place[whole]] = np.flatnonzero(whole)
-    alone[(wholes != 1) | (edges > 0)] = -1
+    is_alone = (wholes == 1) & (edges == 0)
+    codes = np.full(ROWS * COLUMNS + 1, _NOWHERE, dtype=np.int32)
+    codes[cells] = np.where(is_alone, alone, _NOWHERE - 1 - np.arange(len(cells)))
     return CellIndex(
-        cells,
-        alone,
+        codes,
         np.searchsorted(place[rows], np.arange(len(cells) + 1)),
         rows,
         pc.rank(mapped[area], tiebreaker="dense").to_numpy(),
         whole,
         touching,
-        shapely.from_wkb(np.array(mapped["piece_wkb"].to_pylist(), dtype=object)),
+        Pieces(mapped["piece_wkb"]),
     )
 
 
@@ -141,32 +166,49 @@ class _Told:
 
     lon_deg: np.ndarray
     lat_deg: np.ndarray
-    pieces: np.ndarray
+    shapes: np.ndarray
+    """Pieces in shapely."""
+    edges: Edges
+    """Theirs."""
+    piece: np.ndarray
+    """By point: the place of its piece."""
 
     def touch(self, asked: np.ndarray) -> np.ndarray:
         """Whether the piece holds the point, its boundary included."""
         import shapely
 
-        lon, lat = self.lon_deg[asked], self.lat_deg[asked]
+        lon, lat, piece = self.lon_deg[asked], self.lat_deg[asked], self.piece[asked]
+        found, is_beside = self.edges.holds(lon, lat, piece, _BESIDE_DEG)
+        lon, lat, pieces = lon[is_beside], lat[is_beside], self.shapes[piece[is_beside]]
         square = shapely.box(lon - TOUCH_DEG, lat - TOUCH_DEG, lon + TOUCH_DEG, lat + TOUCH_DEG)
-        return np.asarray(shapely.intersects(self.pieces[asked], square))
+        found[is_beside] = shapely.intersects(pieces, square)
+        return found
 
-    def distances_m(self, asked: np.ndarray) -> np.ndarray:
-        """From the point to the nearest place of the piece, which does not hold it; the steps are
-        those of `cell_join`.
+    def distances_m(self, asked: np.ndarray, near_m: float) -> np.ndarray:
+        """From the point to the nearest place of the piece, which does not hold it; the steps
+        are those of `cell_join`. Infinite where it is surely more than `near_m`.
         """
-        import shapely
         from pyproj import Geod
 
-        lon, lat, scaled = self.lon_deg[asked], self.lat_deg[asked], self.pieces[asked]
+        lon, lat = self.lon_deg[asked], self.lat_deg[asked]
         shrink = _lon_per_lat(lat)
-        places, owners = shapely.get_coordinates(scaled, return_index=True)
-        places[:, 0] *= shrink[owners]
-        shapely.set_coordinates(scaled, places)
-        lines = shapely.shortest_line(scaled, shapely.points(lon * shrink, lat))
-        nearest = shapely.get_coordinates(lines)[::2]
-        _, _, metres = Geod(ellps="WGS84").inv(lon, lat, nearest[:, 0] / shrink, nearest[:, 1])
-        return np.asarray(metres)
+        east, north = self.edges.nearest(lon, lat, shrink, self.piece[asked])
+        near = np.flatnonzero(np.hypot(east, north) <= _reach_deg(lat, shrink, near_m))
+        lon, lat = lon[near], lat[near]
+        places = lon + east[near] / shrink[near], lat + north[near]
+        metres = np.full(len(asked), np.inf)
+        metres[near] = Geod(ellps="WGS84").inv(lon, lat, *places)[2]
+        return metres
+
+
+def _reach_deg(lat_deg: np.ndarray, lon_per_lat: np.ndarray, metres: float) -> np.ndarray:
+    """How far in the plane of `cell_join` anything may lie that is so many metres away: the bounds
+    of `cells.lat_reach` and `cells.lon_reach`.
+    """
+    high = metres / SHORTEST_DEGREE_M
+    far = np.radians(np.minimum(np.abs(lat_deg) + high, 90))
+    wide = np.minimum(high / np.maximum(np.cos(far), 1e-9), 360)
+    return np.hypot(high, wide * lon_per_lat)
 
 
 def _lon_per_lat(lat_deg: np.ndarray) -> np.ndarray:

@@ -17,10 +17,7 @@ from collections.abc import Iterator
 import numpy as np
 import shapely
 
-from strata.kit.grid import CELLS_PER_DEG, COLUMNS, ROWS
-
-# No degree of latitude or, at the equator, of longitude is shorter than this on WGS 84.
-SHORTEST_DEGREE_M = 110_574.0
+from strata.kit.grid import CELLS_PER_DEG, COLUMNS, ROWS, SHORTEST_DEGREE_M
 
 MARGIN_DEG = 1e-6
 """An area holds a cell whole if it holds this much around it too: far more than a position's touch

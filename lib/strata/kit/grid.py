@@ -17,6 +17,9 @@ TOUCH_DEG = 1e-9
 what positions are told to, and far above what cutting a boundary into pieces moves its edges by
 (1e-14)."""
 
+SHORTEST_DEGREE_M = 110_574.0
+"""No degree of latitude or, at the equator, of longitude is shorter than this on WGS 84."""
+
 ECCENTRICITY_2 = 0.0066943799901413165
 """The square of the eccentricity of WGS 84's ellipsoid."""
 

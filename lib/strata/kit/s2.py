@@ -56,11 +56,45 @@ def _to_edge(side: np.ndarray) -> np.ndarray:
     return np.abs(side - np.rint(side))
 
 
-def _along_curve(face: np.ndarray, i: np.ndarray, j: np.ndarray) -> np.ndarray:
-    turn, found = face & 1, np.zeros(len(face), dtype=np.int64)
-    for level in range(_LEVELS - 1, -1, -1):
+def _quarters(
+    turn: np.ndarray, i: np.ndarray, j: np.ndarray, levels: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The place along the curve of squares in a cell, which is cut into quarters so many times; and
+    how the curve is turned in them.
+    """
+    found = np.zeros(len(turn), dtype=np.int64)
+    for level in range(levels - 1, -1, -1):
         place = _PLACES[turn, 2 * (i >> level & 1) + (j >> level & 1)]
         found = found << 2 | place
         turn = turn ^ _TURNS[place]
+    return found, turn
+
+
+_AT_ONCE = 4
+"""Levels that are looked up at once."""
+_LOW = 2**_AT_ONCE - 1
+
+
+def _looked_up() -> np.ndarray:
+    """By turn, and four binary digits of i and of j: place along the curve, and turn, as one
+    number.
+    """
+    every = np.arange(4 << 2 * _AT_ONCE)
+    i, j = every >> _AT_ONCE & _LOW, every & _LOW
+    place, turn = _quarters(every >> 2 * _AT_ONCE, i, j, _AT_ONCE)
+    return place << 2 | turn
+
+
+_STEPS = _looked_up()
+
+
+def _along_curve(face: np.ndarray, i: np.ndarray, j: np.ndarray) -> np.ndarray:
+    turn, found = face & 1, np.zeros(len(face), dtype=np.int64)
+    # Thirty levels and two of nothing, which turn the curve twice and so leave it as it was.
+    for level in range(_LEVELS + 2 - _AT_ONCE, -1, -_AT_ONCE):
+        square = (i >> level & _LOW) << _AT_ONCE | (j >> level & _LOW)
+        step = _STEPS[turn << 2 * _AT_ONCE | square]
+        found = found << 2 * _AT_ONCE | step >> 2
+        turn = step & 3
     cell = face.astype(np.uint64) << np.uint64(61) | found.astype(np.uint64) << np.uint64(1)
     return (cell | np.uint64(1)).view(np.int64)
