@@ -51,7 +51,10 @@ def install(name: str) -> Path:
     shutil.rmtree(home, ignore_errors=True)
     _run([sys.executable, "-m", "venv", str(home)])
     pip = [str(home / "bin" / "python"), "-m", "pip", "install", "--quiet", "--no-compile"]
-    _run([*pip, "--disable-pip-version-check", "--require-hashes", "-r", str(source)])
+    # The lock names all that is needed. Resolving it anew, pip 23.2 seeks the newest `name[extra]`
+    # beside the `name==1` that is pinned, and then refuses it.
+    pip += ["--disable-pip-version-check", "--no-deps"]
+    _run([*pip, "--require-hashes", "-r", str(source)])
     stamp.write_text(state)
     return home
 

@@ -129,8 +129,10 @@ def install_packages(project: Path) -> None:
         build_settings.write_text("[bdist_wheel]\ncompression = stored\n")
         os.environ["DIST_EXTRA_CONFIG"] = str(build_settings)
         _pip("setuptools", "--require-hashes", "-r", str(build_tools))
+        # Nothing to resolve: the lock is whole, and an old pip looks past it for `name[extra]`.
         _pip(
             "the Python packages",
+            "--no-deps",
             "--require-hashes",
             "--no-build-isolation",
             "--use-pep517",
