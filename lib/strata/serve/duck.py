@@ -89,7 +89,7 @@ class Session:
         """As the function `query`."""
         params = params or {}
         text = _with_dollars(text, params)
-        reading = read_only.check(self._connection, text)
+        reading = self._read(text, params)
         spatial = sorted(filter(read_only.SPATIAL.fullmatch, reading.functions))
         if spatial:
             raise NeedsSpark(f"{spatial[0]} is a function of Sedona: use --engine spark")
@@ -97,6 +97,17 @@ class Session:
         offer(self._connection, self.published, reading.tables - self._offered)
         self._offered |= reading.tables
         return _answer(self._connection, text, params, limit, seconds)
+
+    def _read(self, text: str, params: dict[str, Any]) -> read_only.Reading:
+        """What a query reads. A `:name` without its value does not parse, so that is looked for
+        where nothing else is told.
+        """
+        try:
+            return read_only.check(self._connection, text)
+        except read_only.Unparsed:
+            asked = set(_PARAMETER.findall("".join(_QUOTED.split(text)[::2])))
+            _check_parameters(asked | params.keys(), params)
+            raise
 
     def tables_of(self, text: str) -> set[str]:
         """The published tables that a query names; UsageError where it does more than read."""

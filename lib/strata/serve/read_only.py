@@ -44,6 +44,10 @@ SPATIAL = re.compile(r"(st|rs|h3|s2)_\w+", re.IGNORECASE)
 """Functions that Sedona has and DuckDB has not."""
 
 
+class Unparsed(UsageError):
+    """The query is not SQL, as DuckDB writes it."""
+
+
 @dataclass
 class Reading:
     """What a query reads."""
@@ -62,7 +66,7 @@ def check(connection: DuckDBPyConnection, text: str) -> Reading:
         message = str(tree.get("error_message", "")).partition("\n")[0]
         if tree.get("error_type") == "not implemented":
             raise _refused("another kind of statement")
-        raise UsageError(f"the query does not parse: {message[:300]}")
+        raise Unparsed(f"the query does not parse: {message[:300]}")
     statements = tree.get("statements") or []
     if len(statements) != 1:
         raise _refused(f"{len(statements)} statements")

@@ -85,6 +85,19 @@ MISTAKES: dict[str, tuple[list[str], str]] = {
         ["sql", "SELECT $day"],
         "the query has a parameter without a value: --param day=…",
     ),
+    "a parameter that is not given, as Spark writes it": (
+        ["sql", "SELECT ':x', :day, 5::INTEGER -- :y"],
+        "the query has a parameter without a value: --param day=…",
+    ),
+    "a query that is none, with a parameter": (
+        ["sql", "SELEC :n", "--param", "n=1"],
+        "the query does not parse: ",
+    ),
+    "a copy named like a CSV": (
+        ["export", "gold.launches_landing_years", "--to", "years.csv"],
+        "a copy is a folder of parquet or csv, or a file that ends in .sqlite or .sqlite3 or .db "
+        "or .duckdb; years.csv is named like another file: for CSV, name a folder and add --as csv",
+    ),
     "a query that is none": (["sql", "SELEC 1"], "the query does not parse: "),
     "a function of the other engine": (
         ["sql", "SELECT ST_SubDivide('x', 5)", "--engine", "duckdb"],
@@ -245,3 +258,21 @@ def test_a_figure_of_an_older_warehouse_lacks_the_younger_columns(
     assert code == 0, err
     assert "  reuse_count: 13\n" in out
     assert "repeated_flights" not in out
+
+
+@pytest.mark.parametrize("name", ["notes.sqlite", "notes.duckdb"])
+def test_a_copy_does_not_go_over_another_file(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, warehouse: Path, name: str
+) -> None:
+    place = tmp_path / name
+    place.write_text("notes of mine\n" * 100)
+    code, out, err = run(
+        capsys, "export", "gold.launches_landing_years", "--to", str(place), "--warehouse",
+        str(warehouse),
+    )  # fmt: skip
+    assert (code, out) == (2, "")
+    assert err == (
+        "strata: a copy goes into a new file or a database of its own kind; "
+        f"{place} is none: name another file, or remove it\n"
+    )
+    assert place.read_text() == "notes of mine\n" * 100

@@ -5,6 +5,7 @@ rename.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -27,6 +28,9 @@ from strata.serve.export.sqlite import Sqlite
 
 FILES = (".sqlite", ".sqlite3", ".db", ".duckdb")
 FORMATS = ("parquet", "csv")
+_NO_FOLDER = (".csv", ".parquet", ".json", ".xlsx", ".gz", ".zip")
+"""Names that one gives to a file, though several tables of a copy need a folder."""
+_OF_ANOTHER_KIND = re.compile("file is not a database|not a valid DuckDB database file")
 
 
 @dataclass(frozen=True)
@@ -51,10 +55,16 @@ def copy_tables(
     over newer.
 
     A place holds one publication of each feed: tables it has already are renewed with the ones
-    asked for.
+    asked for. UsageError where the place is named like a file of another kind.
     """
     if form not in FORMATS:
         raise UsageError(f"a folder holds {' or '.join(FORMATS)}; got {form!r}")
+    if to.lower().endswith(_NO_FOLDER) and not Path(to).is_dir():
+        raise UsageError(
+            f"a copy is a folder of {' or '.join(FORMATS)}, or a file that ends in "
+            f"{' or '.join(FILES)}; {to} is named like another file: for CSV, name a folder and "
+            "add --as csv"
+        )
     chosen = choose(warehouse, patterns, allow_internal)
     if to.endswith(FILES) and location.parse(to).is_local:
         return _copy_to_file(warehouse, chosen, Path(to).absolute())
@@ -82,8 +92,16 @@ def _copy_to_file(
 def _held(place: Path) -> dict[str, dict[str, Any]]:
     if not place.exists():
         return {}
-    with db.opened(_open(place)) as database:
-        return db.held(database)
+    try:
+        with db.opened(_open(place)) as database:
+            return db.held(database)
+    except Exception as error:
+        if _OF_ANOTHER_KIND.search(str(error)) is None:
+            raise
+        raise UsageError(
+            f"a copy goes into a new file or a database of its own kind; {place} is none: name "
+            "another file, or remove it"
+        ) from None
 
 
 def _begin(place: Path, aside: Path) -> None:
