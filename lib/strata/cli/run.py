@@ -24,6 +24,7 @@ from strata.declare.own_layouts import with_own_layouts
 from strata.errors import BadFile, StrataError, UsageError
 from strata.fs import files
 from strata.ledger.book import Book
+from strata.ledger.publication import FileEntry
 from strata.raw.fetch import places
 from strata.run import look_cache
 from strata.run.options import Options
@@ -109,7 +110,7 @@ def run(arguments: argparse.Namespace) -> int:
         _tell_files(plan, say)
     if arguments.dry_run:
         for plan in plans:
-            _print_plan(plan)
+            _print_plan(plan, settings)
         return 0
     codes = _carry_out(plans, job)
     answers = _answers(plans, job)
@@ -217,8 +218,15 @@ def _with_places(
 def _nothing_new(plan: Plan, settings: Settings) -> str:
     name = plan.feed.name
     if plan.base is None:
-        return f"{name}: no raw files in {settings.raw}/{name}, and nothing published yet"
+        folder = f"{settings.raw}/{name}/{_folders(plan.feed)}"
+        return f"{name}: no raw files in {folder}, and nothing published yet"
     return f"{name}: nothing new since publication {plan.base.publication}; nothing to do"
+
+
+def _folders(feed: Feed) -> str:
+    """`orders`, or `{orders,products}`, as a shell writes several."""
+    names = sorted(source.name for source in feed.sources)
+    return names[0] if len(names) == 1 else f"{{{','.join(names)}}}"
 
 
 def _tell_files(plan: Plan, say: Progress) -> None:
@@ -239,15 +247,20 @@ def _tell_files(plan: Plan, say: Progress) -> None:
         say(f"{name}: {item.path}: ignored, {item.reason}")
     for entry in looked.rejected:
         file = f"{entry.source}/{entry.path}"
-        print(f"strata: {name}: rejected {file}: {entry.detail}", file=sys.stderr)
+        print(f"strata: {name}: rejected {file}: {_why(entry)}", file=sys.stderr)
 
 
-def _print_plan(plan: Plan) -> None:
+def _why(entry: FileEntry) -> str:
+    """What the ledger says of a file, without its name, which stands before it here."""
+    return entry.detail.removeprefix(f"{entry.path}: ")
+
+
+def _print_plan(plan: Plan, settings: Settings) -> None:
     name, base = plan.feed.name, plan.base
     standing = f"publication {base.publication}" if base else "nothing: first run"
     print(f"{name}: builds on {standing}")
     rows = [
-        (e.status, f"{e.source}/{e.path}", e.layout or "–", e.table or "–", e.records, e.detail)
+        (e.status, f"{e.source}/{e.path}", e.layout or "–", e.table or "–", e.records, _why(e))
         for e in plan.looked.entries
     ]
     if rows:
@@ -255,5 +268,7 @@ def _print_plan(plan: Plan) -> None:
     steps = [(s.table, "whole" if s.whole else "what changed", s.why) for s in plan.steps]
     if steps:
         common.print_rows(("would write", "how much", "why"), steps, "table")
+    elif base is None and not rows:
+        print(_nothing_new(plan, settings))
     else:
         print("would write nothing: no new file, no changed rule")

@@ -6,6 +6,7 @@ named `a [1]%20.csv` is that file and no other.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from pyarrow import fs
@@ -20,6 +21,7 @@ from strata.fs.local import (
     list_local,
     of_another_delivery,
     says_whole,
+    strays_of,
     why_document,
     why_ignored,
 )
@@ -32,6 +34,7 @@ __all__ = [
     "is_folder",
     "list_place",
     "list_raw",
+    "list_strays",
     "of_another_delivery",
     "says_whole",
     "why_ignored",
@@ -48,6 +51,20 @@ def list_raw(raw: str, feed: str = "", source: str = "") -> tuple[list[RawFile],
     raw = raw.rstrip("/") or "/"
     files, ignored = list_in(raw, "/".join(part for part in (raw, feed, source) if part))
     return sorted(files), sorted(ignored)
+
+
+def list_strays(raw: str, feed: str, sources: Iterable[str]) -> list[Ignored]:
+    """What lies at `<raw>/<feed>/` and in no folder of a source, so that nothing reads it: a
+    mistyped folder would else look like one where nothing has come.
+    """
+    folder = f"{raw.rstrip('/')}/{feed}"
+    here = location.parse(folder)
+    selector = fs.FileSelector(here.in_store, allow_not_found=True)
+    if not is_folder(folder):
+        return []
+    found = _infos(here.arrow(), selector, folder)
+    entries = ((info.base_name, info.type == fs.FileType.Directory) for info in found)
+    return strays_of(entries, sources)
 
 
 def list_place(place: str) -> tuple[list[RawFile], list[Ignored]]:

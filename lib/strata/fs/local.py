@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import stat
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path, PurePosixPath
@@ -56,6 +57,21 @@ def list_local(raw: str, root: str) -> tuple[list[RawFile], list[Ignored]]:
     return files, ignored
 
 
+def strays_of(entries: Iterable[tuple[str, bool]], sources: Iterable[str]) -> list[Ignored]:
+    """What lies in a feed's folder beside the folders of its sources, from (name, is a folder) of
+    each entry: nothing reads it, which is told unless its name says that it is no data.
+    """
+    known = sorted(sources)
+    reason = f"it lies in no folder of a source: {', '.join(known)}"
+    return sorted(
+        Ignored(_printable(f"{name}/" if is_folder else name), reason)
+        for name, is_folder in entries
+        if not (is_folder and name in known)
+        and name.casefold().partition(".")[0] not in _LEGAL
+        and not (why_ignored(name) or why_document(name))
+    )
+
+
 def list_local_place(place: str) -> list[RawFile]:
     """A file of this disk, or all of a folder, as `listing.list_place` lists them. UsageError where
     nothing lies there."""
@@ -91,6 +107,7 @@ def _walk(folder: str, root: str, files: list[RawFile], ignored: list[Ignored]) 
 
 # What publishers unpack beside their data: guides, licences, lists of codes.
 _DOCUMENTATION = frozenset({"doc", "docs", "documents", "documentation", "user guide"})
+_LEGAL = frozenset({"licence", "license", "licences", "licenses", "readme"})
 _DOCUMENTS = frozenset({".pdf", ".doc", ".docx", ".rtf", ".md", ".html", ".htm", ".odt"})
 
 

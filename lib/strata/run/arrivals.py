@@ -61,6 +61,8 @@ def look_at_files(
     ends = frozenset(name for table in feed.tables for name in table.ends)
     sorting = _Sorting(ledger.files_taken(line), ledger.files_seen(line), ends)
     missing: list[Source] = []
+    strays = listing.list_strays(options.raw, feed.name, (source.name for source in feed.sources))
+    sorting.ignored += strays
     for source in feed.sources:
         layouts = tuple(layout for layout in feed.layouts if layout.source == source.name)
         found, passed_over = places.list_source(options.raw, feed.name, source.name, options.places)

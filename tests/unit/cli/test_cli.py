@@ -188,9 +188,33 @@ def test_dry_run_tells_what_it_would_do_and_writes_nothing(
         ["rejected", "sales/wrong.csv"],
     ]
     assert "silver.toy_sales" in out
+    assert "rejected sales/wrong.csv: its fields must be those of a known layout" in err
     assert "also needs 'amount'" in err
     assert "_notes.csv: ignored, names that start with _ are not read" in err
     assert not (tmp_path / "warehouse").exists()
+
+
+def test_files_that_no_source_claims_are_told(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    raw = tmp_path / "raw"
+    for place in ("toy/sale/a.csv", "toy/b.csv", "toy/licences/x.txt", "toy/README", "toy/_old/c"):
+        (raw / place).parent.mkdir(parents=True, exist_ok=True)
+        (raw / place).write_text("id,shop,day,amount\na1,s1,2024-01-01,1\n")
+    warehouse = str(tmp_path / "warehouse")
+    code, out, err = run(
+        capsys, "run", "toy", "--dry-run", "--raw", str(raw), "--warehouse", warehouse
+    )
+    assert code == 0
+    assert out.splitlines() == [
+        "toy: builds on nothing: first run",
+        f"toy: no raw files in {raw}/toy/{{sales,shops}}, and nothing published yet",
+    ]
+    because = "ignored, it lies in no folder of a source: sales, shops"
+    assert [line.partition(" s  ")[2] for line in err.splitlines()[1:]] == [
+        f"toy: b.csv: {because}",
+        f"toy: sale/: {because}",
+    ]
 
 
 def test_settings_come_from_options_then_environment_then_conf(
