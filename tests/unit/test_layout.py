@@ -121,6 +121,17 @@ def test_jobs_are_thin(path: Path) -> None:
     assert {n for n in imports(path) if n.startswith("strata")} == {f"strata.cli.{door}"}
 
 
+def test_duckdb_draws_no_progress_into_an_answer() -> None:
+    """It writes a bar to standard output, a pipe too, once a query takes two seconds."""
+    drawing = [
+        path.relative_to(LIBRARY).as_posix()
+        for path in sorted(LIBRARY.rglob("*.py"))
+        if "duckdb.connect(" in (text := path.read_text(encoding="utf-8"))
+        and "enable_progress_bar = false" not in text
+    ]
+    assert drawing == []
+
+
 def test_nothing_unsafe_is_read_or_run() -> None:
     text = {path.name: path.read_text(encoding="utf-8") for path in MODULES}
     for forbidden in (

@@ -68,13 +68,17 @@ def _print_answer(answer: Answer, arrow: Any, key: Sequence[str]) -> None:
         arrow = arrow.sort_by(list(order))
     total, limit = arrow.num_rows, answer.limit or _SHOWN
     arrow = arrow.slice(0, limit).select(list(answer.columns or arrow.column_names))
-    print_table(arrow, (), "table", 0)
+    print_table(arrow, (), "table", 0, is_part=total > limit)
     if total > limit:
         print(f"… {limit:,} of {total:,} rows; strata show {answer.table} --limit 0 shows all")
 
 
-def print_table(arrow: Any, key: Sequence[str], form: str, limit: int) -> None:
-    """Rows by key; in a table, columns with one value throughout stand above it."""
+def print_table(
+    arrow: Any, key: Sequence[str], form: str, limit: int, is_part: bool = False
+) -> None:
+    """Rows by key; in a table, columns with one value throughout stand above it. `is_part`: there
+    are more rows than these.
+    """
     if key and set(key) <= set(arrow.column_names):
         arrow = arrow.sort_by([(name, "ascending") for name in key])
     total = arrow.num_rows
@@ -83,7 +87,8 @@ def print_table(arrow: Any, key: Sequence[str], form: str, limit: int) -> None:
     same = _same_throughout(columns, rows) if form == "table" else []
     if same:
         values = ", ".join(f"{c} {'–' if rows[0][c] is None else rows[0][c]}" for c in same)
-        print(f"all rows: {values}")
+        # Of the rows that are not shown it says nothing.
+        print(f"all rows{' shown' if is_part or len(rows) < total else ''}: {values}")
         columns = [c for c in columns if c not in same]
     print_rows(columns, [[row[c] for c in columns] for row in rows], form, total)
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pyarrow import dataset as ds
 
 _SETTINGS = (
+    "SET enable_progress_bar = false",
     "SET memory_limit = '512MB'",
     "SET TimeZone = 'UTC'",
     "SET default_null_order = 'nulls_first_on_asc_last_on_desc'",

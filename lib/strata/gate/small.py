@@ -180,6 +180,7 @@ def hash_keys(table: pa.Table, expectation: Expectation) -> Any:
 
     key = ", ".join(f'"{name}"' for name in expectation.columns)
     with duckdb.connect() as engine:
+        engine.execute("SET enable_progress_bar = false")
         engine.register("_rows", table.select(expectation.columns))
         found = engine.sql(f"SELECT hash({key}) AS h FROM _rows").fetchnumpy()["h"]
     return np.asarray(found, dtype=np.uint64)

@@ -33,6 +33,8 @@ _CLOSED = {
     "allow_persistent_secrets": False,
 }
 _SETTINGS = (
+    # Standard output is the answer's alone: DuckDB draws its bar there after two seconds.
+    "SET enable_progress_bar = false",
     # Spark's ways: every time in UTC, NULL first when ascending and last when descending.
     "SET TimeZone = 'UTC'",
     "SET default_null_order = 'nulls_first_on_asc_last_on_desc'",
@@ -175,6 +177,10 @@ def _answer(
             ) from None
         except (duckdb.Error, OSError) as error:
             raise _explained(error) from None
+        except RuntimeError as error:
+            if "interrupted" in str(error):  # Ctrl-C, as DuckDB tells it.
+                raise KeyboardInterrupt from None
+            raise
 
 
 def _read(relation: duckdb.DuckDBPyRelation, limit: int) -> pa.Table:

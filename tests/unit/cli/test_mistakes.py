@@ -276,3 +276,15 @@ def test_a_copy_does_not_go_over_another_file(
         f"{place} is none: name another file, or remove it\n"
     )
     assert place.read_text() == "notes of mine\n" * 100
+
+
+def test_one_value_throughout_is_said_of_the_rows_shown_alone(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, warehouse: Path
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setenv("STRATA_WAREHOUSE", str(warehouse))
+    assert run(capsys, "show", "gold.launches_core_reuse", "--limit", "3")[1].startswith(
+        "all rows shown: flights 1, reuse_count 0, "
+    )
+    whole = run(capsys, "show", "gold.launches_core_reuse", "--limit", "0")[1]
+    assert whole.startswith("all rows: upcoming_flights 0\n")

@@ -212,3 +212,14 @@ def test_every_function_with_an_effect_is_known() -> None:
         "select distinct function_name from duckdb_functions() where has_side_effects"
     ).fetchall()
     assert {name for (name,) in found} - harmless <= read_only.REFUSED_FUNCTIONS
+
+
+def test_an_interrupted_query_is_an_interrupt(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> pa.Table:
+        raise RuntimeError("Query interrupted")  # What DuckDB raises at Ctrl-C.
+
+    monkeypatch.setattr(duck, "_read", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        duck.query(Published(warehouse), "SELECT 1")

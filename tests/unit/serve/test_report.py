@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import threading
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from html.parser import HTMLParser
@@ -294,3 +296,15 @@ def test_ages_are_in_words() -> None:
         "0.1235",
         "98,765",
     ]
+
+
+def test_a_pipe_is_written_to_and_not_replaced(warehouse: Warehouse, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    read: list[str] = []
+    reader = threading.Thread(target=lambda: read.append(pipe.read_text("utf-8")), daemon=True)
+    reader.start()
+    write_report(warehouse, pipe)
+    assert pipe.is_fifo()
+    reader.join(60)
+    assert read[0].startswith("<!doctype html>")

@@ -82,6 +82,7 @@ def _examples(
     if not has_identity(rejected.schema.names):
         return {}
     with duckdb.connect() as engine:
+        engine.execute("SET enable_progress_bar = false")
         engine.register("rejected", rejected)
         least = engine.execute(_LEAST, [list(reasons)]).fetchall()
     own = {reason: (sha256, number) for reason, sha256, number in least}

@@ -78,6 +78,7 @@ def _changed(reference: Reference, before: pa.Table, now: pa.Table) -> pa.Array:
     columns, by = ", ".join(map(_quoted, reference.columns)), _quoted(reference.by[0])
     query = _CHANGED.format(by=by, columns=columns, where=reference.where)
     with duckdb.connect() as engine:
+        engine.execute("SET enable_progress_bar = false")
         engine.register("before", before)
         engine.register("now", now)
         return engine.sql(query).to_arrow_table().column(0).combine_chunks()

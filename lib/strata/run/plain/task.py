@@ -43,6 +43,7 @@ def do(work: Work, number: int) -> Iterator[tuple[Done | None, pa.RecordBatch | 
             done.gave_up = True
     if work.record is not None and not done.gave_up:
         with duckdb.connect() as engine:
+            engine.execute("SET enable_progress_bar = false")
             for batch in _left_out(engine, work, number, shas, written):
                 done.left += batch.num_rows
                 yield None, batch

@@ -35,6 +35,7 @@ class DuckDb(Database):
         self.connection = duckdb.connect(
             str(path), config={"memory_limit": MEMORY, "autoinstall_known_extensions": False}
         )
+        self.connection.execute("SET enable_progress_bar = false")
         # Rows come in the order of their dates, and stay in it, so that a query by date reads few
         # of them.
         self.connection.execute("SET preserve_insertion_order = true")

@@ -49,10 +49,13 @@ def write_report(warehouse: Warehouse, path: Path, at: str | None = None) -> Pat
     text = render(Published(warehouse, at))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        # A pipe or a device, such as /dev/stdout, is written to and never replaced.
+        is_special = path.exists() and not path.is_file()
         # Whole or not at all: somebody may be looking at the one before.
-        part = path.with_name(f".{path.name}.{os.getpid()}")
+        part = path if is_special else path.with_name(f".{path.name}.{os.getpid()}")
         part.write_text(text, encoding="utf-8")
-        part.replace(path)
+        if not is_special:
+            part.replace(path)
     except OSError as error:
         raise UsageError(f"the report is a file; {path} cannot be written: {error}") from None
     return path
