@@ -18,6 +18,7 @@ from strata.gate.outcome import Outcome
 
 if TYPE_CHECKING:
     import duckdb
+    import pyarrow as pa
     from pyarrow import dataset as ds
 
 _SETTINGS = (
@@ -70,7 +71,7 @@ def audit(
         for e in expectations:
             for name in [n for n in tables if n not in offered and queries.reads(e, n)]:
                 offered[name] = name.replace(".", "_")
-                engine.register(offered[name], tables[name]())
+                _offer(engine, offered[name], tables[name]())
             try:
                 answers.append(_answer(engine, e, queries.text_of(e, offered)))
             except duckdb.OutOfMemoryException:
@@ -90,6 +91,28 @@ def _engine() -> Iterator[duckdb.DuckDBPyConnection]:
         for macro in _AS_SPARK_HAS_THEM:
             engine.execute(f"CREATE TEMP MACRO {macro}")
         yield engine
+
+
+def _offer(engine: duckdb.DuckDBPyConnection, name: str, rows: ds.Dataset) -> None:
+    """Names a table for the queries. To count rows alone DuckDB reads the first column, whatever it
+    holds: so it is given the smallest one first, and the view has them in the table's order."""
+    import pyarrow as pa
+
+    first = min(rows.schema, key=_width)
+    others = [field for field in rows.schema if field.name != first.name]
+    engine.register(f"_{name}", rows.replace_schema(pa.schema([first, *others])))
+    columns = ", ".join(f'"{own}"' for own in rows.schema.names)
+    engine.execute(f"CREATE TEMP VIEW {name} AS SELECT {columns} FROM _{name}")
+
+
+def _width(field: pa.Field) -> int:
+    """Bits of a value; of a text or a list, more than any number has."""
+    import pyarrow as pa
+
+    try:
+        return 1 << 16 if pa.types.is_dictionary(field.type) else int(field.type.bit_width)
+    except ValueError:
+        return 1 << 16
 
 
 def _answer(engine: duckdb.DuckDBPyConnection, expectation: Expectation, text: str) -> Answer:

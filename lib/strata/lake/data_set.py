@@ -102,22 +102,35 @@ def arrow_schema(metadata: Mapping[str, Any]) -> pa.Schema:
     return pa.schema(Schema.from_json(metadata["schemaString"]).to_arrow())
 
 
-def of_version(warehouse: Warehouse, table: str, snapshot: Snapshot) -> ds.Dataset:
+def of_version(
+    warehouse: Warehouse, table: str, snapshot: Snapshot, coded: Sequence[str] = ()
+) -> ds.Dataset:
     """A version's rows as one dataset; Damaged as `data_files` and `schema_of` are."""
     held = data_files(warehouse, table, snapshot)
-    return data_set(table, schema_of(table, snapshot), held)
+    return data_set(table, schema_of(table, snapshot), held, coded)
 
 
-def data_set(table: str, schema: pa.Schema, held: Sequence[DataFile]) -> ds.Dataset:
+def data_set(
+    table: str, schema: pa.Schema, held: Sequence[DataFile], coded: Sequence[str] = ()
+) -> ds.Dataset:
     """The files as one dataset: read by column name, pages checked, old timestamps kept.
 
-    Spark may have written INT96 timestamps, which reach beyond what nanoseconds can say.
+    Spark may have written INT96 timestamps, which reach beyond what nanoseconds can say. `coded`
+    are texts that are given as dictionaries, where the table has them: of few values that is a
+    quarter of the work.
     """
+    import pyarrow as pa
     from pyarrow import dataset as ds
 
+    coded = [name for name in coded if name in schema.names]
+    for name in coded:
+        kind = pa.dictionary(pa.int32(), schema.field(name).type)
+        schema = schema.set(schema.get_field_index(name), schema.field(name).with_type(kind))
     options = ds.ParquetFragmentScanOptions(page_checksum_verification=True, pre_buffer=True)
     form = ds.ParquetFileFormat(
-        coerce_int96_timestamp_unit="us", default_fragment_scan_options=options
+        coerce_int96_timestamp_unit="us",
+        default_fragment_scan_options=options,
+        dictionary_columns=coded,
     )
     fragments = []
     for file in held:

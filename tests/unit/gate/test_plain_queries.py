@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
 import pytest
-from strata.declare.suite import load_suite
+from strata.declare.suite import Expectation, load_suite
 from strata.gate import plain_queries, queries
 
 from tests import mutants
@@ -26,6 +27,20 @@ def test_duckdb_tells_a_table_that_breaks_a_rule_from_one_that_keeps_it(feed: st
             broken = answers_of(rules, tables_of(name, mutants.broken_table(name, rule)))
             fails = [a.outcome.expectation for a in broken if not a.outcome.success]
             assert fails == [rule], (name, rule.description)
+
+
+def test_a_table_is_offered_with_its_columns_in_their_order() -> None:
+    held = pa.table({"text": ["b", "a"], "number": [1, 2], "flag": [True, None]})
+    for query, found in (
+        ("SELECT * FROM {batch}", {"text": "a", "number": 2, "flag": None}),
+        ("SELECT count(*) AS n FROM {batch}", {"n": 2}),
+    ):
+        rule = Expectation(
+            "unexpected_rows_expectation", {"unexpected_rows_query": query}, "warning", "none"
+        )
+        [answer] = answers_of([rule], {"batch": held})
+        assert answer.least == found
+        assert list(answer.least) == list(found)
 
 
 def test_no_query_is_left_to_spark() -> None:

@@ -91,7 +91,9 @@ def _ask_plainly(context: Context, state: State, done: Candidacy, rows: int) -> 
     if is_many or not all(log.is_plain for _, log in logs.values()):
         return []
     warehouse = context.store.warehouse
-    tables = {name: partial(of_version, warehouse, *log) for name, log in logs.items()}
+    # All rows of a file share its hash.
+    opened = partial(of_version, warehouse, coded=keys.ROW_ID[:1])
+    tables = {name: partial(opened, *log) for name, log in logs.items()}
     answers = plain_queries.audit(asked, tables) or []
     return [
         a.outcome if a.least is None else with_row(done.target, a.outcome, a.least) for a in answers
