@@ -36,6 +36,11 @@ class GroupOf:
     """Columns of the first input."""
     tell: Callable[[pa.Table], pa.ChunkedArray] = field(repr=False)
     """The group of each record; NULL where it is of none."""
+    may: Callable[[pa.ChunkedArray, pa.Array], pa.ChunkedArray] | None = field(
+        default=None, repr=False
+    )
+    """Quicker than `tell`, by the first of `reads`: false of a record that is of none of these
+    groups."""
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,10 @@ class Lies:
     reads: tuple[str, ...]
     lie: Callable[[pa.Table], pa.ChunkedArray]
     """Whether each row is, given those columns and the rows' ids."""
+    besides: Keys | None = None
+    """Rows for which `may` does not answer."""
+    may: Callable[[pa.ChunkedArray], pa.ChunkedArray] | None = None
+    """By the first column alone: false of a row that is of none of the groups."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,9 @@ class Grouped:
         return schema_of(self.table, self.snapshot)
 
     def _look(self, file: DataFile) -> Hit | None:
-        if self.by is None and not self._may_hold(file):
+        if self.by is None and not self._may_hold(file, self.keys):
+            return None
+        if self.by is not None and not self._may_lie(file, self.by):
             return None
         ids = ROW_ID if has_identity(self._schema.names) else ()
         # Most files that may hold the groups do not: their rows' ids would be most of what is read.
@@ -104,9 +110,17 @@ class Grouped:
         own = read_files(self.table, self._schema, [file], ids).filter(lies) if ids else None
         return Hit(file, lies, count, 0 if own is None else row_ids.identity_of(own))
 
-    def _may_hold(self, file: DataFile) -> bool:
-        column = footers.columns(footers.read_footer(file.uri)).get(self.keys.column)
-        return column is None or column.may_hold(self.keys.ordered, self.keys.has_null)
+    def _may_hold(self, file: DataFile, keys: Keys) -> bool:
+        column = footers.columns(footers.read_footer(file.uri)).get(keys.column)
+        return column is None or column.may_hold(keys.ordered, keys.has_null)
+
+    def _may_lie(self, file: DataFile, by: Lies) -> bool:
+        """Most files have no row of the groups: of those one column is read, and not decoded."""
+        if by.may is None or by.besides is None or self._may_hold(file, by.besides):
+            return True
+        first = by.reads[0]
+        found = read_files(self.table, self._schema, [file], [first])[first]
+        return bool(pc.any(by.may(found)).as_py())
 
     def _read(
         self, columns: Sequence[str] | None, which: Callable[[Hit], pa.ChunkedArray]

@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 from strata.declare.source_contract import load_layouts
-from strata.feeds.fleet.plain import read_instant, read_number
+from strata.feeds.fleet.plain import FIXES, read_instant, read_number
 
 from tests.plain import plain_rows
 from tests.unit.feeds.test_fleet_tracks import INSTANTS, NUMBERS
@@ -55,6 +55,28 @@ def test_numbers_are_read_by_the_grammar_as_the_nearest_doubles() -> None:
 def test_instants_are_read_by_the_grammar_the_calendar_and_their_offset() -> None:
     found = [at and at.isoformat(sep=" ") for at in read(read_instant("x"), INSTANTS)]
     assert dict(zip(INSTANTS, found, strict=True)) == INSTANTS
+
+
+def test_a_quick_look_passes_over_no_record_of_a_day() -> None:
+    group, chance = FIXES.group, Random(5)
+    assert group is not None
+    assert group.may is not None
+    offsets = ("", "Z", "+14:59", "-14:59", "+00:00", "-05:30")
+    texts: list[str | None] = [None, "", "2026-02-30 12:00:00", "soon", "2099-12-31 23:59:59Z"]
+    first = dt.datetime(2025, 12, 29)
+    texts += [
+        f"{first + dt.timedelta(seconds=chance.randrange(86_400 * 8))}{chance.choice(offsets)}"
+        for _ in range(4000)
+    ]
+    told = pa.table({"timestamp": texts, "offset_if_none": ["-11:00"] * len(texts)})
+    days = group.tell(told).to_pylist()
+    for day in (dt.date(2025, 12, 31), dt.date(2026, 1, 1), dt.date(2026, 3, 1)):
+        may = group.may(told["timestamp"], pa.array([day])).to_pylist()
+        own = [is_own for at, is_own in zip(days, may, strict=True) if at == day]
+        assert all(own)
+        assert len(own) == days.count(day)
+        assert sum(may) < len(may) / 2
+    assert days.count(dt.date(2026, 1, 1)) > 100
 
 
 def inputs_of_verdicts() -> dict[str, list[dict[str, Any]]]:

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from strata.declare.contract import Contract, Field
 from strata.kit.groups import Keys
 from strata.kit.row_ids import identity
 from strata.lake.exchange import Exchange, replace_rows
+from strata.lake.grouped import Lies
 from strata.lake.log import TableLog
 from strata.lake.store import Store
 from strata.lake.versions import Warehouse, read_arrow
@@ -114,6 +116,29 @@ def test_a_group_of_null_is_a_group_like_any_other(sales: Sales) -> None:
     assert sorted(read.rows(["sale_id"])["sale_id"].to_pylist()) == [1, 3]
     sales.replace(keys("shop", None))
     assert sales.rows() == Counter([row(1, "a", 2), row(2, "b", 3)])
+
+
+def test_a_quick_look_at_one_column_spares_the_others_of_most_files(sales: Sales) -> None:
+    sales.append(row(1, "a1", 1), row(2, "b1", 2))
+    sales.append(row(3, "a2", 3), row(4, None, 4))
+    asked: list[list[str | None]] = []
+
+    def lie(rows: pa.Table) -> pa.ChunkedArray:
+        asked.append(rows["shop"].to_pylist())
+        return pc.equal(rows["shop"], "a2")
+
+    def may(shops: pa.ChunkedArray) -> pa.ChunkedArray:
+        return pc.ends_with(shops, "2")
+
+    def found(*files: str) -> list[int]:
+        by = Lies(("shop",), lie, Keys("_file_sha256", pa.array(files, pa.string())), may)
+        held = sales.store.groups(SALES.table, sales.version, keys("shop", "a"), by)
+        return held.rows(["sale_id"])["sale_id"].to_pylist()
+
+    assert (found("g"), asked) == ([3], [["a2", None]])
+    asked.clear()
+    assert found("f") == [3]
+    assert sorted(asked, key=str) == [["a1", "b1"], ["a2", None]]
 
 
 def test_what_touches_nothing_makes_no_commit(sales: Sales) -> None:

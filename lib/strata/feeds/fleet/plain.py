@@ -7,6 +7,7 @@ not keep the rules of rows; numpy settles the others, as it does for the transfo
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -164,6 +165,14 @@ def _days(records: pa.Table) -> pa.ChunkedArray:
     return pc.cast(read_instants(pc.if_else(has_offset, texts, with_offset)), pa.date32())
 
 
+def _may_be_of(timestamps: pa.ChunkedArray, days: pa.Array) -> pa.ChunkedArray:
+    """Whether texts begin with one of the days, or the one before or after: offsets are shorter
+    than a day."""
+    known = [day + timedelta(n) for day in days.drop_null().to_pylist() for n in (-1, 0, 1)]
+    begins = pa.array([day.isoformat() for day in known], timestamps.type)
+    return pc.is_in(pc.utf8_slice_codeunits(timestamps, 0, 10), value_set=begins)
+
+
 FIXES = Plain(
     query=_QUERY,
     reads={
@@ -172,7 +181,7 @@ FIXES = Plain(
     },
     by="vehicle_id",
     only={**IN_UTC, "not_after": Params.not_after},
-    group=GroupOf(("timestamp", "offset_if_none"), _days),
+    group=GroupOf(("timestamp", "offset_if_none"), _days, _may_be_of),
     settle=_settle,
     rest=_REST,
 )

@@ -175,4 +175,8 @@ def _lies(state: State, table: Table, name: str, keys: Keys) -> Lies | None:
         is_new = pc.is_in(rows[ROW_ID[0]], value_set=new)
         return pc.if_else(pc.is_null(groups_), is_new, keys.lie_in(groups_))
 
-    return Lies(own.reads, lie)
+    # Files of the records that have just come are looked at whole, for those of no group.
+    besides = Keys(ROW_ID[0], new)
+    may = own.may
+    quick = None if may is None else (lambda first: may(first, keys.values))
+    return Lies(own.reads, lie, besides, quick)

@@ -148,7 +148,8 @@ def _is_large(context: Context, table: Table, states: Mapping[str, TableState]) 
     if table.plain is None:
         return False
     asked = context.options.fewest_plain_rows
-    return states[table.inputs[0]].rows >= (table.plain.fewest if asked is None else asked)
+    # Archived ones too: few touched groups are then told and read without Spark all the same.
+    return states[table.inputs[0]].all_rows >= (table.plain.fewest if asked is None else asked)
 
 
 def _all_rows(context: Context, states: Mapping[str, TableState]) -> dict[str, DataFrame]:
