@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import threading
@@ -14,7 +15,7 @@ from strata.cli.settings import Settings
 from strata.declare import feed as feeds
 from strata.declare.feed import Feed
 from strata.errors import UsageError
-from strata.spark import session
+from strata.spark import connect, session
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -119,6 +120,15 @@ def overrides_of(
 
 
 # --- work ----------------------------------------------------------------------------------------
+
+
+def is_one_machine(of: Settings, master: str | None = None) -> bool:
+    """Whether Spark would stand on this machine alone, told without starting it: nobody names
+    another place, and no `spark-submit` has started this process."""
+    elsewhere = ("DATABRICKS_RUNTIME_VERSION", "PYSPARK_GATEWAY_PORT")
+    if any(name in os.environ for name in elsewhere) or connect.is_remote(master):
+        return False
+    return (master or of.spark.get("spark.master") or "local").startswith("local")
 
 
 def start_spark(

@@ -191,8 +191,15 @@ def _options(arguments: argparse.Namespace, settings: Settings, chosen: list[Fee
                 f"got {table!r}"
             )
     at_once = max(2, os.cpu_count() or 2)
+    alone = common.is_one_machine(settings, arguments.master)
     return Options(
-        settings.raw, arguments.full, tables, arguments.layer, overrides, at_once=at_once
+        settings.raw,
+        arguments.full,
+        tables,
+        arguments.layer,
+        overrides,
+        at_once=at_once,
+        on_one_machine=alone,
     )
 
 

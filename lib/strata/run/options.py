@@ -50,5 +50,7 @@ class Options:
     fewest_plain_rows: int | None = None
     """In place of every table's own `fewest` (`kit.plain`), and of the rows of an input that are
     sought where few refer to them (`run.inputs.referred`)."""
+    on_one_machine: bool = False
+    """The caller knows that Spark, if it is asked at all, stands on this machine alone."""
     in_tasks: bool = False
     """Make plain rows in Spark's tasks on one machine too, as on a cluster."""

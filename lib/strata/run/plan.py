@@ -24,6 +24,9 @@ from strata.run.options import Options
 
 MOST_SMALL_ROWS = 8_000_000
 """Rows of a feed, of all its tables together, with which a run counts as small."""
+TASK_ROWS = 24_000_000
+"""Of the first input, that one task of plain rows reads. A task needs 8 bytes of memory for each,
+and joins and sorts within `plain.query.MEMORY`, by the disk where that is little."""
 MOST_SMALL_NEWS = 200_000
 """New records with which a run does, however many are published, if no table must be made whole."""
 
@@ -54,6 +57,8 @@ class Plan:
     fingerprints: dict[str, str]
     book: Book
     """The ledger that the plan was made against."""
+    on_one_machine: bool = False
+    """Whether Spark, if it is asked at all, stands on this machine alone."""
 
     @property
     def is_empty(self) -> bool:
@@ -76,26 +81,43 @@ class Plan:
         """Whether few rows are at hand, published and new, or few are new: then a run's time is
         what it costs to plan and start, and not work on rows.
         """
-        news = sum(look.records for look in self.looked.new)
-        if news <= MOST_SMALL_NEWS and not any(step.whole for step in self.steps):
+        if self._news <= MOST_SMALL_NEWS and not any(step.whole for step in self.steps):
             return True
         published = sum(table.all_rows for table in self.base.tables) if self.base else 0
         arriving = sum(look.records for look in (*self.looked.new, *self.looked.known))
         return published + arriving <= MOST_SMALL_ROWS
 
     @property
+    def is_here(self) -> bool:
+        """Whether this process does what it can by itself: a small run, and on one machine one
+        whose tables may all be made whole of plain rows, each by one task."""
+        if self.is_small or not self.on_one_machine:
+            return self.is_small
+        bronze, base = self.feed.bronze_tables, self.base.tables if self.base else ()
+        are_whole = all(step.whole or step.table in bronze for step in self.steps)
+        at_hand = self._news + max((state.all_rows for state in base), default=0)
+        return are_whole and at_hand <= TASK_ROWS and self._is_plain
+
+    @property
     def may_need_no_spark(self) -> bool:
-        """Whether few records are new, and every table that they change may be made of plain rows:
-        Spark may then be asked about none of them.
+        """Whether every table that changes may be made of plain rows in this process: Spark may
+        then be asked about none of them.
         """
+        return self.is_here and self._is_plain
+
+    @property
+    def _news(self) -> int:
+        return sum(look.records for look in self.looked.new)
+
+    @property
+    def _is_plain(self) -> bool:
         tables = {table.name: table for table in self.feed.tables}
         made = [tables[step.table] for step in self.steps if step.table in tables]
         states = {state.table: state.all_rows for state in self.base.tables} if self.base else {}
-        news = sum(look.records for look in self.looked.new)
-        return self.is_small and all(
+        return all(
             table.plain is not None
             and not table.slices
-            and states.get(table.inputs[0], 0) + news >= table.plain.fewest
+            and states.get(table.inputs[0], 0) + self._news >= table.plain.fewest
             for table in made
         )
 
@@ -138,7 +160,8 @@ def make_plan(
             known=tuple(seen for seen in looked.known if f"{seen.source}/{seen.sha256}" in taken)
         )
     steps = tuple(_steps(basis, looked))
-    return Plan(feed, params, basis.base, _kept(looked, steps), steps, fingerprints, book)
+    kept, alone = _kept(looked, steps), options.on_one_machine
+    return Plan(feed, params, basis.base, kept, steps, fingerprints, book, alone)
 
 
 @dataclass(frozen=True)

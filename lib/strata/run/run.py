@@ -96,7 +96,7 @@ def _write_audit_publish(context: Context, state: State, held: Lease) -> Publica
     _set_torn_aside(context)
     make_missing_bronze(context, state)
     plan = context.plan
-    at_once = context.options.at_once if plan.is_small else 1
+    at_once = context.options.at_once if plan.is_here else 1
     build_all(plan, state, lambda step: build(context, state, step), at_once)
     context.say(f"{plan.feed.name}: every gate has passed")
     assert_untouched(context, state)

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 _MOST_BYTES_OF_SMALL = 512 << 20
 """Of raw files, unpacked, that a small run reads in its own process."""
+_MOST_BYTES_HERE = 4 << 30
+"""The same of a larger one that needs no Spark otherwise: a stretch of a file is held at a time."""
 
 
 def write_accepted(context: Context, target: Target, candidate: Candidate) -> Written:
@@ -58,10 +60,12 @@ def write_accepted(context: Context, target: Target, candidate: Candidate) -> Wr
 
 
 def _are_read_here(context: Context, records: Records) -> bool:
-    """Whether this process reads raw records, and not Spark's tasks: few, and in a small run more.
-    It holds what does not stand of them, and a stretch of the file that each thread writes."""
-    is_small = context.plan.is_small and not context.options.in_tasks
-    most = _MOST_BYTES_OF_SMALL if is_small else 0
+    """Whether this process reads raw records, and not Spark's tasks: few, and more where it does
+    what it can. It holds what does not stand of them, and a stretch of the file that each thread
+    writes."""
+    plan = context.plan
+    is_here = plan.is_here and not context.options.in_tasks
+    most = (_MOST_BYTES_OF_SMALL if plan.is_small else _MOST_BYTES_HERE) if is_here else 0
     return records.bytes <= max(most, context.options.most_bytes_here)
 
 

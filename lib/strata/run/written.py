@@ -147,7 +147,7 @@ def ask_files(
         lying = bronze_files.read_written(folder, added)
         broken = arrow_rules.count_broken(lying, rules)
         asked = Asked(lying.num_rows, row_ids.identity_of(lying), broken, lying)
-    elif by_arrow and rows <= _MOST_ASKED_HERE:
+    elif by_arrow and (rows <= _MOST_ASKED_HERE or context.plan.is_here):
         seen = Seen(rules)
         for file in added:
             seen.add(file, seen.read(folder, file, target.schema))

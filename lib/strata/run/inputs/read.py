@@ -28,8 +28,8 @@ from strata.run.inputs.archived import with_archive
 from strata.run.inputs.referred import read_referred
 from strata.run.inputs.touched import find, restrict
 from strata.run.inputs.whole import whole_now
-from strata.run.plain.files import MOST_LEFT, TASK_ROWS, Input, Made
-from strata.run.plan import Plan, Step
+from strata.run.plain.files import MOST_LEFT, Input, Made
+from strata.run.plan import TASK_ROWS, Plan, Step
 from strata.run.state import Context, State
 
 if TYPE_CHECKING:

@@ -14,9 +14,6 @@ from strata.fs import files
 from strata.kit.keys import ROW_ID
 
 BATCH = 65_536
-TASK_ROWS = 24_000_000
-"""Of the first input, that one task reads. A task needs 8 bytes of memory for each, and joins and
-sorts within `plain_task.MEMORY`, by the disk where that is little."""
 MOST_LEFT = 0.1
 """Of a table's records, the share that the transform is given beside plain rows; of more, all."""
 SHA = ROW_ID[0]

@@ -17,8 +17,8 @@ from strata.lake.data_file import DataFile
 from strata.lake.shape import columns_with_statistics
 from strata.run.bronze import files as bronze_files
 from strata.run.plain import task as plain_task
-from strata.run.plain.files import TASK_ROWS
 from strata.run.plain.work import Done, Work
+from strata.run.plan import TASK_ROWS
 from strata.run.rows import Candidate, PlainJob
 from strata.run.state import Context
 from strata.run.written import Target
@@ -80,8 +80,8 @@ def run_tasks(context: Context, target: Target, candidate: Candidate, job: Plain
 
 
 def _is_one_machine(context: Context) -> bool:
-    # A small run does not start Spark to ask it.
-    return context.plan.is_small or (context.spark.conf.get("spark.master", "") or "").startswith(
+    # What this process does by itself does not start Spark to ask it.
+    return context.plan.is_here or (context.spark.conf.get("spark.master", "") or "").startswith(
         "local"
     )
 
