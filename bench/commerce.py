@@ -24,11 +24,11 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from bench import commerce_data, commerce_lakehouse_engine
+from bench import commerce_data, commerce_lakehouse_engine, memory
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -123,7 +123,7 @@ def _in_process(way: str, raw: Path, target: Path) -> dict[str, float]:
         process = subprocess.Popen(
             [sys.executable, "-c", code], env=environment, stdout=out, stderr=told, text=True
         )
-        most = _watch(process)
+        most = memory.watch(process)
         out.seek(0)
         told.seek(0)
         if process.returncode:
@@ -139,36 +139,6 @@ def _in_process(way: str, raw: Path, target: Path) -> dict[str, float]:
         flush=True,
     )
     return answer
-
-
-def _watch(process: subprocess.Popen[str]) -> float:
-    """Waits for a process; the most memory that it and all below it held at a time, in GiB. Pages
-    that several share count once.
-    """
-    most = 0.0
-    while process.poll() is None:
-        most = max(most, sum(map(_held, _tree(process.pid))))
-        time.sleep(0.5)
-    return most / 2**20
-
-
-def _tree(process: int) -> list[int]:
-    found, waiting = [], [process]
-    while waiting:
-        found.append(waiting.pop())
-        for task in Path(f"/proc/{found[-1]}/task").glob("*/children"):
-            with suppress(OSError):
-                waiting += map(int, task.read_text().split())
-    return found
-
-
-def _held(process: int) -> int:
-    """KiB, each shared page divided by how many share it."""
-    try:
-        text = Path(f"/proc/{process}/smaps_rollup").read_text()
-    except OSError:
-        return 0
-    return int(next(line.split()[1] for line in text.splitlines() if line.startswith("Pss:")))
 
 
 def _tell(scale: float, rounds: int, told: dict[str, list[dict[str, float]]]) -> dict[str, float]:
@@ -324,7 +294,7 @@ def _peak(process: str) -> float:
 
 def _print(seconds: float, gib: float, cents: object) -> None:
     # What has not been waited for is not counted by whoever started this process: the JVM.
-    cpu = sum(map(_cpu, _tree(os.getpid())[1:]))
+    cpu = sum(map(_cpu, memory.tree(os.getpid())[1:]))
     print(json.dumps({"seconds": seconds, "gib": gib, "cents": int(str(cents)), "cpu": cpu}))
 
 

@@ -4,14 +4,17 @@ DuckDB and by Polars, which write the same tables as Parquet.
     python -m bench fleet [--rows 100000 1000000 10000000] [--rounds 3] [--ways strata plain …]
     python -m bench fleet --days 100 [--rows 10000000] [--rounds 3]
 
-Each way runs in a process of its own, in turns, and says its seconds (without the start of Python and
-Spark; where Strata starts Spark only if it is asked, with it), the CPU seconds of all its processes, which tell more on a busy machine, and its peak of memory:
-of Spark's ways Python's and the JVM's, added. All must find the same number of fixes and, to 1 %, the same
-kilometres: DuckDB and Polars measure on a sphere. Of several sizes it prints the growth: the exponent
-of the time over the rows.
+With `--raw FOLDER` the raw files are made there, one folder for each size, and taken from there when
+they exist.
 
-With `--days`, Strata alone: all days and one more in one run, beside one more day on the others, of
-which the old ones lie in the archive, and on the same without an archive.
+Each way runs in a process of its own, in turns, and says its seconds (without the start of Python and
+Spark; where Strata starts Spark only if it is asked, with it), the CPU seconds of all its processes,
+which tell more on a busy machine, and the most memory that they held at a time, Python's workers too.
+All must find the same number of fixes and, to 1 %, the same kilometres: DuckDB and Polars measure on
+a sphere. Of several sizes it prints the growth: the exponent of the time over the rows.
+
+With `--days`, Strata alone: all days in one run, beside one more day on them, of which the old ones
+lie in the archive, and on the same without an archive. Both must end with the same rows.
 """
 
 from __future__ import annotations
@@ -26,10 +29,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench import fleet_data
+from bench import fleet_data, memory
 from tests.cpu import tree_seconds
 
 if TYPE_CHECKING:
@@ -41,12 +46,14 @@ _FAULTS = 0.0002
 _FIXES_A_DAY = 20
 
 
-def compare(sizes: list[int], rounds: int, ways: tuple[str, ...], heap: str) -> None:
+def compare(
+    sizes: list[int], rounds: int, ways: tuple[str, ...], heap: str, kept: Path | None = None
+) -> None:
     """Prints of each size the medians of each way and the ratios to plain Spark and to DuckDB, then
     how each way grows."""
     found: dict[str, list[float]] = {way: [] for way in ways}
     for rows in sizes:
-        medians = _size(rows, rounds, ways, heap)
+        medians = _size(rows, rounds, ways, heap, kept)
         for way in ways:
             found[way].append(medians[way])
     for way, seconds in found.items():
@@ -64,54 +71,72 @@ def _fleet(rows: int, days: int, **more: Any) -> fleet_data.Fleet:
     return fleet_data.Fleet(rows, vehicles, days=days, faults=faults, **more)
 
 
-def _size(rows: int, rounds: int, ways: tuple[str, ...], heap: str) -> dict[str, float]:
+@contextmanager
+def _raw_of(kept: Path | None, name: str, fleet: fleet_data.Fleet) -> Iterator[tuple[Path, Path]]:
+    """A folder to work in, and the raw files: made for this once, or kept and made only once."""
     folder = Path(tempfile.mkdtemp(prefix="strata-bench-"))
+    raw = (kept or folder) / name
     try:
-        fleet_data.write(folder / "raw" / "fleet", _fleet(rows, max(1, rows // 1_000_000)))
+        if not (raw / "fleet" / "planted.json").exists():  # Written last.
+            fleet_data.write(raw / "fleet", fleet)
+        yield folder, raw
+    finally:
+        shutil.rmtree(folder)
+
+
+def _size(
+    rows: int, rounds: int, ways: tuple[str, ...], heap: str, kept: Path | None
+) -> dict[str, float]:
+    fleet = _fleet(rows, max(1, rows // 1_000_000))
+    with _raw_of(kept, f"rows-{rows}", fleet) as (folder, raw):
         told: dict[str, list[dict[str, float]]] = {way: [] for way in ways}
         for number in range(rounds):
             for way in ways:
                 target = folder / f"{number}-{way}"
                 target.mkdir()
-                told[way].append(_in_process(way, folder / "raw", target, heap))
+                told[way].append(_in_process(way, raw, target, heap))
                 shutil.rmtree(target)
         return _tell(rows, rounds, told)
-    finally:
-        shutil.rmtree(folder)
 
 
-def one_day(rows: int, days: int, rounds: int, heap: str) -> None:
+def one_day(rows: int, days: int, rounds: int, heap: str, kept: Path | None) -> None:
     """Prints what one more day takes, beside all of them."""
-    folder = Path(tempfile.mkdtemp(prefix="strata-bench-"))
     told: dict[str, list[dict[str, float]]] = {}
-    try:
-        raw = folder / "raw"
-        fleet_data.write(raw / "fleet", _fleet(rows, days + 1, by_day=True))
-        last = max((raw / "fleet" / "events").rglob("*.csv"))
+    fleet = _fleet(rows, days + 1, by_day=True)
+    with _raw_of(kept, f"days-{days + 1}-{rows}", fleet) as (folder, raw):
+        # What a run that was cut off took away is brought back.
+        aside = raw / "last_day.csv"
+        if aside.exists():
+            aside.rename(_last_day(raw).with_name(f"events_{days:04d}.csv"))
+        last = _last_day(raw)
         for number in range(rounds):
-            whole, before = folder / f"{number}-whole", folder / f"{number}-before"
-            whole.mkdir()
-            _add(told, "all days", _in_process("strata", raw, whole, heap))
-            kept = last.rename(folder / last.name)
+            before, without = folder / f"{number}-before", folder / f"{number}-without"
             before.mkdir()
-            _add(told, "all but one", _in_process("strata", raw, before, heap))
-            without = folder / f"{number}-without"
+            last.rename(aside)
+            _add(told, "all days", _in_process("strata", raw, before, heap))
             shutil.copytree(before, without)
             _add(told, "the archive", _in_process("archive", raw, before, heap))
-            kept.rename(last)
-            _add(told, "one more day", _in_process("strata", raw, before, heap))
-            _add(told, "one more, no archive", _in_process("strata", raw, without, heap))
-            for each in (whole, before, without):
+            aside.rename(last)
+            one = _in_process("strata", raw, before, heap)
+            other = _in_process("strata", raw, without, heap)
+            _add(told, "one more day", one)
+            _add(told, "one more, no archive", other)
+            if any(not math.isclose(one[what], other[what]) for what in ("fixes", "trips", "km")):
+                raise SystemExit(f"an archive changes no row; found {one} and {other}")
+            for each in (before, without):
                 shutil.rmtree(each)
-    finally:
-        shutil.rmtree(folder)
     print(f"{rows:,} records of {days + 1} days, {rounds} rounds; each with its ratio to all days")
     whole_s, whole_cpu = (_median(told["all days"], what) for what in ("seconds", "cpu"))
     for name, found in told.items():
         seconds, cpu = (_median(found, what) for what in ("seconds", "cpu"))
         ratios = f"{seconds / whole_s:6.2f} {cpu:8.1f} s CPU {cpu / whole_cpu:6.2f}"
+        gib = f"{max(row['gib'] for row in found):5.1f} GiB"
         archived = f"  {found[0]['ratio']:.1f} times smaller" if "ratio" in found[0] else ""
-        print(f"{name:22} {seconds:8.1f} s {ratios}{archived}")
+        print(f"{name:22} {seconds:8.1f} s {ratios} {gib}{archived}")
+
+
+def _last_day(raw: Path) -> Path:
+    return max((raw / "fleet" / "events").rglob("*.csv"))
 
 
 def _add(told: dict[str, list[dict[str, float]]], name: str, found: dict[str, float]) -> None:
@@ -129,12 +154,17 @@ def _in_process(way: str, raw: Path, target: Path, heap: str) -> dict[str, float
     )
     # Both of Spark's ways with the same heap.
     environment = {**os.environ, "PYSPARK_SUBMIT_ARGS": f"--driver-memory {heap} pyspark-shell"}
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env=environment
-    )
-    if done.returncode:
-        raise SystemExit(f"{way}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
-    answer: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as told:
+        process = subprocess.Popen(
+            [sys.executable, "-c", code], stdout=out, stderr=told, text=True, env=environment
+        )
+        most = memory.watch(process)
+        out.seek(0)
+        told.seek(0)
+        if process.returncode:
+            raise SystemExit(f"{way}: {out.read()[-2000:]}{told.read()[-2000:]}")
+        answer: dict[str, float] = json.loads(out.read().splitlines()[-1])
+    answer["gib"] = max(most, answer["gib"])
     took = f"{answer['seconds']:.1f} s, {answer['cpu']:.1f} s CPU, {answer['gib']:.1f} GiB"
     print(f"{way}: {took}", file=sys.stderr, flush=True)
     return answer
@@ -178,7 +208,7 @@ def run_way(way: str, raw: Path, target: Path) -> None:
 
         started = time.monotonic(), tree_seconds(os.getpid())
         build = fleet_duckdb.build if way == "duckdb" else fleet_polars.build
-        _print(build(raw, target), started, _peak("self"))
+        _print(build(raw, target), started)
         return
     from strata.spark import session
 
@@ -203,10 +233,7 @@ def run_way(way: str, raw: Path, target: Path) -> None:
         from bench import fleet_plain
 
         found = fleet_plain.build(spark, raw, target)
-    # Plain rows are made in this process: its peak counts beside the JVM's.
-    asked = not waits or spark.has_begun
-    java = _peak(str(spark._jvm.ProcessHandle.current().pid())) if asked else 0.0
-    _print(found, started, _peak("self") + java)
+    _print(found, started)
 
 
 def _plan(raw: Path, target: Path) -> Plan:
@@ -221,7 +248,7 @@ def _plan(raw: Path, target: Path) -> Plan:
 def _options(raw: Path) -> Options:
     from strata.run.options import Options
 
-    return Options(str(raw), at_once=max(2, os.cpu_count() or 2))
+    return Options(str(raw), at_once=max(2, os.cpu_count() or 2), on_one_machine=True)
 
 
 def _strata(spark: Any, plan: Plan, raw: Path, target: Path) -> dict[str, float]:
@@ -254,16 +281,16 @@ def _archive(spark: Any, target: Path) -> dict[str, float]:
     return {"rows": float(moved.rows), "ratio": moved.ratio or 0.0}
 
 
-def _peak(process: str) -> float:
-    """The peak of a process's memory, in GiB."""
-    status = Path(f"/proc/{process}/status").read_text()
+def _peak() -> float:
+    """The peak of this process's own memory, in GiB; a short one may pass unseen from outside."""
+    status = Path("/proc/self/status").read_text()
     line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
     return int(line.split()[1]) / 2**20
 
 
-def _print(found: dict[str, float], started: tuple[float, float], gib: float) -> None:
+def _print(found: dict[str, float], started: tuple[float, float]) -> None:
     seconds, cpu = time.monotonic() - started[0], tree_seconds(os.getpid()) - started[1]
-    print(json.dumps(found | {"seconds": seconds, "cpu": cpu, "gib": gib}))
+    print(json.dumps(found | {"seconds": seconds, "cpu": cpu, "gib": _peak()}))
 
 
 def command(arguments: list[str] | None = None) -> None:
@@ -278,11 +305,12 @@ def command(arguments: list[str] | None = None) -> None:
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS)
     parser.add_argument("--days", type=int, default=0, help="measure one more day on so many")
     parser.add_argument("--heap", default="4g", help="of Spark's driver")
+    parser.add_argument("--raw", type=Path, help="where raw files are kept, for the next time")
     asked = parser.parse_args(arguments)
     if asked.days:
-        one_day(max(asked.rows), asked.days, asked.rounds, asked.heap)
+        one_day(max(asked.rows), asked.days, asked.rounds, asked.heap, asked.raw)
     else:
-        compare(asked.rows, asked.rounds, tuple(asked.ways), asked.heap)
+        compare(asked.rows, asked.rounds, tuple(asked.ways), asked.heap, asked.raw)
 
 
 if __name__ == "__main__":
