@@ -57,7 +57,9 @@ def _finish_sites(held: Mapping[str, pa.Table]) -> Finish:
         cells, is_at_edge = s2.leaf_cells(lon, lat)
         kept = {name: sites.column(name) for name in ("site_id", *ROW_ID)}
         rows = pa.RecordBatch.from_pydict({**kept, **placed, "s2_cell": pa.array(cells)})
-        return rows.filter(pa.array(~(is_doubtful | is_at_edge)))
+        is_left = is_doubtful | is_at_edge
+        # Of most batches all rows stand, and a filter would copy them.
+        return rows.filter(pa.array(~is_left)) if is_left.any() else rows
 
     return finish
 
