@@ -165,6 +165,7 @@ class Child:
                 [str(TOY.parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
             ),
             "SPARK_SUBMIT_OPTS": f"{os.environ['SPARK_SUBMIT_OPTS']} {self.java}",
+            "PYTHONFAULTHANDLER": "1",
             **self.environment,
         }
         settings = SETTINGS | {
@@ -207,10 +208,18 @@ class Child:
         too_long.cancel()
         assert done == "done 0\n", f"{' '.join(argv)}: {done}: {self.end()[1][-2000:]}"
 
-    def end(self, seconds: float = 300) -> tuple[int, str]:
-        """Its exit code and what it told; only when its whole group is gone."""
+    def end(self, seconds: float = 900) -> tuple[int, str]:
+        """Its exit code and what it told; only when its whole group is gone. An AssertionError, with
+        the stack of every thread, where it does not end: a busy machine takes minutes for seconds.
+        """
         try:
             _, told = self.process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            os.kill(self.process.pid, signal.SIGABRT)  # Python's fault handler tells the stacks.
+            self.process.wait(60)
+            self.kill()  # Its JVM, which holds the pipes.
+            _, told = self.process.communicate()
+            raise AssertionError(f"no end after {seconds} s: {told[-4000:]}") from None
         finally:
             self.kill()
         for _ in range(500):
