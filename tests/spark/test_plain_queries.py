@@ -89,12 +89,13 @@ MARKED = [
     for rule in plain_queries.of_suite(load_suite(name))
 ]
 EACH_RUN = {
-    # A sum of another table, missing values, a window, and Spark's own functions.
+    # A sum of another table, missing values, a window, Spark's own functions, and a moment told.
     ("gold.launches_core_reuse", "the cores' flights must add up to the flown flights"),
     ("gold.residents_by_authority", "no number above zero and below the limit must be visible"),
     ("silver.soil_measurements", "the layers of one profile should not overlap"),
     ("silver.fleet_vehicles", "the periods of a vehicle must not overlap"),
     ("gold.residents_moves_by_month", "a month must be given by its first day"),
+    ("silver.fleet_fixes", "an idle vehicle should not drive faster than 5 km/h"),
 }
 
 

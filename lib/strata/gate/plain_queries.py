@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from strata.declare.suite import Expectation, Suite
@@ -124,9 +123,4 @@ def _answer(engine: duckdb.DuckDBPyConnection, expectation: Expectation, text: s
         return Answer(outcome)
     least = engine.sql(f"SELECT * FROM ({text}\n) AS q ORDER BY ALL LIMIT 1").to_arrow_table()
     [row] = least.to_pylist()
-    return Answer(outcome, {name: _plain(value) for name, value in row.items()})
-
-
-def _plain(value: Any) -> Any:
-    """A moment in UTC, as Spark hands it over there: without its zone."""
-    return value.replace(tzinfo=None) if isinstance(value, datetime) else value
+    return Answer(outcome, row)

@@ -55,8 +55,9 @@ def first_found(
     """The least row that the query finds; None where it finds none."""
     with _named(("batch", candidate), *views.items(), only=(expectation,)) as names:
         asked = f"SELECT * FROM ({text_of(expectation, names)}\n) AS q ORDER BY ALL LIMIT 1"
-        rows = candidate.sparkSession.sql(asked).collect()
-    return rows[0].asDict() if rows else None
+        # By Arrow: `collect` would tell a moment in the machine's own zone.
+        rows: list[dict[str, Any]] = candidate.sparkSession.sql(asked).toArrow().to_pylist()
+    return rows[0] if rows else None
 
 
 @contextmanager

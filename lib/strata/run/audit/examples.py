@@ -105,10 +105,12 @@ def _of_many(
         rules = gate.row_rules(table, target.suite)
         breaks = next(r.breaks for r in rules if r.expectation == rule.expectation)
     try:
-        found = table.where(breaks).orderBy(*_order(target.contract)).limit(1).collect()
+        # By Arrow: `collect` would tell a moment in the machine's own zone.
+        first = table.where(breaks).orderBy(*_order(target.contract)).limit(1).toArrow()
     except AnalysisException:
         return None  # The rule asks of a column that the transform makes, and the table lacks.
-    return found[0].asDict() if found else None
+    found: list[dict[str, Any]] = first.to_pylist()
+    return found[0] if found else None
 
 
 def worded_row(contract: Contract, columns: tuple[str, ...], row: dict[str, Any]) -> str:
