@@ -58,8 +58,7 @@ def run(options: argparse.Namespace) -> int:
             continue
         wanted = options.publication
         publication = every[-1] if wanted is None else ledger.find(every, name, wanted)
-        for gate in publication.gates:
-            rows += _rules(gate) if options.expectations else [_counts(publication, gate)]
+        rows += _listed(publication, options.expectations)
         told += warnings_of(publication)
     common.print_rows(_RULES if options.expectations else _COLUMNS, rows, options.format)
     for line in told:
@@ -67,6 +66,20 @@ def run(options: argparse.Namespace) -> int:
     if not rows and not options.feeds:
         tell_nothing(warehouse)
     return 0
+
+
+def _listed(publication: Publication, by_rule: bool) -> list[tuple[Any, ...]]:
+    """The rows of its gates. A rollback has none: it shows tables that were judged before."""
+    rows: list[tuple[Any, ...]] = []
+    for gate in publication.gates:
+        rows += _rules(gate) if by_rule else [_counts(publication, gate)]
+    if not rows:
+        of, number = publication.restores, publication.publication
+        what = f"a rollback to {of}" if of is not None else f"of kind {publication.kind}"
+        other = of if of is not None else "N"
+        told = f"publication {number} is {what}, and no gate ran: see --publication {other}"
+        print(f"{publication.feed}: {told}", file=sys.stderr)
+    return rows
 
 
 def print_attempts(warehouse: Warehouse, names: Iterable[str], form: str) -> int:

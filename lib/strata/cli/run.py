@@ -12,7 +12,7 @@ from dataclasses import replace
 from strata.cli import common, unchanged
 from strata.cli.answers import answers_of, print_answers
 from strata.cli.invalid import tell_invalid
-from strata.cli.output import Progress
+from strata.cli.output import Progress, Sentence
 from strata.cli.params import add_params, params_of
 from strata.cli.settings import Settings
 from strata.cli.work import Job, run_all
@@ -272,7 +272,7 @@ def _print_plan(plan: Plan, settings: Settings) -> None:
     ]
     if rows:
         common.print_rows(("file", "path", "layout", "goes to", "records", "note"), rows, "table")
-    steps = [(s.table, "whole" if s.whole else "what changed", s.why) for s in plan.steps]
+    steps = [(s.table, "whole" if s.whole else "what changed", Sentence(s.why)) for s in plan.steps]
     if steps:
         common.print_rows(("would write", "how much", "why"), steps, "table")
     elif base is None and not rows:

@@ -288,3 +288,18 @@ def test_one_value_throughout_is_said_of_the_rows_shown_alone(
     )
     whole = run(capsys, "show", "gold.launches_core_reuse", "--limit", "0")[1]
     assert whole.startswith("all rows: upcoming_flights 0\n")
+
+
+def test_the_gates_of_a_rollback_are_those_of_what_it_shows(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with tarfile.open(FIXTURE) as archive:
+        archive.extractall(tmp_path, filter="data")
+    monkeypatch.setenv("STRATA_WAREHOUSE", str(tmp_path))
+    assert run(capsys, "rollback", "launches", "1")[0] == 0
+    code, out, err = run(capsys, "gates", "launches")
+    assert code == 0
+    assert out.endswith("(no rows)\n")
+    assert err == (
+        "launches: publication 2 is a rollback to 1, and no gate ran: see --publication 1\n"
+    )
