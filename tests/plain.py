@@ -56,10 +56,11 @@ def plain_rows(
     tasks: int = 1,
     made: Mapping[str, pa.Table] = MappingProxyType({}),
     params: Mapping[str, Any] = MappingProxyType({}),
+    **known: Any,
 ) -> tuple[list[Row], list[Row], Done]:
     """The rows that the tasks wrote, the records that they left out, and what they answer for;
     `made` is what Spark makes of the inputs. Without a task this process makes the rows, of inputs
-    that it holds.
+    that it holds. What is `known` besides stands in the `Work`.
     """
     feed = feed_of(name)
     table, contract = feed.table(name), feed.contract(name)
@@ -80,7 +81,7 @@ def plain_rows(
     (folder / "out").mkdir()
     work = Work(
         plain, tuple(read), tuple(Made(*few) for few in made.items()), record, contract, schema_of(name), str(folder / "out"),
-        tuple(columns_with_statistics(contract)), max(1, tasks), *rules_of(name, tasks),
+        tuple(columns_with_statistics(contract)), max(1, tasks), *rules_of(name, tasks), **known,
     )  # fmt: skip
     if not tasks:
         here = plain_task.make(work)
@@ -100,6 +101,7 @@ def plain_rows(
                     all_done.fold(why, count)
                 all_done.identity = done.identity
                 all_done.rejected += done.rejected
+                all_done.left += done.left
     files = sorted((folder / "out").glob("*.parquet"))
     return [row for f in files for row in parquet.read_table(f).to_pylist()], left, all_done
 

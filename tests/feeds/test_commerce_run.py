@@ -7,7 +7,7 @@ from __future__ import annotations
 import csv
 import shutil
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -23,6 +23,7 @@ from strata.ledger.publication import GateEntry, Publication
 from strata.run.options import Options
 from strata.run.plan import make_plan
 from strata.run.run import run_feed
+from strata.run.way import Way
 from strata.spark.session import Starting
 
 from bench import commerce_data, commerce_duckdb
@@ -54,6 +55,21 @@ REASONS = {
 }
 
 
+class Said:
+    """What a run says of its tables."""
+
+    def __init__(self) -> None:
+        self.ways: dict[str, Way] = {}
+
+    def __call__(self, message: str) -> None:
+        """The words are for people."""
+
+    def about(self, **facts: str) -> Said:
+        if "way" in facts:
+            self.ways[facts["table"]] = Way(facts["way"])
+        return self
+
+
 @dataclass
 class Shop:
     """A raw folder and a warehouse of the commerce feed."""
@@ -61,6 +77,8 @@ class Shop:
     spark: SparkSession
     raw: Path
     warehouse: Warehouse
+    ways: dict[int, dict[str, Way]] = field(default_factory=dict)
+    """Of each publication, the way that each of its tables took."""
 
     def run(
         self, fewest_plain_rows: int | None = None, full: bool = False, by_tasks: bool = False
@@ -71,7 +89,11 @@ class Shop:
             str(self.raw), full, fewest_plain_rows=fewest_plain_rows, in_tasks=by_tasks
         )
         plan = make_plan(feed, feed.default_params(), self.warehouse, options)
-        return run_feed(self.spark, self.warehouse, plan, options, lambda _: None).publication
+        said = Said()
+        published = run_feed(self.spark, self.warehouse, plan, options, said).publication
+        if published is not None:
+            self.ways[published.publication] = said.ways
+        return published
 
     def put(self, source: str, delivered: str, *rows: dict[str, str]) -> None:
         path = self.raw / "commerce" / source / f"delivery={delivered}" / f"more-{source}.csv"
@@ -175,6 +197,18 @@ def test_a_full_load_equals_duckdb_and_every_planted_fault_is_found(
     # What cannot be multiplied has no revenue either, which is no further reason.
     assert rejected.keys() == set(REASONS.values())
     assert gates_of(first)[LINES].folds == {"same as another record": planted["line told twice"]}
+
+
+def test_spark_makes_those_tables_alone_that_have_no_plain_rows(
+    shop: Shop, first: Publication
+) -> None:
+    ways = shop.ways[first.publication]
+    assert ways.keys() == {gate.table for gate in first.gates}
+    assert {name: way.name for name, way in ways.items() if way.is_by_transform} == {
+        "silver.commerce_categories": "FETCHED",
+        "silver.commerce_product_decisions": "NONE",
+        "silver.commerce_products": "FETCHED",
+    }
 
 
 def test_names_and_addresses_of_customers_are_nowhere_in_the_warehouse(
@@ -324,7 +358,7 @@ def third(shop: Shop, second: Publication) -> Publication:
         },
     ]
     shop.put("order_items", "2025-01-03", *lines, *faulty)
-    without = Shop(Starting(_start, when_asked=True), shop.raw, shop.warehouse)
+    without = Shop(Starting(_start, when_asked=True), shop.raw, shop.warehouse, shop.ways)
     published = without.run(fewest_plain_rows=0)
     assert published is not None
     return published
@@ -348,6 +382,24 @@ def test_a_day_needs_no_spark_whatever_is_wrong_with_it_and_equals_duckdb_over_a
             "its product is unknown": 1,
             "quantity must be at least 1": 1,
         },
+    }
+
+
+def test_the_way_of_each_table_that_a_day_changes(shop: Shop, third: Publication) -> None:
+    assert {name: way.name for name, way in shop.ways[third.publication].items()} == {
+        "bronze.commerce_customers": "RECORDS_HERE",
+        "bronze.commerce_orders": "RECORDS_HERE",
+        "bronze.commerce_order_items": "RECORDS_HERE",
+        "silver.commerce_customers": "PLAIN_GROUPS",
+        "silver.commerce_orders": "PLAIN_GROUPS",
+        "silver.commerce_order_lines": "PLAIN_GROUPS",
+        "gold.commerce_order_revenue": "PLAIN_GROUPS",
+        "gold.commerce_daily_product_sales": "PLAIN_GROUPS",
+        "gold.commerce_daily_category_sales": "PLAIN_GROUPS",
+        "gold.commerce_customer_value": "PLAIN_HERE",
+        "gold.commerce_dates": "PLAIN_HERE",
+        "gold.commerce_trends": "PLAIN_HERE",
+        "gold.commerce_top_products": "PLAIN_HERE",
     }
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from strata.declare.suite import Expectation, Suite
+from strata.fs import duck
 from strata.gate import queries
 from strata.gate.outcome import Outcome
 
@@ -20,16 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from pyarrow import dataset as ds
 
-_SETTINGS = (
-    "SET enable_progress_bar = false",
-    "SET memory_limit = '512MB'",
-    "SET TimeZone = 'UTC'",
-    "SET default_null_order = 'nulls_first_on_asc_last_on_desc'",
-    "SET python_enable_replacements = false",
-    "SET autoinstall_known_extensions = false",
-    "SET autoload_known_extensions = false",
-    "SET enable_external_access = false",
-)
+_MEMORY = "memory_limit = '512MB'"
 _AS_SPARK_HAS_THEM = (
     "startswith(text, start) AS starts_with(text, start)",
     "substring_index(text, mark, number) AS "
@@ -82,11 +74,7 @@ def audit(
 
 @contextmanager
 def _engine() -> Iterator[duckdb.DuckDBPyConnection]:
-    import duckdb
-
-    with duckdb.connect() as engine:
-        for setting in _SETTINGS:
-            engine.execute(setting)
+    with duck.connect(_MEMORY) as engine:
         for macro in _AS_SPARK_HAS_THEM:
             engine.execute(f"CREATE TEMP MACRO {macro}")
         yield engine

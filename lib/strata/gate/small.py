@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from strata.declare.suite import Expectation
+from strata.fs import duck
 from strata.gate.counting import Tally
 from strata.gate.judging import (
     ACCEPTED,
@@ -176,11 +177,8 @@ def count_shared(table: pa.Table, expectation: Expectation) -> int:
 
 def hash_keys(table: pa.Table, expectation: Expectation) -> Any:
     """A 64-bit number for the rule's key in each row; equal keys have one."""
-    import duckdb
-
     key = ", ".join(f'"{name}"' for name in expectation.columns)
-    with duckdb.connect() as engine:
-        engine.execute("SET enable_progress_bar = false")
+    with duck.connect() as engine:
         engine.register("_rows", table.select(expectation.columns))
         found = engine.sql(f"SELECT hash({key}) AS h FROM _rows").fetchnumpy()["h"]
     return np.asarray(found, dtype=np.uint64)

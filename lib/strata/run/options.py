@@ -46,7 +46,7 @@ class Options:
     driver.
     """
     most_bytes_here: int = 32 << 20
-    """The same of bytes: of a candidate's input files, and of raw files that the driver reads."""
+    """Of raw files that the driver reads in any run."""
     fewest_plain_rows: int | None = None
     """In place of every table's own `fewest` (`kit.plain`), and of the rows of an input that are
     sought where few refer to them (`run.inputs.referred`)."""

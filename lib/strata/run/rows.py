@@ -55,8 +55,6 @@ class Candidate:
     rows: Rows
     rows_in: int
     identity_in: int | None = None
-    bytes_in: int = 0
-    """Of the files that its rows come from."""
     folds: tuple[str, ...] = ()
     appends: bool = False
     """Its rows are added to those published; else they replace them all, or those of the touched
@@ -107,7 +105,6 @@ def table_rows(context: Context, state: State, step: Step, inputs: Inputs) -> Ca
         rows=table.rows,
         rows_in=inputs.rows * len(params),
         identity_in=inputs.identity,
-        bytes_in=inputs.bytes,
         folds=table.folds,
         appends=step.adds_slices,
         touched=inputs.touched,

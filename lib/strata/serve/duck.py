@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from strata.errors import Damaged, UsageError
+from strata.fs import duck
+from strata.kit.sql import literal
 from strata.serve import read_only
 from strata.serve.published import Published
 
@@ -23,25 +25,6 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
-_CLOSED = {
-    "autoinstall_known_extensions": False,
-    "autoload_known_extensions": False,
-    "allow_community_extensions": False,
-    "allow_unsigned_extensions": False,
-    # A name in FROM is a published table, never a variable of this program.
-    "python_enable_replacements": False,
-    "allow_persistent_secrets": False,
-}
-_SETTINGS = (
-    # Standard output is the answer's alone: DuckDB draws its bar there after two seconds.
-    "SET enable_progress_bar = false",
-    # Spark's ways: every time in UTC, NULL first when ascending and last when descending.
-    "SET TimeZone = 'UTC'",
-    "SET default_null_order = 'nulls_first_on_asc_last_on_desc'",
-    # Last: without access the folder for spilling could not be named, nor a locked engine set.
-    "SET enable_external_access = false",
-    "SET lock_configuration = true",
-)
 _PARAMETER = re.compile(r"(?<![\w:\])}'\"]):([A-Za-z_]\w*)")
 _QUOTED = re.compile(r"('(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/)", re.DOTALL)
 
@@ -118,13 +101,10 @@ class Session:
 
 def connect() -> duckdb.DuckDBPyConnection:
     """An empty engine in memory that reaches no file, extension or network, and stays so."""
-    import duckdb
-
     # It spills what does not fit into memory here, and makes the folder only then.
     spill = os.path.join(tempfile.gettempdir(), f"strata-duckdb-{os.getpid()}")
-    connection = duckdb.connect(":memory:", config={"temp_directory": spill, **_CLOSED})
-    for setting in _SETTINGS:
-        connection.execute(setting)
+    connection = duck.connect(f"temp_directory = {literal(spill)}")
+    connection.execute("SET lock_configuration = true")
     return connection
 
 

@@ -69,6 +69,39 @@ def test_sound_lines_are_written_and_every_other_record_is_left_out_whole(
     assert {row["_layout"] for row in left} == {"items"}
 
 
+@pytest.mark.parametrize(
+    ("known", "given"),
+    [
+        # The records are read again for the transform, unless nobody asks for those that are told.
+        ({}, 5),
+        ({"rows": 7}, 5),
+        ({"rows": 7, "told_is_enough": True}, 0),
+        # One more is known of than the task has told of: all that were left out are given.
+        ({"rows": 8, "told_is_enough": True}, 5),
+    ],
+)
+def test_records_of_which_all_reasons_are_told_are_not_read_again(
+    tmp_path: Path, known: dict[str, Any], given: int
+) -> None:
+    told = inputs()
+    told["bronze.commerce_order_items"] = [
+        row for row in told["bronze.commerce_order_items"] if row["order_id"] != "o2"
+    ]
+    written, left, done = plain_rows(tmp_path, LINES, told, 1, **known)
+    assert (len(written), len(left), done.left) == (2, given, 5)
+    assert sum(rows.num_rows for rows in done.rejected) == 5
+
+
+def test_of_records_none_of_which_is_left_out_none_is_read_again(tmp_path: Path) -> None:
+    sound = inputs()
+    sound["bronze.commerce_order_items"] = sound["bronze.commerce_order_items"][:2]
+    _, left, done = plain_rows(tmp_path, LINES, sound, 1, rows=2)
+    assert (left, done.left, done.rejected) == ([], 0, [])
+    # The number counts, not the records, which are not looked at.
+    _, left, done = plain_rows(tmp_path / "again", LINES, sound, 1, rows=3)
+    assert (left, done.left) == ([], 0)
+
+
 def test_a_file_lies_in_the_contracts_order_and_its_log_has_its_bounds(tmp_path: Path) -> None:
     many = inputs()
     many["silver.commerce_orders"] = [

@@ -54,7 +54,7 @@ def audit(context: Context, state: State, done: Candidacy) -> Built:
     commits = [(target.table, written.commit.version)]
     if done.rejected.commit:
         commits.append((quarantine_name(target.table), done.rejected.commit.version))
-    about(context.say, table=entry.table)(_line(entry))
+    about(context.say, table=entry.table, way=done.way.value)(_line(entry))
     failpoint.reach("gate.passed", target.table)
     return Built(table_state, change, entry, tuple(commits))
 

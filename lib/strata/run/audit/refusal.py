@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from strata.declare.contract import Contract, quarantine_name
 from strata.declare.mention import fields_in
+from strata.fs import duck
 from strata.kit.keys import ROW_ID, has_identity
 from strata.lake.data_set import of_version
 from strata.run.state import Context, State
@@ -77,12 +78,9 @@ def _examples(
     """For each reason one row with it: the least by file and record, with the text that it was made
     of. One pass over the rejected rows, and one over each bronze table until all are found.
     """
-    import duckdb
-
     if not has_identity(rejected.schema.names):
         return {}
-    with duckdb.connect() as engine:
-        engine.execute("SET enable_progress_bar = false")
+    with duck.connect() as engine:
         engine.register("rejected", rejected)
         least = engine.execute(_LEAST, [list(reasons)]).fetchall()
     own = {reason: (sha256, number) for reason, sha256, number in least}

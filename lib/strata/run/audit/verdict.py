@@ -24,6 +24,7 @@ from strata.run.audit.examples import with_examples, with_found, with_row
 from strata.run.plan import Step
 from strata.run.rows import Candidate
 from strata.run.state import Context, State
+from strata.run.way import Way
 from strata.run.written import Rejected, Target, Written
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class Candidacy:
     step: Step
     target: Target
     candidate: Candidate
+    way: Way
     written: Written
     rejected: Rejected
     started: float

@@ -49,7 +49,6 @@ def bronze_rows(context: Context, state: State, step: Step) -> Candidate:
         make=partial(_frame, context, contract, records, kept),
         rows=Rows.ONE_TO_ONE,
         rows_in=rows_in,
-        bytes_in=records.bytes,
         folds=(erasure.FOLDED,),
         appends=not step.whole and before is not None,
         new_files=None if step.whole else tuple(seen.sha256 for seen in records.looks),

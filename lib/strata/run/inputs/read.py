@@ -20,7 +20,7 @@ from strata.kit.groups import Groups
 from strata.kit.shared import UNKNOWN, Shared, find_shared
 from strata.kit.table import Rows, Table
 from strata.kit.whole import NONE_WHOLE, Whole
-from strata.lake.log import Snapshot, TableLog
+from strata.lake.log import Snapshot
 from strata.ledger import publication as ledger
 from strata.ledger import seal
 from strata.ledger.publication import TableState
@@ -67,8 +67,6 @@ class Inputs:
     """The groups that the frames are restricted to; None where they are whole."""
     built_from: dict[str, int] = field(default_factory=dict)
     """The version of each input."""
-    bytes: int = 0
-    """Of the data files of all inputs, whole."""
     shared: Shared | None = None
     """Keys that more rows than one have, for a table that declares `unique`."""
     whole: Whole = NONE_WHOLE
@@ -128,8 +126,7 @@ def read_inputs(context: Context, state: State, step: Step) -> Inputs:
         plain = _plain_inputs(context, table, states, params, (held, frames, shared))
     known = shared() if table.unique and plain is None else None
     built_from = {name: found.version for name, found in states.items()}
-    size = sum(_bytes(context, found) for found in states.values())
-    return Inputs(frames, rows, identity, touched, built_from, size, known, whole, plain)
+    return Inputs(frames, rows, identity, touched, built_from, known, whole, plain)
 
 
 def _params_of_all(context: Context, table: Table, step: Step) -> dict[str, Any] | None:
@@ -248,11 +245,6 @@ def _as_it_lies(
 def _without_rows(frame: DataFrame, rows: int) -> DataFrame:
     """Where a table has no row, Spark is told so when it plans: what joins or adds it vanishes."""
     return frame if rows else frame.limit(0)
-
-
-def _bytes(context: Context, state: TableState) -> int:
-    snapshot = TableLog(context.store.warehouse, state.table).snapshot(state.version)
-    return sum(int(add["size"]) for add in snapshot.adds.values())
 
 
 def make_missing_bronze(context: Context, state: State) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
+from strata.fs import duck
 from strata.kit.groups import MOST_KEYS, ORDERED, Keys
 from strata.kit.table import Reference, Table
 from strata.ledger.publication import TableState
@@ -73,12 +74,9 @@ def _is_one(context: Context, name: str, reference: Reference) -> bool:
 
 
 def _changed(reference: Reference, before: pa.Table, now: pa.Table) -> pa.Array:
-    import duckdb
-
     columns, by = ", ".join(map(_quoted, reference.columns)), _quoted(reference.by[0])
     query = _CHANGED.format(by=by, columns=columns, where=reference.where)
-    with duckdb.connect() as engine:
-        engine.execute("SET enable_progress_bar = false")
+    with duck.connect() as engine:
         engine.register("before", before)
         engine.register("now", now)
         return engine.sql(query).to_arrow_table().column(0).combine_chunks()

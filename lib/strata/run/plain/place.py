@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -46,9 +46,14 @@ class Ended:
         return [file for done in self.done for file in done.files]
 
 
+def tasks_of(rows: int) -> int:
+    """In how many tasks so many input rows are done."""
+    return max(1, -(-rows // TASK_ROWS))
+
+
 def work_of(context: Context, target: Target, candidate: Candidate, job: PlainJob) -> Work:
     """What the table's tasks do."""
-    contract, tasks = target.contract, max(1, -(-candidate.rows_in // TASK_ROWS))
+    contract, tasks = target.contract, tasks_of(candidate.rows_in)
     by_arrow = arrow_rules.can_ask(target.row_rules, target.schema)
     return Work(
         job.plain,
@@ -62,6 +67,7 @@ def work_of(context: Context, target: Target, candidate: Candidate, job: PlainJo
         tasks,
         tuple(target.row_rules) if by_arrow else (),
         _unique_rules(target) if tasks == 1 else (),
+        job.rows if tasks == 1 else None,
     )
 
 
@@ -71,26 +77,14 @@ def _unique_rules(target: Target) -> tuple[Expectation, ...]:
     return rules if all(small.can_tell_keys(target.schema, e) for e in rules) else ()
 
 
-def run_tasks(context: Context, target: Target, candidate: Candidate, job: PlainJob) -> Ended:
-    """Does the table's tasks."""
-    work, ended = work_of(context, target, candidate, job), None
-    if work.tasks == 1 and not context.options.in_tasks and _is_one_machine(context):
-        ended = _run_here(context, work, job)
-    return ended or _run_there(context, work, job)
-
-
-def _is_one_machine(context: Context) -> bool:
-    # What this process does by itself does not start Spark to ask it.
-    return context.plan.is_here or (context.spark.conf.get("spark.master", "") or "").startswith(
-        "local"
-    )
-
-
-def _run_here(context: Context, work: Work, job: PlainJob) -> Ended | None:
+def run_here(context: Context, work: Work, job: PlainJob, rows_in: int) -> Ended | None:
     """The one task in this process: on one machine Spark would only start another. None, and
-    nothing done, where it leaves out more records than this process holds."""
+    nothing done, where it leaves out more records than this process holds: then Spark's tasks do
+    it."""
     rows, left, done = 0, [], Done()
-    for told, batch in plain_task.do(work, 0):
+    # The rejected rows stay in this process, and only those of the first input may be rejected.
+    is_enough = job.is_alone and bool(work.rules) and job.rows == rows_in
+    for told, batch in plain_task.do(replace(work, told_is_enough=is_enough), 0):
         rows += 0 if batch is None else batch.num_rows
         if batch is not None and rows <= _MOST_HELD:
             left.append(batch)
@@ -101,10 +95,11 @@ def _run_here(context: Context, work: Work, job: PlainJob) -> Ended | None:
     if work.record is None:
         return Ended([done], None, 0)
     records = pa.Table.from_batches(left, work.record)
-    return Ended([done], lambda: context.spark.createDataFrame(records, job.record), rows)
+    return Ended([done], lambda: context.spark.createDataFrame(records, job.record), done.left)
 
 
-def _run_there(context: Context, work: Work, job: PlainJob) -> Ended:
+def run_there(context: Context, work: Work, job: PlainJob) -> Ended:
+    """The tasks in Spark's executors."""
     is_sum = work.record is None
     record = StructType([]) if is_sum else job.record
     told = _told(context, work, record)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from strata.fs import duck
 from strata.run.plain.files import BATCH, Input, Made, Records, Shas
 from strata.run.plain.work import Work
 
@@ -27,32 +28,19 @@ MEMORY = "1200MB"
 @contextmanager
 def engine_of(work: Work) -> Iterator[duckdb.DuckDBPyConnection]:
     """An engine for one task."""
-    import duckdb
-
-    with tempfile.TemporaryDirectory(prefix="strata-plain-") as spill, duckdb.connect() as engine:
-        _prepare(engine, work, spill)
-        yield engine
-
-
-def _prepare(engine: duckdb.DuckDBPyConnection, work: Work, spill: str) -> None:
     threads = (os.cpu_count() or 1) if work.tasks == 1 else 1
-    for setting in (
-        f"threads = {threads}",
-        f"memory_limit = '{MEMORY}'",
-        f"temp_directory = '{spill}'",
-        "preserve_insertion_order = false",
-        "enable_progress_bar = false",
-        "TimeZone = 'UTC'",
-        "default_null_order = 'nulls_first_on_asc_last_on_desc'",
-        # It takes a stream for a table of one row, and would keep the large side of a join: as the
-        # query stands, what it joins to the first input is kept.
-        "disabled_optimizers = 'join_order,build_side_probe_side'",
-        "python_enable_replacements = false",
-        "autoinstall_known_extensions = false",
-        "autoload_known_extensions = false",
-        "enable_external_access = false",
-    ):
-        engine.execute(f"SET {setting}")
+    with tempfile.TemporaryDirectory(prefix="strata-plain-") as spill:
+        settings = (
+            f"threads = {threads}",
+            f"memory_limit = '{MEMORY}'",
+            f"temp_directory = '{spill}'",
+            "preserve_insertion_order = false",
+            # It takes a stream for a table of one row, and would keep the large side of a join: as
+            # the query stands, what it joins to the first input is kept.
+            "disabled_optimizers = 'join_order,build_side_probe_side'",
+        )
+        with duck.connect(*settings) as engine:
+            yield engine
 
 
 def answers(
@@ -65,8 +53,10 @@ def answers(
     shared, records = _shared(engine, work, number) if work.plain.unique else (None, 0)
     _name_inputs(engine, work, number, (shas.coded(first.read()), shared))
     yield from _rows(engine, work, work.plain.query, shas, order)
-    # Without keys the records were not counted: to read them again tells whether any is left.
-    if work.plain.rest and (shared is None or written.count < records):
+    # Where the records were not counted, to read them again tells whether any is left.
+    is_counted = shared is not None or work.rows is not None
+    most = records if work.rows is None else work.rows
+    if work.plain.rest and not (is_counted and written.count >= most):
         left = written.without(shas.coded(first.read()))
         _name_inputs(engine, work, number, (left, None))
         yield from _rows(engine, work, work.plain.rest, shas, order)

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from strata.fs import duck
 from strata.gate import arrow_judging
 from strata.gate.judging import REJECTED, Rule
 from strata.kit import row_ids
@@ -41,9 +42,10 @@ def do(work: Work, number: int) -> Iterator[tuple[Done | None, pa.RecordBatch | 
             _write(engine, work, number, (shas, done, written))
         except duckdb.OutOfMemoryException:
             done.gave_up = True
-    if work.record is not None and not done.gave_up:
-        with duckdb.connect() as engine:
-            engine.execute("SET enable_progress_bar = false")
+    if _are_all_told(work, done, written):
+        done.left = work.left(written.count) or 0
+    elif work.record is not None and not done.gave_up:
+        with duck.connect() as engine:
             for batch in _left_out(engine, work, number, shas, written):
                 done.left += batch.num_rows
                 yield None, batch
@@ -183,6 +185,16 @@ def _write_file(work: Work, shas: Shas, seen: Seen, rows: pa.Table) -> _Lies:
 
 
 # --- left out -------------------------------------------------------------------------------------
+
+
+def _are_all_told(work: Work, done: Done, written: Records) -> bool:
+    """Whether no record need be read again, for none was left out, or of each the reasons are told.
+    That they are these records, the hash of the rows' ids shows, by which a table balances."""
+    if work.record is None or done.gave_up:
+        return False
+    told = sum(rows.num_rows for rows in done.rejected)
+    left = work.left(written.count)
+    return left == 0 or (work.told_is_enough and left == told)
 
 
 def _left_out(

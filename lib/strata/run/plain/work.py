@@ -38,6 +38,14 @@ class Work:
     """The table's row rules, if Arrow can answer them: asked of each file that is written."""
     unique: tuple[Expectation, ...] = ()
     """Its rules of uniqueness, if one task sees all keys and can tell them apart."""
+    rows: int | None = None
+    """Records of the first input, if one task reads them all and their number is known."""
+    told_is_enough: bool = False
+    """Whether nobody asks for records left out of which the queries have told the reasons."""
+
+    def left(self, written: int) -> int | None:
+        """How many records the queries left out, who wrote so many; None where it is not known."""
+        return None if self.rows is None else self.rows - written
 
 
 @dataclass

@@ -1,7 +1,8 @@
-"""Tables of large inputs: plain rows by DuckDB's tasks, the rest by the table's transform.
+"""Plain rows, made by a query, and the rest by the table's transform: judged, counted and written.
 
-What the tasks write is asked by the gate before a commit names it, as any file is. Where they
-leave much to the transform, or a rule finds fault with what they wrote, the transform makes all.
+Which function writes a table, `run.way` decides. What the tasks write is asked by the gate before a
+commit names it, as any file is. Where they leave much to the transform, or a rule finds fault with
+what they wrote, the transform makes all.
 """
 
 from __future__ import annotations
@@ -19,14 +20,13 @@ from strata.gate import arrow_rules, counting, gate, judging, small
 from strata.gate.counting import Tally, add_written
 from strata.gate.judging import Rule
 from strata.kit import row_ids
-from strata.kit.groups import Keys
 from strata.kit.table import Rows
 from strata.lake.exchange import replace_rows
 from strata.lake.shape import conform
 from strata.run.bronze import files as bronze_files
 from strata.run.plain import task as plain_task
 from strata.run.plain.files import MOST_LEFT
-from strata.run.plain.place import Ended, run_tasks, work_of
+from strata.run.plain.place import Ended, run_here, run_there, work_of
 from strata.run.plain.work import Done
 from strata.run.rows import Candidate, PlainJob
 from strata.run.state import Context
@@ -69,21 +69,34 @@ class _Rest:
     """The rows that the table takes: fetched where they are few, else as Spark's."""
 
 
-def write_plain(
-    context: Context, target: Target, candidate: Candidate, job: PlainJob
-) -> Written | None:
-    """Writes the table's plain rows, and what the transform makes of the records left out.
-
-    None, and nothing done, where the transform must make all rows.
+def write_here(context: Context, target: Target, candidate: Candidate) -> Written | None:
+    """Writes the table's plain rows, made by this process, and what the transform makes of the
+    records left out. None, and nothing done, where the transform must make all rows.
     """
-    previous, store, contract = target.previous, context.store, target.contract
-    store.open_for_write(contract, previous.version if previous else None)
-    if not store.can_add_files(contract):
-        return None
-    if candidate.touched is not None:
-        keys = candidate.touched.keys
-        return None if keys is None else _write_groups(context, target, candidate, (job, keys))
-    asked, folder = run_tasks(context, target, candidate, job), store.warehouse.path(contract.table)
+    job = _job(candidate)
+    work = work_of(context, target, candidate, job)
+    ended = run_here(context, work, job, candidate.rows_in) or run_there(context, work, job)
+    return _write_ended(context, target, candidate, (job, ended))
+
+
+def write_in_tasks(context: Context, target: Target, candidate: Candidate) -> Written | None:
+    """The same, made by Spark's tasks."""
+    job = _job(candidate)
+    ended = run_there(context, work_of(context, target, candidate, job), job)
+    return _write_ended(context, target, candidate, (job, ended))
+
+
+def _job(candidate: Candidate) -> PlainJob:
+    assert candidate.plain is not None, "asked of plain rows"
+    return candidate.plain
+
+
+def _write_ended(
+    context: Context, target: Target, candidate: Candidate, given: tuple[PlainJob, Ended]
+) -> Written | None:
+    """Writes what the tasks have made, and the rest."""
+    (job, asked), previous, store = given, target.previous, context.store
+    contract, folder = target.contract, store.warehouse.path(target.table)
     rest_rows = candidate.rows_in - job.rows + asked.rows_left
     leaves_much = asked.left is not None and rest_rows > MOST_LEFT * candidate.rows_in
     if leaves_much or any(done.gave_up for done in asked.done):
@@ -113,14 +126,14 @@ def write_plain(
     return Written(commit, rest.tally, rest.rules, rest.judged, whole=whole, is_single=is_single)
 
 
-def _write_groups(
-    context: Context, target: Target, candidate: Candidate, given: tuple[PlainJob, Keys]
-) -> Written | None:
+def write_groups(context: Context, target: Target, candidate: Candidate) -> Written | None:
     """The same of few touched groups, in this process; their rows go in the place of those that
     the groups had."""
-    (job, keys), store, contract = given, context.store, target.contract
+    job, store, contract = _job(candidate), context.store, target.contract
+    keys = candidate.touched.keys if candidate.touched else None
+    assert keys is not None, "asked of few groups"
     made = plain_task.make(work_of(context, target, candidate, job))
-    if made is None or not arrow_rules.can_ask(target.row_rules, target.schema):
+    if made is None:
         return None
     rows, done, left = made
     broken = arrow_rules.count_broken(rows, target.row_rules)
