@@ -15,6 +15,7 @@ BENCHMARKS = (
 )  # fmt: skip
 # These have options of their own: `python -m bench soil --help`.
 OWN = {
+    "aims": "aims",
     "commerce": "commerce", "fleet": "fleet", "light": "light", "log-growth": "log_growth",
     "profile": "profile_run", "residents": "residents", "scale-out": "scale_out",
     "small-runs": "small_runs",

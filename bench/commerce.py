@@ -17,7 +17,6 @@ import math
 import os
 import resource
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -29,6 +28,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from bench import commerce_data, commerce_lakehouse_engine, memory
+from bench.figures import Figure, machine
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -59,12 +59,13 @@ def command(given: Sequence[str]) -> None:
     steps = list(found.items())
     for (small, before), (large, after) in itertools.pairwise(steps):
         for way in before.keys() & after.keys():
-            exponent = math.log(after[way] / before[way]) / math.log(large / small)
+            grown = math.log(after[way].seconds / before[way].seconds)
+            exponent = grown / math.log(large / small)
             print(f"{way}, from scale {small:g} to {large:g}: exponent {exponent:.2f}")
 
 
-def main(scale: float, rounds: int, ways: tuple[str, ...] = WAYS) -> dict[str, float]:
-    """Prints the medians of each way, and the ratios to plain Spark; returns the seconds."""
+def main(scale: float, rounds: int, ways: tuple[str, ...] = WAYS) -> dict[str, Figure]:
+    """Prints the medians of each way, and the ratios to plain Spark; returns the medians."""
     if "lakehouse-engine" in ways and commerce_lakehouse_engine.FOLDER is None:
         print(
             "lakehouse-engine: left out; bench/commerce_lakehouse_engine.py tells how to "
@@ -141,7 +142,7 @@ def _in_process(way: str, raw: Path, target: Path) -> dict[str, float]:
     return answer
 
 
-def _tell(scale: float, rounds: int, told: dict[str, list[dict[str, float]]]) -> dict[str, float]:
+def _tell(scale: float, rounds: int, told: dict[str, list[dict[str, float]]]) -> dict[str, Figure]:
     full = {
         way: {row["cents"] for row in rows}
         for way, rows in told.items()
@@ -149,29 +150,27 @@ def _tell(scale: float, rounds: int, told: dict[str, list[dict[str, float]]]) ->
     }
     if len(set().union(*full.values())) != 1:
         raise SystemExit(f"every way must find the same revenue; found, in cents, {full}")
-    base = statistics.median(
-        row["seconds"] for row in told.get("plain", [{"seconds": float("nan")}])
-    )
     size = commerce_data.size_of(scale)
-    medians = {way: statistics.median(row["seconds"] for row in rows) for way, rows in told.items()}
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    medians = {way: Figure.of(rows, "all_gib") for way, rows in told.items()}
+    base = medians["plain"].seconds if "plain" in medians else math.nan
     print(
         f"{size.lines:,} lines of {size.orders:,} orders; medians of {rounds}; "
-        f"{os.cpu_count()} cores, {memory:.0f} GiB, load {os.getloadavg()[0]:.1f}\n"
+        f"{machine()}\n"
         "| way | seconds | to plain | CPU s | GiB of its process | GiB in all |\n"
         "| --- | ---: | ---: | ---: | ---: | ---: |"
     )
     for way, rows in told.items():
+        found = medians[way]
         print(
-            f"| {way} | {medians[way]:.1f} | {medians[way] / base:.2f} "
-            f"| {statistics.median(row['cpu'] for row in rows):.1f} "
-            f"| {max(row['gib'] for row in rows):.1f} | {max(row['all_gib'] for row in rows):.1f} |"
+            f"| {way} | {found.seconds:.1f} | {found.seconds / base:.2f} | {found.cpu:.1f} "
+            f"| {max(row['gib'] for row in rows):.1f} | {found.gib:.1f} |"
         )
     if {"strata", "strata one more day"} <= medians.keys():
-        ratio = medians["strata one more day"] / medians["strata"]
+        ratio = medians["strata one more day"].seconds / medians["strata"].seconds
         print(f"one more day takes {ratio:.2f} of the full load")
     if {"strata", "duckdb"} <= medians.keys():
-        print(f"the full load takes {medians['strata'] / medians['duckdb']:.1f} times DuckDB's")
+        ratio = medians["strata"].seconds / medians["duckdb"].seconds
+        print(f"the full load takes {ratio:.2f} times DuckDB's")
     return medians
 
 

@@ -35,6 +35,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench import fleet_data, memory
+from bench.figures import Figure, machine
 from tests.cpu import tree_seconds
 
 if TYPE_CHECKING:
@@ -48,21 +49,19 @@ _FIXES_A_DAY = 20
 
 def compare(
     sizes: list[int], rounds: int, ways: tuple[str, ...], heap: str, kept: Path | None = None
-) -> None:
+) -> dict[int, dict[str, Figure]]:
     """Prints of each size the medians of each way and the ratios to plain Spark and to DuckDB, then
-    how each way grows."""
-    found: dict[str, list[float]] = {way: [] for way in ways}
-    for rows in sizes:
-        medians = _size(rows, rounds, ways, heap, kept)
-        for way in ways:
-            found[way].append(medians[way])
-    for way, seconds in found.items():
+    how each way grows; returns the medians of each size."""
+    found = {rows: _size(rows, rounds, ways, heap, kept) for rows in sizes}
+    for way in ways:
+        seconds = [found[rows][way].seconds for rows in sizes]
         told = [
             f"{math.log(seconds[n + 1] / seconds[n]) / math.log(sizes[n + 1] / sizes[n]):.2f}"
             for n in range(len(sizes) - 1)
         ]
         if told:
             print(f"{way:8} grows by the power {', then '.join(told)} of the rows")
+    return found
 
 
 def _fleet(rows: int, days: int, **more: Any) -> fleet_data.Fleet:
@@ -86,7 +85,7 @@ def _raw_of(kept: Path | None, name: str, fleet: fleet_data.Fleet) -> Iterator[t
 
 def _size(
     rows: int, rounds: int, ways: tuple[str, ...], heap: str, kept: Path | None
-) -> dict[str, float]:
+) -> dict[str, Figure]:
     fleet = _fleet(rows, max(1, rows // 1_000_000))
     with _raw_of(kept, f"rows-{rows}", fleet) as (folder, raw):
         told: dict[str, list[dict[str, float]]] = {way: [] for way in ways}
@@ -170,7 +169,7 @@ def _in_process(way: str, raw: Path, target: Path, heap: str) -> dict[str, float
     return answer
 
 
-def _tell(rows: int, rounds: int, told: dict[str, list[dict[str, float]]]) -> dict[str, float]:
+def _tell(rows: int, rounds: int, told: dict[str, list[dict[str, float]]]) -> dict[str, Figure]:
     found = [row for rows_ in told.values() for row in rows_]
     if len({row["fixes"] for row in found}) != 1:
         raise SystemExit(f"every way must find the same fixes; found {found}")
@@ -178,7 +177,7 @@ def _tell(rows: int, rounds: int, told: dict[str, list[dict[str, float]]]) -> di
         raise SystemExit(f"every way must find the same kilometres, to 1 %; found {found}")
     print(
         f"{rows:,} records, {rounds} rounds; seconds and CPU seconds, each with its ratios to plain "
-        "and to DuckDB, and peak memory"
+        f"and to DuckDB, and peak memory; {machine()}"
     )
     for way, of in told.items():
         most = max(row["gib"] for row in of)
@@ -186,7 +185,7 @@ def _tell(rows: int, rounds: int, told: dict[str, list[dict[str, float]]]) -> di
             f"{way:8} {_beside(told, way, 'seconds')} {_beside(told, way, 'cpu')} CPU {most:6.1f} GiB",
             flush=True,
         )
-    return {way: _median(of, "seconds") for way, of in told.items()}
+    return {way: Figure.of(of) for way, of in told.items()}
 
 
 def _beside(told: dict[str, list[dict[str, float]]], way: str, what: str) -> str:

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import subprocess
-import time
+import threading
 from contextlib import suppress
 from pathlib import Path
 
 
 def watch(process: subprocess.Popen[str]) -> float:
-    """Waits for a process; the most memory that it and all below it held at a time, in GiB. Pages
-    that several share count once.
+    """Waits for a process; the most memory that it and all below it held at a time, in GiB, looked at
+    twice a second. Pages that several share count once.
     """
-    most = 0.0
-    while process.poll() is None:
-        most = max(most, sum(map(_held, tree(process.pid))))
-        time.sleep(0.5)
-    return most / 2**20
+    found, ended = [0], threading.Event()
+
+    def look() -> None:
+        while not ended.wait(0.5):
+            found.append(sum(map(_held, tree(process.pid))))
+
+    # Beside it, so that who waits is told at once when the process ends.
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    try:
+        process.wait()
+    finally:
+        ended.set()
+        watcher.join()
+    return max(found) / 2**20
 
 
 def tree(process: int) -> list[int]:

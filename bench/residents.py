@@ -16,7 +16,6 @@ import ctypes
 import json
 import resource
 import shutil
-import statistics
 import sys
 import tempfile
 import time
@@ -25,6 +24,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.figures import Figure, machine
 from bench.small_runs import BECOME_SUBREAPER, PROJECT, Side, git
 
 _AREAS = ("AB", "B", "BA", "BS", "CF", "CH", "DE", "DN", "E", "EH", "EX", "G", "GL", "HU", "IP",
@@ -32,7 +32,7 @@ _AREAS = ("AB", "B", "BA", "BS", "CF", "CH", "DE", "DN", "E", "EH", "EX", "G", "
           "SW", "TN", "W", "WA", "WF", "YO")  # fmt: skip
 _INWARD = "ABDEFGHJLNPQRSTUWXYZ"
 _AUTHORITIES = 380
-_LATER = "now, a month later on top of that"
+LATER = "now, a month later on top of that"
 
 
 def command(given: Sequence[str]) -> None:
@@ -43,46 +43,53 @@ def command(given: Sequence[str]) -> None:
     parser.add_argument("--users", type=int, default=8_189)
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args(given)
+    main(arguments.baseline, arguments.postcodes, arguments.users, arguments.rounds)
+
+
+def main(baseline: str | None, postcodes: int, users: int, rounds: int) -> dict[str, Figure]:
+    """Prints the medians of each side, and returns them."""
     ctypes.CDLL(None).prctl(BECOME_SUBREAPER, 1)
     folder = Path(tempfile.mkdtemp(prefix="strata-bench-"))
     old = folder / "code"
-    if arguments.baseline:
-        git("worktree", "add", "--detach", str(old), arguments.baseline)
+    if baseline:
+        git("worktree", "add", "--detach", str(old), baseline)
     try:
-        make(folder / "raw", arguments.postcodes, arguments.users)
-        make_next(folder / "next", arguments.postcodes, arguments.users)
+        make(folder / "raw", postcodes, users)
+        make_next(folder / "next", postcodes, users)
         sides = [Side("now", PROJECT, folder / "now")]
-        if arguments.baseline:
+        if baseline:
             sides.append(Side("before", old, folder / "before"))
-        _compare(sides, folder, arguments.rounds)
+        return _compare(sides, folder, rounds)
     finally:
-        if arguments.baseline:
+        if baseline:
             git("worktree", "remove", "--force", str(old))
         shutil.rmtree(folder)
 
 
-def _compare(sides: list[Side], folder: Path, rounds: int) -> None:
-    raw, names = folder / "raw", ("now", "before", "DuckDB", _LATER)
-    told: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
+def _compare(sides: list[Side], folder: Path, rounds: int) -> dict[str, Figure]:
+    raw, names = folder / "raw", ("now", "before", "DuckDB", LATER)
+    told: dict[str, list[dict[str, float]]] = {name: [] for name in names}
     for number in range(rounds):
         for side in sides if number % 2 == 0 else sides[::-1]:
             shutil.rmtree(side.folder, ignore_errors=True)
             side.folder.mkdir()
             told[side.name].append(_run(side, raw))
             if side.code == PROJECT:
-                told[_LATER].append(_run_later(side, raw, folder / "next"))
+                told[LATER].append(_run_later(side, raw, folder / "next"))
         told["DuckDB"].append(_by_duckdb(raw)[1])
-    base = statistics.median(seconds for seconds, _ in told["before"] or told["now"])
-    print("| side | seconds | ratio | CPU s |\n| --- | ---: | ---: | ---: |")
-    for name, pairs in told.items():
-        if name == _LATER:
-            base = statistics.median(seconds for seconds, _ in told["now"])
-        if pairs:
-            seconds, cpu = (statistics.median(pair[n] for pair in pairs) for n in (0, 1))
-            print(f"| {name} | {seconds:.1f} | {seconds / base:.2f} | {cpu:.1f} |", flush=True)
+    found = {name: Figure.of(rows) for name, rows in told.items() if rows}
+    print(f"medians of {rounds}; {machine()}")
+    print("| side | seconds | ratio | CPU s | GiB |\n| --- | ---: | ---: | ---: | ---: |")
+    for name, of in found.items():
+        base = found["now"] if name == LATER else found.get("before", found["now"])
+        ratio = of.seconds / base.seconds
+        print(
+            f"| {name} | {of.seconds:.1f} | {ratio:.2f} | {of.cpu:.1f} | {of.gib:.1f} |", flush=True
+        )
+    return found
 
 
-def _run(side: Side, raw: Path) -> tuple[float, float]:
+def _run(side: Side, raw: Path) -> dict[str, float]:
     """Runs the feed, and holds its count of people to DuckDB's."""
     target = side.warehouse("residents")
     took = side.strata("run", "residents", "--raw", str(raw), "--warehouse", target, "--quiet")
@@ -90,7 +97,7 @@ def _run(side: Side, raw: Path) -> tuple[float, float]:
     return took
 
 
-def _run_later(side: Side, raw: Path, later: Path) -> tuple[float, float]:
+def _run_later(side: Side, raw: Path, later: Path) -> dict[str, float]:
     """The same with the files of the next month beside the others, on what stands."""
     shutil.copytree(later, raw, dirs_exist_ok=True)
     try:
@@ -164,7 +171,7 @@ def _codes(numbers: np.ndarray) -> list[str]:
     return found
 
 
-def _by_duckdb(raw: Path) -> tuple[dict[str, int], tuple[float, float]]:
+def _by_duckdb(raw: Path) -> tuple[dict[str, int], dict[str, float]]:
     """People by authority, and the seconds and CPU seconds that DuckDB took."""
     import duckdb
 
@@ -181,7 +188,7 @@ def _by_duckdb(raw: Path) -> tuple[dict[str, int], tuple[float, float]]:
                 hive_partitioning = false)) as l
                 on l.column0 = u.address.postcode group by all"""
         ).fetchall()
-    return dict(rows), (time.monotonic() - started, _own_cpu() - before)
+    return dict(rows), {"seconds": time.monotonic() - started, "cpu": _own_cpu() - before}
 
 
 def _counted(warehouse: str) -> dict[str, int]:

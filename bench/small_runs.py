@@ -15,7 +15,6 @@ import ctypes
 import os
 import resource
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -25,7 +24,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import commerce_data
+from bench import commerce_data, memory
+from bench.figures import Figure
 
 PROJECT = Path(__file__).resolve().parents[1]
 STEPS = ("help", "show", "first look", "nothing new", "samples", "same samples", "one more day")
@@ -50,30 +50,36 @@ class Side:
     code: Path
     folder: Path
 
-    def strata(self, *arguments: str) -> tuple[float, float]:
-        """Runs the command; returns the seconds that passed, and the CPU seconds of all processes.
+    def strata(self, *arguments: str) -> dict[str, float]:
+        """Runs the command; returns the seconds that passed, and the CPU seconds and the most memory
+        (`gib`) of all its processes.
 
         RuntimeError with its last words if it fails.
         """
         paths = os.pathsep.join([str(self.code / "lib"), str(self.code)])
         before, started = _cpu(), time.monotonic()
-        done = subprocess.run(
-            [sys.executable, "-c", _MAIN, *arguments],
-            env=_environment()
-            | {
-                "PYTHONPATH": paths,
-                # As an installed package has it: no command compiles its own modules.
-                "PYTHONPYCACHEPREFIX": str(self.folder / "bytecode"),
-            },
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-        )
-        passed = time.monotonic() - started
+        with tempfile.TemporaryFile("w+") as said:
+            process = subprocess.Popen(
+                [sys.executable, "-c", _MAIN, *arguments],
+                env=_environment()
+                | {
+                    "PYTHONPATH": paths,
+                    # As an installed package has it: no command compiles its own modules.
+                    "PYTHONPYCACHEPREFIX": str(self.folder / "bytecode"),
+                },
+                cwd=self.folder,
+                stdout=subprocess.DEVNULL,
+                stderr=said,
+                text=True,
+            )
+            gib = memory.watch(process)
+            passed = time.monotonic() - started
+            said.seek(0)
+            if process.returncode:
+                words = said.read()[-2000:]
+                raise RuntimeError(f"{self.name}: strata {' '.join(arguments)}: {words}")
         _wait_for_orphans()
-        if done.returncode:
-            raise RuntimeError(f"{self.name}: strata {' '.join(arguments)}: {done.stderr[-2000:]}")
-        return passed, _cpu() - before
+        return {"seconds": passed, "cpu": _cpu() - before, "gib": gib}
 
     def warehouse(self, name: str) -> str:
         return str(self.folder / name)
@@ -101,7 +107,7 @@ def command(given: Sequence[str]) -> None:
             side.folder.mkdir()
         for step in arguments.only or STEPS:
             run = _prepare(step, sides, folder, arguments.lines)
-            told: dict[str, list[tuple[float, float]]] = {side.name: [] for side in sides}
+            told: dict[str, list[dict[str, float]]] = {side.name: [] for side in sides}
             for number in range(arguments.rounds):
                 # Who comes first has colder files: the two take turns at that too.
                 for side in sides if number % 2 == 0 else sides[::-1]:
@@ -114,7 +120,7 @@ def command(given: Sequence[str]) -> None:
 
 def _prepare(
     step: str, sides: tuple[Side, Side], folder: Path, lines: int
-) -> Callable[[Side], tuple[float, float]]:
+) -> Callable[[Side], dict[str, float]]:
     """Lays out what the step needs on each side; returns what is measured of it."""
     samples = str(PROJECT / "samples")
     if step == "help":
@@ -132,7 +138,7 @@ def _prepare(
     if step == "show":
         return lambda side: side.strata("show", "--warehouse", side.warehouse("standing"))
 
-    def look(side: Side) -> tuple[float, float]:
+    def look(side: Side) -> dict[str, float]:
         if step == "first look":
             Path(side.warehouse("standing"), NOTE).unlink(missing_ok=True)
         return side.strata(
@@ -147,7 +153,7 @@ def _environment() -> dict[str, str]:
     return kept | KEY
 
 
-def _fresh_run(side: Side, raw: str, *feeds: str) -> tuple[float, float]:
+def _fresh_run(side: Side, raw: str, *feeds: str) -> dict[str, float]:
     target = side.warehouse("samples")
     shutil.rmtree(target, ignore_errors=True)
     return side.strata("run", *feeds, "--raw", raw, "--warehouse", target)
@@ -155,7 +161,7 @@ def _fresh_run(side: Side, raw: str, *feeds: str) -> tuple[float, float]:
 
 def _prepare_day(
     sides: tuple[Side, Side], raw: Path, lines: int
-) -> Callable[[Side], tuple[float, float]]:
+) -> Callable[[Side], dict[str, float]]:
     scale = lines / LINES
     commerce_data.make(raw, scale, seed=7)
     run = ("run", "commerce", "--raw", str(raw), "--warehouse")
@@ -163,7 +169,7 @@ def _prepare_day(
         side.strata(*run, side.warehouse("loaded"))
     commerce_data.make_next_day(raw, scale, seed=7)
 
-    def next_day(side: Side) -> tuple[float, float]:
+    def next_day(side: Side) -> dict[str, float]:
         target = side.warehouse("day")
         shutil.rmtree(target, ignore_errors=True)
         shutil.copytree(side.warehouse("loaded"), target)
@@ -172,24 +178,23 @@ def _prepare_day(
     return next_day
 
 
-def _tell(step: str, told: dict[str, list[tuple[float, float]]]) -> None:
-    wall, cpu = (
-        {name: statistics.median(pair[n] for pair in pairs) for name, pairs in told.items()}
-        for n in (0, 1)
-    )
+def _tell(step: str, told: dict[str, list[dict[str, float]]]) -> None:
+    before, now = Figure.of(told["before"]), Figure.of(told["now"])
     print(
-        f"{step}: seconds {wall['before']:.2f} before, {wall['now']:.2f} now "
-        f"({wall['now'] / wall['before']:.2f}); CPU seconds {cpu['before']:.2f} before, "
-        f"{cpu['now']:.2f} now ({cpu['now'] / cpu['before']:.2f}); each: {_rounded(told)}",
+        f"{step}: seconds {before.seconds:.2f} before, {now.seconds:.2f} now "
+        f"({now.seconds / before.seconds:.2f}); CPU seconds {before.cpu:.2f} before, "
+        f"{now.cpu:.2f} now ({now.cpu / before.cpu:.2f}); {before.gib:.1f} GiB before, "
+        f"{now.gib:.1f} now; each: {_rounded(told)}",
         flush=True,
     )
 
 
-def _rounded(told: dict[str, list[tuple[float, float]]]) -> str:
-    return "; ".join(
-        f"{name} {', '.join(f'{wall:.1f}/{cpu:.1f}' for wall, cpu in pairs)}"
-        for name, pairs in told.items()
-    )
+def _rounded(told: dict[str, list[dict[str, float]]]) -> str:
+    rounds = {
+        name: ", ".join(f"{row['seconds']:.1f}/{row['cpu']:.1f}" for row in rows)
+        for name, rows in told.items()
+    }
+    return "; ".join(f"{name} {text}" for name, text in rounds.items())
 
 
 def _cpu() -> float:

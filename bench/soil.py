@@ -38,6 +38,8 @@ from typing import Any
 
 import numpy as np
 
+from bench.figures import Figure, machine
+
 BOUNDARIES = Path(__file__).parents[1] / "samples/soil/boundaries/natural_earth_10m_europe.geojson"
 JOIN_WAYS = (
     "strata",
@@ -79,8 +81,9 @@ def command(arguments: Sequence[str] | None = None) -> None:
     main(asked.what, asked.points, asked.rounds, ways)
 
 
-def main(what: str, points: int, rounds: int, ways: Sequence[str]) -> None:
-    """Prints the medians of each way, and the ratios to those they are measured against."""
+def main(what: str, points: int, rounds: int, ways: Sequence[str]) -> dict[str, Figure]:
+    """Prints the medians of each way, and the ratios to those they are measured against; returns
+    the medians."""
     folder = Path(tempfile.mkdtemp(prefix="strata-bench-"))
     try:
         write = _write_points if what == "join" else _write_csv
@@ -93,7 +96,7 @@ def main(what: str, points: int, rounds: int, ways: Sequence[str]) -> None:
                 target.mkdir()
                 told[way].append(_in_process(what, way, folder, target))
                 shutil.rmtree(target)
-        _tell(what, points, rounds, told)
+        return _tell(what, points, rounds, told)
     finally:
         shutil.rmtree(folder)
 
@@ -126,7 +129,9 @@ def _other_python() -> str:
     return str(python)
 
 
-def _tell(what: str, points: int, rounds: int, told: dict[str, list[dict[str, Any]]]) -> None:
+def _tell(
+    what: str, points: int, rounds: int, told: dict[str, list[dict[str, Any]]]
+) -> dict[str, Figure]:
     found = {way: of[0]["counts"] for way, of in told.items()}
     first = next(iter(found.values()))
     for way, counts in found.items():
@@ -137,7 +142,9 @@ def _tell(what: str, points: int, rounds: int, told: dict[str, list[dict[str, An
         {way: statistics.median(row[name] for row in of) for way, of in told.items()}
         for name in ("seconds", "cpu")
     )
-    print(f"{what}: {points:,} points, {rounds} rounds; seconds (median), and CPU seconds")
+    print(
+        f"{what}: {points:,} points, {rounds} rounds; seconds (median), and CPU seconds; {machine()}"
+    )
     bases = [way for way in ("sedonadb", "sedona", "plain", "plain-small") if way in told]
     for way, of in told.items():
         memory = statistics.median(row["memory_mib"] for row in of)
@@ -151,6 +158,8 @@ def _tell(what: str, points: int, rounds: int, told: dict[str, list[dict[str, An
     if "strata" in told and what == "join":
         cells = statistics.median(row["cells"] for row in told["strata"])
         print(f"strata's cells are made in {cells:.1f} s, when boundaries are published")
+    return {way: Figure.of([row | {"gib": row["memory_mib"] / 1024} for row in of])
+            for way, of in told.items()}  # fmt: skip
 
 
 # --- data -----------------------------------------------------------------------------------------
