@@ -94,6 +94,8 @@ def plain_rows(
         for done, batch in plain_task.do(work, number):
             left += batch.to_pylist() if batch is not None else []
             if done is not None:
+                if done.gave_up:
+                    return [], left, done
                 assert not would_reject(done.broken, work.rules), "plain rows keep the gate's rules"
                 assert done.is_single == (tasks == 1)
                 all_done.rows += done.rows

@@ -273,6 +273,7 @@ def declared_tables() -> set[str]:
 def _of_plain(plain: Plain) -> str:
     # A function's own text tells where it lies in memory, which differs from process to process.
     functions: dict[str, Callable[..., Any]] = {n: made for n, (_, made) in plain.made.items()}
+    functions |= {f"{name}, here": made for name, made in plain.made_here.items()}
     functions |= {
         name: made
         for name in ("complete", "finish", "settle")

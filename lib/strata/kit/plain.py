@@ -8,6 +8,7 @@ has the last word: it is given every record that the query leaves out.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -22,6 +23,12 @@ Finish = Callable[["pa.RecordBatch"], "pa.RecordBatch"]
 Complete = Callable[..., "pa.Table"]
 EACH = 1
 """`Plain.fewest` of a table of which the query leaves nothing to Spark, most days."""
+
+
+class Doubtful(Exception):
+    """Raised by `complete` and `settle` where the query cannot tell what the transform makes of a
+    record: the transform makes all rows then.
+    """
 
 
 @dataclass(frozen=True)
@@ -56,7 +63,8 @@ class Plain:
     with `_rows` as the transform gives it. What is doubtful it leaves out. Of sums: all rows, with
     `_rows`. Where some are folded, `_fold` as the transform gives it.
 
-    A whole number among the table's `params` stands in it as `{name}`."""
+    A whole number or a date among the table's `params` stands in it as `{name}`; no date is no
+    text."""
 
     reads: Mapping[str, tuple[str, ...]]
     """Input -> the columns that the query reads of it."""
@@ -83,7 +91,13 @@ class Plain:
         default_factory=dict, repr=False
     )
     """Name in the query -> an input, and what the transform too makes of it before it joins it: few
-    rows, of which Spark alone decides."""
+    rows."""
+
+    made_here: Mapping[str, Callable[[pa.Table], pa.Table | None]] = field(
+        default_factory=dict, repr=False
+    )
+    """How some of these are made without Spark, of an input of few rows; None where Spark must be
+    asked."""
 
     only: Mapping[str, str] = field(default_factory=dict)
     """Parameters and the values that they must have; with others the transform makes all rows."""
@@ -101,7 +115,7 @@ class Plain:
 
     complete: Complete | None = field(default=None, repr=False)
     """Makes the rows of the query's whole answer, of sums that are few, and of the table's
-    parameters, which it is given as `params`."""
+    parameters, which it is given as `params`. `Doubtful` where it cannot."""
 
     settle: Settle | None = field(default=None, repr=False)
     """Makes the rows of the query's answer, which comes in the query's own order, for records whose
@@ -128,8 +142,16 @@ def bound(plain: Plain, params: Mapping[str, Any]) -> Plain:
 
 
 def with_params(query: str, params: Mapping[str, Any]) -> str:
-    """The query with these parameters, of which only whole numbers can stand in one."""
-    return with_names(query, {n: str(v) for n, v in params.items() if type(v) is int})
+    """The query with these parameters, of which whole numbers and dates alone can stand in one."""
+    told = {n: str(v) for n, v in params.items() if type(v) is int or _is_date_or_none(v)}
+    return with_names(query, told)
+
+
+def _is_date_or_none(value: Any) -> bool:
+    return (
+        isinstance(value, str)
+        and re.fullmatch("(?:[0-9]{4}-[0-9]{2}-[0-9]{2})?", value) is not None
+    )
 
 
 def with_names(query: str, told: Mapping[str, str]) -> str:

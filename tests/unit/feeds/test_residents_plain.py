@@ -12,6 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from strata.feeds.residents.plain import PLAIN
 from strata.feeds.residents.postcodes import SAME_POSTCODE
 from strata.kit.history import SUPERSEDED
 
@@ -98,3 +99,26 @@ def test_of_each_postcode_the_record_stands_that_a_plain_program_finds(
     assert {row["_record_number"] for row in left} == rejected
     assert done.folds == dict(folds)
     assert done.rows + sum(folds.values()) + len(rejected) == len(rows)
+
+
+def test_postcodes_of_one_hash_are_told_apart() -> None:
+    rows = [
+        {
+            "_group": group, "postcode_token": f"p{place}", "authority_code": f"E0600001{place}",
+            "authority_name": None, "is_terminated": False, "addresses": None, "is_sound": True,
+            "_delivery_date": DAYS[1], "_file_sha256": 0, "_record_number": number,
+        }
+        for number, (group, place) in enumerate([(1, 1), (2, 2), (2, 3), (2, 2), (2, 3), (2, 2), (3, 4)])
+    ]  # fmt: skip
+    schema = pa.schema(
+        [("_group", pa.uint64()), ("postcode_token", pa.string()), ("authority_code", pa.string()),
+         ("authority_name", pa.string()), ("is_terminated", pa.bool_()), ("addresses", pa.int64()),
+         ("is_sound", pa.bool_()), ("_delivery_date", pa.date32()), ("_file_sha256", pa.int32()),
+         ("_record_number", pa.int64())]
+    )  # fmt: skip
+    batches = pa.Table.from_pylist(rows, schema).to_batches(max_chunksize=2)
+    assert PLAIN.settle is not None
+    found = pa.concat_tables(PLAIN.settle(batches)).to_pylist()
+    told = {row["_record_number"]: row["_fold"] for row in found}
+    same = SAME_POSTCODE
+    assert told == {0: None, 1: None, 2: None, 3: same, 4: same, 5: same, 6: None}

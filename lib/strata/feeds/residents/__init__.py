@@ -8,7 +8,17 @@ and hides small numbers. docs/PRIVACY.md tells what is protected, how, and what 
 
 from __future__ import annotations
 
-from strata.feeds.residents import ages, authorities, coverage, moves, people, plain, postcodes
+from strata.feeds.residents import (
+    ages,
+    authorities,
+    coverage,
+    moves,
+    people,
+    plain,
+    plain_counts,
+    plain_people,
+    postcodes,
+)
 from strata.feeds.residents.params import Params
 from strata.kit.table import Answer, Reference, Rows, Source, Table
 
@@ -47,6 +57,7 @@ TABLES = (
         },
         ends=("bronze.residents_users",),
         folds=people.FOLDS,
+        plain=plain_people.PEOPLE,
     ),
     Table(
         "gold.residents_history_internal",
@@ -63,12 +74,17 @@ TABLES = (
         rows=Rows.AGGREGATE,
         params=("as_of",),
         folds=authorities.DATE_FOLDS,
+        plain=plain_counts.INTERNAL,
     ),
     Table(
         "gold.residents_by_authority",
         inputs=("gold.residents_by_authority_internal",),
         transform=authorities.residents_by_authority,
+        # Which numbers are hidden depends on all rows.
+        rows=Rows.AGGREGATE,
         params=("suppress_below", "round_to"),
+        none_of_none=True,
+        plain=plain_counts.PUBLISHED,
     ),
     Table(
         "gold.residents_by_age_and_sex",
@@ -77,6 +93,7 @@ TABLES = (
         rows=Rows.AGGREGATE,
         params=("as_of", "suppress_below", "round_to"),
         folds=authorities.DATE_FOLDS,
+        plain=plain_counts.BY_AGE_AND_SEX,
     ),
     Table(
         "gold.residents_lookup_coverage",

@@ -163,7 +163,8 @@ def residents_by_authority(internal: DataFrame, *, params: Params) -> DataFrame:
     whole = internal.agg(
         F.collect_list(F.struct("as_of_date", *_PLACE, *_FIGURES)).alias("_rows_of_date")
     )
-    return whole.select(F.inline(hide("_rows_of_date"))).withColumns(limits(params))
+    shown = whole.select(F.inline(hide("_rows_of_date")))
+    return shown.withColumns({**limits(params), "_rows": F.lit(1)})
 
 
 def limits(params: Params) -> dict[str, Column]:

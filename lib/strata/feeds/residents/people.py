@@ -30,8 +30,8 @@ UNDATED = "1900-01-01"
 """The date of records that tell none, in a file without a delivery date: older than every dated
 one.
 """
-# what the reader leaves of a date, or of a word that the source contract does not list
-_UNREADABLE = "unreadable"
+UNREADABLE = "unreadable"
+"""What the reader leaves of a date, or of a word that the source contract does not list."""
 
 SEXES = {"f": "F", "female": "F", "m": "M", "male": "M"}
 UNKNOWN_SEX = "unknown"
@@ -45,7 +45,8 @@ MISSING, MALFORMED, OUTWARD, UNKNOWN = (
 )
 TERMINATED, NO_AUTHORITY = "postcode_terminated", "postcode_without_authority"
 
-_TOLD = (
+# What a record tells of its person; and what makes a period, if it changes.
+TOLD = (
     "is_resident",
     "identity_token",
     "sex",
@@ -55,8 +56,8 @@ _TOLD = (
     "postcode_territory",
 )
 _ON_ONE_DATE = ("_key", "event_date")
-_STATE = ("is_resident", "identity_token", "sex", "birth_year", "authority_code", "unplaced")
-_PERIODS = PeriodsOf("_key", "event_date", _STATE, UNCHANGED)
+STATE = ("is_resident", "identity_token", "sex", "birth_year", "authority_code", "unplaced")
+_PERIODS = PeriodsOf("_key", "event_date", STATE, UNCHANGED)
 _COLUMNS = (
     "person_token",
     "valid_from",
@@ -120,9 +121,7 @@ def add_statement(users: DataFrame, whole: Whole = NONE_WHOLE) -> DataFrame:
         *whole.mark(),
     )
     # Nothing is kept of who has left.
-    return typed.withColumns(
-        {name: F.when(F.col("is_resident"), F.col(name)) for name in _TOLD[1:]}
-    )
+    return typed.withColumns({name: F.when(F.col("is_resident"), F.col(name)) for name in TOLD[1:]})
 
 
 def _told_date() -> Column:
@@ -150,7 +149,7 @@ def _record_reasons() -> Column:
         flag(F.col("as_of").isNotNull() & _told_date().isNull(), "asOf must be a date, YYYY-MM-DD"),
         flag(~in_range, "the date of a record must be in [1900-01-01, 9999-12-30]"),
         flag(_told_date() > F.col("_delivery_date"), "asOf must not lie after the delivery"),
-        flag(F.col("deleted") == _UNREADABLE, "deleted must be true or false"),
+        flag(F.col("deleted") == UNREADABLE, "deleted must be true or false"),
     )
 
 
@@ -165,7 +164,7 @@ def _flag_conflicts(statements: DataFrame) -> DataFrame:
     identified = is_sound() & F.col("identity_token").isNotNull()
     claimed = keyed.withColumn("_claimed", differ(_ON_ONE_DATE, identified, ("identity_token",)))
     conflict = F.when(F.col("_claimed"), CLAIMED).otherwise(CONFLICT)
-    return keep_latest(claimed, LatestOf(_ON_ONE_DATE, _TOLD, conflict, SAME_STATEMENT))
+    return keep_latest(claimed, LatestOf(_ON_ONE_DATE, TOLD, conflict, SAME_STATEMENT))
 
 
 # --- places --------------------------------------------------------------------------------------

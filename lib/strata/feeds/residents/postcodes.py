@@ -26,7 +26,8 @@ _CODE = r"^[A-Z][0-9]{8}\z"
 # L99999999.
 _PSEUDO_CODE = r"^[A-Z]99999999\z"
 _MONTH = r"^[0-9]{6}\z"
-_NAMES_IN_COLUMNS = ("e09000001", "s12000033", "w06000015")
+NAMES_IN_COLUMNS = ("e09000001", "s12000033", "w06000015")
+"""Codes whose names stand in columns `name_…` of their own where a record maps codes to names."""
 
 
 def residents_postcodes(
@@ -125,7 +126,7 @@ def authority_names(authorities: DataFrame) -> DataFrame:
     """
     in_columns = [
         F.struct(F.lit(code.upper()).alias("key"), F.col(f"name_{code}").alias("value"))
-        for code in _NAMES_IN_COLUMNS
+        for code in NAMES_IN_COLUMNS
     ]
     own = F.struct(F.col("authority_code").alias("key"), F.col("authority_name").alias("value"))
     is_map = F.col("name_e09000001").isNotNull()

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 from pyspark.sql import functions as F
-from pyspark.sql.pandas.types import to_arrow_schema
 
 from strata.errors import StrataError
 from strata.kit import keys, row_ids
@@ -20,21 +19,19 @@ from strata.kit.groups import Groups
 from strata.kit.shared import UNKNOWN, Shared, find_shared
 from strata.kit.table import Rows, Table
 from strata.kit.whole import NONE_WHOLE, Whole
-from strata.lake.log import Snapshot
 from strata.ledger import publication as ledger
 from strata.ledger import seal
 from strata.ledger.publication import TableState
 from strata.run.inputs.archived import with_archive
+from strata.run.inputs.plain import PlainInputs, plain_inputs
 from strata.run.inputs.referred import read_referred
 from strata.run.inputs.touched import find, restrict
 from strata.run.inputs.whole import whole_now
-from strata.run.plain.files import MOST_LEFT, Input, Made
-from strata.run.plan import TASK_ROWS, Plan, Step
+from strata.run.plan import Plan, Step
 from strata.run.state import Context, State
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
-    from pyspark.sql.types import StructType
 
 
 class Frames(Mapping[str, "DataFrame"]):
@@ -75,22 +72,6 @@ class Inputs:
     """What plain rows can be made from; `shared` is then found where they were not made."""
 
 
-@dataclass(frozen=True)
-class PlainInputs:
-    """The inputs of plain rows, as they lie."""
-
-    inputs: tuple[Input, ...]
-    made: tuple[Made, ...]
-    rows: int
-    """Of the first input."""
-    record: StructType
-    """The columns of the first input."""
-    is_alone: bool
-    """Whether every other input of the table is empty."""
-    shared: Callable[[], Shared]
-    """Finds the keys that several of its rows have."""
-
-
 def read_inputs(context: Context, state: State, step: Step) -> Inputs:
     """Reads a table's inputs: this run's candidates where there are any, else the published
     versions.
@@ -123,7 +104,7 @@ def read_inputs(context: Context, state: State, step: Step) -> Inputs:
     plain = None
     params = _params_of_all(context, table, step)
     if (touched is None or held) and is_large and params is not None and not whole:
-        plain = _plain_inputs(context, table, states, params, (held, frames, shared))
+        plain = plain_inputs(context, table, states, params, (held, frames, shared))
     known = shared() if table.unique and plain is None else None
     built_from = {name: found.version for name, found in states.items()}
     return Inputs(frames, rows, identity, touched, built_from, known, whole, plain)
@@ -188,58 +169,6 @@ def _counts(
     if held is None:
         return _count_and_identity(frames[found.table])
     return held.num_rows, row_ids.identity_of(held)
-
-
-def _plain_inputs(
-    context: Context,
-    table: Table,
-    states: dict[str, TableState],
-    params: dict[str, Any],
-    given: tuple[dict[str, pa.Table], Frames, Callable[[], Shared]],
-) -> PlainInputs | None:
-    """None where the table has no plain rows, or an input's rows are not all in its files."""
-    (held, frames, shared), plain = given, table.plain
-    if plain is None or (held and table.inputs[0] not in held):
-        return None
-    if any(params[name] != value for name, value in plain.only.items()):
-        return None
-    rows = {name: held[name].num_rows if held else states[name].all_rows for name in held or states}
-    first = rows[table.inputs[0]]
-    driving = sum(rows.get(name, 0) for name in table.driving_inputs)
-    if driving - first > MOST_LEFT * driving or (not plain.by and driving > TASK_ROWS):
-        return None
-    logs = {name: context.store.log(name).snapshot(states[name].version) for name in plain.reads}
-    if not all(log.is_plain for log in logs.values()) or any(
-        name not in held and states[name].archive_version is not None for name in plain.reads
-    ):
-        return None
-    read = tuple(
-        _as_it_lies(context, table, (name, log), held.get(name)) for name, log in logs.items()
-    )
-    asked = {*plain.reads, *table.via, *(of for of, _ in plain.made.values())}
-    unread = {n for n in states if n not in asked and rows.get(n, states[n].all_rows)}
-    if table.rows is not Rows.AGGREGATE and not unread <= set(table.driving_inputs):
-        # It may give rows of its own, which no record left out refers to.
-        return None
-    made = tuple(Made(name, make(frames[of]).toArrow()) for name, (of, make) in plain.made.items())
-    return PlainInputs(read, made, first, logs[table.inputs[0]].schema, not unread, shared)
-
-
-def _as_it_lies(
-    context: Context, table: Table, given: tuple[str, Snapshot], held: pa.Table | None
-) -> Input:
-    name, log = given
-    assert table.plain is not None, "asked of a table with plain rows"
-    reference = table.via.get(name)
-    columns = to_arrow_schema(log.schema)
-    return Input(
-        name,
-        context.store.warehouse.path(name),
-        tuple(log.files),
-        pa.schema([columns.field(column) for column in table.plain.reads[name]]),
-        reference.where if reference else "true",
-        held,
-    )
 
 
 def _without_rows(frame: DataFrame, rows: int) -> DataFrame:

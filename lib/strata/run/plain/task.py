@@ -17,6 +17,7 @@ from strata.gate import arrow_judging
 from strata.gate.judging import REJECTED, Rule
 from strata.kit import row_ids
 from strata.kit.keys import ROW_ID
+from strata.kit.plain import Doubtful
 from strata.lake import arrow_files
 from strata.lake.data_file import FILE_ROWS, DataFile
 from strata.run.plain.files import BATCH, SHA, Records, Shas
@@ -40,7 +41,7 @@ def do(work: Work, number: int) -> Iterator[tuple[Done | None, pa.RecordBatch | 
     with engine_of(work) as engine:
         try:
             _write(engine, work, number, (shas, done, written))
-        except duckdb.OutOfMemoryException:
+        except (duckdb.OutOfMemoryException, Doubtful):
             done.gave_up = True
     if _are_all_told(work, done, written):
         done.left = work.left(written.count) or 0
@@ -64,7 +65,7 @@ def make(work: Work) -> tuple[pa.Table, Done, pa.Table] | None:
             asked = answers(engine, work, 0, (shas, written))
             tables = [_taken(rows, work, shas, done, written) for rows in asked]
             rows = [_shaped(work, shas, table).cast(work.schema) for table in tables]
-        except duckdb.OutOfMemoryException:
+        except (duckdb.OutOfMemoryException, Doubtful):
             return None
         record = work.schema if work.record is None else work.record
         left = [] if work.record is None else _left_out(engine, work, 0, shas, written)

@@ -73,7 +73,7 @@ class Done:
     rejected: list[pa.Table] = field(default_factory=list)
     """The rows of some of these, judged; no more than `MOST_REJECTED`."""
     gave_up: bool = False
-    """For want of memory: the transform must make all rows."""
+    """For want of memory, or in doubt: the transform must make all rows."""
 
     def reject(self, rows: pa.Table) -> None:
         """Holds rejected rows, if they are not too many."""
