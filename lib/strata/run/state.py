@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 Say = Callable[[str], None]
+
+_ADAPTIVE = "spark.sql.adaptive.enabled"
 
 
 def about(say: Say, **facts: str) -> Say:
@@ -83,8 +85,8 @@ class Kept:
 
     def keep(self, frame: DataFrame) -> DataFrame:
         """Keeps a frame that is read several times, and is small by construction."""
-        kept = frame.persist()
-        with self.one_at_a_time:
+        with self.one_at_a_time, _planned_once(frame.sparkSession):
+            kept = frame.persist()
             self.frames.append(kept)
         return kept
 
@@ -93,6 +95,19 @@ class Kept:
         for frame in self.frames:
             with suppress(Exception):
                 frame.unpersist()
+
+
+@contextmanager
+def _planned_once(spark: SparkSession) -> Iterator[None]:
+    """What is kept is planned when it is kept. By adaptive execution it would be planned anew after
+    each of its stages, which gains nothing of few rows, and of soil's positions takes minutes:
+    each of Sedona's functions asks Scala's reflection for its types whenever a plan is copied."""
+    before = spark.conf.get(_ADAPTIVE, "true")
+    spark.conf.set(_ADAPTIVE, "false")
+    try:
+        yield
+    finally:
+        spark.conf.set(_ADAPTIVE, str(before))
 
 
 @dataclass(frozen=True)
