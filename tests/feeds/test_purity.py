@@ -93,7 +93,10 @@ def test_of_no_rows_those_tables_have_none_that_say_so(spark: SparkSession) -> N
         if table.none_of_none
     ]
     counted = reduce(DataFrame.unionByName, told).collect()
-    assert {row["name"]: row["rows"] for row in counted} == {"gold.soil_area_stats": 0}
+    assert {row["name"]: row["rows"] for row in counted} == {
+        "gold.residents_by_authority": 0,
+        "gold.soil_area_stats": 0,
+    }
 
 
 def test_the_bar_holds(spark: SparkSession, barred: None) -> None:
