@@ -11,6 +11,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from strata.run.state import Kept
 
+pytestmark = pytest.mark.spark
+
 ADAPTIVE = "spark.sql.adaptive.enabled"
 
 
