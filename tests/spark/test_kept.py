@@ -25,6 +25,11 @@ def adaptive(spark: SparkSession) -> Iterator[SparkSession]:
     spark.conf.set(ADAPTIVE, str(before))
 
 
+def rests(spark: SparkSession) -> DataFrame:
+    """How many of the first hundred numbers leave each rest by seven: a plan of two stages."""
+    return spark.range(100).groupBy((F.col("id") % 7).alias("rest")).count()
+
+
 def plan_of(frame: DataFrame) -> str:
     told = io.StringIO()
     with contextlib.redirect_stdout(told):
@@ -33,11 +38,10 @@ def plan_of(frame: DataFrame) -> str:
 
 
 def test_what_is_kept_is_not_planned_anew_after_each_stage(adaptive: SparkSession) -> None:
-    numbers = adaptive.range(100).groupBy((F.col("id") % 7).alias("rest")).count()
-    assert "AdaptiveSparkPlan" in plan_of(numbers)
+    assert "AdaptiveSparkPlan" in plan_of(rests(adaptive))
     kept = Kept()
     try:
-        frame = kept.keep(numbers)
+        frame = kept.keep(rests(adaptive))
         _, cached, inside = plan_of(frame).partition("InMemoryRelation")
         assert cached
         assert "AdaptiveSparkPlan" not in inside
@@ -46,4 +50,4 @@ def test_what_is_kept_is_not_planned_anew_after_each_stage(adaptive: SparkSessio
         assert found == {0: 15, 1: 15, 2: 14, 3: 14, 4: 14, 5: 14, 6: 14}
     finally:
         kept.release()
-    assert not numbers.is_cached
+    assert not frame.is_cached
