@@ -17,7 +17,6 @@ import math
 import os
 import resource
 import shutil
-import subprocess
 import sys
 import tempfile
 import threading
@@ -120,16 +119,7 @@ def _in_process(way: str, raw: Path, target: Path) -> dict[str, float]:
     )
     environment = commerce_lakehouse_engine.environment() if way == "lakehouse-engine" else None
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as told:
-        process = subprocess.Popen(
-            [sys.executable, "-c", code], env=environment, stdout=out, stderr=told, text=True
-        )
-        most = memory.watch(process)
-        out.seek(0)
-        told.seek(0)
-        if process.returncode:
-            raise SystemExit(f"{way}: {out.read()[-2000:]}{told.read()[-2000:]}")
-        answer: dict[str, float] = json.loads(out.read().splitlines()[-1])
+    answer, most = memory.answer_of(way, code, environment)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     answer["cpu"] += after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     answer["all_gib"] = most

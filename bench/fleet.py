@@ -25,7 +25,6 @@ import math
 import os
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -153,16 +152,7 @@ def _in_process(way: str, raw: Path, target: Path, heap: str) -> dict[str, float
     )
     # Both of Spark's ways with the same heap.
     environment = {**os.environ, "PYSPARK_SUBMIT_ARGS": f"--driver-memory {heap} pyspark-shell"}
-    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as told:
-        process = subprocess.Popen(
-            [sys.executable, "-c", code], stdout=out, stderr=told, text=True, env=environment
-        )
-        most = memory.watch(process)
-        out.seek(0)
-        told.seek(0)
-        if process.returncode:
-            raise SystemExit(f"{way}: {out.read()[-2000:]}{told.read()[-2000:]}")
-        answer: dict[str, float] = json.loads(out.read().splitlines()[-1])
+    answer, most = memory.answer_of(way, code, environment)
     answer["gib"] = max(most, answer["gib"])
     took = f"{answer['seconds']:.1f} s, {answer['cpu']:.1f} s CPU, {answer['gib']:.1f} GiB"
     print(f"{way}: {took}", file=sys.stderr, flush=True)

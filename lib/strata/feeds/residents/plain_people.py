@@ -125,7 +125,7 @@ def _settled(records: pa.Table) -> pa.Table:
     columns = {name: records[name] for name in records.column_names}
     columns |= {
         "valid_from": records["event_date"],
-        **_ends(days, begins, np.cumsum(person_begins)),
+        **_ends(days, begins, persons),
     }
     columns["_fold"] = pa.array((None, UNCHANGED, SAME_STATEMENT), pa.string()).take(pa.array(fold))
     return pa.table(columns).filter(pa.array(~is_conflict))
