@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -158,13 +158,17 @@ def test_a_query_gives_all_of_its_rows_or_an_error(server: Server) -> None:
 
 
 def test_clients_ask_side_by_side(server: Server) -> None:
-    found: list[Any] = []
-    readers = [
-        threading.Thread(target=lambda: found.append(ask(server, f"SELECT count(*) FROM {DAYS}")))
-        for _ in range(4)
-    ]
-    for reader in readers:
-        reader.start()
-    for reader in readers:
-        reader.join()
-    assert found == [[(3,)]] * 4
+    def count(_: int) -> list[tuple[Any, ...]]:
+        return ask(server, f"SELECT count(*) FROM {DAYS}")
+
+    with ThreadPoolExecutor(4) as clients:
+        assert list(clients.map(count, range(8))) == [[(3,)]] * 8
+
+
+def test_no_client_is_refused_while_others_come_and_leave(server: Server) -> None:
+    def visit(_: int) -> None:
+        hive.connect(server.host, server.port, database="gold").close()
+
+    with ThreadPoolExecutor(8) as clients:
+        # A refusal is raised here.
+        assert len(list(clients.map(visit, range(200)))) == 200

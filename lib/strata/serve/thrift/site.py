@@ -40,7 +40,6 @@ class Access:
 
 
 OPEN = Access()
-_RESOURCES = "resources"
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,9 @@ def values(
         "hive.server2.logging.operation.enabled": "false",
         "hive.exec.scratchdir": f"{folder}/scratch",
         "hive.exec.local.scratchdir": f"{folder}/local",
-        "hive.downloaded.resources.dir": f"{folder}/{_RESOURCES}",
+        # Each session makes its own and removes it as it closes; shared, one that closes would take
+        # it from one that opens, which Hive then refuses.
+        "hive.downloaded.resources.dir": f"{folder}/${{hive.session.id}}_resources",
         **_access(access),
         **(metastore.properties() if metastore else {}),
     }
@@ -88,8 +89,6 @@ def values(
 def new_folder() -> Path:
     """A folder of this process, which only its owner reads, removed when it ends."""
     folder = Path(tempfile.mkdtemp(prefix="strata-thrift-"))
-    # Each session makes it if it is not there. Of two first clients at once, one would be refused.
-    (folder / _RESOURCES).mkdir(mode=0o700)
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
 
