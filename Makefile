@@ -46,6 +46,7 @@ test: check s3
 # Every test, those too long for each change among them, and which branches of lib they reach, in
 # executors too. docs/RELIABILITY.md says which lane shows what.
 nightly: s3 metastore
+	@sh infra/local/postgres.sh && sh infra/local/redis.sh
 	@rm -f .coverage .coverage.*
 	@.venv/bin/coverage run -m pytest -n 2 --dist loadfile --no-loadscope-reorder; failed=$$?; \
 		.venv/bin/coverage combine --quiet && .venv/bin/coverage report --skip-covered; exit $$failed

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from strata.declare.contract import Contract, quarantine_contract, struct_type
 from strata.gate import counting, judging, small
+from strata.kit.frames import frame_of
 from strata.kit.groups import Groups
 from strata.lake.exchange import Exchange, replace_groups, replace_rows
 from strata.lake.versions import Commit
@@ -96,5 +97,5 @@ def _exchange(
         if exchange:
             return exchange
         schema = struct_type(own.fields, enforce_required=False)
-        frame = context.spark.createDataFrame(frame, schema)
+        frame = frame_of(context.spark, frame, schema)
     return replace_groups(context.store, own, frame, added, touched)

@@ -14,6 +14,7 @@ from pyspark.sql import Observation
 from strata.gate import counting, gate, judging, small
 from strata.gate.counting import Tally
 from strata.gate.judging import Rule
+from strata.kit.frames import frame_of
 from strata.lake.exchange import replace_groups
 from strata.lake.shape import conform
 from strata.run.rows import Candidate
@@ -89,7 +90,7 @@ def write_fetched_groups(context: Context, target: Target, candidate: Candidate)
     """The same as `write_groups`, of few rows: they are judged and counted here."""
     fetched, rules = fetch_judged(candidate.frame, candidate.rows, target)
     tally = small.count(fetched, candidate.rows_in, rules, candidate.folds)
-    judged = context.spark.createDataFrame(fetched, small.schema_of(candidate.frame, fetched))
+    judged = frame_of(context.spark, fetched, small.schema_of(candidate.frame, fetched))
     written = _exchange(context, target, candidate, (judged, rules, tally))
     return replace(written, judged=fetched)
 

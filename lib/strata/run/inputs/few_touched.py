@@ -12,6 +12,7 @@ from pyspark.sql.pandas.types import to_arrow_schema
 
 from strata.declare.contract import struct_type
 from strata.kit import groups
+from strata.kit.frames import frame_of
 from strata.kit.groups import MOST_KEYS, ORDERED, Groups, Keys
 from strata.kit.keys import ROW_ID
 from strata.kit.plain import GroupOf
@@ -78,7 +79,7 @@ def find_few(
     return groups.groups_of_keys(
         keys,
         fields[0].type,
-        lambda: context.spark.createDataFrame(table_of_keys, kind),
+        lambda: frame_of(context.spark, table_of_keys, kind),
         personal,
     )
 

@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 
 from strata.errors import StrataError
 from strata.kit import keys, row_ids
+from strata.kit.frames import frame_of
 from strata.kit.groups import Groups
 from strata.kit.shared import UNKNOWN, Shared, find_shared
 from strata.kit.table import Rows, Table
@@ -151,7 +152,7 @@ def _frame(
     held = read_referred(context, table, states, name) if held is None else held
     if held is not None:
         columns = context.store.log(found.table).snapshot(found.version).schema
-        return _without_rows(context.spark.createDataFrame(held, columns), held.num_rows)
+        return _without_rows(frame_of(context.spark, held, columns), held.num_rows)
     frame = _without_rows(context.store.read(found.table, found.version), found.all_rows)
     whole = with_archive(context, table, found, frame, touched)
     return restrict(context, table, found.table, whole, touched)

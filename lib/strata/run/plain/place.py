@@ -12,6 +12,7 @@ from pyspark.sql.types import StringType, StructField, StructType
 
 from strata.declare.suite import Expectation
 from strata.gate import arrow_rules, small
+from strata.kit.frames import frame_of
 from strata.kit.table import Rows
 from strata.lake.data_file import DataFile
 from strata.lake.shape import columns_with_statistics
@@ -95,7 +96,7 @@ def run_here(context: Context, work: Work, job: PlainJob, rows_in: int) -> Ended
     if work.record is None:
         return Ended([done], None, 0)
     records = pa.Table.from_batches(left, work.record)
-    return Ended([done], lambda: context.spark.createDataFrame(records, job.record), done.left)
+    return Ended([done], lambda: frame_of(context.spark, records, job.record), done.left)
 
 
 def run_there(context: Context, work: Work, job: PlainJob) -> Ended:

@@ -20,6 +20,7 @@ from strata.gate import arrow_rules, counting, gate, judging, small
 from strata.gate.counting import Tally, add_written
 from strata.gate.judging import Rule
 from strata.kit import row_ids
+from strata.kit.frames import frame_of
 from strata.kit.table import Rows
 from strata.lake.exchange import replace_rows
 from strata.lake.shape import conform
@@ -142,9 +143,7 @@ def write_groups(context: Context, target: Target, candidate: Candidate) -> Writ
     rest_rows = candidate.rows_in - job.rows + left.num_rows
     if rest_rows > context.options.most_rows_here:
         return None
-    of_left = _Left(
-        rest_rows, lambda: context.spark.createDataFrame(left, job.record), done.rejected
-    )
+    of_left = _Left(rest_rows, lambda: frame_of(context.spark, left, job.record), done.rejected)
     rest = _make_rest(context, target, candidate, (job, of_left))
     if _is_unsettled(job, rest):
         return None
