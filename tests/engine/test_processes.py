@@ -22,6 +22,7 @@ from strata.ledger import lease
 from strata.ledger import publication as ledger
 
 from tests.conftest import SETTINGS, TOY
+from tests.unit.cli.test_stopped import StopsAt
 
 pytestmark = pytest.mark.spark
 
@@ -150,3 +151,14 @@ def _newest(root: str) -> ledger.Publication:
     latest = ledger.newest(ledger.read(Warehouse(root), "toy"))
     assert latest is not None
     return latest
+
+
+def test_who_stops_a_run_behind_its_publication_is_told_what_was_published(
+    spark: SparkSession, raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STRATA_PROJECT", str(TOY))
+    told = StopsAt("published as publication 1")
+    monkeypatch.setattr(sys, "stderr", told)
+    place = ["--raw", str(raw), "--warehouse", str(tmp_path / "warehouse")]
+    assert main(["run", "toy", *place]) == 130
+    assert told.getvalue().endswith("strata: stopped; published before that: toy (publication 1)\n")

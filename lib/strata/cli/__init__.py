@@ -11,9 +11,12 @@ __all__ = ["job", "main"]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command `strata`; returns its exit code."""
-    from strata.cli import command
+    try:
+        from strata.cli import command
 
-    return command.main(arguments)
+        return command.main(arguments)
+    except KeyboardInterrupt:  # Before the command has begun, or a second one behind its end.
+        return 130
 
 
 def job(feed: str, arguments: Sequence[str] | None = None) -> int:

@@ -12,11 +12,12 @@ import argparse
 import importlib
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
 from strata import __version__
+from strata.cli import stopped
 from strata.cli.parser import Parser
 from strata.declare.names import feed_names
 from strata.errors import StrataError
@@ -32,6 +33,7 @@ EXIT_CODES = """exit codes:
   7  rows did not balance: a defect in a transform; nothing was published
   8  a stored table, its log or the ledger is damaged; `strata doctor` tells where, and what to do
   9  disk space, permission, memory or the network is missing; what was published stands
+  130  stopped by Ctrl-C, 143 by SIGTERM; a sentence tells what was published
 """
 
 COMMANDS = {
@@ -62,12 +64,12 @@ COMMANDS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The console command."""
-    return _guard(lambda: _dispatch(list(sys.argv[1:] if argv is None else argv)))
+    return _guard(list(sys.argv[1:] if argv is None else argv))
 
 
 def job(feed: str, argv: Sequence[str] | None = None) -> int:
     """One feed's job under `spark-submit`, with the options of `strata run`."""
-    return _guard(lambda: _dispatch(["run", feed, *(sys.argv[1:] if argv is None else argv)]))
+    return _guard(["run", feed, *(sys.argv[1:] if argv is None else argv)])
 
 
 def _dispatch(argv: list[str]) -> int:
@@ -141,15 +143,16 @@ def _add_feeds(commands: Any, named: str) -> None:
 # --- what goes wrong -----------------------------------------------------------------------------
 
 
-def _guard(work: Callable[[], int]) -> int:
+def _guard(argv: list[str]) -> int:
     try:
-        return work()
+        with stopped.by_sigterm_too():
+            return _dispatch(argv)
     except StrataError as error:
         print(f"strata: {error}", file=sys.stderr)
         return error.exit_code
-    except KeyboardInterrupt:
-        print("strata: stopped; nothing of this run was published", file=sys.stderr)
-        return 130
+    except KeyboardInterrupt as stop:
+        print(f"strata: {stopped.sentence(stop, argv)}", file=sys.stderr)
+        return stopped.exit_code(stop)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

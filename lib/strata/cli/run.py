@@ -9,7 +9,7 @@ import sys
 from contextlib import redirect_stdout
 from dataclasses import replace
 
-from strata.cli import common, unchanged
+from strata.cli import common, stopped, unchanged
 from strata.cli.answers import answers_of, print_answers
 from strata.cli.invalid import tell_invalid
 from strata.cli.output import Progress, Sentence
@@ -23,6 +23,7 @@ from strata.declare.feed import Feed
 from strata.declare.own_layouts import with_own_layouts
 from strata.errors import BadFile, StrataError, UsageError
 from strata.fs import files
+from strata.ledger import publication as ledger
 from strata.ledger.book import Book
 from strata.ledger.publication import FileEntry
 from strata.raw.fetch import places
@@ -96,6 +97,26 @@ def _add_extent(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the feeds that are named, or all; the least exit code other than 0 of them."""
+    with stopped.telling(lambda: stopped.NOTHING):
+        job, plans, watch = _look(arguments)
+    if arguments.dry_run:
+        for plan in plans:
+            _print_plan(plan, job.settings)
+        return _code([_rejections(plan) for plan in plans])
+    with stopped.telling(lambda: _what_stands(plans, job)):
+        codes = _carry_out(plans, job)
+        answers = _answers(plans, job)
+        print(answers, end="")
+        if any(not plan.is_empty for plan in plans):
+            _write_report(job)
+        elif watch and not any(codes):
+            said = {"progress": job.say.said, "answers": answers}
+            watch.keep(job.warehouse.root, arguments.argv, said)
+    return _code(codes)
+
+
+def _look(arguments: argparse.Namespace) -> tuple[Job, list[Plan], unchanged.Watch | None]:
+    """What there is to do, which is told; nothing is written yet but what is downloaded."""
     settings = common.settings_of(arguments)
     named = [feeds.load_feed(name) for name in arguments.feeds] or list(feeds.all_feeds())
     chosen = [with_own_layouts(feed, settings.raw) for feed in named]
@@ -108,18 +129,33 @@ def run(arguments: argparse.Namespace) -> int:
     known.save()
     for plan in plans:
         _tell_files(plan, say)
-    if arguments.dry_run:
-        for plan in plans:
-            _print_plan(plan, settings)
-        return 0
-    codes = _carry_out(plans, job)
-    answers = _answers(plans, job)
-    print(answers, end="")
-    if any(not plan.is_empty for plan in plans):
-        _write_report(job)
-    elif watch and not any(codes):
-        said = {"progress": say.said, "answers": answers}
-        watch.keep(job.warehouse.root, arguments.argv, said)
+    return job, plans, watch
+
+
+def _what_stands(plans: list[Plan], job: Job) -> str:
+    """What a run that is stopped has published: the ledger tells, whichever feed was interrupted
+    where.
+    """
+    published, others = [], []
+    for plan in plans:
+        name, newest = plan.feed.name, job.book.newest(plan.feed.name)
+        before = plan.base.publication if plan.base else ledger.NOTHING
+        if newest is not None and newest.publication > before:
+            published.append(f"{name} (publication {newest.publication})")
+        elif not plan.is_empty:
+            others.append(name)
+    if not published:
+        return stopped.NOTHING
+    rest = f", but not {', '.join(others)}: run again" if others else ""
+    return f"published before that: {', '.join(published)}{rest}"
+
+
+def _rejections(plan: Plan) -> int:
+    return BadFile.exit_code if plan.looked.rejected else 0
+
+
+def _code(codes: list[int]) -> int:
+    """The least exit code other than 0."""
     return min((code for code in codes if code), default=0)
 
 
@@ -177,7 +213,7 @@ def _carry_out(plans: list[Plan], job: Job) -> list[int]:
             look_cache.save(job.warehouse, plan.feed.name, plan.looked.remembered)
     work = [plan for plan in plans if not plan.is_empty]
     codes = run_all(work, job) if work else []
-    return codes + [BadFile.exit_code for plan in plans if plan.looked.rejected]
+    return codes + [_rejections(plan) for plan in plans]
 
 
 def _options(arguments: argparse.Namespace, settings: Settings, chosen: list[Feed]) -> Options:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from strata.cli import common, output
 from strata.cli.settings import Settings
 from strata.errors import UsageError
+from strata.fs.whole import written_whole
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -70,7 +71,11 @@ def run(options: argparse.Namespace) -> int:
     found = _answer(options, common.settings_of(options), text)
     shown = found.slice(0, options.limit) if options.limit else found
     try:
-        _write(shown, options.format, options.output)
+        if options.output is None:
+            _print(shown, options.format)
+        else:
+            with written_whole(Path(options.output)) as part:
+                _write(shown, options.format, part)
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
         raise UsageError(
             f"an answer is written into a folder that is there; {options.output} is no place for "
@@ -129,16 +134,29 @@ def parse_params(given: list[str]) -> dict[str, Any]:
     return found
 
 
-def _write(table: pa.Table, form: str, path: str | None) -> None:
-    if form == "parquet":
-        _write_parquet(table, path)
-        return
-    rows = [list(row.values()) for row in _rows(table)]
-    text = output.render(table.column_names, rows, form)
-    if path is None:
-        print(text)
+def _print(table: pa.Table, form: str) -> None:
+    if form != "parquet":
+        print(_text(table, form))
+    elif sys.stdout.isatty():
+        raise UsageError("Parquet is not for a terminal: give --output FILE, or pipe it")
     else:
-        Path(path).write_text(text + "\n", encoding="utf-8")
+        from pyarrow import parquet
+
+        parquet.write_table(table, sys.stdout.buffer)
+
+
+def _write(table: pa.Table, form: str, path: Path) -> None:
+    if form != "parquet":
+        path.write_text(_text(table, form) + "\n", encoding="utf-8")
+        return
+    from pyarrow import parquet
+
+    parquet.write_table(table, str(path))
+
+
+def _text(table: pa.Table, form: str) -> str:
+    rows = [list(row.values()) for row in _rows(table)]
+    return output.render(table.column_names, rows, form)
 
 
 def _rows(table: pa.Table) -> list[dict[int, Any]]:
@@ -146,14 +164,3 @@ def _rows(table: pa.Table) -> list[dict[int, Any]]:
     numbered = table.rename_columns([str(place) for place in range(table.num_columns)])
     rows: list[dict[int, Any]] = numbered.to_pylist(maps_as_pydicts="lossy")
     return rows
-
-
-def _write_parquet(table: pa.Table, path: str | None) -> None:
-    from pyarrow import parquet
-
-    if path is not None:
-        parquet.write_table(table, path)
-    elif sys.stdout.isatty():
-        raise UsageError("Parquet is not for a terminal: give --output FILE, or pipe it")
-    else:
-        parquet.write_table(table, sys.stdout.buffer)

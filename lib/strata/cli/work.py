@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
-from strata.cli import common
+from strata.cli import common, stopped
 from strata.cli.output import Progress, tell
 from strata.cli.settings import Settings
 from strata.cli.warnings import warnings_of
@@ -74,7 +74,7 @@ def run_all(plans: list[Plan], job: Job) -> list[int]:
             report = run_feed(session, job.warehouse, plan, job.options_of(plan.feed), job.say)
             tell_report(report, job.warehouse, job.say)
 
-    # Whoever interrupts is told that nothing was published: no thread goes on behind that.
+    # Whoever stops the run is told what was published: no thread goes on behind that.
     with cancelling_at_interrupt(spark):
         run_feeds(able, run_one, job.options.at_once if small else 1, job.say.stop)
     return codes
@@ -108,22 +108,23 @@ def _start_spark(plans: list[Plan], job: Job, small: bool) -> Starting:
 
 @contextmanager
 def cancelling_at_interrupt(spark: Starting) -> Iterator[None]:
-    """Ends Spark's jobs when somebody interrupts, as Spark does by itself where the main thread
-    starts it; afterwards whoever was told of interrupts before is told again."""
+    """Ends Spark's jobs when somebody stops the run, as Spark does by itself where the main thread
+    starts it; afterwards whoever was told of such signals before is told again."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
-    def cancel(*_: object) -> None:
+    def cancel(number: int, _: object) -> None:
         spark.cancel_jobs()
-        raise KeyboardInterrupt
+        stopped.raise_stop(number)
 
-    before = signal.signal(signal.SIGINT, cancel)
+    before = {number: signal.signal(number, cancel) for number in stopped.SIGNALS}
     try:
         yield
     finally:
-        # None is no handler: another language's, which Python cannot set.
-        signal.signal(signal.SIGINT, signal.default_int_handler if before is None else before)
+        for number, handler in before.items():
+            # None is no handler: another language's, which Python cannot set.
+            signal.signal(number, stopped.raise_stop if handler is None else handler)
 
 
 @contextmanager

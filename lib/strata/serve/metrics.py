@@ -5,7 +5,6 @@ Every figure is of the newest publication, or counts all of them; nothing is kep
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from strata.declare.feed import feed_names
 from strata.errors import UsageError
+from strata.fs.trouble import explain
+from strata.fs.whole import written_whole
 from strata.lake.versions import Warehouse
 from strata.ledger import attempts
 from strata.ledger import publication as ledger
@@ -46,13 +47,15 @@ def registry(warehouse: Warehouse) -> CollectorRegistry:
 
 
 def write(warehouse: Warehouse, path: Path) -> Path:
-    """Writes the text whole, for a collector of text files; UsageError if it cannot."""
+    """Writes the text whole, for a collector of text files; UsageError or ResourceMissing if it
+    cannot."""
     try:
-        part = path.with_name(f".{path.name}.{os.getpid()}")
-        part.write_text(text(warehouse), encoding="utf-8")
-        part.replace(path)
+        with written_whole(path) as part:
+            part.write_text(text(warehouse), encoding="utf-8")
     except OSError as error:
-        raise UsageError(f"metrics are a file; {path} cannot be written: {error}") from None
+        raise explain(error) or UsageError(
+            f"metrics are a file; {path} cannot be written: {error}"
+        ) from None
     return path
 
 

@@ -13,7 +13,7 @@ from strata.cli import output
 from strata.cli import settings as config
 from strata.cli.command import EXIT_CODES, main
 from strata.declare.feed import feed_names
-from strata.errors import StrataError, UsageError
+from strata.errors import BadFile, StrataError, UsageError
 
 
 def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
@@ -181,7 +181,7 @@ def test_dry_run_tells_what_it_would_do_and_writes_nothing(
         "--warehouse",
         str(tmp_path / "warehouse"),
     )
-    assert code == 0
+    assert code == BadFile.exit_code, "as the run would end"
     assert [line.split()[:2] for line in out.splitlines()[3:6]] == [
         ["taken", "sales/a.csv"],
         ["folded", "sales/b.csv"],

@@ -4,10 +4,13 @@ with something in it. `test_cli.py` has those of an empty one.
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
 import pytest
+from strata.errors import ResourceMissing
 
 from tests.unit.cli.test_cli import run
 
@@ -303,3 +306,36 @@ def test_the_gates_of_a_rollback_are_those_of_what_it_shows(
     assert err == (
         "launches: publication 2 is a rollback to 1, and no gate ran: see --publication 1\n"
     )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+@pytest.mark.parametrize(
+    "argv", [["report", "--output", "/dev/full"], ["sql", "select 1", "--output", "/dev/full"]]
+)
+def test_a_full_disk_is_no_mistake_of_the_callers(
+    capsys: pytest.CaptureFixture[str], warehouse: Path, argv: list[str]
+) -> None:
+    code, out, err = run(capsys, *argv, "--warehouse", str(warehouse))
+    assert (code, out) == (ResourceMissing.exit_code, "")
+    assert "a run needs room on the disk; the system says: No space left on device" in err
+
+
+def test_an_answer_that_does_not_fit_leaves_the_one_before(tmp_path: Path, warehouse: Path) -> None:
+    answer = tmp_path / "answer.csv"
+    answer.write_text("before\n")
+    limited = (
+        "import resource, sys\n"
+        "from strata.cli import main\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
+        "sys.exit(main(sys.argv[1:]))\n"
+    )
+    query = "select * from range(9999)"
+    done = subprocess.run(
+        [sys.executable, "-c", limited, "sql", query, "--limit", "0", "--format", "csv",
+         "--output", str(answer), "--warehouse", str(warehouse)],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == ResourceMissing.exit_code, done.stderr
+    assert "leave to write a file of this size" in done.stderr
+    assert answer.read_text() == "before\n"
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["answer.csv"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timezone
@@ -16,6 +15,8 @@ from strata import __version__
 from strata.declare import feed as feeds
 from strata.declare.feed import Feed
 from strata.errors import UsageError
+from strata.fs.trouble import explain
+from strata.fs.whole import written_whole
 from strata.lake.versions import Warehouse
 from strata.serve import duck
 from strata.serve.published import Published
@@ -44,20 +45,18 @@ class Section:
 def write_report(warehouse: Warehouse, path: Path, at: str | None = None) -> Path:
     """Writes the report of what is published; returns the file.
 
-    UsageError where nothing is published, or the file cannot be written.
+    UsageError where nothing is published, or the path is no place for a file; ResourceMissing
+    where the machine lacks what it takes.
     """
     text = render(Published(warehouse, at))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # A pipe or a device, such as /dev/stdout, is written to and never replaced.
-        is_special = path.exists() and not path.is_file()
-        # Whole or not at all: somebody may be looking at the one before.
-        part = path if is_special else path.with_name(f".{path.name}.{os.getpid()}")
-        part.write_text(text, encoding="utf-8")
-        if not is_special:
-            part.replace(path)
+        with written_whole(path) as part:
+            part.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise UsageError(f"the report is a file; {path} cannot be written: {error}") from None
+        raise explain(error) or UsageError(
+            f"the report is a file; {path} cannot be written: {error}"
+        ) from None
     return path
 
 

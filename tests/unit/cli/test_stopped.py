@@ -1,0 +1,98 @@
+"""What a command says that Ctrl-C or SIGTERM stops: what is true then."""
+
+from __future__ import annotations
+
+import io
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from strata.cli import stopped
+from strata.cli.command import COMMANDS, main
+
+READS = "strata: stopped; it only reads: nothing was changed\n"
+
+
+class Stops(io.StringIO):
+    """Standard input whose reader is stopped."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self._number = number
+
+    def read(self, _: int | None = -1) -> str:
+        signal.raise_signal(self._number)
+        return ""
+
+    readline = read  # type: ignore[assignment]
+
+
+class StopsAt(io.StringIO):
+    """Standard error whose writer is stopped as soon as it says a word."""
+
+    def __init__(self, word: str) -> None:
+        super().__init__()
+        self._word = word
+
+    def write(self, text: str) -> int:
+        done = super().write(text)
+        if self._word in text:
+            self._word = "\0"
+            signal.raise_signal(signal.SIGINT)
+        return done
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_who_stops_a_query_is_told_that_nothing_changed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, number: int, code: int
+) -> None:
+    monkeypatch.setattr(sys, "stdin", Stops(number))
+    before = signal.getsignal(signal.SIGTERM)
+    assert main(["sql", "-"]) == code
+    assert capsys.readouterr().err == READS
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_run_that_is_stopped_while_it_looks_says_that_it_published_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    told = StopsAt("looking at the raw files")
+    monkeypatch.setattr(sys, "stderr", told)
+    assert main(["run", "toy", "--raw", str(tmp_path), "--warehouse", str(tmp_path / "w")]) == 130
+    assert told.getvalue().endswith("strata: stopped; nothing of this run was published\n")
+
+
+def test_every_command_that_writes_says_what_stands() -> None:
+    reading = {"show", "sql", "report", "why", "runs", "gates", "publications", "doctor"}
+    told = {name: stopped.sentence(KeyboardInterrupt(), [name]) for name in COMMANDS}
+    silent = {name for name, text in told.items() if "nothing was changed" in text}
+    assert silent == reading | {"validate"}
+    lists = stopped.sentence(KeyboardInterrupt(), ["quarantine", "--format", "list", "list"])
+    assert "nothing was changed" in lists
+
+
+def test_a_ledger_that_cannot_be_read_leaves_the_commands_own_words() -> None:
+    def unreadable() -> str:
+        raise OSError("gone")
+
+    with pytest.raises(stopped.Terminated) as stop, stopped.telling(unreadable):
+        raise stopped.Terminated
+    assert "strata publications" in stopped.sentence(stop.value, ["run", "toy"])
+
+
+def test_a_stop_before_the_command_has_begun_shows_no_trace() -> None:
+    program = (
+        "import builtins, sys\n"
+        "from strata.cli import main\n"
+        "real = builtins.__import__\n"
+        "def stopping(name, *rest):\n"
+        "    if name == 'argparse':\n"
+        "        raise KeyboardInterrupt\n"
+        "    return real(name, *rest)\n"
+        "builtins.__import__ = stopping\n"
+        "sys.exit(main(['runs']))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (130, "")
