@@ -147,6 +147,11 @@ CSV = [
     Case(
         "inches in a ragged row", b'a,b\n1,5",x\n3,4\n', Accepted(2, unparsed=(1,), parser="python")
     ),
+    Case(
+        "quoted names parted by another mark",
+        b'"a";"b"\n1;2\n',
+        Refused("its fields are perhaps parted by ';': write it with ','"),
+    ),
     Case("a quote left open", b'a,b\n1,"x\n3,4\n5,6\n', Refused("record 1 opens at byte 6")),
     Case(
         "a quote left open in the last record",
@@ -168,6 +173,9 @@ CSV = [
     Case("Latin-1", b"a,b\n1,2\n3,caf\xe9\n", Refused("byte 13, in record 2,")),
     Case("Latin-1 in the header", b"a,b,caf\xe9\n1,2,3\n", Refused("before the first record")),
     Case("Latin-1 at the end", b"a,b\n1,2\n3,\xe9", Refused("byte 10, in record 2,")),
+    Case(
+        "no UTF-8 from the first byte on", b"\xd0\xcf\x11\xe0\0\0", Refused("must be UTF-8; byte 0")
+    ),
     Case("half a UTF-8 character at the end", b"a,b\n1,\xe2\x82", Refused("byte 6, in record 1,")),
     Case("a surrogate in UTF-8", b"a,b\n1,\xed\xa0\x80\n", Refused("byte 6")),
     Case("UTF-8", "a,b\nß,日本\n".encode(), Accepted(1, first=("ß", "日本"))),

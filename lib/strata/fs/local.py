@@ -109,6 +109,9 @@ def _walk(folder: str, root: str, files: list[RawFile], ignored: list[Ignored]) 
 _DOCUMENTATION = frozenset({"doc", "docs", "documents", "documentation", "user guide"})
 _LEGAL = frozenset({"licence", "license", "licences", "licenses", "readme"})
 _DOCUMENTS = frozenset({".pdf", ".doc", ".docx", ".rtf", ".md", ".html", ".htm", ".odt"})
+_NOTES = _LEGAL | {"copying", "notice", "changelog"}
+_OF_NOTES = frozenset({"", ".txt", ".rst"})
+_OF_SYSTEMS = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini"})
 
 
 def why_ignored(path: str) -> str | None:
@@ -130,9 +133,19 @@ def why_document(path: str) -> str | None:
     for part in PurePosixPath(path).parts:
         if part.casefold() in _DOCUMENTATION:
             return f"a folder named {part} holds documentation"
+    if PurePosixPath(path).name.casefold() in _OF_SYSTEMS:
+        return "its name says that a file manager keeps it, not data"
     if PurePosixPath(path).suffix.casefold() in _DOCUMENTS:
         return "its name says that it is a document, not data"
     return None
+
+
+def is_note(path: str) -> bool:
+    """Whether a name is one that people give to notes beside data: `README`, `LICENSE.txt`. Data
+    may bear it too, so what the file holds is looked at first.
+    """
+    name = PurePosixPath(path)
+    return name.stem.casefold() in _NOTES and name.suffix.casefold() in _OF_NOTES
 
 
 def _why_not_followed(entry: os.DirEntry[str], root: str) -> str | None:

@@ -41,6 +41,9 @@ def look_all(file: RawFile, layouts: Sequence[Layout], chunk_bytes: int = CHUNK_
             return _look_inside(file, kind, layouts, chunk_bytes)
         return Found(looks=(look(file, layouts, chunk_bytes),))
     except BadFile as error:
+        if listing.is_note(file.path) and not _is_data(error):
+            reason = "its name says that it is a note beside data, and no layout fits it"
+            return Found(ignored=(Ignored(file.path, reason),))
         named = error if "path" in error.facts else name_file(file.path, error, hash_file(file))
         return Found(refused=((file, named),))
 
@@ -126,15 +129,16 @@ def _sort_out(
     Data are what fits a layout up to some record, and what lies in one folder with data under the
     same ending.
     """
-    data = [
-        (file, error)
-        for file, error in refused
-        if error.facts.get("began") and not error.facts.keys() & {"nearest", "kind"}
-    ]
+    data = [(file, error) for file, error in refused if _is_data(error)]
     places = {_place(seen.path) for seen in looks} | {_place(file.path) for file, _ in data}
     beside = [(file, error) for file, error in refused if _place(file.path) in places]
     unfit = [(file.path, error) for file, error in refused if _place(file.path) not in places]
     return beside, unfit
+
+
+def _is_data(error: BadFile) -> bool:
+    """Whether what was refused fits a layout up to some record."""
+    return bool(error.facts.get("began")) and not error.facts.keys() & {"nearest", "kind"}
 
 
 def _place(path: str) -> tuple[str, str]:

@@ -58,6 +58,13 @@ def test_files_at_any_depth_are_sorted(tmp_path: Path) -> None:
     assert ignored == []
 
 
+@pytest.mark.parametrize("name", ["Thumbs.db", "desktop.ini", "day=1/ehthumbs.db"])
+def test_what_file_managers_keep_is_told_and_not_read(name: str, tmp_path: Path) -> None:
+    put(tmp_path, f"soil/samples/{name}")
+    reason = "its name says that a file manager keeps it, not data"
+    assert listing.list_raw(str(tmp_path), "soil", "samples") == ([], [Ignored(name, reason)])
+
+
 @pytest.mark.parametrize("name", ODD_NAMES)
 def test_odd_names_are_exact(name: str, tmp_path: Path) -> None:
     put(tmp_path, f"soil/samples/{name}")

@@ -129,3 +129,18 @@ def test_an_archive_that_changes_while_it_is_read(
 def test_a_file_that_is_gone(tmp_path: Path) -> None:
     ((_, error),) = look_all(RawFile("x.zip", str(tmp_path / "x.zip"), 5), [AB]).refused
     assert "x.zip" in str(error)
+
+
+@pytest.mark.parametrize("name", ["README", "readme.txt", "LICENSE"])
+def test_a_note_beside_data_is_told_by_its_name_and_by_what_it_holds(
+    tmp_path: Path, name: str
+) -> None:
+    [ignored] = found_in(tmp_path, b"From the depot.\n", name).ignored
+    assert ignored.reason == "its name says that it is a note beside data, and no layout fits it"
+    assert found_in(tmp_path, SMALL, name).looks[0].records == 2
+
+
+def test_only_what_fits_no_layout_is_a_note(tmp_path: Path) -> None:
+    for name, content in (("README", b'a,b\n1,"x\n'), ("readme.csv", b"x\n"), ("data", b"x\n")):
+        found = found_in(tmp_path, content, name)
+        assert (len(found.refused), found.ignored) == (1, ()), name

@@ -125,7 +125,7 @@ def _find_header(
             if is_headless:
                 layout = match_record(_values(first), group)
                 return layout, tuple(f.name for f in layout.fields), first.blank, first.start
-            header = _header_names(first)
+            header = _header_names(first, delimiter)
             return match_layout(header, group), header, first.blank, first.end
         except BadFile as error:
             refusals.append(error)
@@ -199,10 +199,14 @@ def _check_lone_cr(header: bytes) -> None:
         )
 
 
-def _header_names(first: _First) -> tuple[str, ...]:
+def _header_names(first: _First, delimiter: str) -> tuple[str, ...]:
     fields = first.fields
     if fields is None:
-        _check_lone_cr(first.text.rstrip(b"\r\n"))
+        text = first.text.rstrip(b"\r\n")
+        _check_lone_cr(text)
+        if _is_parted_otherwise(text, delimiter):
+            # One field, as it would be without its quotes: no layout fits, which tells the mark.
+            return (_utf8(text.decode("latin-1").replace('"', "")),)
         raise BadFile("the header cannot be read: text stands behind a closing quote")
     if len(fields) > MAX_COLUMNS:
         raise _too_many_columns(len(fields))
@@ -216,6 +220,16 @@ def _header_names(first: _First) -> tuple[str, ...]:
             names=twice,
         )
     return names
+
+
+def _is_parted_otherwise(text: bytes, delimiter: str) -> bool:
+    """Whether quoted names are parted by another mark than the layouts', as spreadsheets do."""
+    for mark in {";", "\t", "|", ","} - {delimiter}:
+        with contextlib.suppress(csv.Error):
+            line = [text.decode("latin-1").replace("\0", "\x01")]
+            if len(next(csv.reader(line, delimiter=mark, strict=True), ())) > 1:
+                return True
+    return False
 
 
 def _utf8(text: str) -> str:

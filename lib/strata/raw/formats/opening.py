@@ -150,7 +150,8 @@ def _utf8_blocks(blocks: Iterator[bytes], offset: int) -> Iterator[bytes]:
                 _, used = codecs.utf_8_decode(data, "strict", False)
             except UnicodeDecodeError as error:
                 valid = error.start - len(carry)
-                yield block[: max(valid, 0)]
+                if valid > 0:  # An empty block would say that the file ends there.
+                    yield block[:valid]
                 raise NotUtf8(offset + valid) from None
             carry = data[used:]
         yield block
