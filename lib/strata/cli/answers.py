@@ -38,9 +38,7 @@ def print_answers(book: Book, feed: Feed) -> None:
         table = f" ({answer.table})" if answer.question != answer.table else ""
         print(f"\n{answer.question}{table}")
         _print_answer(answer, arrow, feed.contract(answer.table).key)
-        for warning in standing_warnings(line, made_from(feed, answer.table)):
-            print(f"warning: {_in_short(warning) if warning in told else warning}")
-            told.add(warning)
+        _print_warnings(standing_warnings(line, made_from(feed, answer.table)), told)
     shown = answers[-1].table if answers else feed.table_names[-1]
     print(
         f"\n{feed.name}: publication {latest.publication}. Next: strata show {shown} · strata "
@@ -48,9 +46,15 @@ def print_answers(book: Book, feed: Feed) -> None:
     )
 
 
-def _in_short(warning: str) -> str:
-    """A warning that an earlier answer has told whole, without its example."""
-    return f"{warning.partition('; for example ')[0]} (as above)"
+def _print_warnings(warnings: list[str], told: set[str]) -> None:
+    """Each warning once a feed; of those that an earlier answer has told, only whose they are."""
+    for warning in warnings:
+        if warning not in told:
+            print(f"warning: {warning}")
+    again = dict.fromkeys(w.partition(": ")[0] for w in warnings if w in told)
+    if again:
+        print(f"warning: as above, of {' and '.join(again)}")
+    told.update(warnings)
 
 
 def answers_of(feed: Feed) -> tuple[Answer, ...]:

@@ -14,7 +14,7 @@ from strata.errors import ResourceMissing
 # (what the system says, what is missing, what to do): the first that fits.
 _TROUBLES = (
     (
-        r"No space left on device|Disk quota exceeded",
+        r"No space left on device|Disk quota exceeded|database or disk is full",
         "room on the disk",
         "free some, or use another warehouse",
     ),

@@ -16,6 +16,7 @@ from strata.fs.trouble import explain, text_of
     [
         ("java.io.IOException: No space left on device", "room on the disk"),
         ("[Errno 28] No space left on device: '/lake/ops/x'", "room on the disk"),
+        ("database or disk is full", "room on the disk"),  # SQLite's own words.
         (
             "org.apache.hadoop.security.AccessControlException: Permission denied: user=x, "
             "path=/lake",
