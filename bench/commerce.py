@@ -15,26 +15,27 @@ import itertools
 import json
 import math
 import os
-import resource
 import shutil
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from bench import commerce_data, commerce_lakehouse_engine, memory
 from bench.figures import Figure, machine
+from bench.kept import Kept, work_in
+from tests.cpu import tree_seconds
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+DAY = "strata one more day"
 WAYS = (
     "strata",
-    "strata one more day",
+    DAY,
     "plain",
     "plain and stock GX",
     "duckdb",
@@ -50,9 +51,11 @@ def command(given: Sequence[str]) -> None:
     )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS), metavar="WAY")
+    parser.add_argument("--raw", type=Path, help="where raw files are kept, for the next time")
     arguments = parser.parse_args(given)
+    kept = Kept(arguments.raw) if arguments.raw else None
     found = {
-        scale: main(scale, arguments.rounds, tuple(arguments.ways))
+        scale: main(scale, arguments.rounds, tuple(arguments.ways), kept)
         for scale in sorted(arguments.scales)
     }
     steps = list(found.items())
@@ -63,7 +66,9 @@ def command(given: Sequence[str]) -> None:
             print(f"{way}, from scale {small:g} to {large:g}: exponent {exponent:.2f}")
 
 
-def main(scale: float, rounds: int, ways: tuple[str, ...] = WAYS) -> dict[str, Figure]:
+def main(
+    scale: float, rounds: int, ways: tuple[str, ...] = WAYS, kept: Kept | None = None
+) -> dict[str, Figure]:
     """Prints the medians of each way, and the ratios to plain Spark; returns the medians."""
     if "lakehouse-engine" in ways and commerce_lakehouse_engine.FOLDER is None:
         print(
@@ -72,56 +77,44 @@ def main(scale: float, rounds: int, ways: tuple[str, ...] = WAYS) -> dict[str, F
             file=sys.stderr,
         )
         ways = tuple(way for way in ways if way != "lakehouse-engine")
-    folder = Path(tempfile.mkdtemp(prefix="strata-bench-"))
-    try:
-        commerce_data.make(folder / "raw", scale, seed=7)
+    if DAY in ways and "strata" not in ways:
+        raise SystemExit(f"{DAY!r} comes on top of the full load: name the way 'strata' as well")
+    with work_in(kept) as (folder, keeps):
+        raw = keeps.raw(f"commerce-{scale:g}", lambda to: commerce_data.make(to, scale, seed=7))
         told: dict[str, list[dict[str, float]]] = {way: [] for way in ways}
         for number in range(rounds):
-            for way in ways:
-                # One more day comes on top of the warehouse that the full load has just left.
-                target = (
-                    folder / f"{number}-strata"
-                    if way.startswith("strata")
-                    else folder / f"{number}-{way.replace(' ', '-')}"
-                )
-                with (
-                    _next_day(folder / "raw", scale)
-                    if way == "strata one more day"
-                    else nullcontext()
-                ):
-                    told[way].append(_in_process(way, folder / "raw", target))
-            for target in folder.glob(f"{number}-*"):
-                shutil.rmtree(target)
+            for way in (way for way in ways if way != DAY):
+                asked = (way, DAY) if way == "strata" and DAY in ways else (way,)
+                turn = partial(_turn, asked, raw, folder / f"{number}-{way}", scale)
+                found = keeps.once(f"commerce-{scale:g} {' and '.join(asked)} {number}", turn)
+                for name, row in found.items():
+                    told[name].append(row)
         return _tell(scale, rounds, told)
-    finally:
-        shutil.rmtree(folder)
 
 
-@contextmanager
-def _next_day(raw: Path, scale: float) -> Iterator[None]:
-    """With one more day's files beside the others, as it comes to a user; they are taken away for
-    the next way.
-    """
-    before = set(raw.rglob("*.csv"))
-    commerce_data.make_next_day(raw, scale, seed=7)
-    try:
-        yield
-    finally:
-        for file in set(raw.rglob("*.csv")) - before:
-            file.unlink()
+def _turn(
+    ways: Sequence[str], raw: Path, target: Path, scale: float
+) -> dict[str, dict[str, float]]:
+    """One way's round. One more day comes on top of the warehouse that the full load has left."""
+    commerce_data.remove_next_day(raw)  # A run that was killed leaves it.
+    target.mkdir()
+    found = {}
+    for way in ways:
+        if way == DAY:
+            commerce_data.make_next_day(raw, scale, seed=7)
+        found[way] = _in_process(way, raw, target)
+    commerce_data.remove_next_day(raw)
+    shutil.rmtree(target)
+    return found
 
 
 def _in_process(way: str, raw: Path, target: Path) -> dict[str, float]:
-    target.mkdir(exist_ok=True)
     code = (
         f"from pathlib import Path; from bench import commerce; commerce.run_way({way!r}, "
         f"Path({str(raw)!r}), Path({str(target)!r}))"
     )
     environment = commerce_lakehouse_engine.environment() if way == "lakehouse-engine" else None
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     answer, most = memory.answer_of(way, code, environment)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    answer["cpu"] += after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     answer["all_gib"] = most
     print(
         f"{way}: {answer['seconds']:.1f} s, {answer['cpu']:.1f} CPU s, {answer['gib']:.1f} GiB, "
@@ -133,11 +126,7 @@ def _in_process(way: str, raw: Path, target: Path) -> dict[str, float]:
 
 
 def _tell(scale: float, rounds: int, told: dict[str, list[dict[str, float]]]) -> dict[str, Figure]:
-    full = {
-        way: {row["cents"] for row in rows}
-        for way, rows in told.items()
-        if way != "strata one more day"
-    }
+    full = {way: {row["cents"] for row in rows} for way, rows in told.items() if way != DAY}
     if len(set().union(*full.values())) != 1:
         raise SystemExit(f"every way must find the same revenue; found, in cents, {full}")
     size = commerce_data.size_of(scale)
@@ -155,8 +144,8 @@ def _tell(scale: float, rounds: int, told: dict[str, list[dict[str, float]]]) ->
             f"| {way} | {found.seconds:.1f} | {found.seconds / base:.2f} | {found.cpu:.1f} "
             f"| {max(row['gib'] for row in rows):.1f} | {found.gib:.1f} |"
         )
-    if {"strata", "strata one more day"} <= medians.keys():
-        ratio = medians["strata one more day"].seconds / medians["strata"].seconds
+    if {"strata", DAY} <= medians.keys():
+        ratio = medians[DAY].seconds / medians["strata"].seconds
         print(f"one more day takes {ratio:.2f} of the full load")
     if {"strata", "duckdb"} <= medians.keys():
         ratio = medians["strata"].seconds / medians["duckdb"].seconds
@@ -282,18 +271,9 @@ def _peak(process: str) -> float:
 
 
 def _print(seconds: float, gib: float, cents: object) -> None:
-    # What has not been waited for is not counted by whoever started this process: the JVM.
-    cpu = sum(map(_cpu, memory.tree(os.getpid())[1:]))
+    # Before they end: whether a JVM that has ended is counted is chance, for none waits for it.
+    cpu = tree_seconds(os.getpid())
     print(json.dumps({"seconds": seconds, "gib": gib, "cents": int(str(cents)), "cpu": cpu}))
-
-
-def _cpu(process: int) -> float:
-    """CPU seconds of a living process and of its children that have ended."""
-    try:
-        text = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return 0.0
-    return sum(map(int, text[11:15])) / os.sysconf("SC_CLK_TCK")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ _COUNTRIES = np.array(["DE", "FR", "GB", "IT", "NL", "ES", "PL", "SE"])
 _LINES_AN_ORDER = 4
 _PIECE = 1_000_000
 _FAULTS_A_MILLION = 50
+_NEXT_DELIVERY = FIRST_DAY + dt.timedelta(DAYS + 1)
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def make_next_day(raw: Path, scale: float, seed: int) -> None:
     """
     size, chance = size_of(scale), np.random.default_rng(seed + 1)
     day = DAYS
-    writer = _Writer(raw, FIRST_DAY + dt.timedelta(day + 1))
+    writer = _Writer(raw, _NEXT_DELIVERY)
     orders = max(2, size.orders // DAYS)
     new = np.arange(size.orders, size.orders + orders)
     customers = chance.integers(0, size.customers, orders)
@@ -98,6 +100,12 @@ def make_next_day(raw: Path, scale: float, seed: int) -> None:
     )
     numbers = np.arange(size.lines, size.lines + orders * _LINES_AN_ORDER)
     writer.write("order_items", iter([_line_table(numbers, chance, size)]))
+
+
+def remove_next_day(raw: Path) -> None:
+    """Takes that delivery away again, as far as it is there."""
+    for folder in (raw / "commerce").glob(f"*/delivery={_NEXT_DELIVERY}"):
+        shutil.rmtree(folder)
 
 
 class _Writer:

@@ -26,15 +26,14 @@ import os
 import shutil
 import statistics
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench import fleet_data, memory
 from bench.figures import Figure, machine
+from bench.kept import Kept, work_in
 from tests.cpu import tree_seconds
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ _FIXES_A_DAY = 20
 
 
 def compare(
-    sizes: list[int], rounds: int, ways: tuple[str, ...], heap: str, kept: Path | None = None
+    sizes: list[int], rounds: int, ways: tuple[str, ...], heap: str, kept: Kept | None = None
 ) -> dict[int, dict[str, Figure]]:
     """Prints of each size the medians of each way and the ratios to plain Spark and to DuckDB, then
     how each way grows; returns the medians of each size."""
@@ -69,39 +68,34 @@ def _fleet(rows: int, days: int, **more: Any) -> fleet_data.Fleet:
     return fleet_data.Fleet(rows, vehicles, days=days, faults=faults, **more)
 
 
-@contextmanager
-def _raw_of(kept: Path | None, name: str, fleet: fleet_data.Fleet) -> Iterator[tuple[Path, Path]]:
-    """A folder to work in, and the raw files: made for this once, or kept and made only once."""
-    folder = Path(tempfile.mkdtemp(prefix="strata-bench-"))
-    raw = (kept or folder) / name
-    try:
-        if not (raw / "fleet" / "planted.json").exists():  # Written last.
-            fleet_data.write(raw / "fleet", fleet)
-        yield folder, raw
-    finally:
-        shutil.rmtree(folder)
-
-
 def _size(
-    rows: int, rounds: int, ways: tuple[str, ...], heap: str, kept: Path | None
+    rows: int, rounds: int, ways: tuple[str, ...], heap: str, kept: Kept | None
 ) -> dict[str, Figure]:
-    fleet = _fleet(rows, max(1, rows // 1_000_000))
-    with _raw_of(kept, f"rows-{rows}", fleet) as (folder, raw):
+    fleet, name = _fleet(rows, max(1, rows // 1_000_000)), f"fleet-{rows}"
+    with work_in(kept) as (folder, keeps):
+        raw = keeps.raw(name, lambda to: fleet_data.write(to / "fleet", fleet))
         told: dict[str, list[dict[str, float]]] = {way: [] for way in ways}
         for number in range(rounds):
             for way in ways:
-                target = folder / f"{number}-{way}"
-                target.mkdir()
-                told[way].append(_in_process(way, raw, target, heap))
-                shutil.rmtree(target)
+                turn = partial(_turn, way, raw, folder / f"{number}-{way}", heap)
+                told[way].append(keeps.once(f"{name} {way} {number}", turn))
         return _tell(rows, rounds, told)
 
 
-def one_day(rows: int, days: int, rounds: int, heap: str, kept: Path | None) -> None:
+def _turn(way: str, raw: Path, target: Path, heap: str) -> dict[str, float]:
+    target.mkdir()
+    found = _in_process(way, raw, target, heap)
+    shutil.rmtree(target)
+    return found
+
+
+def one_day(rows: int, days: int, rounds: int, heap: str, kept: Kept | None) -> None:
     """Prints what one more day takes, beside all of them."""
     told: dict[str, list[dict[str, float]]] = {}
     fleet = _fleet(rows, days + 1, by_day=True)
-    with _raw_of(kept, f"days-{days + 1}-{rows}", fleet) as (folder, raw):
+    with work_in(kept) as (folder, keeps):
+        name = f"fleet-days-{days + 1}-{rows}"
+        raw = keeps.raw(name, lambda to: fleet_data.write(to / "fleet", fleet))
         # What a run that was cut off took away is brought back.
         aside = raw / "last_day.csv"
         if aside.exists():
@@ -296,10 +290,11 @@ def command(arguments: list[str] | None = None) -> None:
     parser.add_argument("--heap", default="4g", help="of Spark's driver")
     parser.add_argument("--raw", type=Path, help="where raw files are kept, for the next time")
     asked = parser.parse_args(arguments)
+    kept = Kept(asked.raw) if asked.raw else None
     if asked.days:
-        one_day(max(asked.rows), asked.days, asked.rounds, asked.heap, asked.raw)
+        one_day(max(asked.rows), asked.days, asked.rounds, asked.heap, kept)
     else:
-        compare(asked.rows, asked.rounds, tuple(asked.ways), asked.heap, asked.raw)
+        compare(asked.rows, asked.rounds, tuple(asked.ways), asked.heap, kept)
 
 
 if __name__ == "__main__":

@@ -17,14 +17,16 @@ import json
 import resource
 import shutil
 import sys
-import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from bench.figures import Figure, machine
+from bench.kept import Kept, work_in
 from bench.small_runs import BECOME_SUBREAPER, PROJECT, Side, git
 
 _AREAS = ("AB", "B", "BA", "BS", "CF", "CH", "DE", "DN", "E", "EH", "EX", "G", "GL", "HU", "IP",
@@ -46,38 +48,37 @@ def command(given: Sequence[str]) -> None:
     main(arguments.baseline, arguments.postcodes, arguments.users, arguments.rounds)
 
 
-def main(baseline: str | None, postcodes: int, users: int, rounds: int) -> dict[str, Figure]:
+def main(
+    baseline: str | None, postcodes: int, users: int, rounds: int, kept: Kept | None = None
+) -> dict[str, Figure]:
     """Prints the medians of each side, and returns them."""
     ctypes.CDLL(None).prctl(BECOME_SUBREAPER, 1)
-    folder = Path(tempfile.mkdtemp(prefix="strata-bench-"))
-    old = folder / "code"
-    if baseline:
-        git("worktree", "add", "--detach", str(old), baseline)
-    try:
-        make(folder / "raw", postcodes, users)
-        make_next(folder / "next", postcodes, users)
-        sides = [Side("now", PROJECT, folder / "now")]
+    with work_in(kept) as (folder, keeps):
+        old, name = folder / "code", f"residents-{postcodes}-{users}"
+        raw = keeps.raw(name, lambda to: make(to, postcodes, users))
+        later = keeps.raw(f"{name}-next", lambda to: make_next(to, postcodes, users))
+        turns: dict[str, Callable[[], dict[str, Any]]] = {
+            "now": partial(_run_both, Side("now", PROJECT, folder / "now"), raw, later)
+        }
         if baseline:
-            sides.append(Side("before", old, folder / "before"))
-        return _compare(sides, folder, rounds)
-    finally:
-        if baseline:
-            git("worktree", "remove", "--force", str(old))
-        shutil.rmtree(folder)
+            git("worktree", "add", "--detach", str(old), baseline)
+            side = Side("before", old, folder / "before")
+            turns["before"] = lambda: {side.name: _run_anew(side, raw)}
+        turns["DuckDB"] = lambda: {"DuckDB": _by_duckdb(raw)[1]}
+        try:
+            found: dict[str, list[dict[str, float]]] = {}
+            for number in range(rounds):
+                for key in turns if number % 2 == 0 else reversed(turns):
+                    told = keeps.once(f"{name} {key} {number}", turns[key])
+                    for way, row in told.items():
+                        found.setdefault(way, []).append(row)
+        finally:
+            if baseline:
+                git("worktree", "remove", "--force", str(old))
+        return _tell(rounds, {way: Figure.of(rows) for way, rows in found.items()})
 
 
-def _compare(sides: list[Side], folder: Path, rounds: int) -> dict[str, Figure]:
-    raw, names = folder / "raw", ("now", "before", "DuckDB", LATER)
-    told: dict[str, list[dict[str, float]]] = {name: [] for name in names}
-    for number in range(rounds):
-        for side in sides if number % 2 == 0 else sides[::-1]:
-            shutil.rmtree(side.folder, ignore_errors=True)
-            side.folder.mkdir()
-            told[side.name].append(_run(side, raw))
-            if side.code == PROJECT:
-                told[LATER].append(_run_later(side, raw, folder / "next"))
-        told["DuckDB"].append(_by_duckdb(raw)[1])
-    found = {name: Figure.of(rows) for name, rows in told.items() if rows}
+def _tell(rounds: int, found: dict[str, Figure]) -> dict[str, Figure]:
     print(f"medians of {rounds}; {machine()}")
     print("| side | seconds | ratio | CPU s | GiB |\n| --- | ---: | ---: | ---: | ---: |")
     for name, of in found.items():
@@ -87,6 +88,17 @@ def _compare(sides: list[Side], folder: Path, rounds: int) -> dict[str, Figure]:
             f"| {name} | {of.seconds:.1f} | {ratio:.2f} | {of.cpu:.1f} | {of.gib:.1f} |", flush=True
         )
     return found
+
+
+def _run_both(side: Side, raw: Path, later: Path) -> dict[str, dict[str, float]]:
+    _take_away(raw, later)  # A run that was killed leaves them.
+    return {side.name: _run_anew(side, raw), LATER: _run_later(side, raw, later)}
+
+
+def _run_anew(side: Side, raw: Path) -> dict[str, float]:
+    shutil.rmtree(side.folder, ignore_errors=True)
+    side.folder.mkdir()
+    return _run(side, raw)
 
 
 def _run(side: Side, raw: Path) -> dict[str, float]:
@@ -103,8 +115,12 @@ def _run_later(side: Side, raw: Path, later: Path) -> dict[str, float]:
     try:
         return _run(side, raw)
     finally:
-        for path in later.rglob("*.*"):
-            (raw / path.relative_to(later)).unlink()
+        _take_away(raw, later)
+
+
+def _take_away(raw: Path, later: Path) -> None:
+    for path in later.rglob("*.*"):
+        (raw / path.relative_to(later)).unlink(missing_ok=True)
 
 
 def make(raw: Path, postcodes: int, users: int) -> None:

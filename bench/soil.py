@@ -39,6 +39,7 @@ from typing import Any
 import numpy as np
 
 from bench.figures import Figure, machine
+from bench.kept import Kept, work_in
 
 BOUNDARIES = Path(__file__).parents[1] / "samples/soil/boundaries/natural_earth_10m_europe.geojson"
 JOIN_WAYS = (
@@ -81,24 +82,28 @@ def command(arguments: Sequence[str] | None = None) -> None:
     main(asked.what, asked.points, asked.rounds, ways)
 
 
-def main(what: str, points: int, rounds: int, ways: Sequence[str]) -> dict[str, Figure]:
+def main(
+    what: str, points: int, rounds: int, ways: Sequence[str], kept: Kept | None = None
+) -> dict[str, Figure]:
     """Prints the medians of each way, and the ratios to those they are measured against; returns
     the medians."""
-    folder = Path(tempfile.mkdtemp(prefix="strata-bench-"))
-    try:
-        write = _write_points if what == "join" else _write_csv
-        write(folder, points)
+    name, write = f"soil-{what}-{points}", _write_points if what == "join" else _write_csv
+    with work_in(kept) as (folder, keeps):
+        raw = keeps.raw(name, lambda to: write(to, points))
         chosen = [way for way in ways if points <= _MOST.get(way, points)]
         told: dict[str, list[dict[str, Any]]] = {way: [] for way in chosen}
         for number in range(rounds):
             for way in chosen:
-                target = folder / f"{number}-{way}"
-                target.mkdir()
-                told[way].append(_in_process(what, way, folder, target))
-                shutil.rmtree(target)
+                turn = partial(_turn, what, way, raw, folder / f"{number}-{way}")
+                told[way].append(keeps.once(f"{name} {way} {number}", turn))
         return _tell(what, points, rounds, told)
-    finally:
-        shutil.rmtree(folder)
+
+
+def _turn(what: str, way: str, raw: Path, target: Path) -> dict[str, Any]:
+    target.mkdir()
+    found = _in_process(what, way, raw, target)
+    shutil.rmtree(target)
+    return found
 
 
 def _in_process(what: str, way: str, folder: Path, target: Path) -> dict[str, Any]:
