@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 from strata.cli import main
+from strata.cli.warnings import warnings_of
 from strata.errors import GateFailed
 from strata.ledger import attempts
 
@@ -97,3 +98,18 @@ def test_a_run_ends_with_its_warnings_and_so_do_the_answers_that_they_touch(
     assert f"warning: {lost}" in shown.err
     assert main(["gates", "toy", "--publication", "1", "--expectations", *where]) == 0
     assert "shop_id 's2', shop_name 'X'" in capsys.readouterr().out
+
+
+def test_a_record_that_does_not_parse_is_told_by_its_file(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    shop = Shop(spark, tmp_path)
+    shop.shops("a.csv", "s1,One")
+    shop.sales("a.csv", *(f"a{n},s1,2024-01-01,2.50" for n in range(8)), "b1,s1,2024-01-01,1,x,y")
+
+    told = warnings_of(shop.run().publication)
+
+    assert (
+        "bronze.toy_sales: 1 of 9 rows (11 %) rejected: the record does not parse by its layout; "
+        "for example record 9 of sales/a.csv"
+    ) in told

@@ -15,7 +15,7 @@ from strata.gate import arrow_rules, gate, queries
 from strata.gate.gate import Outcome
 from strata.gate.judging import Rule
 from strata.kit.keys import ROW_ID, has_identity
-from strata.run.audit.refusal import short
+from strata.run.audit.refusal import record_named, short
 from strata.run.state import Context
 
 if TYPE_CHECKING:
@@ -76,7 +76,8 @@ def _example(context: Context, target: Target, written: Written, place: int) -> 
     said = re.findall(r"[a-z0-9_]+", expectation.description)
     told = worded_row(target.contract, (*expectation.columns, *said), row)
     # A row that is one record is found by it; others by their key.
-    return f"{told}, {_record(context, row)}" if row.get(ROW_ID[0]) else told
+    sha256, number = (row.get(name) for name in ROW_ID)
+    return f"{told}, {record_named(context, sha256, number)}" if sha256 and number else told
 
 
 def _order(contract: Contract) -> tuple[str, ...]:
@@ -125,18 +126,6 @@ def worded_row(contract: Contract, columns: tuple[str, ...], row: dict[str, Any]
         if name in fields
     ]
     return ", ".join(told)
-
-
-def _record(context: Context, row: dict[str, Any]) -> str:
-    """`record 3 of sales/s.csv`."""
-    sha256, number = (row[name] for name in ROW_ID)
-    taken = [entry for publication in context.line for entry in publication.files]
-    paths = {
-        entry.sha256: f"{entry.source}/{entry.path}"
-        for entry in (*taken, *context.plan.looked.entries)
-        if entry.status == "taken"
-    }
-    return f"record {number} of {paths.get(sha256, f'the file {sha256[:12]}…')}"
 
 
 def _value(value: Any) -> str:

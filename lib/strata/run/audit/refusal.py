@@ -88,9 +88,20 @@ def _examples(
     return {
         reason: _worded_record(records[row_id], reason)
         if row_id in records
-        else f"record {row_id[1]} of the file {row_id[0][:12]}…"
+        else record_named(context, *row_id)
         for reason, row_id in own.items()
     }
+
+
+def record_named(context: Context, sha256: str, number: int) -> str:
+    """`record 3 of sales/s.csv`."""
+    taken = [entry for publication in context.line for entry in publication.files]
+    paths = {
+        entry.sha256: f"{entry.source}/{entry.path}"
+        for entry in (*taken, *context.plan.looked.entries)
+        if entry.status == "taken"
+    }
+    return f"record {number} of {paths.get(sha256, f'the file {sha256[:12]}…')}"
 
 
 def _records(
