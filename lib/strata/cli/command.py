@@ -145,7 +145,7 @@ def _add_feeds(commands: Any, named: str) -> None:
 
 def _guard(argv: list[str]) -> int:
     try:
-        with stopped.by_sigterm_too():
+        with stopped.stoppable():
             return _dispatch(argv)
     except StrataError as error:
         print(f"strata: {error}", file=sys.stderr)

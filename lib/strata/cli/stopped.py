@@ -6,7 +6,9 @@ Spark's jobs are cancelled, the attempt is noted, and one sentence says what was
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +16,8 @@ from types import FrameType
 
 from strata.errors import StrataError
 
+_A_MOMENT = 0.05
+"""Seconds in which a call back ends."""
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 NOTHING = "nothing of this run was published"
 
@@ -52,17 +56,30 @@ def raise_stop(number: int, _: FrameType | None = None) -> None:
 
 
 @contextmanager
-def by_sigterm_too() -> Iterator[None]:
-    """SIGTERM stops what runs within as Ctrl-C does; afterwards whoever was told of it before is
-    told again."""
+def stoppable() -> Iterator[None]:
+    """SIGTERM stops what runs within as Ctrl-C does, and neither is lost; afterwards whoever was
+    told of them before is told again."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, raise_stop)
+    before, hook = signal.signal(signal.SIGTERM, raise_stop), sys.unraisablehook
+    sys.unraisablehook = lambda ignored: _stop_again(ignored, hook)
     try:
         yield
     finally:
+        sys.unraisablehook = hook
         signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)
+
+
+def _stop_again(ignored: sys.UnraisableHookArgs, otherwise: Callable[..., object]) -> None:
+    """Sends a signal again that came while Python called back from where nothing can be raised,
+    such as an import's end: Python ignores it there, and the command would go on.
+    """
+    if not issubclass(ignored.exc_type, KeyboardInterrupt):
+        otherwise(ignored)
+        return
+    number = signal.SIGTERM if issubclass(ignored.exc_type, Terminated) else signal.SIGINT
+    threading.Timer(_A_MOMENT, os.kill, (os.getpid(), number)).start()
 
 
 @contextmanager

@@ -6,6 +6,8 @@ import io
 import signal
 import subprocess
 import sys
+import threading
+import weakref
 from pathlib import Path
 
 import pytest
@@ -29,6 +31,17 @@ class Stops(io.StringIO):
     readline = read  # type: ignore[assignment]
 
 
+class StopsUnheard(Stops):
+    """The signal comes where Python ignores what is raised."""
+
+    def read(self, _: int | None = -1) -> str:
+        held = io.StringIO()
+        heard = weakref.ref(held, lambda _: signal.raise_signal(self._number))
+        del held
+        threading.Event().wait(60)
+        return str(heard)
+
+
 class StopsAt(io.StringIO):
     """Standard error whose writer is stopped as soon as it says a word."""
 
@@ -44,11 +57,16 @@ class StopsAt(io.StringIO):
         return done
 
 
+@pytest.mark.parametrize("stops", [Stops, StopsUnheard])
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_who_stops_a_query_is_told_that_nothing_changed(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, number: int, code: int
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    stops: type[Stops],
+    number: int,
+    code: int,
 ) -> None:
-    monkeypatch.setattr(sys, "stdin", Stops(number))
+    monkeypatch.setattr(sys, "stdin", stops(number))
     before = signal.getsignal(signal.SIGTERM)
     assert main(["sql", "-"]) == code
     assert capsys.readouterr().err == READS
