@@ -24,6 +24,8 @@ from strata.run.way import Way, ways
 from strata.run.written import Target
 from strata.spark.session import Starting
 
+from bench import residents, small_runs
+
 SAMPLES = Path(__file__).parents[3] / "samples" / "fleet"
 LINES, BRONZE = "silver.commerce_order_lines", "bronze.commerce_order_items"
 FEW, MANY = 50_000, 50_001
@@ -135,9 +137,9 @@ def _no_spark() -> Any:
     raise AssertionError("a table asks Spark, of which it needs nothing")
 
 
-def run_fleet(raw: Path, warehouse: Path) -> dict[str, str]:
-    """Runs the fleet where Spark cannot be asked; the way of each table that changes."""
-    feed, said, where = load_feed("fleet"), Said(), Warehouse(str(warehouse))
+def run_alone(name: str, raw: Path, warehouse: Path) -> dict[str, str]:
+    """Runs a feed where Spark cannot be asked; the way of each table that changes."""
+    feed, said, where = load_feed(name), Said(), Warehouse(str(warehouse))
     options = Options(str(raw), fewest_plain_rows=0)
     plan = make_plan(feed, feed.default_params(), Book(where), options)
     spark: Any = Starting(_no_spark, when_asked=True)
@@ -151,7 +153,7 @@ def test_the_fleet_needs_no_spark_neither_at_first_nor_for_one_more_day(tmp_path
     (raw / "fleet/events").mkdir()
     for day in days[:2]:
         shutil.copy(day, raw / "fleet/events")
-    assert run_fleet(raw, tmp_path / "warehouse") == {
+    assert run_alone("fleet", raw, tmp_path / "warehouse") == {
         "bronze.fleet_events": "RECORDS_HERE",
         "bronze.fleet_vehicles": "RECORDS_HERE",
         "silver.fleet_vehicles": "PLAIN_HERE",
@@ -162,7 +164,7 @@ def test_the_fleet_needs_no_spark_neither_at_first_nor_for_one_more_day(tmp_path
         "gold.fleet_trips": "PLAIN_HERE",
     }
     shutil.copy(days[2], raw / "fleet/events")
-    assert run_fleet(raw, tmp_path / "warehouse") == {
+    assert run_alone("fleet", raw, tmp_path / "warehouse") == {
         "bronze.fleet_events": "RECORDS_HERE",
         "silver.fleet_fixes": "PLAIN_GROUPS",
         "gold.fleet_vehicle_days": "PLAIN_GROUPS",
@@ -170,3 +172,17 @@ def test_the_fleet_needs_no_spark_neither_at_first_nor_for_one_more_day(tmp_path
         "gold.fleet_cells": "PLAIN_GROUPS",
         "gold.fleet_trips": "PLAIN_GROUPS",
     }
+
+
+def test_residents_need_no_spark_where_all_postcodes_come_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As of a country's lookup: of so many records most are new, and the table is made whole.
+    monkeypatch.setattr("strata.run.state.MOST_KEYS", 0)
+    for name, value in small_runs.KEY.items():
+        monkeypatch.setenv(name, value)
+    for make in (residents.make, residents.make_next):
+        make(tmp_path / "raw", 300, 60)
+        ways = run_alone("residents", tmp_path / "raw", tmp_path / "warehouse")
+        silver = {ways[f"silver.residents_{name}"] for name in ("postcodes", "people")}
+        assert silver == {"PLAIN_HERE"}

@@ -45,9 +45,7 @@ MISSING, MALFORMED, OUTWARD, UNKNOWN = (
 )
 TERMINATED, NO_AUTHORITY = "postcode_terminated", "postcode_without_authority"
 
-# What a record tells of its person; and what makes a period, if it changes.
-TOLD = (
-    "is_resident",
+OF_RESIDENT = (
     "identity_token",
     "sex",
     "birth_year",
@@ -55,8 +53,12 @@ TOLD = (
     "postcode_form",
     "postcode_territory",
 )
+"""Columns of a record that tell something of a resident: nothing is kept of who has left."""
+TOLD = ("is_resident", *OF_RESIDENT)
+"""What a record tells of its person."""
 _ON_ONE_DATE = ("_key", "event_date")
 STATE = ("is_resident", "identity_token", "sex", "birth_year", "authority_code", "unplaced")
+"""What makes a period, if it changes."""
 _PERIODS = PeriodsOf("_key", "event_date", STATE, UNCHANGED)
 _COLUMNS = (
     "person_token",
@@ -120,8 +122,9 @@ def add_statement(users: DataFrame, whole: Whole = NONE_WHOLE) -> DataFrame:
         _record_reasons().alias("_reasons"),
         *whole.mark(),
     )
-    # Nothing is kept of who has left.
-    return typed.withColumns({name: F.when(F.col("is_resident"), F.col(name)) for name in TOLD[1:]})
+    return typed.withColumns(
+        {name: F.when(F.col("is_resident"), F.col(name)) for name in OF_RESIDENT}
+    )
 
 
 def _told_date() -> Column:

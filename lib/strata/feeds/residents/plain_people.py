@@ -17,6 +17,7 @@ from strata.feeds.residents.people import (
     MALFORMED,
     MISSING,
     NO_AUTHORITY,
+    OF_RESIDENT,
     OUTWARD,
     SAME_STATEMENT,
     SEXES,
@@ -53,6 +54,7 @@ DATES = f"""
         ) AS formed
     ) AS read_dates
 """
+_KEPT = ", ".join(f"CASE WHEN is_resident THEN {name} END AS {name}" for name in OF_RESIDENT)
 _SEX = " ".join(f"WHEN '{told}' THEN '{sex}'" for told, sex in SEXES.items())
 _QUERY = f"""
 WITH dated AS ({DATES}), typed AS (
@@ -67,14 +69,8 @@ WITH dated AS ({DATES}), typed AS (
             AND NOT regexp_full_match(birth_year, '[0-9]{{4}}'), false) AS is_doubtful
     FROM dated
 ), told AS (
-    -- Nothing is kept of who has left.
     SELECT person_token, event_date, _file_sha256, _record_number, is_resident, is_doubtful,
-        CASE WHEN is_resident THEN identity_token END AS identity_token,
-        CASE WHEN is_resident THEN sex END AS sex,
-        CASE WHEN is_resident THEN birth_year END AS birth_year,
-        CASE WHEN is_resident THEN postcode_token END AS postcode_token,
-        CASE WHEN is_resident THEN postcode_form END AS postcode_form,
-        CASE WHEN is_resident THEN postcode_territory END AS postcode_territory
+        {_KEPT}
     FROM typed WHERE is_sound OR is_doubtful
 ), found AS (
     SELECT t.*, p.postcode_token IS NOT NULL AS is_found, p.authority_code AS found_code,
@@ -83,8 +79,7 @@ WITH dated AS ({DATES}), typed AS (
 ), placed AS (
     SELECT *, is_resident AND NOT is_terminated AND found_code IS NOT NULL AS is_placed FROM found
 )
-SELECT person_token, event_date, is_resident, identity_token, sex, birth_year, postcode_token,
-    postcode_form, postcode_territory, is_doubtful, _file_sha256, _record_number,
+SELECT person_token, event_date, {", ".join(TOLD)}, is_doubtful, _file_sha256, _record_number,
     CASE WHEN is_placed THEN found_code END AS authority_code,
     CASE WHEN is_placed THEN found_name END AS authority_name,
     CASE WHEN is_resident AND NOT is_placed THEN
@@ -166,12 +161,7 @@ PEOPLE = Plain(
             "person_token",
             "as_of",
             "deleted",
-            "identity_token",
-            "sex",
-            "birth_year",
-            "postcode_token",
-            "postcode_form",
-            "postcode_territory",
+            *OF_RESIDENT,
             "_delivery_date",
             "_file_sha256",
             "_record_number",

@@ -4,7 +4,7 @@ by file: to plan and start Spark's queries took most of one more day's time.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,6 +21,7 @@ from strata.lake.grouped import Lies
 from strata.ledger.publication import TableState
 from strata.run.inputs import referring
 from strata.run.inputs.archived import may_hold
+from strata.run.inputs.lying import is_in_files
 from strata.run.inputs.whole import whole_changes
 from strata.run.state import Change, Context, State
 
@@ -37,7 +38,7 @@ def can_read_few(context: Context, table: Table, states: Mapping[str, TableState
     return (
         len(table.group) == len(kinds) == 1
         and kinds[0] in ORDERED
-        and _can_read(context, first, first.version, _told_by(table, first.table))
+        and is_in_files(context, first.table, first.version, _told_by(table, first.table))
     )
 
 
@@ -117,25 +118,12 @@ def _few_changed(
         keys: Keys | None = Keys("_file_sha256", pa.array(change.new_files or (), pa.string()))
     else:
         keys = change.touched.keys
-    versions = [change.after, *([] if change.touched is None else [change.before])]
-    told_by = _told_by(table, held.table)
-    if keys is None or not all(_can_read(context, held, v, told_by) for v in versions):
+    before = None if change.touched is None else change.before
+    versions = [version for version in (change.after, before) if version is not None]
+    name, told_by = held.table, _told_by(table, held.table)
+    if keys is None or not all(is_in_files(context, name, v, told_by) for v in versions):
         return None
-    return [
-        (held.table, context.store.groups(held.table, version, keys).rows(told_by))
-        for version in versions
-        if version is not None
-    ]
-
-
-def _can_read(
-    context: Context, held: TableState, version: int | None, columns: Sequence[str]
-) -> bool:
-    """Whether a version has the columns, and its rows are those of its files."""
-    if version is None:
-        return True
-    snapshot = context.store.log(held.table).snapshot(version)
-    return snapshot.is_plain and set(columns) <= set(snapshot.schema.names)
+    return [(name, context.store.groups(name, v, keys).rows(told_by)) for v in versions]
 
 
 def read_few(
@@ -155,7 +143,7 @@ def read_few(
     for name, held in states.items():
         if may_hold(context, table, held, touched):
             return {}
-        if _can_read(context, held, held.version, _told_by(table, name)):
+        if is_in_files(context, name, held.version, _told_by(table, name)):
             found = context.store.groups(name, held.version, keys, _lies(state, table, name, keys))
             if found.count > _MOST_ROWS:
                 return {}

@@ -14,6 +14,7 @@ from strata.kit.table import Rows, Table
 from strata.lake.log import Snapshot
 from strata.lake.versions import read_arrow
 from strata.ledger.publication import TableState
+from strata.run.inputs.lying import is_all_in_files, is_in_files
 from strata.run.inputs.referred import read_referred
 from strata.run.plain.files import MOST_LEFT, Input, Made
 from strata.run.plan import TASK_ROWS
@@ -60,11 +61,14 @@ def plain_inputs(
     driving = sum(rows.get(name, 0) for name in table.driving_inputs)
     if driving - first > MOST_LEFT * driving or (not plain.by and driving > TASK_ROWS):
         return None
-    logs = {name: context.store.log(name).snapshot(states[name].version) for name in plain.reads}
-    if not all(log.is_plain for log in logs.values()) or any(
-        name not in held and states[name].archive_version is not None for name in plain.reads
+    if not all(
+        is_in_files(context, name, states[name].version, columns)
+        if name in held  # Of these groups nothing is archived.
+        else is_all_in_files(context, states[name], columns)
+        for name, columns in plain.reads.items()
     ):
         return None
+    logs = {name: context.store.log(name).snapshot(states[name].version) for name in plain.reads}
     few = held | _referred(context, table, states, set(logs) - set(held))
     read = tuple(
         _as_it_lies(context, table, (name, log), few.get(name)) for name, log in logs.items()
@@ -101,8 +105,7 @@ def _made_here(
     make, held = table.plain.made_here.get(name), states[table.plain.made[name][0]]
     if make is None or held.all_rows > context.options.most_rows_here:
         return None
-    snapshot = context.store.log(held.table).snapshot(held.version)
-    if not snapshot.is_plain or held.archive_version is not None:
+    if not is_all_in_files(context, held):
         return None
     return make(read_arrow(context.store.warehouse, held.table, held.version))
 

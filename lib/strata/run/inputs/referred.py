@@ -15,6 +15,7 @@ from strata.kit.groups import MOST_KEYS, Keys
 from strata.kit.table import Reference, Table
 from strata.lake.versions import read_arrow
 from strata.ledger.publication import TableState
+from strata.run.inputs.lying import is_all_in_files
 from strata.run.state import Context
 
 _FEWEST_ROWS = 200_000
@@ -36,7 +37,7 @@ def read_referred(
     if reference is None or held.rows < (_FEWEST_ROWS if asked is None else asked):
         return None
     keys = _keys(context, table, states, reference)
-    if keys is None or not _is_readable(context, held, keys.column):
+    if keys is None or not is_all_in_files(context, held, [keys.column]):
         return None
     found = context.store.groups(name, held.version, keys)
     return None if found.count > _MOST_ROWS else found.rows()
@@ -51,7 +52,7 @@ def _keys(
     driving = [states[name] for name in table.driving_inputs]
     if others or sum(held.rows for held in driving) > MOST_KEYS:
         return None
-    if not all(_is_readable(context, held, column) for held in driving):
+    if not all(is_all_in_files(context, held, [column]) for held in driving):
         return None
     read = partial(read_arrow, context.store.warehouse, columns=[column])
     values = [read(held.table, held.version)[column] for held in driving]
@@ -59,9 +60,3 @@ def _keys(
         return None
     chunks = [chunk for told in values for chunk in told.chunks]
     return Keys(column, pa.chunked_array(chunks, values[0].type).unique().drop_null())
-
-
-def _is_readable(context: Context, held: TableState, column: str) -> bool:
-    """Whether an input has the column, and its rows are those of its files."""
-    snapshot = context.store.log(held.table).snapshot(held.version)
-    return snapshot.is_plain and held.archive_version is None and column in snapshot.schema.names

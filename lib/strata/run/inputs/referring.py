@@ -13,6 +13,7 @@ from strata.fs import duck
 from strata.kit.groups import MOST_KEYS, ORDERED, Keys
 from strata.kit.table import Reference, Table
 from strata.ledger.publication import TableState
+from strata.run.inputs.lying import is_all_in_files, is_in_files
 from strata.run.state import Change, Context
 
 _CHANGED = """
@@ -39,12 +40,9 @@ def few(
     found = []
     for driving, columns in told_by.items():
         held = states[driving]
-        snapshot = context.store.log(driving).snapshot(held.version)
-        if keys.column not in snapshot.schema.names:
+        if keys.column not in context.store.log(driving).snapshot(held.version).schema.names:
             continue
-        if not snapshot.is_plain or held.archive_version is not None:
-            return None
-        if not set(columns) <= set(snapshot.schema.names):
+        if not is_all_in_files(context, held, columns):
             return None
         found.append((driving, context.store.groups(driving, held.version, keys).rows(columns)))
     return found
@@ -59,8 +57,7 @@ def _changed_keys(
     if keys is None or change.before is None or not _is_one(context, held.table, reference):
         return None
     versions = (change.before, change.after)
-    snapshots = [context.store.log(held.table).snapshot(version) for version in versions]
-    if not all(s.is_plain and keys.column in s.schema.names for s in snapshots):
+    if not all(is_in_files(context, held.table, v, [keys.column]) for v in versions):
         return None
     before, now = (context.store.groups(held.table, version, keys).rows() for version in versions)
     found = _changed(reference, before, now)

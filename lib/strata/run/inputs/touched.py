@@ -5,7 +5,7 @@ Where they are few of many rows, `few_touched` finds them without Spark.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -34,6 +34,8 @@ def find(
     are few of many rows, the rows of the inputs that have groups. `inputs` are their states, and
     what reads them whole."""
     (states, read), tells_groups = inputs, few_touched.group_of(table, table.inputs[0]) is not None
+    if _must_be_whole(context, state, table, states):
+        return None, {}
     by_arrow = is_large and few_touched.can_read_few(context, table, states)
     touched = few_touched.find_few(context, state, table, states) if by_arrow else None
     if touched is not None:
@@ -42,22 +44,30 @@ def find(
             return touched, held
     # Of records that only Spark reads, those of no group are looked at too.
     touched = _find_touched(context, state, table, read())
-    if touched is None or not by_arrow or tells_groups:
+    if not by_arrow or tells_groups:
         return touched, {}
     touched = groups.with_keys(touched)
     return touched, few_touched.read_few(context, state, table, states, touched)
 
 
+def _must_be_whole(
+    context: Context, state: State, table: Table, states: Mapping[str, TableState]
+) -> bool:
+    """Whether a change cannot be told by groups. Logs tell it, so that Spark need not start."""
+
+    def tells_groups(name: str) -> bool:
+        log = context.store.log(name).snapshot(states[name].version)
+        return name in table.via or _has_group(table, name, log.schema.names)
+
+    changes = {name: state.changes[name] for name in states if name in state.changes}
+    return any(change.is_whole or not tells_groups(name) for name, change in changes.items())
+
+
 def _find_touched(
     context: Context, state: State, table: Table, inputs: dict[str, DataFrame]
-) -> Groups | None:
-    """The groups that this run's changes touch; None when the table must be whole."""
+) -> Groups:
+    """The groups that this run's changes touch, where groups tell them."""
     changes = {name: state.changes[name] for name in inputs if name in state.changes}
-    if not table.group or any(
-        change.is_whole or not (_has_group(table, name, inputs[name]) or name in table.via)
-        for name, change in changes.items()
-    ):
-        return None
     parts = [
         part
         for item in changes.items()
@@ -122,8 +132,8 @@ def _changed_rows(frame: DataFrame, change: Change) -> DataFrame:
     return frame.where(frame["_file_sha256"].isin(list(change.new_files or ())))
 
 
-def _has_group(table: Table, name: str, frame: DataFrame) -> bool:
-    return set(table.group) <= set(frame.columns) or (
+def _has_group(table: Table, name: str, columns: Sequence[str]) -> bool:
+    return set(table.group) <= set(columns) or (
         table.add_group is not None and name.startswith("bronze.")
     )
 
@@ -138,7 +148,7 @@ def restrict(
     context: Context, table: Table, name: str, frame: DataFrame, touched: Groups | None
 ) -> DataFrame:
     """The input's rows in the touched groups; an input without groups stays whole."""
-    if touched is None or not _has_group(table, name, frame):
+    if touched is None or not _has_group(table, name, frame.columns):
         return frame
     rows = touched.rows_of(_with_group(table, name, frame)).select(*frame.columns)
     # These are counted, asked for keys that they share, and transformed; each time they would be
