@@ -51,3 +51,28 @@ def test_no_query_is_left_to_spark() -> None:
         if queries.is_query(rule) and not rule.is_plain and "toy" not in name
     ]
     assert left == []
+
+
+@pytest.mark.parametrize(
+    ("tokens", "is_one_key"),
+    [
+        ([], True),
+        ([None], True),
+        (["k1.aa:1", None, "k1.aa:2"], True),
+        (["k1.aa:2", "k1.ab:1"], False),
+        (["k1.aa:2", "k1.aa:1", "k1.a:3"], False),
+        (["k1.aa:2", "k1.aa0:1"], False),
+        (["k1.aa:2", "k1.aa"], False),
+        (["k1.aa"], False),
+    ],
+)
+@pytest.mark.parametrize("name", ["users", "postcodes"])
+def test_the_least_and_the_greatest_pseudonym_tell_of_another_key(
+    name: str, tokens: list[str | None], is_one_key: bool
+) -> None:
+    column = {"users": "person_token", "postcodes": "postcode_token"}[name]
+    [rule] = plain_queries.of_suite(load_suite(f"bronze.residents_{name}"))
+    for order in (tokens, tokens[::-1]):
+        held = pa.table({column: pa.array(order, pa.string())})
+        [answer] = answers_of([rule], {"batch": held})
+        assert answer.outcome.success is is_one_key
