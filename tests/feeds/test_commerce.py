@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import datetime as dt
 import random
+from collections import Counter
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from random import Random
@@ -533,9 +534,23 @@ def test_plain_orders_are_those_that_the_transform_accepts(
     assert {n: accepted.get(n) for n in plain} == plain
     assert_rejected_alike(done, made, columns, 15)
     assert len(plain) > len(accepted) / 2
-    assert sorted([*plain, *(row["_record_number"] for row in left)]) == list(
-        range(1, len(rows) + 1)
-    )
+    folded = set(range(1, len(rows) + 1)) - plain.keys() - numbers_of(left)
+    assert len(plain) + len(left) + len(folded) == len(rows)
+    assert assert_folded_alike(done, made, folded) == {REPEATED: 1}
+
+
+def numbers_of(records: list[dict[str, Any]]) -> set[int]:
+    return {row["_record_number"] for row in records}
+
+
+def assert_folded_alike(done: Done, made: DataFrame, folded: set[int]) -> Counter[str]:
+    """The records that the queries fold the transform folds for the same reasons; how many."""
+    rows = made.where("_fold is not null").select("_record_number", "_fold").collect()
+    expected = {row[0]: row[1] for row in rows}
+    assert folded <= expected.keys()
+    counts = Counter(expected[number] for number in folded)
+    assert done.folds == counts
+    return counts
 
 
 def assert_decided_alike(
@@ -548,18 +563,16 @@ def assert_decided_alike(
     accepted = sound_rows(made, schema_of(name).names)
     plain = {row["_record_number"]: row for row in written}
     assert {n: accepted.get(n) for n in plain} == plain
-    superseded = {
-        row[0]
-        for row in made.where("_fold = 'superseded by a later delivery'")
-        .select("_record_number")
-        .collect()
-    }
     every = {row["_record_number"] for row in next(iter(inputs.values()))}
-    folded = every - plain.keys() - {row["_record_number"] for row in left}
-    assert folded <= superseded
-    assert done.folds == {"superseded by a later delivery": len(folded)}
-    assert len(folded) > len(every) / 30
+    folded = assert_folded_alike(done, made, every - plain.keys() - numbers_of(left))
+    assert folded.keys() == {SUPERSEDED, REPEATED}
+    assert folded.total() > len(every) / 30
     assert len(left) > len(every) / 30
+
+
+def some_again(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows, with some of them once more."""
+    return [*rows, *rows[::8]]
 
 
 def test_of_records_told_again_the_queries_decide_as_the_transforms_do(
@@ -570,15 +583,15 @@ def test_of_records_told_again_the_queries_decide_as_the_transforms_do(
     moments = ["", "", "2024-06-01", "2024-06-01 10:00:00", "2024-06-02T09:00:00", "10:00"]
     raw = bronze(
         spark, "orders",
-        *[
+        *some_again([
             {
                 "order_id": str(chance.randrange(60)), "customer_id": chance.choice(["c", "c", "d", ""]),
                 "order_date": chance.choice(["2024-05-01", "2024-05-02"]), "_delivery_date": chance.choice(days),
                 "status": chance.choice(["shipped", "pending", "cancelled", "shipped", "gone"]),
-                "updated_at": chance.choice(moments),
+                "updated_at": chance.choice(moments), "_file_sha256": chance.choice("ffg"),
             }
             for _ in range(150)
-        ],
+        ]),
     )  # fmt: skip
     customers = [{"customer_id": "c"}]
     made = commerce_orders(
@@ -591,17 +604,44 @@ def test_of_records_told_again_the_queries_decide_as_the_transforms_do(
     assert_decided_alike(tmp_path / "orders", "silver.commerce_orders", made, inputs)
     raw = bronze(
         spark, "customers",
-        *[
+        *some_again([
             {
                 "customer_id": str(chance.randrange(40)), "country": chance.choice(["SE", "DK", ""]),
                 "registration_date": chance.choice(["2024-05-01", "", "1 May"]), "_delivery_date": chance.choice(days),
+                "_file_sha256": chance.choice("ffg"),
             }
             for _ in range(90)
-        ],
+        ]),
     )  # fmt: skip
     made = commerce_customers(raw, bronze(spark, "sales"))
     inputs = {"bronze.commerce_customers": [row.asDict() for row in raw.collect()]}
     assert_decided_alike(tmp_path / "customers", "silver.commerce_customers", made, inputs)
+    raw = bronze(
+        spark, "order_items",
+        *[
+            {
+                "order_id": "o", "order_item_id": str(chance.randrange(40)), "product_id": chance.choice("pppp?"),
+                "quantity": chance.choice(["1", "1", "01"]), "unit_price": chance.choice(["10", "10.00", "10.5"]),
+                "discount": chance.choice(["", "0"]), "_delivery_date": chance.choice(days),
+                "_file_sha256": chance.choice("ffg"),
+            }
+            for _ in range(120)
+        ],
+    )  # fmt: skip
+    order = {"order_id": "o", "customer_id": "c", "order_date": dt.date(2024, 5, 1)}
+    order |= {"status": "shipped", "is_counted": True, "currency": "EUR"}
+    product = {"product_id": "p", "category_id": "g", "is_current": True}
+    schema = "order_id string, customer_id string, order_date date, status string, is_counted boolean, currency string"
+    known = spark.createDataFrame([order], schema)
+    made = commerce_order_lines(
+        raw, bronze(spark, "sales"), known, spark.createDataFrame([product])
+    )
+    inputs = {
+        "bronze.commerce_order_items": [row.asDict() for row in raw.collect()],
+        "silver.commerce_orders": [order],
+        "silver.commerce_products": [product],
+    }
+    assert_decided_alike(tmp_path / "lines", "silver.commerce_order_lines", made, inputs)
 
 
 def test_plain_lines_are_those_that_the_transform_accepts(
@@ -658,9 +698,9 @@ def test_plain_lines_are_those_that_the_transform_accepts(
     assert {n: accepted.get(n) for n in plain} == plain
     assert_rejected_alike(done, lines, schema_of(name).names, 100)
     assert len(plain) > len(accepted) / 2
-    assert sorted([*plain, *(row["_record_number"] for row in left)]) == list(
-        range(1, len(rows) + 1)
-    )
+    folded = set(range(1, len(rows) + 1)) - plain.keys() - numbers_of(left)
+    assert len(plain) + len(left) + len(folded) == len(rows)
+    assert assert_folded_alike(done, lines, folded) == {REPEATED: 1}
 
 
 def test_dates_are_those_of_the_calendar_of_iso_8601_and_of_the_fiscal_year(

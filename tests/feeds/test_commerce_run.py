@@ -333,8 +333,8 @@ def _start() -> SparkSession:
 def third(shop: Shop, second: Publication) -> Publication:
     """A day without a session: an order of a new month with its lines, one that is told again and
     now counts no more, and a guest's that is put off. Beside them an order without a day, with its
-    line, a new state that is none, and a line of an unknown product. A new customer comes, whose
-    order did not wait for that."""
+    line, a new state that is none, a line of an unknown product, and one that is told twice. A new
+    customer comes, whose order did not wait for that."""
     country = {"country": "SE", "registration_date": "2025-01-03"}
     shop.put("customers", "2025-01-03", {"customer_id": "newcomer", **country})
     orders = [
@@ -357,7 +357,7 @@ def third(shop: Shop, second: Publication) -> Publication:
             "quantity": "-1",
         },
     ]
-    shop.put("order_items", "2025-01-03", *lines, *faulty)
+    shop.put("order_items", "2025-01-03", *lines, *faulty, lines[0])
     without = Shop(Starting(_start, when_asked=True), shop.raw, shop.warehouse, shop.ways)
     published = without.run(fewest_plain_rows=0)
     assert published is not None
@@ -370,6 +370,7 @@ def test_a_day_needs_no_spark_whatever_is_wrong_with_it_and_equals_duckdb_over_a
     assert_conserved(third)
     assert_as_duckdb(shop, third)
     assert gates_of(third)[ORDERS].folds == {"superseded by a later delivery": 2}
+    assert gates_of(third)[LINES].folds == {"same as another record": 1}
     assert [r["order_date"] for r in shop.table(third, ORDERS) if r["customer_id"] == "newcomer"]
     assert {name: gates_of(third)[name].reasons for name in (ORDERS, LINES)} == {
         ORDERS: {

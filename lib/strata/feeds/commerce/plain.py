@@ -90,6 +90,7 @@ FROM (
 ) AS typed
 """,
         "customer_id",
+        "country, registered_on",
         "delivered_on",
     ),
 )
@@ -168,7 +169,13 @@ ORDERS = Plain(
         "silver.commerce_customers": ("customer_id",),
     },
     query=f"SELECT {_ORDER} FROM {_ORDERS} WHERE {_IS_SOUND_ORDER}",
-    rest=latest(_REST_OF_ORDERS, "order_id", "updated_on", "delivered_on"),
+    rest=latest(
+        _REST_OF_ORDERS,
+        "order_id",
+        "customer_id, order_date, status, currency",
+        "updated_on",
+        "delivered_on",
+    ),
 )
 
 _LINE = """
@@ -277,5 +284,10 @@ LINES = Plain(
         "silver.commerce_products": ("product_id", "category_id", "is_current"),
     },
     query=f"SELECT {_LINE} FROM ({_LINES}) AS typed WHERE {_IS_SOUND_LINE}",
-    rest=latest(_REST_OF_LINES, "order_id, order_item_id", "delivered_on"),
+    rest=latest(
+        _REST_OF_LINES,
+        "order_id, order_item_id",
+        "product_id, quantity, unit_price, discount",
+        "delivered_on",
+    ),
 )

@@ -6,7 +6,7 @@ of which both engines make the same.
 from __future__ import annotations
 
 from strata.feeds.commerce.statuses import SYNONYMS
-from strata.kit.history import SUPERSEDED
+from strata.kit.history import REPEATED, SUPERSEDED
 from strata.kit.sql import literal
 from strata.kit.values import (
     CURRENCY_PATTERN,
@@ -98,24 +98,29 @@ def reasons(is_known: str, *told: tuple[str, str]) -> str:
     return f"CASE WHEN {is_known} THEN {every} END"
 
 
-def latest(typed: str, key: str, *later: str) -> str:
+def latest(typed: str, key: str, content: str, *later: str) -> str:
     """The query of records of which some share their key: the latest sound one stands, the others
-    are superseded, and what has `_reasons` is rejected.
+    are superseded, and what has `_reasons` is rejected. Of the latest that say the same the first
+    of their file stands, and the others are folded into it.
 
-    Where the reasons of one of a key are not known, or two are as late, all of them are left out:
-    the transform decides.
+    Where the reasons of one of a key are not known, or the latest say different things or lie in
+    several files, all of them are left out: the transform decides.
     """
     order = ", ".join(f"{name} DESC NULLS LAST" for name in later)
+    latest_said = "(said) FILTER (place = 1) OVER same"
     return f"""
-SELECT * EXCLUDE (place, is_sound, is_told, {", ".join(later)}),
-    CASE WHEN place > 1 THEN '{SUPERSEDED}' END AS _fold
+SELECT * EXCLUDE (place, number, said, is_sound, is_told, {", ".join(later)}),
+    CASE WHEN place > 1 THEN '{SUPERSEDED}' WHEN place = 1 AND number > 1 THEN '{REPEATED}' END
+        AS _fold
 FROM (
     SELECT *, bool_and(_reasons IS NOT NULL) OVER same
-        AND count(*) FILTER (place = 1) OVER same <= 1 AS is_told
+        AND min{latest_said} IS NOT DISTINCT FROM max{latest_said} AS is_told
     FROM (
-        SELECT *, CASE WHEN is_sound THEN
-            rank() OVER (PARTITION BY {key}, is_sound ORDER BY {order}) END AS place
+        SELECT *, CASE WHEN is_sound THEN rank() OVER (own ORDER BY {order}) END AS place,
+            row_number() OVER (own ORDER BY {order}, _record_number) AS number,
+            row({content}, _file_sha256) AS said
         FROM (SELECT *, coalesce(len(_reasons) = 0, false) AS is_sound FROM ({typed}))
+        WINDOW own AS (PARTITION BY {key}, is_sound)
     ) AS ranked
     WINDOW same AS (PARTITION BY {key})
 ) AS known WHERE is_told
