@@ -80,6 +80,9 @@ SMALL = {
 _SMALL_JAVA = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m -XX:+UseSerialGC"
 """The quick compiler alone: what runs a few times is not worth the thorough one. Without that one
 Java keeps a fifth of the room for code, 48 MB; five feeds side by side filled them, and it died."""
+_LARGE_JAVA = "-XX:G1PeriodicGCInterval=10000"
+"""A heap that grew for one table would stay so while this process makes the next ones: after ten
+idle seconds Java collects, and gives memory back."""
 
 
 def build(
@@ -118,10 +121,7 @@ def _conf(master: str | None, settings: dict[str, str], small: bool, spatial: bo
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
     conf = SparkConf()
     is_local = (master or conf.get("spark.master") or "local").startswith("local")
-    own = {**LOCAL, **_local_sizes(), **_local_workers()} if is_local else {}
-    if is_local and small:
-        own |= SMALL
-        own["spark.driver.extraJavaOptions"] += f" {_SMALL_JAVA}"
+    own = local(small) if is_local else {}
     for key, value in {**own, **s3_settings(), **settings}.items():
         conf.setIfMissing(key, value)
     for key, value in required(spatial).items():
@@ -133,6 +133,13 @@ def _conf(master: str | None, settings: dict[str, str], small: bool, spatial: bo
     # Errors come as exceptions, and are told in a sentence; warnings would stand among answers.
     conf.setIfMissing("spark.log.level", "ERROR")
     return conf
+
+
+def local(small: bool) -> dict[str, str]:
+    """The settings of a session on this machine, for few rows or for many."""
+    own = {**LOCAL, **_local_sizes(), **_local_workers(), **(SMALL if small else {})}
+    own["spark.driver.extraJavaOptions"] += f" {_SMALL_JAVA if small else _LARGE_JAVA}"
+    return own
 
 
 def _start(conf: SparkConf, log_file: str | None) -> SparkSession:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from strata.declare.feed import all_feeds
+from strata.spark import session
 from strata.spark.settings import EXTENSIONS, IN_SESSION, REQUIRED, UNTOLD, lacking, s3_settings
 
 CONF = Path(__file__).resolve().parents[3] / "conf" / "spark"
@@ -52,10 +53,10 @@ def test_what_a_running_session_takes_is_set_and_not_asked_of_the_cluster() -> N
 
 def test_a_feed_that_asks_nothing_of_places_does_without_sedona() -> None:
     delta = "io.delta.sql.DeltaSparkSessionExtension"
-    session = {**REQUIRED, EXTENSIONS: delta, "spark.serializer": None}
-    del session["spark.kryo.registrator"]
-    assert lacking(session.get, spatial=False) == []
-    assert len(lacking(session.get)) == 3
+    plain = {**REQUIRED, EXTENSIONS: delta, "spark.serializer": None}
+    del plain["spark.kryo.registrator"]
+    assert lacking(plain.get, spatial=False) == []
+    assert len(lacking(plain.get)) == 3
     assert {feed.name: feed.is_spatial for feed in all_feeds() if feed.name != "toy"} == {
         "commerce": False, "fleet": True, "launches": False, "residents": False, "soil": True,
     }  # fmt: skip
@@ -88,3 +89,10 @@ def test_a_server_that_speaks_s3_is_asked_in_its_own_region(
     monkeypatch.delenv("AWS_ENDPOINT_URL")
     monkeypatch.delenv("AWS_ENDPOINT_URL_S3", raising=False)
     assert "spark.hadoop.fs.s3a.endpoint.region" not in s3_settings()
+
+
+def test_java_gives_back_what_a_large_load_no_longer_needs() -> None:
+    large, small = (session.local(rows)["spark.driver.extraJavaOptions"] for rows in (False, True))
+    assert "-XX:G1PeriodicGCInterval=10000" in large
+    assert "-XX:+UseSerialGC" in small
+    assert "G1" not in small
