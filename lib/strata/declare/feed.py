@@ -15,6 +15,7 @@ from strata.declare import fingerprint, known, resources
 from strata.declare.contract import LAYERS, Contract, load_contract, split_name
 from strata.declare.layout import READER, Layout
 from strata.declare.names import feed_names, imports_module
+from strata.declare.near import meant
 from strata.declare.protection import Protection
 from strata.declare.source_contract import known_layouts
 from strata.declare.suite import Suite, load_suite
@@ -159,7 +160,8 @@ def all_feeds() -> Iterator[Feed]:
 def load_feed(name: str) -> Feed:
     """The feed of that name; a UsageError tells which there are."""
     if name not in feed_names():
-        raise UsageError(f"a feed is one of {', '.join(feed_names())}; got {name!r}")
+        near = "".join(f"; perhaps {known}" for known in meant(name, feed_names(), most=1))
+        raise UsageError(f"a feed is one of {', '.join(feed_names())}; got {name!r}{near}")
     module = importlib.import_module(f"strata.feeds.{name}")
     missing = [item for item in ("SOURCES", "TABLES") if not hasattr(module, item)]
     if missing:

@@ -167,6 +167,11 @@ MISTAKES: dict[str, tuple[list[str], str]] = {
         ["run", "commerce", "--raw", ".", "--holidays-of", "Atlantis"],
         "--holidays-of is a country that the library `holidays` knows, such as GB; got 'Atlantis'",
     ),
+    "a feed that is mistyped": (["run", "launchs"], "got 'launchs'; perhaps launches"),
+    "a report of before anything was published": (
+        ["report", "--at", "2000-01-01"],
+        "at that time: `strata publications` lists when",
+    ),
     "a report that cannot be written": (
         ["report", "--output", "/dev/null/report.html"],
         "the report is a file; /dev/null/report.html cannot be written: ",

@@ -69,7 +69,8 @@ def render(published: Published, now: datetime | None = None) -> str:
         every = [_section(session, feed, now) for feed in feeds.all_feeds()]
     sections = [section for section in every if section is not None]
     if not sections:
-        raise UsageError(f"nothing is published in {published.warehouse.root} yet")
+        when = "yet" if published.at is None else "at that time: `strata publications` lists when"
+        raise UsageError(f"nothing is published in {published.warehouse.root} {when}")
     home = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     home.filters |= {"cell": cell, "count": count, "age": age, "kinds": kinds}
     template = home.from_string(_asset("page.html.j2"))
