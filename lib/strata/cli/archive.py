@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 from datetime import date
+from typing import TYPE_CHECKING
 
 from strata.cli import common
 from strata.cli.output import Progress
 from strata.errors import UsageError
 from strata.ledger import publication as ledger
-from strata.upkeep import archive
-from strata.upkeep.archive_content import Moved
+
+if TYPE_CHECKING:
+    from strata.upkeep.archive_content import Moved
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -29,6 +31,8 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Archives, restores or lists the raw days of one feed."""
+    from strata.upkeep import archive  # It loads Spark, which help does without.
+
     between = days_between(options.restore) if options.restore else None
     settings = common.settings_of(options)
     warehouse, name = settings.open_warehouse(), options.feed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import TYPE_CHECKING
 
 from strata.cli import common
 from strata.cli.output import Progress
@@ -14,8 +15,9 @@ from strata.errors import UsageError
 from strata.lake.versions import Warehouse
 from strata.ledger import erasures
 from strata.run.options import Options
-from strata.upkeep.forget import Forgotten, forget
-from strata.upkeep.person import identify
+
+if TYPE_CHECKING:
+    from strata.upkeep.forget import Forgotten
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -40,6 +42,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Forgets one person, or lists what was asked; what it prints does not name them."""
+    from strata.upkeep.forget import forget  # It loads Spark, which help does without.
+    from strata.upkeep.person import identify
+
     settings = common.settings_of(options)
     warehouse, feed = settings.open_warehouse(), feeds.load_feed(options.feed)
     if options.list:

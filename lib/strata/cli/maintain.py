@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from strata.cli import common
 from strata.cli.output import Progress
 from strata.ledger import publication as ledger
-from strata.upkeep.maintain import Maintained, maintain
+
+if TYPE_CHECKING:
+    from strata.upkeep.maintain import Maintained
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -22,6 +25,8 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Looks after the tables of each feed that has published."""
+    from strata.upkeep.maintain import maintain  # It loads Spark, which help does without.
+
     settings = common.settings_of(options)
     warehouse = settings.open_warehouse()
     names = [name for name in common.chosen_feeds(options) if ledger.read(warehouse, name)]

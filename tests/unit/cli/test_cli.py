@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -42,6 +44,20 @@ def test_help_names_every_command_and_exit_code(capsys: pytest.CaptureFixture[st
         assert re.search(rf"\n    {command}\s", out)
     codes = {error.exit_code for error in _subclasses(StrataError)}
     assert codes <= {int(line.split()[0]) for line in EXIT_CODES.splitlines()[1:]}
+
+
+def test_help_loads_no_spark() -> None:
+    """But where a feed's own parameters are told."""
+    program = (
+        "import contextlib, io, sys\n"
+        "from strata.cli import command\n"
+        "for name in set(command.COMMANDS) - {'run'}:\n"
+        "    with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()):\n"
+        "        command.main([name, '--help'])\n"
+        "print(sorted({'pyspark', 'pandas', 'great_expectations'} & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("[]\n", "")
 
 
 def _subclasses(root: type[StrataError]) -> list[type[StrataError]]:
