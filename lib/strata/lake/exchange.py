@@ -96,11 +96,11 @@ def replace_rows(
     removed, counted = _adds_of(before, table, hit)
     if counted > most:
         return None
-    others = grouped.other_rows()
+    identity, others = grouped.identity, grouped.other_rows()
     own = rows.select(others.column_names).cast(others.schema)
     added = store.write_files(contract, pa.concat_tables([others, own]))
     commit = store.exchange_files(contract, before, removed, added)
-    return Exchange(commit, grouped.count, grouped.identity, counted - grouped.count)
+    return Exchange(commit, grouped.count, identity, counted - grouped.count)
 
 
 def _before(store: Store, contract: Contract) -> Snapshot:

@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property, reduce
-from operator import xor
+from functools import cached_property
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -36,8 +35,6 @@ class Hit:
     """Which of the file's rows they are."""
     rows: int
     """How many."""
-    identity: int
-    """The order-free hash of their ids; 0 where rows have none."""
 
 
 @dataclass(frozen=True)
@@ -77,10 +74,12 @@ class Grouped:
         """How many rows the groups have."""
         return sum(hit.rows for hit in self.hits)
 
-    @property
+    @cached_property
     def identity(self) -> int:
-        """The order-free hash of those rows' ids."""
-        return reduce(xor, (hit.identity for hit in self.hits), 0)
+        """The order-free hash of those rows' ids; 0 where rows have none."""
+        if not has_identity(self._schema.names):
+            return 0
+        return row_ids.identity_of(self.rows(ROW_ID))
 
     def rows(self, columns: Sequence[str] | None = None) -> pa.Table:
         """The groups' rows."""
@@ -100,15 +99,13 @@ class Grouped:
         if self.by is not None and not self._may_lie(file, self.by):
             return None
         ids = ROW_ID if has_identity(self._schema.names) else ()
-        # Most files that may hold the groups do not: their rows' ids would be most of what is read.
         asked = (self.keys.column,) if self.by is None else (*self.by.reads, *ids)
         rows = read_files(self.table, self._schema, [file], list(dict.fromkeys(asked)))
         lies = self.keys.lie_in(rows[self.keys.column]) if self.by is None else self.by.lie(rows)
         count = pc.sum(lies).as_py() or 0
         if not count:
             return None
-        own = read_files(self.table, self._schema, [file], ids).filter(lies) if ids else None
-        return Hit(file, lies, count, 0 if own is None else row_ids.identity_of(own))
+        return Hit(file, lies, count)
 
     def _may_hold(self, file: DataFile, keys: Keys) -> bool:
         column = footers.columns(footers.read_footer(file.uri)).get(keys.column)

@@ -16,6 +16,7 @@ import pytest
 from strata.declare.contract import Contract, Field
 from strata.kit.groups import Keys
 from strata.kit.row_ids import identity
+from strata.lake.data_set import read_files
 from strata.lake.exchange import Exchange, replace_rows
 from strata.lake.grouped import Lies
 from strata.lake.log import TableLog
@@ -139,6 +140,26 @@ def test_a_quick_look_at_one_column_spares_the_others_of_most_files(sales: Sales
     asked.clear()
     assert found("f") == [3]
     assert sorted(asked, key=str) == [["a1", "b1"], ["a2", None]]
+
+
+def test_ids_are_read_of_groups_alone_of_which_an_identity_is_asked(
+    sales: Sales, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sales.append(row(1, "a", 1), row(2, "b", 2))
+    sales.append(row(3, "a", 3))
+    asked: list[str] = []
+
+    def read(table: str, schema: pa.Schema, held: list[Any], columns: list[str]) -> pa.Table:
+        asked.extend(columns)
+        return read_files(table, schema, held, columns)
+
+    monkeypatch.setattr("strata.lake.grouped.read_files", read)
+    held = sales.store.groups(SALES.table, sales.version, keys("shop", "a"))
+    assert (held.count, sorted(held.rows(["sale_id"])["sale_id"].to_pylist())) == (2, [1, 3])
+    assert set(asked) == {"shop", "sale_id"}
+    assert held.identity == identity(pa.chunked_array([["f", "f"]]), pa.chunked_array([[1, 3]]))
+    none = sales.store.groups(SALES.table, sales.version, keys("shop", "z"))
+    assert (none.count, none.identity) == (0, 0)
 
 
 def test_what_touches_nothing_makes_no_commit(sales: Sales) -> None:
