@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
-from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.pandas.types import from_arrow_schema
 from strata.declare.contract import load_contract
 from strata.feeds.soil.measurements import soil_measurements
-from strata.feeds.soil.sites import soil_sites
+from strata.feeds.soil.plain_sites import may_be_of, site_of
+from strata.feeds.soil.sites import add_site_id, soil_sites
 from strata.gate import judging
+from strata.kit.plain import Doubtful
 
 from tests.feeds.test_soil import judge
 from tests.frames import local_frame
@@ -84,25 +90,62 @@ def frame(spark: SparkSession, table: str, rows: list[Row]) -> DataFrame:
     return local_frame(spark, ([row.get(name) for name in schema.names] for row in rows), schema)
 
 
-def accepted(made: DataFrame, table: str) -> dict[Any, Row]:
-    """The rows that the transform and the gate accept, by their key and record."""
-    columns = load_contract(table).columns
-    rows = judge(made, table).where(judging.is_accepted()).select(*columns).collect()
-    return {(row[0], row["_record_number"]): row.asDict() for row in rows}
+@dataclass
+class Outcome:
+    """What becomes of a record."""
+
+    verdict: int = judging.ACCEPTED
+    rows: list[Row] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
+    fold: str | None = None
 
 
-def assert_plain(table: str, expected: dict[Any, Row], read: dict[str, list[Row]], at: Path) -> int:
-    """All rows of a record are written, or the record is left out; returns how many are written."""
-    written, left, _ = plain_rows(at, table, read)
-    key = load_contract(table).columns[0]
-    plain = {(row[key], row["_record_number"]): row for row in written}
-    told = {number for _, number in plain}
-    assert {one: expected.get(one) for one in plain} == plain
-    assert {one for one in expected if one[1] in told} == set(plain)
-    assert sorted([*told, *(row["_record_number"] for row in left)]) == [
-        row["_record_number"] for row in read[SAMPLES]
-    ]
-    return len(plain)
+def outcomes(made: DataFrame, table: str) -> dict[tuple[str, int], Outcome]:
+    """What the transform and the gate make of each record: its verdict, its accepted rows, its
+    reasons and its fold."""
+    columns, found = load_contract(table).columns, {}
+    for row in judge(made, table).collect():
+        own = found.setdefault((row["_file_sha256"], row["_record_number"]), Outcome())
+        # Of a record's rows the first counts for it.
+        if row.asDict().get("_rows", 1) == 1:
+            own.verdict, own.fold = row["_verdict"], row["_fold"]
+        if row["_verdict"] == judging.ACCEPTED:
+            own.rows.append({name: row[name] for name in columns})
+        own.reasons.extend(row["_reasons"])
+    return found
+
+
+def in_order(rows: list[Row]) -> list[str]:
+    return sorted(map(repr, rows))
+
+
+def assert_plain(
+    table: str, expected: dict[tuple[str, int], Outcome], read: dict[str, list[Row]], at: Path
+) -> tuple[int, dict[tuple[str, int], list[str]], set[tuple[str, int]]]:
+    """All rows of a record are written, it is folded, its reasons are told, or it is left out;
+    returns how many rows are written, the reasons told, and the records left out."""
+    written, left, done = plain_rows(at, table, read)
+    rows: dict[tuple[str, int], list[Row]] = {}
+    for row in written:
+        rows.setdefault((row["_file_sha256"], row["_record_number"]), []).append(row)
+    told = {
+        (row["_file_sha256"], row["_record_number"]): row["_reasons"]
+        for part in done.rejected
+        for row in part.to_pylist()
+    }
+    untold = {(row["_file_sha256"], row["_record_number"]) for row in left} - set(told)
+    for one, own in rows.items():
+        assert in_order(own) == in_order(expected[one].rows)
+    for one, why in told.items():
+        assert (why, expected[one].verdict) == (expected[one].reasons, judging.REJECTED)
+    known = {one: own for one, own in expected.items() if one not in untold}
+    assert {one for one, own in known.items() if own.rows} == set(rows)
+    assert {one for one, own in known.items() if own.verdict == judging.REJECTED} == set(told)
+    folded = [own.fold for own in known.values() if own.verdict == judging.FOLDED]
+    assert Counter(folded) == Counter(done.folds)
+    assert done.rows == sum(own.verdict == judging.ACCEPTED for own in known.values())
+    assert not {one for one in rows if one in untold or one in told}
+    return len(written), told, untold
 
 
 @pytest.mark.spark
@@ -116,10 +159,12 @@ def test_plain_sites_are_those_that_the_transform_accepts(
     ]  # fmt: skip
     read = {SAMPLES: records(), DESCRIBED: described}
     made = soil_sites(*(frame(spark, name, rows) for name, rows in read.items()))
-    expected = accepted(made, SITES)
-    plain = assert_plain(SITES, expected, read, tmp_path)
+    of_samples = {row["_file_sha256"] for row in read[SAMPLES]}
+    expected = {one: told for one, told in outcomes(made, SITES).items() if one[0] in of_samples}
+    plain, told, left = assert_plain(SITES, expected, read, tmp_path)
     assert plain > len(expected) * 0.6
-    assert ("points:described", ODD_IDS.index("described") + 1) not in expected
+    assert ("f" * 64, ODD_IDS.index("described") + 1) in left
+    assert len(told) > 20
 
 
 @pytest.mark.spark
@@ -137,12 +182,139 @@ def test_plain_measurements_are_those_that_the_transform_accepts(
     ]  # fmt: skip
     read = {SAMPLES: many, SITES: sites}
     made = soil_measurements(*(frame(spark, name, rows) for name, rows in read.items()))
-    expected = accepted(made, MEASUREMENTS)
-    plain = assert_plain(MEASUREMENTS, expected, read, tmp_path)
-    assert plain > len(expected) * 0.6
-    assert {row["sampled_on_precision"] for row in expected.values()} >= {
-        "year",
-        "day",
-        "unread",
-        None,
+    expected = outcomes(made, MEASUREMENTS)
+    plain, _, _ = assert_plain(MEASUREMENTS, expected, read, tmp_path)
+    accepted = [row for own in expected.values() for row in own.rows]
+    assert plain > len(accepted) * 0.6
+    assert {row["sampled_on_precision"] for row in accepted} >= {"year", "day", "unread", None}
+
+
+SITES_TOLD: list[list[Row]] = [
+    # Records of one site: (lon, lat), delivered on a day of January 2024 or on none; in file e or f.
+    [{"lon": "5"}, {"lon": "5.0"}, {"lon": "5.00000004"}],
+    [{"lon": "5"}, {"lon": "6"}],
+    [{"lon": "5"}, {"lon": "6"}, {"lon": None, "lat": None}],
+    [{"lon": "5", "day": 1}, {"lon": "6", "day": 2}],
+    [{"lon": "5", "day": 2}, {"lon": "6", "day": 1}, {"lon": "7"}],
+    [{"lon": "5", "day": 2}, {"lon": "6", "day": 2}, {"lon": "5", "day": 1}],
+    [{"lon": "5", "day": 1}, {"lon": "x", "day": 2}],
+    [{"lon": "5", "day": 1}, {"lon": "185", "day": 2}],
+    [{"lon": "5"}, {"lon": None, "lat": None}, {"lon": "0", "lat": "0"}],
+    [{"lon": None, "lat": None}, {"lon": None, "lat": None}],
+    [{"lon": "5"}, {"lon": "5", "file": "e"}],
+    [{"lon": "5", "day": 1}, {"lon": "5", "file": "e", "day": 2}],
+    [{"lon": "5"}, {"lon": "6", "file": "e"}],
+    [{"lon": "5"}, {"lon": None, "lat": None, "epsg": "25833", "x": "500000", "y": "5500000"}],
+    [{"lon": "5"}, {"lon": None, "lat": None, "epsg": "EPSG:4326.0", "x": "5", "y": "50.25"}],
+    [{"lon": "5", "geometry_type": "MultiPoint"}, {"lon": "5"}],
+    [{"lon": "-180"}, {"lon": "180"}, {"lon": "179.99999999"}],
+    [{"lon": "5.00000005"}, {"lon": "5"}],
+    [{"lon": "7e-06"}], [{"lon": "-7E-06"}], [{"lon": "+5.e0"}], [{"lon": "5e2"}],
+    [{"lon": "5e-10"}], [{"lon": "-5e-10"}], [{"lon": "-1e-9"}], [{"lon": " 5\u00a0"}],
+    [{"lon": "13.376598750000001"}], [{"lon": "13.376598749"}], [{"lon": "-13.376598751"}],
+    [{"lon": "0", "lat": "0"}], [{"lon": "0"}], [{"lon": "1" * 100}], [{"lon": "5", "lat": None}],
+]  # fmt: skip
+NAMELESS = [
+    {"lon": "5.5"}, {"lon": "5.50"}, {"lon": "5.5", "source": "other"}, {"lon": "-5e-7"},
+    {"lon": "0.0000001"}, {"lon": "-0.9999999", "lat": "-0.5"}, {"lon": "-180"},
+    {"lon": None, "lat": None}, {"lon": "x"}, {"lon": "190"}, {"lon": "6", "geometry_type": "Line"},
+    {"lon": None, "lat": None, "x": "5", "y": "50", "epsg": "4326"},
+    {"lon": None, "lat": None, "x": "5", "y": "50"}, {"lon": "0", "lat": "0"},
+]  # fmt: skip
+"""Records without an id of their site."""
+PROJECTED = {"lon": None, "lat": None, "epsg": "25833", "x": "500000", "y": "5500000"}
+
+
+def site_records(nameless: list[Row]) -> list[Row]:
+    told = [(f"s{n}", one) for n, records in enumerate(SITES_TOLD) for one in records]
+    told += [(("", "NA", " ")[n % 3], one) for n, one in enumerate(nameless)]
+    rows = []
+    for number, (site, one) in enumerate(told, 1):
+        own = {"source_site_id": site, **SOUND, **one}
+        day = own.pop("day", None)
+        rows.append(own | {"_delivery_date": day and date(2024, 1, day), "_record_number": number}
+                    | {"_file_sha256": own.pop("file", "f") * 64})  # fmt: skip
+    return rows
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize("nameless", [NAMELESS, [*NAMELESS, PROJECTED]], ids=["told", "projected"])
+def test_sites_are_folded_and_rejected_as_by_the_transform(
+    spark: SparkSession, tmp_path: Path, nameless: list[Row]
+) -> None:
+    read = {SAMPLES: site_records(nameless), DESCRIBED: []}
+    made = soil_sites(*(frame(spark, name, rows) for name, rows in read.items()))
+    expected = outcomes(made, SITES)
+    _, told, left = assert_plain(SITES, expected, read, tmp_path)
+    assert {why for reasons in told.values() for why in reasons} >= {
+        "waits for the position of its site",
+        "both coordinates must be told; only one is",
+        "lon_deg must be in [-180, 180]",
     }
+    nowhere = len(read[SAMPLES]) - len(nameless)
+    # Sites of two files as late, of a projected position, or of one in the middle of two.
+    assert len({one for one in left if one[1] <= nowhere}) < 20
+    assert bool({one for one in left if one[1] > nowhere}) == (PROJECTED in nameless)
+
+
+@pytest.mark.spark
+def test_a_record_tells_its_site_without_spark(spark: SparkSession) -> None:
+    rows = [*records(), *site_records(NAMELESS)]
+    rows = [row for row in rows if row["source_site_id"] or row.get("epsg") in (None, "4326")]
+    for number, row in enumerate(rows):
+        row["_record_number"] = number
+    told = add_site_id(frame(spark, SAMPLES, rows)).select("_record_number", "site_id").collect()
+    expected = dict(sorted(told))
+    table = pa.Table.from_pylist(rows, schema_of(SAMPLES))
+    found = dict(zip(expected, site_of(table).to_pylist(), strict=True))
+    assert found == expected
+    sites = pa.array([*set(expected.values())])
+    assert pc.all(may_be_of(table["source_site_id"], sites)).as_py()
+    assert may_be_of(table["source_site_id"], pa.array(["points:s1"])).to_pylist() == [
+        row["source_site_id"] in ("s1", "", "NA", " ", None) for row in rows
+    ]
+    with pytest.raises(Doubtful):
+        site_of(pa.Table.from_pylist([{**SOUND, **PROJECTED}], schema_of(SAMPLES)))
+
+
+LAYERS: list[list[Row]] = [
+    # Records of one site; the file, and the day of January 2024 on which it was delivered.
+    [{}, {"upper_depth_cm": "30", "lower_depth_cm": "60"}],
+    [{}, {}, {"soc": "3"}],
+    [{"soc": "3"}, {"soc": "3", "clay": None}, {"clay": "20"}],
+    [{"soc": None, "clay": "NA"}, {}],
+    [{"soc": "", "clay": None, "source_sample_id": "a"}, {"source_sample_id": "a"}],
+    [{"source_sample_id": "a"}, {"source_sample_id": "a"}, {"source_sample_id": "b", "soc": "9"}],
+    [{"source_sample_id": "a"}, {"source_sample_id": "a", "soc": "9"}],
+    [{"source_sample_id": "a", "day": 1}, {"source_sample_id": "a", "soc": "9", "day": 2}],
+    [{"source_sample_id": "a", "day": 2}, {"source_sample_id": "a", "soc": "9"}],
+    [{"source_sample_id": "a", "day": 1}, {"source_sample_id": "a", "soc": None, "day": 2}],
+    [{"source_sample_id": "a", "day": 2}, {"source_sample_id": "a", "clay": "9", "day": 2}],
+    [{"day": 1}, {"day": 2}], [{}, {"file": "e"}], [{}, {"file": "e", "soc": "7"}],
+    [{"source_sample_id": "a", "file": "e", "day": 1}, {"source_sample_id": "a", "day": 2}],
+    [{"dataset": "one", "source_sample_id": "a"}, {"dataset": "two", "source_sample_id": "a", "soc": "9"}],
+    [{}, {"lower_depth_cm": "0"}], [{}, {"soc": "x"}], [{}, {"sampled_on": "1985"}],
+    [{}, {"soc": "0.25", "soc_unit": "1"}, {"soc": "25", "soc_unit": "g/kg"}],
+    [{}, {"unknown": True}, {"source_site_id": " s0"}],
+]  # fmt: skip
+
+
+@pytest.mark.spark
+def test_measurements_are_folded_as_by_the_transform(spark: SparkSession, tmp_path: Path) -> None:
+    rows: list[Row] = []
+    for n, layers in enumerate(LAYERS):
+        for one in layers:
+            row = {"source_site_id": f"s{n}", **SOUND, **one}
+            row |= {"_file_sha256": row.pop("file", "f") * 64, "_record_number": len(rows) + 1}
+            day = row.pop("day", None)
+            rows.append(row | {"_delivery_date": day and date(2024, 1, day)})
+    sites = [{"site_id": f"points:s{n}"} for n in range(len(LAYERS) - 1)]
+    read = {SAMPLES: rows, SITES: sites}
+    made = soil_measurements(*(frame(spark, name, rows) for name, rows in read.items()))
+    expected = outcomes(made, MEASUREMENTS)
+    plain, _, left = assert_plain(MEASUREMENTS, expected, read, tmp_path)
+    assert plain > 20
+    doubtful = {row["source_site_id"].strip() for row in rows
+                if (row["_file_sha256"], row["_record_number"]) in left}  # fmt: skip
+    # Another file as late, different values of one sample, a reason, a second site of one name.
+    assert doubtful == {"s0", "s6", "s10", "s12", "s13", "s16", "s17", "s20"}

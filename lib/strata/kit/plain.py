@@ -27,20 +27,20 @@ EACH = 1
 
 class Doubtful(Exception):
     """Raised by `complete` and `settle` where the query cannot tell what the transform makes of a
-    record: the transform makes all rows then.
+    record: the transform makes all rows then. By `GroupOf.tell` where Spark must tell the groups.
     """
 
 
 @dataclass(frozen=True)
 class GroupOf:
-    """Of which group of the table a record of the first input is, which lacks the group's column.
+    """Of which group of the table a record of a driving input is, which lacks the group's column.
 
     By it few touched groups of many records are found without Spark, as `Table.add_group` would
-    find them. A record of no group must be one that the transform rejects whatever others there
-    are: it is judged when it comes, and stays in quarantine."""
+    find them. A record of no group must be one that the transform rejects or folds whatever others
+    there are: it is judged when it comes, and stays in quarantine."""
 
     reads: tuple[str, ...]
-    """Columns of the first input."""
+    """Columns of those inputs."""
     tell: Callable[[pa.Table], pa.ChunkedArray] = field(repr=False)
     """The group of each record; NULL where it is of none."""
     may: Callable[[pa.ChunkedArray, pa.Array], pa.ChunkedArray] | None = field(
@@ -111,7 +111,7 @@ class Plain:
     out."""
 
     group: GroupOf | None = None
-    """Where the first input lacks the column of the table's group."""
+    """Where the driving inputs lack the column of the table's group."""
 
     complete: Complete | None = field(default=None, repr=False)
     """Makes the rows of the query's whole answer, of sums that are few, and of the table's

@@ -50,7 +50,8 @@ def _told_by(table: Table, name: str) -> tuple[str, ...]:
 
 def group_of(table: Table, name: str) -> GroupOf | None:
     """How an input's records tell their group, where they lack its column."""
-    return table.plain.group if table.plain and name == table.inputs[0] else None
+    is_told = table.plain is not None and name in table.driving_inputs
+    return table.plain.group if table.plain and is_told else None
 
 
 def find_few(

@@ -6,12 +6,14 @@ Where they are few of many rows, `few_touched` finds them without Spark.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from strata.kit import groups
 from strata.kit.groups import Groups
+from strata.kit.plain import Doubtful
 from strata.kit.table import Reference, Table
 from strata.ledger.publication import TableState
 from strata.run.inputs import few_touched
@@ -37,11 +39,13 @@ def find(
     if _must_be_whole(context, state, table, states):
         return None, {}
     by_arrow = is_large and few_touched.can_read_few(context, table, states)
-    touched = few_touched.find_few(context, state, table, states) if by_arrow else None
-    if touched is not None:
-        held = few_touched.read_few(context, state, table, states, touched)
-        if held or not tells_groups:
-            return touched, held
+    # Where a record does not tell its group without Spark, Spark is asked of them all.
+    with suppress(Doubtful):
+        touched = few_touched.find_few(context, state, table, states) if by_arrow else None
+        if touched is not None:
+            held = few_touched.read_few(context, state, table, states, touched)
+            if held or not tells_groups:
+                return touched, held
     # Of records that only Spark reads, those of no group are looked at too.
     touched = _find_touched(context, state, table, read())
     if not by_arrow or tells_groups:

@@ -136,18 +136,21 @@ def _noted(table: pa.Table, done: Done, written: Records, shas: Shas) -> pa.Tabl
     is_many = "_rows" in table.column_names
     records = table.filter(pc.equal(table.column("_rows"), 1)) if is_many else table
     done.rows += records.num_rows
+    codes, numbers = (records.column(name) for name in ROW_ID)
     if records.num_rows:
-        codes, numbers = (records.column(name) for name in ROW_ID)
         written.add(codes.to_numpy(), numbers.to_numpy())
-        if is_many:
-            own = row_ids.identity(shas.texts(codes), numbers)
-            done.identity = (done.identity or 0) ^ own
+    if is_many:
+        own = row_ids.identity(shas.texts(codes), numbers)
+        done.identity = (done.identity or 0) ^ own
     return table.drop_columns(["_rows"]) if is_many else table
 
 
 def _unfolded(table: pa.Table, done: Done, written: Records, shas: Shas) -> pa.Table:
     """The rows of records that stand; notes those that are folded into them."""
-    folded = table.filter(pc.is_valid(table.column("_fold")))
+    is_folded = pc.is_valid(table.column("_fold"))
+    if "_rows" in table.column_names:  # Of a record's rows the first counts for it.
+        is_folded = pc.and_(is_folded, pc.equal(table.column("_rows"), 1))
+    folded = table.filter(is_folded)
     if folded.num_rows:
         codes, numbers = (folded.column(name) for name in ROW_ID)
         written.add(codes.to_numpy(), numbers.to_numpy())
