@@ -5,6 +5,7 @@ and the ledger alone, without Spark.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +14,7 @@ from strata.declare.contract import LAYERS, split_name
 from strata.declare.feed import Feed
 from strata.errors import UsageError
 from strata.lake.versions import Warehouse
+from strata.kit.table import Table
 from strata.ledger import publication as ledger
 from strata.ledger.book import Book
 from strata.ledger.publication import Publication, TableState
@@ -112,14 +114,21 @@ class Plan:
     @property
     def _is_plain(self) -> bool:
         tables = {table.name: table for table in self.feed.tables}
-        made = [tables[step.table] for step in self.steps if step.table in tables]
         states = {state.table: state.all_rows for state in self.base.tables} if self.base else {}
+        made = [(tables[step.table], step) for step in self.steps if step.table in tables]
         return all(
-            table.plain is not None
-            and not table.slices
+            self._is_of_none(table, states)
+            or table.plain is not None
+            and (not table.slices or (len(step.slices) == 1 and not step.adds_slices))
             and states.get(table.inputs[0], 0) + self._news >= table.plain.fewest
-            for table in made
+            for table, step in made
         )
+
+    def _is_of_none(self, table: Table, states: Mapping[str, int]) -> bool:
+        """Whether the table has no row, for its first input has none, and none comes."""
+        first = table.inputs[0]
+        comes = {step.table for step in self.steps}
+        return table.none_of_none and states.get(first) == 0 and first not in comes
 
     @property
     def needs_key(self) -> bool:

@@ -53,6 +53,27 @@ def test_a_feed_with_a_table_that_only_spark_makes_starts_it_at_once() -> None:
 
 
 @pytest.mark.parametrize(
+    ("areas", "slices", "expected"),
+    [(0, ("{}",), True), (3, ("{}",), False), (0, ("{}", '{"samples": 10}'), False)],
+)
+def test_more_samples_of_soil_start_no_spark_unless_areas_or_several_draws_stand(
+    areas: int, slices: tuple[str, ...], expected: bool
+) -> None:
+    changed = (
+        "bronze.soil_samples", "silver.soil_sites", "silver.soil_measurements",
+        "silver.soil_site_countries", "silver.soil_curve_ranks", "gold.soil_country_stats",
+        "gold.soil_area_stats",
+    )  # fmt: skip
+    published = dict.fromkeys(load_feed("soil").table_names, 100) | {"silver.soil_areas": areas}
+    base: Any = SimpleNamespace(
+        tables=[SimpleNamespace(table=name, all_rows=rows) for name, rows in published.items()]
+    )
+    steps = tuple(Step(name, False, "", slices if "gold." in name else ()) for name in changed)
+    plan = replace(first_load("soil", 30, on_one_machine=True), base=base, steps=steps)
+    assert (plan.is_here, plan.may_need_no_spark) == (True, expected)
+
+
+@pytest.mark.parametrize(
     ("master", "environment", "expected"),
     [
         (None, {}, True),
