@@ -234,10 +234,9 @@ def site_of(records: pa.Table) -> pa.ChunkedArray:
     unnamed = pc.is_null(own)
     if not pc.any(unnamed).as_py():
         return named
-    rows = records.filter(unnamed).to_pylist()
-    return pc.replace_with_mask(
-        named.combine_chunks(), unnamed.combine_chunks(), pa.array(map(_place, rows), pa.string())
-    )
+    places = pa.array(map(_place, records.filter(unnamed).to_pylist()), pa.string())
+    told = pc.replace_with_mask(named.combine_chunks(), unnamed.combine_chunks(), places)
+    return pa.chunked_array([told])
 
 
 def may_be_of(ids: pa.ChunkedArray, sites: pa.Array) -> pa.ChunkedArray:
