@@ -271,7 +271,11 @@ def test_a_record_tells_its_site_without_spark(spark: SparkSession) -> None:
     assert dict(zip(expected, sites.to_pylist(), strict=True)) == expected
     every = pa.array([*set(expected.values())])
     assert pc.all(may_be_of(table["source_site_id"], every)).as_py()
-    assert may_be_of(table["source_site_id"], pa.array(["points:s1"])).to_pylist() == [
+    told = table["source_site_id"]
+    assert may_be_of(told, pa.array(["points:s1", None])).to_pylist() == [
+        row["source_site_id"] == "s1" for row in rows
+    ]
+    assert may_be_of(told, pa.array(["points:s1", "at:5.0000000,50.0000000"])).to_pylist() == [
         row["source_site_id"] in ("s1", "", "NA", " ", None) for row in rows
     ]
     with pytest.raises(Doubtful):

@@ -13,8 +13,8 @@ from strata.declare import protection as protect
 from strata.declare.contract import LAYERS, split_name
 from strata.declare.feed import Feed
 from strata.errors import UsageError
-from strata.lake.versions import Warehouse
 from strata.kit.table import Table
+from strata.lake.versions import Warehouse
 from strata.ledger import publication as ledger
 from strata.ledger.book import Book
 from strata.ledger.publication import Publication, TableState
@@ -118,9 +118,9 @@ class Plan:
         made = [(tables[step.table], step) for step in self.steps if step.table in tables]
         return all(
             self._is_of_none(table, states)
-            or table.plain is not None
+            or (table.plain is not None
             and (not table.slices or (len(step.slices) == 1 and not step.adds_slices))
-            and states.get(table.inputs[0], 0) + self._news >= table.plain.fewest
+            and states.get(table.inputs[0], 0) + self._news >= table.plain.fewest)
             for table, step in made
         )
 

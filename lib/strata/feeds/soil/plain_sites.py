@@ -240,13 +240,14 @@ def site_of(records: pa.Table) -> pa.ChunkedArray:
 
 
 def may_be_of(ids: pa.ChunkedArray, sites: pa.Array) -> pa.ChunkedArray:
-    """Whether these ids may be those of the sites; one that is blank may be of any place."""
+    """Whether these ids may be those of the sites; a blank one, where some site is a place."""
     texts = [text for text in sites.to_pylist() if text is not None]
     parts = [text.split(":")[1:] for text in texts]
     ends = {":".join(part[n:]) for part in parts for n in range(len(part))}
     own = _own_ids(ids)
     found = pc.is_in(own, value_set=pa.array(sorted(ends), pa.string()))
-    return pc.or_(found, pc.is_null(own))
+    is_place = any(text.startswith("at:") for text in texts)
+    return pc.or_(found, pc.is_null(own)) if is_place else found
 
 
 def _own_ids(ids: pa.ChunkedArray) -> pa.ChunkedArray:

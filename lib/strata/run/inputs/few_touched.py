@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql.pandas.types import to_arrow_schema
@@ -160,13 +161,21 @@ def _lies(state: State, table: Table, name: str, keys: Keys) -> Lies | None:
         return None
     new = pa.array((change.new_files if change else None) or (), pa.string())
 
+    may = own.may
+
     def lie(rows: pa.Table) -> pa.ChunkedArray:
-        groups_ = own.tell(rows)
+        """No group is asked of records that may be of none: some cannot tell it."""
         is_new = pc.is_in(rows[ROW_ID[0]], value_set=new)
-        return pc.if_else(pc.is_null(groups_), is_new, keys.lie_in(groups_))
+        asked = pc.is_valid(is_new)
+        if may is not None:
+            asked = pc.or_(is_new, may(rows[own.reads[0]], keys.values))
+        groups_ = own.tell(rows.filter(asked))
+        lies = pc.if_else(pc.is_null(groups_), is_new.filter(asked), keys.lie_in(groups_))
+        mask = np.zeros(rows.num_rows, bool)
+        mask[pc.indices_nonzero(asked).to_numpy()] = lies.to_numpy()
+        return pa.chunked_array([pa.array(mask)])
 
     # Files of the records that have just come are looked at whole, for those of no group.
     besides = Keys(ROW_ID[0], new)
-    may = own.may
     quick = None if may is None else (lambda first: may(first, keys.values))
     return Lies(own.reads, lie, besides, quick)
