@@ -118,9 +118,11 @@ class Plan:
         made = [(tables[step.table], step) for step in self.steps if step.table in tables]
         return all(
             self._is_of_none(table, states)
-            or (table.plain is not None
-            and (not table.slices or (len(step.slices) == 1 and not step.adds_slices))
-            and states.get(table.inputs[0], 0) + self._news >= table.plain.fewest)
+            or (
+                table.plain is not None
+                and (not table.slices or (len(step.slices) == 1 and not step.adds_slices))
+                and states.get(table.inputs[0], 0) + self._news >= table.plain.fewest
+            )
             for table, step in made
         )
 
