@@ -151,13 +151,18 @@ def _guard(argv: list[str]) -> int:
         print(f"strata: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt as stop:
-        print(f"strata: {stopped.sentence(stop, argv)}", file=sys.stderr)
-        return stopped.exit_code(stop)
+        return _tell_stop(stop, argv)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
-        return _unforeseen(error)
+        asked = stopped.asked()
+        return _tell_stop(asked, argv) if asked else _unforeseen(error)
+
+
+def _tell_stop(stop: KeyboardInterrupt, argv: list[str]) -> int:
+    print(f"strata: {stopped.sentence(stop, argv)}", file=sys.stderr)
+    return stopped.exit_code(stop)
 
 
 def _unforeseen(error: Exception) -> int:

@@ -6,10 +6,10 @@ Spark's jobs are cancelled, the attempt is noted, and one sentence says what was
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
@@ -17,7 +17,7 @@ from types import FrameType
 from strata.errors import StrataError
 
 _A_MOMENT = 0.05
-"""Seconds in which a call back ends."""
+"""Seconds in which what ended a stop has ended too."""
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 NOTHING = "nothing of this run was published"
 
@@ -46,40 +46,72 @@ _STANDS = {
 """By the command, and by its action where that makes a difference; all others only read."""
 
 
-class Terminated(KeyboardInterrupt):
+class Stop(KeyboardInterrupt):
+    """Stopped by Ctrl-C."""
+
+
+class Terminated(Stop):
     """Stopped by SIGTERM; ends what runs as Ctrl-C does."""
+
+
+class _State:
+    """Of the command that runs: which stop came, and what tells its end."""
+
+    hears: object = None
+    """The command that hears of one; a stop is sent again to none but its own."""
+    asked: Stop | None = None
+    watched: weakref.ref[Stop] | None = None
 
 
 def raise_stop(number: int, _: FrameType | None = None) -> None:
     """Raises what the signal means: the handler of both."""
-    raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+    kind = Terminated if number == signal.SIGTERM else Stop
+    stop = kind()
+    _State.asked, command = kind(), _State.hears
+    # It lives while it is on its way out. A library's bare `except`, or a call back from where
+    # nothing can be raised, ends it sooner, and the command would go on: then it is sent again.
+    _State.watched = weakref.ref(stop, lambda _: _send_again(number, command))
+    try:
+        raise stop
+    finally:
+        del stop  # Its own trace would keep it alive.
+
+
+def _send_again(number: int, command: object) -> None:
+    def send() -> None:
+        if command is not None and _State.hears is command:
+            # To the main thread, which may wait for something, and hears it there alone.
+            signal.pthread_kill(threading.main_thread().ident or 0, number)
+
+    if command is not None and _State.hears is command:
+        threading.Timer(_A_MOMENT, send).start()
 
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """SIGTERM stops what runs within as Ctrl-C does, and neither is lost; afterwards whoever was
-    told of them before is told again."""
+    """Ctrl-C and SIGTERM stop what runs within, and neither is lost; afterwards whoever was told
+    of them before is told again."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before, hook = signal.signal(signal.SIGTERM, raise_stop), sys.unraisablehook
-    sys.unraisablehook = lambda ignored: _stop_again(ignored, hook)
+    before = {number: signal.signal(number, raise_stop) for number in SIGNALS}
+    hook = sys.unraisablehook
+    sys.unraisablehook = lambda ignored: (
+        None if issubclass(ignored.exc_type, Stop) else hook(ignored)
+    )
+    _State.asked, _State.hears = None, object()
     try:
         yield
     finally:
+        _State.hears = None
         sys.unraisablehook = hook
-        signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
 
-def _stop_again(ignored: sys.UnraisableHookArgs, otherwise: Callable[..., object]) -> None:
-    """Sends a signal again that came while Python called back from where nothing can be raised,
-    such as an import's end: Python ignores it there, and the command would go on.
-    """
-    if not issubclass(ignored.exc_type, KeyboardInterrupt):
-        otherwise(ignored)
-        return
-    number = signal.SIGTERM if issubclass(ignored.exc_type, Terminated) else signal.SIGINT
-    threading.Timer(_A_MOMENT, os.kill, (os.getpid(), number)).start()
+def asked() -> Stop | None:
+    """The stop that came while the command ran; an error behind it is of its making."""
+    return _State.asked
 
 
 @contextmanager
@@ -92,7 +124,8 @@ def telling(what_stands: Callable[[], str]) -> Iterator[None]:
             stands = what_stands()
         except (StrataError, OSError):  # The ledger cannot be read; the command's own words do.
             raise stop from None
-        raise type(stop)(stands) from None
+        stop.args = (stands,)
+        raise
 
 
 def sentence(stop: KeyboardInterrupt, argv: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import weakref
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,25 @@ class StopsUnheard(Stops):
         return str(heard)
 
 
+class StopsSwallowed(Stops):
+    """A library takes any error for its own."""
+
+    def read(self, _: int | None = -1) -> str:
+        with suppress(BaseException):
+            signal.raise_signal(self._number)
+        threading.Event().wait(60)
+        return ""
+
+
+class StopsSpoiled(Stops):
+    """A library takes any error for its own, and fails for want of what it left undone."""
+
+    def read(self, _: int | None = -1) -> str:
+        with suppress(BaseException):
+            signal.raise_signal(self._number)
+        raise AttributeError("_lib")
+
+
 class StopsAt(io.StringIO):
     """Standard error whose writer is stopped as soon as it says a word."""
 
@@ -57,7 +77,7 @@ class StopsAt(io.StringIO):
         return done
 
 
-@pytest.mark.parametrize("stops", [Stops, StopsUnheard])
+@pytest.mark.parametrize("stops", [Stops, StopsUnheard, StopsSwallowed, StopsSpoiled])
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_who_stops_a_query_is_told_that_nothing_changed(
     capsys: pytest.CaptureFixture[str],
