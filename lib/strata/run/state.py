@@ -100,8 +100,7 @@ class Kept:
 @contextmanager
 def _planned_once(spark: SparkSession) -> Iterator[None]:
     """What is kept is planned when it is kept. By adaptive execution it would be planned anew after
-    each of its stages, which gains nothing of few rows, and of soil's positions takes minutes:
-    each of Sedona's functions asks Scala's reflection for its types whenever a plan is copied."""
+    each of its stages, which gains nothing of few rows, and of soil's positions takes minutes."""
     before = spark.conf.get(_ADAPTIVE, "true")
     spark.conf.set(_ADAPTIVE, "false")
     try:
