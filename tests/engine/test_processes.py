@@ -161,4 +161,6 @@ def test_who_stops_a_run_behind_its_publication_is_told_what_was_published(
     monkeypatch.setattr(sys, "stderr", told)
     place = ["--raw", str(raw), "--warehouse", str(tmp_path / "warehouse")]
     assert main(["run", "toy", *place]) == 130
-    assert told.getvalue().endswith("strata: stopped; published before that: toy (publication 1)\n")
+    assert told.getvalue().endswith(
+        "strata: stopped; published since it began: toy (publication 1)\n"
+    )

@@ -45,6 +45,7 @@ ENDS = [
     ("Task failed. Errors: [{'error': 'SystemExit: 2'}]", 2, False,
      "Task failed. Errors: [{'error': 'SystemExit: 2'}]"),
     ("User application exited with 9", 9, True, "User application exited with 9"),
+    ("User application exited with 143", 143, True, "User application exited with 143"),
     ("The node was lost", None, True, "The node was lost"),
     ("", None, True, "no reason given"),
 ]  # fmt: skip

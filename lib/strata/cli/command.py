@@ -33,7 +33,8 @@ EXIT_CODES = """exit codes:
   7  rows did not balance: a defect in a transform; nothing was published
   8  a stored table, its log or the ledger is damaged; `strata doctor` tells where, and what to do
   9  disk space, permission, memory or the network is missing; what was published stands
-  130  stopped by Ctrl-C, 143 by SIGTERM; a sentence tells what was published
+  130  stopped by Ctrl-C; a sentence tells what was published
+  143  stopped by SIGTERM; the same
 """
 
 COMMANDS = {
@@ -147,22 +148,28 @@ def _guard(argv: list[str]) -> int:
     try:
         with stopped.stoppable():
             return _dispatch(argv)
-    except StrataError as error:
-        print(f"strata: {error}", file=sys.stderr)
-        return error.exit_code
     except KeyboardInterrupt as stop:
         return _tell_stop(stop, argv)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except Exception as error:
+        # An error behind a stop is of its making.
         asked = stopped.asked()
-        return _tell_stop(asked, argv) if asked else _unforeseen(error)
+        return _tell_stop(asked, argv) if asked else _tell_error(error)
 
 
 def _tell_stop(stop: KeyboardInterrupt, argv: list[str]) -> int:
     print(f"strata: {stopped.sentence(stop, argv)}", file=sys.stderr)
-    return stopped.exit_code(stop)
+    # A library may have raised an interrupt of its own in the place of what was asked.
+    return stopped.exit_code(stopped.asked() or stop)
+
+
+def _tell_error(error: Exception) -> int:
+    if isinstance(error, BrokenPipeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    if isinstance(error, StrataError):
+        print(f"strata: {error}", file=sys.stderr)
+        return error.exit_code
+    return _unforeseen(error)
 
 
 def _unforeseen(error: Exception) -> int:

@@ -133,8 +133,8 @@ def _look(arguments: argparse.Namespace) -> tuple[Job, list[Plan], unchanged.Wat
 
 
 def _what_stands(plans: list[Plan], job: Job) -> str:
-    """What a run that is stopped has published: the ledger tells, whichever feed was interrupted
-    where.
+    """What was published since a run began that is stopped: the ledger tells, whichever feed was
+    interrupted where. Another run's is told too, for the tables stand as it says.
     """
     published, others = [], []
     for plan in plans:
@@ -147,7 +147,7 @@ def _what_stands(plans: list[Plan], job: Job) -> str:
     if not published:
         return stopped.NOTHING
     rest = f", but not {', '.join(others)}: run again" if others else ""
-    return f"published before that: {', '.join(published)}{rest}"
+    return f"published since it began: {', '.join(published)}{rest}"
 
 
 def _rejections(plan: Plan) -> int:

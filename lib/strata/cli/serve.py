@@ -104,13 +104,13 @@ def run_graphql(options: argparse.Namespace) -> int:
         door = access.Door.from_text(os.environ[TOKENS], TOKENS, options.a_minute)
     else:
         door = access.Door.from_file(tokens, options.a_minute)
+    common.stop_what_runs_at_sigterm()
     if options.database:
         return _serve_api(options, door, options.database, options.editor)
     from strata.serve.postgres.load import load_tables
     from strata.serve.postgres.local import running
 
     warehouse = common.settings_of(options).open_warehouse()
-    common.stop_what_runs_at_sigterm()
     with running(Path(options.data)) as server:
         _load(load_tables, warehouse, server.url("loader"))
         return _serve_api(options, door, server.url("reader"), server.url("editor"))

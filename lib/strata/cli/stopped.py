@@ -6,18 +6,20 @@ Spark's jobs are cancelled, the attempt is noted, and one sentence says what was
 
 from __future__ import annotations
 
+import _thread
 import signal
 import sys
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 from strata.errors import StrataError
 
-_A_MOMENT = 0.05
-"""Seconds in which what ended a stop has ended too."""
+AGAIN_SECONDS = 2.0
+"""After which a stop that was swallowed is sent again: in these what it has ended cleans up."""
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 NOTHING = "nothing of this run was published"
 
@@ -61,13 +63,19 @@ class _State:
     """The command that hears of one; a stop is sent again to none but its own."""
     asked: Stop | None = None
     watched: weakref.ref[Stop] | None = None
+    ends: Callable[[], object] | None = None
+    """What ends the work that is done elsewhere, as Spark's jobs."""
 
 
-def raise_stop(number: int, _: FrameType | None = None) -> None:
+def _raise_stop(number: int, _: FrameType | None = None) -> None:
     """Raises what the signal means: the handler of both."""
     kind = Terminated if number == signal.SIGTERM else Stop
     stop = kind()
     _State.asked, command = kind(), _State.hears
+    if _State.ends is not None:
+        # In a thread, for the main one may just be talking to what is ended. Threads of
+        # `threading` take locks that the main one may hold where it was interrupted.
+        _thread.start_new_thread(_quietly, (_State.ends,))
     # It lives while it is on its way out. A library's bare `except`, or a call back from where
     # nothing can be raised, ends it sooner, and the command would go on: then it is sent again.
     _State.watched = weakref.ref(stop, lambda _: _send_again(number, command))
@@ -77,24 +85,32 @@ def raise_stop(number: int, _: FrameType | None = None) -> None:
         del stop  # Its own trace would keep it alive.
 
 
+def _quietly(end: Callable[[], object]) -> None:
+    with suppress(Exception):  # The same signal may have ended what would be ended.
+        end()
+
+
 def _send_again(number: int, command: object) -> None:
     def send() -> None:
-        if command is not None and _State.hears is command:
+        time.sleep(AGAIN_SECONDS)
+        if _State.hears is command:
             # To the main thread, which may wait for something, and hears it there alone.
             signal.pthread_kill(threading.main_thread().ident or 0, number)
 
     if command is not None and _State.hears is command:
-        threading.Timer(_A_MOMENT, send).start()
+        _thread.start_new_thread(send, ())
 
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """Ctrl-C and SIGTERM stop what runs within, and neither is lost; afterwards whoever was told
-    of them before is told again."""
+    """Ctrl-C and SIGTERM stop what runs within, also where a library swallows the stop; afterwards
+    whoever was told of them before is told again. One that the caller ignores stays ignored.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, raise_stop) for number in SIGNALS}
+    heard = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, _raise_stop) for number in heard}
     hook = sys.unraisablehook
     sys.unraisablehook = lambda ignored: (
         None if issubclass(ignored.exc_type, Stop) else hook(ignored)
@@ -106,7 +122,18 @@ def stoppable() -> Iterator[None]:
         _State.hears = None
         sys.unraisablehook = hook
         for number, handler in before.items():
+            # None is no handler: another language's, which Python cannot set.
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
+
+
+@contextmanager
+def ending(end: Callable[[], object]) -> Iterator[None]:
+    """Has a stop of what runs within call this, in a thread of its own."""
+    before, _State.ends = _State.ends, end
+    try:
+        yield
+    finally:
+        _State.ends = before
 
 
 def asked() -> Stop | None:

@@ -31,6 +31,7 @@ from strata.cli import settings
 from strata.cli.output import Progress
 from strata.errors import StrataError
 from strata.fs import location
+from strata.fs.whole import written_whole
 
 _SETTLED_NS = 2 * 10**9
 _MOST_NOTES = 8
@@ -106,9 +107,8 @@ class Watch:
         told[command] = {"rests_on": self.signs, "said": said}
         with suppress(OSError):
             note.parent.mkdir(parents=True, exist_ok=True)
-            piece = note.with_name(f".{note.name}.{os.getpid()}")
-            piece.write_text(json.dumps(told, ensure_ascii=False), encoding="utf-8")
-            piece.replace(note)
+            with written_whole(note) as part:
+                part.write_text(json.dumps(told, ensure_ascii=False), encoding="utf-8")
 
 
 def can_be_watched(*places: str) -> bool:

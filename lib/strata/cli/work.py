@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -75,7 +73,7 @@ def run_all(plans: list[Plan], job: Job) -> list[int]:
             tell_report(report, job.warehouse, job.say)
 
     # Whoever stops the run is told what was published: no thread goes on behind that.
-    with cancelling_at_interrupt(spark):
+    with stopped.ending(spark.cancel_jobs):
         run_feeds(able, run_one, job.options.at_once if small else 1, job.say.stop)
     return codes
 
@@ -104,27 +102,6 @@ def _start_spark(plans: list[Plan], job: Job, small: bool) -> Starting:
     if not waits:
         job.say("starting Spark")
     return Starting(start, when_asked=waits)
-
-
-@contextmanager
-def cancelling_at_interrupt(spark: Starting) -> Iterator[None]:
-    """Ends Spark's jobs when somebody stops the run, as Spark does by itself where the main thread
-    starts it; afterwards whoever was told of such signals before is told again."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def cancel(number: int, _: object) -> None:
-        spark.cancel_jobs()
-        stopped.raise_stop(number)
-
-    before = {number: signal.signal(number, cancel) for number in stopped.SIGNALS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            # None is no handler: another language's, which Python cannot set.
-            signal.signal(number, stopped.raise_stop if handler is None else handler)
 
 
 @contextmanager

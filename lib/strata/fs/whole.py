@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,16 +16,24 @@ _DEVICES = ("/dev/", "/proc/")
 def written_whole(path: Path) -> Iterator[Path]:
     """Where to write what takes the path's place when all went well; else nothing is left of it.
 
-    A pipe or a device is written to and never replaced. A link stays, and leads to the new file.
+    A pipe or a device is written to and never replaced, nor is a file in a folder where none can
+    be made. A link stays, and leads to the new file. Its permissions are those of the old one.
     """
-    if str(path).startswith(_DEVICES) or (path.exists() and not path.is_file()):
+    target = Path(os.path.realpath(path))
+    if str(path).startswith(_DEVICES) or (target.exists() and not _is_replaced(target)):
         yield path
         return
-    target = Path(os.path.realpath(path))
     part = target.with_name(f".{target.name}.{os.getpid()}")
     try:
+        if target.exists():
+            part.touch(0o600)
+            shutil.copymode(target, part)
         yield part
         part.replace(target)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+def _is_replaced(target: Path) -> bool:
+    return target.is_file() and os.access(target.parent, os.W_OK)

@@ -13,7 +13,8 @@ from pyspark.sql import functions as F
 # ASCII digits only: Java's \d is ASCII by default, but [0-9] says so. The counts keep what is taken
 # within a double: 100 digits and an exponent of two cannot overflow.
 _PLAIN = r"[+-]?(?:[0-9]{1,100}(?:[.][0-9]*)?|[.][0-9]+)"
-_EXPONENT = r"(?:[eE][+-]?[0-9]{1,2})?"
+NUMBER = _PLAIN + r"(?:[eE][+-]?[0-9]{1,2})?"
+"""What `parse_double` takes with an exponent; asked by DuckDB too."""
 _WHOLE = r"[+-]?[0-9]+"
 BLANKS = " \t\r\n\u00a0"
 """Space, tab, carriage return, newline and the no-break space that spreadsheets leave."""
@@ -37,7 +38,7 @@ def parse_double(text: Column, exponent: bool = False) -> Column:
     Not taken: `NaN`, `Infinity`, `1d`, `0x10`, `1_000`, `1,5`, non-ASCII digits, blanks, and what
     may overflow a double (`1e400`). Negative zero becomes zero, so that equal numbers look equal.
     """
-    plain = _matched(text, f"{_PLAIN}{_EXPONENT if exponent else ''}")
+    plain = _matched(text, NUMBER if exponent else _PLAIN)
     return plain.try_cast("double") + F.lit(0.0)
 
 

@@ -37,7 +37,7 @@ class GroupOf:
 
     By it few touched groups of many records are found without Spark, as `Table.add_group` would
     find them. A record of no group must be one that the transform rejects or folds whatever others
-    there are: it is judged when it comes, and stays in quarantine."""
+    there are: it is judged when it comes, and not again."""
 
     reads: tuple[str, ...]
     """Columns of those inputs."""

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import site
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -108,7 +109,13 @@ def build(
     spark = _complete(_start(conf, log_file), spatial)
     # pyspark logs every query error as a JSON line with the JVM's whole trace, besides raising it.
     logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL + 1)
+    # So does py4j, by the root's logger, of each question to a JVM that is gone or was cut off.
+    logging.getLogger().addFilter(_is_not_py4js)
     return spark
+
+
+def _is_not_py4js(record: logging.LogRecord) -> bool:
+    return record.module not in ("java_gateway", "clientserver")
 
 
 def _conf(master: str | None, settings: dict[str, str], small: bool, spatial: bool) -> SparkConf:
@@ -148,8 +155,9 @@ def _start(conf: SparkConf, log_file: str | None) -> SparkSession:
     from pyspark.sql import SparkSession
 
     try:
-        _start_java(conf, log_file)
-        return SparkSession.builder.config(conf=conf).getOrCreate()
+        with _own_handler_kept():
+            _start_java(conf, log_file)
+            return SparkSession.builder.config(conf=conf).getOrCreate()
     except (PySparkException, OSError, RuntimeError) as error:
         trouble = resource_trouble.explain(error, _end_of(log_file))
         if trouble is not None:
@@ -159,6 +167,22 @@ def _start(conf: SparkConf, log_file: str | None) -> SparkSession:
             f"Spark needs Java 17 to 22 to start, and did not start ({type(error).__name__}); "
             f"{hint}"
         ) from None
+
+
+@contextmanager
+def _own_handler_kept() -> Iterator[None]:
+    """pyspark takes Ctrl-C for itself where the main thread starts it: it asks the JVM from within
+    whatever was interrupted, which may be a question to the JVM."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    finally:
+        # Where nobody has a handler of his own, as in a notebook, pyspark's ends the jobs.
+        if before not in (None, signal.default_int_handler):
+            signal.signal(signal.SIGINT, before)
 
 
 def _start_java(conf: SparkConf, log_file: str | None) -> None:

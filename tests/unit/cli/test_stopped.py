@@ -8,12 +8,14 @@ import subprocess
 import sys
 import threading
 import weakref
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from strata.cli import stopped
 from strata.cli.command import COMMANDS, main
+from strata.errors import UsageError
 
 READS = "strata: stopped; it only reads: nothing was changed\n"
 
@@ -62,6 +64,24 @@ class StopsSpoiled(Stops):
         raise AttributeError("_lib")
 
 
+class StopsReplaced(Stops):
+    """A library raises an interrupt of its own, as DuckDB's door does."""
+
+    def read(self, _: int | None = -1) -> str:
+        with suppress(BaseException):
+            signal.raise_signal(self._number)
+        raise KeyboardInterrupt
+
+
+class StopsRefused(Stops):
+    """What was interrupted is told as a mistake of the user's."""
+
+    def read(self, _: int | None = -1) -> str:
+        with suppress(BaseException):
+            signal.raise_signal(self._number)
+        raise UsageError("a query may take 60 seconds")
+
+
 class StopsAt(io.StringIO):
     """Standard error whose writer is stopped as soon as it says a word."""
 
@@ -77,7 +97,10 @@ class StopsAt(io.StringIO):
         return done
 
 
-@pytest.mark.parametrize("stops", [Stops, StopsUnheard, StopsSwallowed, StopsSpoiled])
+WAYS = [Stops, StopsUnheard, StopsSwallowed, StopsSpoiled, StopsReplaced, StopsRefused]
+
+
+@pytest.mark.parametrize("stops", WAYS)
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_who_stops_a_query_is_told_that_nothing_changed(
     capsys: pytest.CaptureFixture[str],
@@ -87,10 +110,59 @@ def test_who_stops_a_query_is_told_that_nothing_changed(
     code: int,
 ) -> None:
     monkeypatch.setattr(sys, "stdin", stops(number))
+    monkeypatch.setattr(stopped, "AGAIN_SECONDS", 0.05)
     before = signal.getsignal(signal.SIGTERM)
     assert main(["sql", "-"]) == code
     assert capsys.readouterr().err == READS
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_what_ends_behind_a_swallowed_stop_cleans_up_undisturbed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cleaned = []
+
+    class Cleans(Stops):
+        def read(self, _: int | None = -1) -> str:
+            with suppress(BaseException):
+                signal.raise_signal(self._number)
+            try:
+                raise RuntimeError("interrupted")
+            finally:
+                threading.Event().wait(0.5)
+                cleaned.append(True)
+
+    monkeypatch.setattr(sys, "stdin", Cleans(signal.SIGTERM))
+    assert main(["sql", "-"]) == 143
+    assert cleaned
+
+
+@pytest.mark.parametrize("ends", [lambda: None, lambda: 1 / 0])
+def test_what_works_elsewhere_is_ended_and_need_not_stand(ends: Callable[[], object]) -> None:
+    asked = threading.Event()
+
+    def end() -> None:
+        asked.set()
+        assert threading.current_thread() is not threading.main_thread()
+        ends()
+
+    with pytest.raises(stopped.Terminated), stopped.stoppable(), stopped.ending(end):
+        signal.raise_signal(signal.SIGTERM)
+    assert asked.wait(60)
+    asked.clear()
+    with pytest.raises(stopped.Stop), stopped.stoppable():
+        signal.raise_signal(signal.SIGINT)
+    assert not asked.is_set()
+
+
+def test_a_signal_that_the_caller_ignores_stays_ignored() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with stopped.stoppable():
+            signal.raise_signal(signal.SIGINT)
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_a_run_that_is_stopped_while_it_looks_says_that_it_published_nothing(

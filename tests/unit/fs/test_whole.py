@@ -32,3 +32,23 @@ def test_a_link_stays_and_leads_to_the_new_file(tmp_path: Path) -> None:
 def test_a_device_is_written_to() -> None:
     with written_whole(Path(os.devnull)) as part:
         assert part == Path(os.devnull)
+
+
+def test_who_may_read_a_file_may_read_what_takes_its_place_and_nobody_else(tmp_path: Path) -> None:
+    answer = tmp_path / "answer.csv"
+    answer.write_text("before")
+    answer.chmod(0o600)
+    with written_whole(answer) as part:
+        assert part.stat().st_mode & 0o777 == 0o600
+        part.write_text("after")
+    assert (answer.read_text(), answer.stat().st_mode & 0o777) == ("after", 0o600)
+
+
+def test_a_file_is_written_to_where_none_can_be_made_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = tmp_path / "answer.csv"
+    answer.write_text("before")
+    monkeypatch.setattr(os, "access", lambda path, _: Path(path) != tmp_path)
+    with written_whole(answer) as part:
+        assert part == answer

@@ -50,3 +50,13 @@ def test_why_none_could_start_is_raised_wherever_it_is_asked() -> None:
         with pytest.raises(OSError, match="no Java") as told:
             session.version  # noqa: B018
     assert session.failed_by(told.value)
+
+
+def test_what_it_does_is_ended_when_it_stands() -> None:
+    ended: list[str] = []
+    context = SimpleNamespace(cancelAllJobs=lambda: ended.append("jobs"))
+    built: Any = SimpleNamespace(sparkContext=context)
+    session = Starting(lambda: built)
+    assert session.sparkContext is context, "it stands"
+    session.cancel_jobs()
+    assert ended == ["jobs"]

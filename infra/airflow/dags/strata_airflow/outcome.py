@@ -10,8 +10,9 @@ import re
 from dataclasses import dataclass
 
 PUBLISHED_WITHOUT_A_FILE = 5
-# 1 unforeseen, 4 lease held, 6 outcome of a commit unknown, 9 machine or network lacks something.
-TRANSIENT = frozenset({1, 4, 6, 9})
+# 1 unforeseen, 4 lease held, 6 outcome of a commit unknown, 9 machine or network lacks something,
+# 130 and 143 stopped from outside, as a machine is that is taken back.
+TRANSIENT = frozenset({1, 4, 6, 9, 130, 143})
 # SparkSubmit, EMR Serverless, YARN, Databricks: each words a Python driver's exit code in its way.
 _WORDINGS = (
     r"Error code is: (\d+)",

@@ -6,6 +6,7 @@ of which both engines make the same.
 from __future__ import annotations
 
 from strata.feeds.commerce.statuses import SYNONYMS
+from strata.kit import sql
 from strata.kit.history import REPEATED, SUPERSEDED
 from strata.kit.sql import literal
 from strata.kit.values import (
@@ -93,9 +94,7 @@ def currency(name: str) -> str:
 def reasons(is_known: str, *told: tuple[str, str]) -> str:
     """The reasons of a record, of which each is a condition and a sentence; NULL where it is not
     known whether these are all."""
-    parts = [f"CASE WHEN {when} THEN [{why}] ELSE [] END" for when, why in told]
-    every = " || ".join(["CAST([] AS VARCHAR[])", *parts])
-    return f"CASE WHEN {is_known} THEN {every} END"
+    return f"CASE WHEN {is_known} THEN {sql.reasons(*told)} END"
 
 
 def latest(typed: str, key: str, content: str, *later: str) -> str:

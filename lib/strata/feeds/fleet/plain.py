@@ -22,6 +22,7 @@ from strata.feeds.fleet.tracks import DIFFERS, with_followed
 from strata.feeds.fleet.values import INSTANT, NUMBER
 from strata.kit.history import REPEATED, SUPERSEDED
 from strata.kit.plain import GroupOf, Plain
+from strata.kit.sql import number
 from strata.kit.stretches import stretches
 
 _EVENTS = (
@@ -49,8 +50,7 @@ _TRACK_BITS = 46
 
 def read_number(name: str) -> str:
     """SQL of DuckDB: a finite double from decimal notation; null for anything else. -0 is 0."""
-    value = f"try_cast(ltrim({name}, '+') AS DOUBLE) + CAST(0 AS DOUBLE)"
-    return f"CASE WHEN regexp_full_match({name}, '{NUMBER}') THEN {value} END"
+    return number(name, NUMBER)
 
 
 def read_instant(name: str) -> str:

@@ -15,10 +15,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from strata.feeds.soil.sites import SAME_SITE
-from strata.kit.columns import BLANKS
+from strata.kit.columns import BLANKS, NUMBER
 from strata.kit.history import PUT_IN_ORDER, SUPERSEDED
 from strata.kit.plain import EACH, Doubtful, GroupOf, Plain
-from strata.kit.sql import literal
+from strata.kit.sql import literal, number, reasons
 from strata.kit.values import MANGLED
 
 _BLANKS = " || ".join(f"chr({ord(one)})" for one in BLANKS)
@@ -28,8 +28,6 @@ CLEAN = "[!-~]([ -~]*[!-~])?"
 # A position that lies half way between two of seven decimals, or nearly, is left out.
 _TAIL = "([0-36-9][0-9]*|4([0-8][0-9]*)?|5[1-9][0-9]*)"
 _DEGREES = f"-?[0-9]{{1,3}}([.]([0-9]{{1,7}}|[0-9]{{7}}{_TAIL}))?"
-# As `kit.columns.parse_double` reads one, with an exponent.
-_NUMBER = "[+-]?([0-9]{1,100}([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]{1,2})?"
 _WGS84 = "(EPSG:)?4326([.]0)?"
 _DECIMALS = "CAST(1e7 AS DOUBLE)"
 _NEAR_MIDDLE = 0.001
@@ -87,11 +85,6 @@ def _trimmed(name: str) -> str:
     return f"nullif(trim({name}, {_BLANKS}), '')"
 
 
-def _number(name: str) -> str:
-    value = f"try_cast(ltrim({name}, '+') AS DOUBLE) + CAST(0 AS DOUBLE)"
-    return f"CASE WHEN regexp_full_match({name}, '{_NUMBER}') THEN {value} END"
-
-
 def _rounded(name: str) -> str:
     """To seven decimals: the quotient is the double nearest to them."""
     return f"floor({name} * {_DECIMALS} + 0.5) / {_DECIMALS}"
@@ -110,8 +103,7 @@ def _is_one(name: str) -> str:
 
 
 def _reasons(*told: tuple[str, str]) -> str:
-    parts = [f"CASE WHEN {when} THEN [{literal(why)}] ELSE [] END" for when, why in told]
-    return " || ".join(["CAST([] AS VARCHAR[])", *parts])
+    return reasons(*((when, literal(why)) for when, why in told))
 
 
 _POSITION_REASONS = _reasons(
@@ -163,7 +155,8 @@ WITH trimmed AS (
         is_geographic OR t_epsg IS NOT NULL AS has_system
     FROM (SELECT *, t_lon IS NOT NULL OR t_lat IS NOT NULL AS is_geographic FROM trimmed)
 ), numbers AS (
-    SELECT *, {_number("told_x")} AS number_x, {_number("told_y")} AS number_y FROM chosen
+    SELECT *, {number("told_x", NUMBER)} AS number_x, {number("told_y", NUMBER)} AS number_y
+    FROM chosen
 ), placed AS (
     SELECT *, CASE WHEN has_system AND number_y IS NOT NULL THEN
             CASE WHEN {_rounded("number_x")} = -180 THEN 180 ELSE {_rounded("number_x")} END
@@ -262,7 +255,7 @@ def _place(record: dict[str, str | None]) -> str | None:
     texts = [told[name] for name in (("lon", "lat") if is_geographic else ("x", "y"))]
     if record["geometry_type"] not in (None, "Point"):
         return None
-    if not all(re.fullmatch(_NUMBER, text, re.ASCII) for text in texts):
+    if not all(re.fullmatch(NUMBER, text, re.ASCII) for text in texts):
         return None
     if not is_geographic and not re.fullmatch(_WGS84, told["epsg"]):
         if told["epsg"]:

@@ -32,7 +32,7 @@ _MOST_ROWS = 1_000_000
 
 def can_read_few(context: Context, table: Table, states: Mapping[str, TableState]) -> bool:
     """Whether few touched groups of the table may be found and read without Spark: they are values
-    of one column, which its first input has as it lies.
+    of one column, which its first input has as it lies, or tells by `GroupOf`.
     """
     contract, first = context.plan.feed.contract(table.name), states[table.inputs[0]]
     kinds = [field.type for field in contract.fields if field.name in table.group]
