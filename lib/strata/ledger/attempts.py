@@ -64,7 +64,9 @@ def noted(warehouse: Warehouse, attempt: Attempt) -> Iterator[None]:
         attempt.reasons += error.facts.get("reasons", ())
         raise
     except BaseException as error:
-        attempt.outcome, attempt.message = "failed", type(error).__name__
+        was_stopped = isinstance(error, KeyboardInterrupt)
+        attempt.message = "stopped" if was_stopped else type(error).__name__
+        attempt.outcome = "failed"
         raise
     finally:
         attempt.ended_at = now()

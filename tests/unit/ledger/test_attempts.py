@@ -22,7 +22,8 @@ def test_an_attempt_is_noted_however_it_ends(tmp_path: Path) -> None:
     warehouse = Warehouse(str(tmp_path))
     said = GateFailed("no", reasons=[{"table": "silver.x", "reason": "r", "rows": 1}])
     try_out(warehouse, Attempt("1", "toy", "2024-01-01"))
-    for number, error in enumerate((said, StrataError("full"), KeyboardInterrupt()), 2):
+    errors = (said, StrataError("full"), KeyboardInterrupt(), ZeroDivisionError())
+    for number, error in enumerate(errors, 2):
         with pytest.raises(type(error)):
             try_out(warehouse, Attempt(str(number), "toy", "2024-01-01"), error)
     notes = attempts.read(warehouse, "toy")
@@ -30,7 +31,8 @@ def test_an_attempt_is_noted_however_it_ends(tmp_path: Path) -> None:
         ("published", "", 0),
         ("gate failed", "no", 1),
         ("failed", "full", 0),
-        ("failed", "KeyboardInterrupt", 0),
+        ("failed", "stopped", 0),
+        ("failed", "ZeroDivisionError", 0),
     ]
     assert all(note.ended_at > note.started_at for note in notes)
 
