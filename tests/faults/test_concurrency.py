@@ -21,6 +21,7 @@ from typing import Any
 import boto3
 import pytest
 import urllib3
+from botocore.exceptions import ClientError, ConnectionClosedError
 from moto.server import DomainDispatcherApplication, create_backend_app
 from pyspark.sql import SparkSession
 from strata.errors import CommitUnknown, LeaseHeld
@@ -241,6 +242,49 @@ def test_a_holder_that_slept_past_its_time_can_neither_publish_nor_free_the_next
         sleeper.assert_held()
     sleeper.release()
     next_one.assert_held()
+
+
+class Faulty:
+    """A client whose next answers are lost, or are S3's own trouble."""
+
+    def __init__(self, client: Any) -> None:
+        self.exceptions, self.get_object, self._put = (
+            client.exceptions,
+            client.get_object,
+            client.put_object,
+        )
+        self.faults: list[str] = []
+
+    def put_object(self, **told: Any) -> Any:
+        fault = self.faults.pop() if self.faults else None
+        if fault == "trouble":
+            raise ClientError({"ResponseMetadata": {"HTTPStatusCode": 500}}, "PutObject")
+        answer = self._put(**told)
+        if fault == "lost":
+            raise ConnectionClosedError(endpoint_url="http://127.0.0.1")
+        return answer
+
+
+def test_a_lease_is_renewed_through_trouble_and_lost_answers(
+    client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "S3_LEASE_SECONDS", 0.3)
+    faulty = Faulty(client)
+    mine = s3_lease(faulty, "mine")
+    mine.take()
+    renewing = threading.Thread(target=mine.renew, daemon=True)
+    renewing.start()
+    for faults in (["trouble"], ["lost"], ["trouble", "lost"]):
+        with mine.one_at_a_time:
+            faulty.faults, before = list(faults), mine.etag
+        deadline = time.monotonic() + 30
+        while (faulty.faults or mine.etag == before) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert (renewing.is_alive(), faulty.faults) == (True, [])
+        assert mine.etag != before
+    mine.assert_held()
+    mine.release()
+    s3_lease(client, "next").take()
 
 
 def test_in_races_for_a_free_s3_lease_one_run_wins_each(client: Any) -> None:

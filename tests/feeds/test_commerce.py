@@ -30,13 +30,14 @@ from strata.feeds.commerce.sales import (
     commerce_top_products,
     commerce_trends,
 )
-from strata.feeds.commerce.value import commerce_customer_value
+from strata.feeds.commerce.value import GUEST, commerce_customer_value
 from strata.kit.history import REPEATED, SUPERSEDED, LatestOf, keep_latest
 from strata.kit.shared import UNKNOWN, find_shared
 from strata.kit.values import parse_date, parse_money, parse_units
 from strata.run.plain.work import Done
 
 from tests.frames import local_frame
+from tests.mutants import complete
 from tests.plain import plain_rows, schema_of
 
 pytestmark = pytest.mark.spark
@@ -112,6 +113,8 @@ def test_a_lines_revenue_is_exact_and_rounds_half_away_from_zero(spark: SparkSes
         ("-10.50", None, "-10.50", None),
         ("1\N{RIGHT SINGLE QUOTATION MARK}234.50", None, None, None),
         ("2024-02-29 and more", None, None, None),
+        ("0001-02-03", None, None, dt.date(1, 2, 3)),
+        ("0000-02-03", None, None, None),
         ("", None, None, None),
     ],
 )
@@ -356,6 +359,30 @@ def test_amounts_of_several_currencies_are_never_one_sum(spark: SparkSession) ->
     }
 
 
+def test_amounts_beyond_what_a_double_holds_are_exact_either_way(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    """Guests of one currency are added up as one customer, whom other customers do not outweigh."""
+    sold = {"order_date": dt.date(2024, 2, 29), "status": "shipped", "is_counted": True}
+    amounts = [*["9000000000000.01"] * 12, "90071992547409.93", "900719925474099.93", "-0.01"]
+    orders = [
+        {"order_id": f"o{n}", "currency": "IRR", "revenue": Decimal(amount), **sold}
+        | {"customer_id": customer}
+        for customer in ("c", None)
+        for n, amount in enumerate(amounts)
+    ]
+    total = sum(map(Decimal, amounts))
+    name, source = "gold.commerce_customer_value", "gold.commerce_order_revenue"
+    contract = load_contract(source)
+    schema = struct_type(contract.fields, enforce_required=False)
+    frame = spark.createDataFrame(complete(contract, orders), schema)
+    made = {r["customer_id"]: r["lifetime_value"] for r in commerce_customer_value(frame).collect()}
+    assert made == {"c": total, None: total}
+    written, _, done = plain_rows(tmp_path, name, {source: orders})
+    assert {row["customer_id"]: row["lifetime_value"] for row in written} == {"c": total}
+    assert done.folds == {GUEST: len(amounts)}
+
+
 @pytest.mark.parametrize(
     ("choice", "lines", "repeated", "revenue"), [("fold", 1, 1, "12.75"), ("keep", 2, 0, "25.50")]
 )
@@ -479,7 +506,7 @@ NO_DAYS = (
 )
 ODD_DAYS = (
     "2024-02-29", "2023-02-29", "2024-02-29 23:59:59", "2024-02-29T24:00:00", "2024-02-29 7:00", "2024-2-9",
-    "0001-01-01", "9999-12-31", "2024-13-01", "2024-02-29Z", "2024-02-29 and more", "2024-02-29\n", "", None,
+    "0001-01-01", "0000-12-31", "9999-12-31", "2024-13-01", "2024-02-29Z", "2024-02-29 and more", "2024-02-29\n", "", None,
 )  # fmt: skip
 
 
@@ -510,7 +537,19 @@ def test_plain_orders_are_those_that_the_transform_accepts(
     told = [
         *[{"order_date": day} for day in ODD_DAYS],
         *[{"updated_at": day} for day in ODD_DAYS],
-        *[{"status": s} for s in ("SHIPPED", "Complete", "canceled", " shipped", "gone", "", None)],
+        *[
+            {"status": s}
+            for s in (
+                "SHIPPED",
+                "SH\u0130PPED",
+                "Complete",
+                "canceled",
+                " shipped",
+                "gone",
+                "",
+                None,
+            )
+        ],
         *[{"currency": c} for c in ("eur", "EUR", "EURO", "€UR", "E1R", " EUR", "")],
         *[{"customer_id": c} for c in ("c", "C", " c", "", None, "1.0", "5E+11", "nobody")],
         *[

@@ -164,6 +164,15 @@ def test_plain_rows_are_those_that_the_transform_makes(spark: SparkSession, tmp_
     events = [{"_file_sha256": "f"} | event for event in [*events, *in_disorder()]]
     events = [event | {"_record_number": number} for number, event in enumerate(events, 1)]
     vehicles.append({"vehicle_id": "v"})
+    # Of one that each engine makes another lower letter of, one alone is a status.
+    moving = next(event for event in events if event.get("engine_status") == "moving")
+    events += [
+        moving | {"vehicle_id": "w", "engine_status": told, "_record_number": len(events) + 1 + n}
+        for n, told in enumerate(("MOV\u0130NG", "\u212aidle"))
+    ]
+    vehicles += [
+        v | {"vehicle_id": "w"} for v in vehicles if v["vehicle_id"] == moving["vehicle_id"]
+    ]
     made = judged(spark, events, known(spark, *vehicles))
     columns = load_contract("silver.fleet_fixes").columns
     rows = made.select(*columns, "_fold", "_reasons").toArrow().to_pylist()
@@ -354,6 +363,11 @@ def test_a_trip_is_moving_fixes_without_a_longer_stop(spark: SparkSession) -> No
     assert trip["started_at"].astimezone(UTC) == dt.datetime(2026, 10, 1, 6, 5, tzinfo=UTC)
     # Only the step from 06:05 to 06:10 is no jump.
     assert trip["distance_km"] == pytest.approx(0.01 * 111.319491, abs=1e-5)
+    most = 1_000_000
+    params = Params(stop_minutes=most, gap_minutes=most, depot_radius_m=most)
+    rows = fleet_trips(standing(spark, DRIVE), params=params).collect()
+    assert sorted((row["_fold"] or "", row["_rows"]) for row in rows) == [("", 4), (STOOD, 3)]
+    assert fleet_depot_distances(standing(spark, DRIVE), params=params).count() == 1
 
 
 def test_a_local_day_has_the_steps_over_the_midnight_of_utc(spark: SparkSession) -> None:

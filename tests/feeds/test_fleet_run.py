@@ -315,7 +315,9 @@ def test_fixes_of_unknown_vehicles_wait_and_a_correction_lets_others_in(
     """
     lake = Lake(spark, tmp_path)
     slow = {"SLOW": {"max_speed": 90, "depot_lat": 1, "depot_lon": 2}}
-    put_vehicles(lake, "2026-10-02", slow | {"KNOWN": slow["SLOW"]})
+    # What is judged again with each delivery stays in quarantine once: of it no vehicle is known.
+    nameless = {"": slow["SLOW"]}
+    put_vehicles(lake, "2026-10-02", slow | nameless | {"KNOWN": slow["SLOW"]})
     events = lake.raw / "events" / DELIVERY / "late.csv"
     events.parent.mkdir(parents=True)
     with events.open("w", newline="") as out:
@@ -338,10 +340,11 @@ def test_fixes_of_unknown_vehicles_wait_and_a_correction_lets_others_in(
     assert (moved.rows, moved.days) == (1, [date(2026, 9, 20)])
 
     slow["SLOW"]["max_speed"] = 100
-    put_vehicles(lake, "2026-10-03", slow | {"NEW": slow["SLOW"]})
+    put_vehicles(lake, "2026-10-03", slow | nameless | {"NEW": slow["SLOW"]})
     corrected = lake.run().publication
     assert corrected is not None
     assert lake.reasons(corrected, "silver.fleet_fixes") == []
+    assert lake.reasons(corrected, "silver.fleet_vehicles") == [["a vehicle must have an id"]] * 2
     days = lake.rows(corrected, "gold.fleet_vehicle_days")
     assert sorted((row["vehicle_id"], row["day_date"].day, row["fixes"]) for row in days) == [
         ("KNOWN", 1, 3),

@@ -8,6 +8,7 @@ import datetime as dt
 import itertools
 import random
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -405,7 +406,17 @@ def test_plain_postcodes_are_those_that_the_transform_accepts(
         rejected = {row["_record_number"] for row in found if row["_reasons"]}
         assert {row["_record_number"] for row in left} == rejected
         assert done.folds == dict(folded)
+        # The transform tells the same of them where it sees no other one.
+        alone = residents_postcodes(frame(spark, "bronze.residents_postcodes", left), names)
+        assert in_full(row.asDict() for row in alone.collect()) == in_full(
+            row for row in found if row["_reasons"]
+        )
     assert min(len(accepted), len(rejected), *folded.values()) > 15
+
+
+def in_full(rows: Iterable[Any]) -> list[str]:
+    """Each row with all its columns, in any order."""
+    return sorted(repr(sorted(dict(row).items())) for row in rows)
 
 
 # --- gold ----------------------------------------------------------------------------------------

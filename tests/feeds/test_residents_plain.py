@@ -103,6 +103,10 @@ def test_plain_people_are_those_that_the_transform_makes(
         assert told(written, columns) == told(accepted, columns)
         assert {row["_record_number"] for row in left} == rejected
         assert done.folds == dict(folds)
+        # The transform tells the same of them where it sees no other one.
+        alone = collected(people(spark, left))
+        every = [*columns, "_reasons"]
+        assert told(alone, every) == told([row for row in found if row["_reasons"]], every)
     assert min(len(accepted), len(rejected), *folds.values()) > 9
     assert len(folds) == 2
 

@@ -209,8 +209,9 @@ def add_periods(records: DataFrame, of: PeriodsOf, whole: Whole = NONE_WHOLE) ->
     return dated.withColumns(
         {
             "valid_from": F.col(of.since),
-            "valid_to": F.coalesce(end, F.lit(OPEN_END).cast("date")),
-            "is_current": F.col("_next").isNull(),
+            # What is rejected is none of the periods, so it is told of no other one.
+            "valid_to": F.coalesce(F.when(is_sound(), end), F.lit(OPEN_END).cast("date")),
+            "is_current": F.col("_next").isNull() | ~is_sound(),
             "_fold": F.coalesce("_fold", kept),
         }
     ).drop("_begins", "_next", "_ends_on")

@@ -36,9 +36,9 @@ _NOTHING = r"(?i:null|none|nan|<na>|n/a|undefined|\\n)"
 MANGLED = f"{_EXPONENT}|{_DECORATED}|{_FORMULA}|{_ERROR}|{_NOTHING}"
 """All of an id that is mangled, as a regular expression of Java's and RE2's."""
 UNITS_PATTERN = r"^-?0{0,3}(100000|[0-9]{1,5})\z"
-DATE_PATTERN = (
-    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6})?)?Z?)?\z"
-)
+# No calendar has a year 0, which Spark takes for one.
+_YEAR = r"^(000[1-9]|00[1-9][0-9]|0[1-9][0-9]{2}|[1-9][0-9]{3})"
+DATE_PATTERN = _YEAR + r"-[0-9]{2}-[0-9]{2}([ T][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6})?)?Z?)?\z"
 _MOMENT = DATE_PATTERN.replace("Z?", "(Z|[+-][0-9]{2}:[0-9]{2})?")
 NO_DATE = (
     (

@@ -22,12 +22,15 @@ from strata.lake.versions import Warehouse, latest_version
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from deltalake import CommitProperties, DeltaTable, Schema
+    from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Schema
     from deltalake.transaction import AddAction, RemoveAction
 
 PROPERTIES = {
-    # Published versions stay readable this long after newer ones: a rollback needs their files.
+    # A writer that shortens the log does not know which version is published: of a table that
+    # rests longer than the log is kept, it would take that one away before the next is published.
+    "delta.enableExpiredLogCleanup": "false",
     "delta.logRetentionDuration": "interval 90 days",
+    # Published versions stay readable this long after newer ones: a rollback needs their files.
     "delta.deletedFileRetentionDuration": "interval 90 days",
     # Delta's own default; delta-rs would let a reader replay a hundred commits.
     "delta.checkpointInterval": "10",
@@ -67,6 +70,7 @@ def create(warehouse: Warehouse, table: str, shape: Shape, mark: str) -> None:
             configuration={**PROPERTIES, **shape.properties},
             storage_options=warehouse.delta_options,
             commit_properties=_properties(mark, actions=2),
+            post_commithook_properties=_hooks(),
         )
 
 
@@ -124,6 +128,7 @@ def exchange(
             commit_properties=_properties(
                 mark, version, len(actions), _metrics(added, len(removed))
             ),
+            post_commithook_properties=_hooks(),
         )
 
 
@@ -154,6 +159,7 @@ def overwrite(warehouse: Warehouse, table: str, version: int, whole: Whole, mark
                 whole.gone + len(whole.files) + changes,
                 _metrics(whole.files, whole.gone),
             ),
+            post_commithook_properties=_hooks(),
         )
 
 
@@ -163,7 +169,11 @@ def restore(warehouse: Warehouse, table: str, version: int, wanted: int, mark: s
     Every file of that version must still be there.
     """
     with _sent(warehouse, table, version) as delta:
-        delta.restore(wanted, commit_properties=_properties(f"restore {wanted} {mark}", version))
+        delta.restore(
+            wanted,
+            commit_properties=_properties(f"restore {wanted} {mark}", version),
+            post_commithook_properties=_hooks(),
+        )
 
 
 @contextmanager
@@ -236,6 +246,13 @@ def _metrics(added: Sequence[DataFile], removed: int = 0) -> dict[str, str]:
         "numRemovedFiles": removed,
     }
     return {name: str(count) for name, count in counts.items()}
+
+
+def _hooks() -> PostCommitHookProperties:
+    """Checkpoints as the table says; the log is not shortened, whatever an older table says."""
+    from deltalake import PostCommitHookProperties
+
+    return PostCommitHookProperties(cleanup_expired_logs=False)
 
 
 def _properties(

@@ -29,6 +29,7 @@ _READERS = 16
 _LONGEST = 32
 """Characters of a text that stand in the log, as in Delta's own writer."""
 _LAST = "\U0010ffff"
+_LAST_MOMENT = datetime.max - timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,10 @@ def _of(choose: Any, first: Any, second: Any) -> Any:
 
 def _has_bounds(column: Column) -> bool:
     """Not of fractions: a footer leaves NaN out of them, which Spark sorts last, and a decimal has
-    no exact number in every reader's JSON."""
+    no exact number in every reader's JSON. Nor where behind the greatest moment there is no
+    millisecond."""
+    if isinstance(column.high, datetime) and column.high.replace(tzinfo=None) > _LAST_MOMENT:
+        return False
     return all(
         isinstance(bound, (str, int, date)) and not isinstance(bound, bool)
         for bound in (column.low, column.high)

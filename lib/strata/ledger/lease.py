@@ -140,12 +140,16 @@ class S3Lease(Lease):
         self._put(body, condition)
 
     def renew(self) -> None:
-        """Renews the lease until it is let go."""
+        """Renews the lease until it is let go, or is another's."""
+        from botocore.exceptions import ClientError
+
         while not self.stop.wait(S3_LEASE_SECONDS / 3):
             try:
                 self.assert_held()
-            except (LeaseHeld, CommitUnknown):
+            except LeaseHeld:
                 return  # assert_held says so, in the run's own thread.
+            except (CommitUnknown, ClientError):
+                continue  # S3 may answer before the lease ends; else assert_held says so.
 
     def assert_held(self) -> None:
         """Renews on condition: a holder that slept past its time finds another's object and
@@ -162,6 +166,15 @@ class S3Lease(Lease):
         except LeaseHeld:
             pass  # Another run has it by now; its lease is not ours to touch.
 
+    def _own_etag(self) -> str | None:
+        """That of the object, if this run has written it."""
+        try:
+            current = self.client.get_object(Bucket=self.bucket, Key=self.key)
+        except self.client.exceptions.NoSuchKey:
+            return None
+        held = json.loads(current["Body"].read().decode())
+        return str(current["ETag"]) if held.get("run_id") == self.holder["run_id"] else None
+
     def _object(self) -> str:
         return json.dumps({**self.holder, "expires": time.time() + S3_LEASE_SECONDS})
 
@@ -173,7 +186,14 @@ class S3Lease(Lease):
                 Bucket=self.bucket, Key=self.key, Body=body.encode(), **condition
             )
         except ClientError as error:
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] in (409, 412, 404):
+            status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+            own = self._own_etag() if status == 412 else None
+            if own is not None and own != self.etag:
+                # The answer to an earlier try was lost, and its object is there.
+                self.etag = own
+                self._put(body, {"IfMatch": own})
+                return
+            if status in (409, 412, 404):
                 raise LeaseHeld(
                     "one run of a feed works at a time; another run took the lease of "
                     f"{self.feed} meanwhile: "

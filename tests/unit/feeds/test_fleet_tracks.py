@@ -334,7 +334,8 @@ def asked(names: str, plain: Plain, fixes: list[dict[str, Any]], **params: Any) 
     return sorted((tuple(_in_utc(value) for value in row) for row in rows), key=str)
 
 
-def test_trips_are_those_of_a_plain_program() -> None:
+@pytest.mark.parametrize("minutes", [3, 60, 1_000_000])
+def test_trips_are_those_of_a_plain_program(minutes: int) -> None:
     names = ("vehicle_id, day_date, trip_number, started_at, ended_at, start_lat_deg, end_lon_deg, "
              "_rows, duration_s, distance_km")  # fmt: skip
     chance = Random(4)
@@ -343,9 +344,9 @@ def test_trips_are_those_of_a_plain_program() -> None:
         # Of those in no trip nothing is told but their number.
         found = [
             row if row[2] else (*row[:2], *[None] * 5, row[7], None, None)
-            for row in asked(names, PLAIN_TRIPS, fixes, stop_minutes=3)
+            for row in asked(names, PLAIN_TRIPS, fixes, stop_minutes=minutes)
         ]
-        assert sorted(found, key=str) == trips_of(fixes, 3)
+        assert sorted(found, key=str) == trips_of(fixes, minutes)
 
 
 def depots_of(fixes: list[dict[str, Any]], radius: int, gap_minutes: int) -> list[Any]:

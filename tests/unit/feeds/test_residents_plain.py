@@ -122,3 +122,18 @@ def test_postcodes_of_one_hash_are_told_apart() -> None:
     told = {row["_record_number"]: row["_fold"] for row in found}
     same = SAME_POSTCODE
     assert told == {0: None, 1: None, 2: None, 3: same, 4: same, 5: same, 6: None}
+
+
+def test_the_least_number_is_the_transforms(tmp_path: Path) -> None:
+    """It stands for none where postcodes are settled."""
+    rows = [
+        {"postcode_token": "k", "authority_code": "E06000014", "addresses": homes}
+        | {"_file_sha256": "a", "_record_number": number}
+        for number, homes in enumerate((str(-(2**63)), "1"), 1)
+    ]
+    names = pa.table({"authority_code": list(NAMES), "authority_name": list(NAMES.values())})
+    records = {"bronze.residents_postcodes": rows}
+    name = "silver.residents_postcodes"
+    written, left, _ = plain_rows(tmp_path, name, records, made={"names": names})
+    assert [row["_record_number"] for row in written] == [2]
+    assert [row["_record_number"] for row in left] == [1]

@@ -168,6 +168,17 @@ def test_far_instants_as_spark_writes_them_are_read(tmp_path: Path) -> None:
     assert read_files(NAME, table.schema, held, None).equals(table)
 
 
+@pytest.mark.parametrize("zone", [None, "UTC"])
+def test_the_last_moment_has_no_millisecond_behind_it(tmp_path: Path, zone: str | None) -> None:
+    far = dt.datetime(9999, 12, 31, 23, 59, 59, 999999)
+    for name, moments in (("a-job", [far]), ("b-job", [far - dt.timedelta(milliseconds=1)])):
+        (tmp_path / name).mkdir()
+        told = pa.array(moments, pa.timestamp("us")).cast(pa.timestamp("us", zone))
+        parquet.write_table(pa.table({"valid_to": told}), tmp_path / name / "part-0.parquet")
+        (file,) = footers.written(str(tmp_path), contract(), name, ["valid_to"])
+        assert bool(json.loads(file.stats_json)["maxValues"]) == (name == "b-job")
+
+
 def struct_of(made: Contract) -> pa.Schema:
     kinds = {
         "bigint": pa.int64(), "date": pa.date32(), "boolean": pa.bool_(), "double": pa.float64(),

@@ -5,6 +5,8 @@ beside it, and whether it is read by commits or from a checkpoint.
 from __future__ import annotations
 
 import json
+import os
+import time
 from pathlib import Path
 
 import pyarrow as pa
@@ -101,3 +103,44 @@ def test_a_history_reads_as_ever(warehouse: Warehouse) -> None:
     }  # fmt: skip
     (told,) = DeltaTable(warehouse.path(TABLE)).history(1)
     assert (told["version"], told["userMetadata"]) == (2, "a run")
+
+
+@pytest.mark.parametrize("cleans_up", [None, "true"])
+def test_no_commit_takes_away_the_log_of_a_version_that_rested_for_long(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, cleans_up: str | None
+) -> None:
+    """The checkpoint of version 9 makes all before it dispensable to a writer that knows nothing
+    of publications; whatever a table of an older release says of that.
+    """
+    usual = {**commit.PROPERTIES}
+    usual.pop("delta.enableExpiredLogCleanup")
+    if cleans_up:
+        usual["delta.enableExpiredLogCleanup"] = cleans_up
+    monkeypatch.setattr(commit, "PROPERTIES", usual)
+    table = "silver.toy_others"
+    commit.create(warehouse, table, SHAPE, "a run")
+
+    def append(version: int) -> None:
+        file = data_file.write_table(warehouse.path(table), pa.table({"n": [version]}))
+        commit.append(warehouse, table, version, [file], "a run")
+
+    for version in range(8):
+        append(version)
+    log = Path(warehouse.path(table)) / "_delta_log"
+    long_ago = time.time() - 91 * 86_400
+    for path in log.iterdir():
+        os.utime(path, (long_ago, long_ago))
+    append(8)
+    commit.restore(warehouse, table, 9, 8, "a run")
+    for version in range(10, 19):
+        append(version)
+    names = {path.name for path in log.iterdir()}
+    assert {f"{version:020d}.json" for version in range(20)} <= names
+    assert "_last_checkpoint" in names
+    found = versions.read_arrow(warehouse, table, 8)
+    assert sorted(found.column("n").to_pylist()) == list(range(8))
+
+
+def test_new_tables_tell_other_writers_to_leave_their_log(warehouse: Warehouse) -> None:
+    told = TableLog(warehouse, TABLE).snapshot(2).metadata["configuration"]
+    assert dict(told)["delta.enableExpiredLogCleanup"] == "false"

@@ -90,7 +90,8 @@ def test_its_tables_have_the_properties_comments_and_not_null_of_new_ones(
     assert new.protocol == old.protocol
     assert new.metadata["description"] == old.metadata["description"]
     theirs = dict(old.metadata["configuration"])
-    assert {**theirs, "delta.checkpointInterval": "10"} == new.metadata["configuration"]
+    since = {"delta.checkpointInterval": "10", "delta.enableExpiredLogCleanup": "false"}
+    assert theirs | since == new.metadata["configuration"]
     assert new.columns_with_statistics == set(columns_with_statistics(contract))
 
 

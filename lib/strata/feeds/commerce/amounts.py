@@ -22,10 +22,11 @@ def revenue_of(quantity: str, unit_price: str, discount: str) -> Column:
 
 
 def cents(amount: str) -> str:
-    """A `decimal(18,2)` amount in cents, as SQL for a bigint: exact below 9e13, and summed several
-    times quicker.
+    """A `decimal(18,2)` amount in cents, as SQL for a bigint: summed several times quicker. Doubles
+    are exact below 9e13; beyond, decimals are asked.
     """
-    return _scaled(amount, 100)
+    exact = f"cast({amount} * 100 as bigint)"
+    return f"if(abs({amount}) < 90000000000000BD, {_scaled(amount, 100)}, {exact})"
 
 
 def _scaled(amount: str, by: int) -> str:

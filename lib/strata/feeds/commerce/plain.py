@@ -111,7 +111,7 @@ _IS_SOUND_ORDER = f"""
     AND (coalesce(r.customer_id, '') = '' OR c.customer_id IS NOT NULL
         AND NOT {is_mangled("r.customer_id")})
     AND {_is_date("r.order_date")}
-    AND {STATUS} IN ({words(STATUSES)})
+    AND {STATUS} IN ({words(STATUSES)}) AND {are_plain("r.status")}
     AND (coalesce(r.currency, '') = '' OR regexp_full_match(r.currency, '[A-Za-z]{{3}}'))
     AND {_IS_SOUND_MOMENT}
 """

@@ -32,7 +32,7 @@ SELECT customer_id, currency, lifetime_value, orders, cancelled_orders, returned
     CAST(max(newest) OVER () - last_order_date AS INTEGER) AS recency_days,
     CASE WHEN customer_id IS NULL THEN '{GUEST}' END AS _fold
 FROM (
-    SELECT *, CAST(lifetime_value * 100 AS BIGINT) AS cents
+    SELECT *, CAST(CAST(lifetime_value AS DECIMAL(28, 2)) * 100 AS BIGINT) AS cents
     FROM (
         SELECT customer_id, currency,
             CAST(coalesce(sum(revenue) FILTER (is_counted), 0) AS DECIMAL(18, 2)) AS lifetime_value,

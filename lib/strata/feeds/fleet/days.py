@@ -83,7 +83,7 @@ def plain_sums(query: str, *columns: str) -> Plain:
 _DAYS = f"""
 WITH steps AS (
     SELECT vehicle_id, day_date, fixed_at, speed_kmh, fuel_level_pct, is_jump, fuel_change_pct,
-        previous_s > {{gap_minutes}} * 60 AS is_gap,
+        previous_s > CAST({{gap_minutes}} AS BIGINT) * 60 AS is_gap,
         {MOVES} AS moves,
         CASE WHEN NOT is_jump THEN {whole("previous_m", 3)} END AS mm,
         {whole("previous_s", 6)} AS us,
@@ -124,7 +124,8 @@ WITH steps AS (
 ), sums AS (
     SELECT vehicle_id, day_date, count(*) AS fixes, count(metres) AS known,
         min(metres) AS least_m, max(metres) AS greatest_m, sum({whole("metres", 3)}) AS mm,
-        sum(CASE WHEN metres > {{depot_radius_m}} AND previous_s <= {{gap_minutes}} * 60
+        sum(CASE WHEN metres > {{depot_radius_m}}
+                AND previous_s <= CAST({{gap_minutes}} AS BIGINT) * 60
             THEN {whole("previous_s", 6)} END) AS us
     FROM known GROUP BY vehicle_id, day_date
 )

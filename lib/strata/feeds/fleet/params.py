@@ -40,9 +40,9 @@ class Params:
         if not 0 <= self.cell_resolution <= 15:
             raise ValueError(f"--cell-resolution is from 0 to 15; got {self.cell_resolution}")
         for name in ("gap_minutes", "stop_minutes", "depot_radius_m"):
-            if getattr(self, name) < 1:
+            if not 1 <= getattr(self, name) <= 1_000_000:
                 option = name.replace("_", "-")
-                raise ValueError(f"--{option} is at least 1; got {getattr(self, name)}")
+                raise ValueError(f"--{option} is from 1 to a million; got {getattr(self, name)}")
 
 
 def _check_zone(name: str) -> None:

@@ -68,6 +68,9 @@ _READ.append(f"{read_instant(fixes.INSTANT)} AS {fixes.INSTANT}")
 _TEXTS = ("timestamp", "lat", "lon", "speed", "fuel_level", "engine_status")
 _IS_KNOWN = f"regexp_full_match(concat_ws('', {', '.join(_TEXTS)}), '[ -~]*')"
 """SQL: whether both engines read the record alike, which of printable ASCII they do."""
+# Numbers and instants are read by patterns of ASCII; of other letters each engine has its own lower
+# ones.
+_IS_ASCII = "coalesce(strlen(engine_status) = length(engine_status), true)"
 _TRACK = f"""
 datediff('day', DATE '1970-01-01', fix_date) * {1 << _TRACK_BITS}
     + CAST(hash(vehicle_id) % {1 << _TRACK_BITS} AS BIGINT)
@@ -75,6 +78,7 @@ datediff('day', DATE '1970-01-01', fix_date) * {1 << _TRACK_BITS}
 _QUERY = f"""
 WITH told AS (
     SELECT {", ".join(fixes.told(Params.not_after))} FROM fleet_events
+    WHERE {_IS_ASCII}
 ), typed AS (
     SELECT {", ".join(fixes.TYPED)}
     FROM (SELECT * REPLACE ({", ".join(_READ)}) FROM told)

@@ -33,7 +33,8 @@ WITH steps AS (
     FROM since
 ), numbered AS (
     SELECT *, CASE WHEN moves THEN sum(
-        CASE WHEN NOT moves OR stood_us <= {{stop_minutes}} * 60000000 THEN 0 ELSE 1 END
+        CASE WHEN NOT moves OR stood_us <= CAST({{stop_minutes}} AS BIGINT) * 60000000
+            THEN 0 ELSE 1 END
     ) OVER ({_DAY}) END AS trip_number
     FROM moved
 ), found AS (

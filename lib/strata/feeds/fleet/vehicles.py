@@ -17,7 +17,7 @@ from strata.kit.history import (
     conflict_of,
     keep_latest,
 )
-from strata.kit.values import empty_to_null, missing
+from strata.kit.values import missing
 from strata.kit.whole import NONE_WHOLE, Whole
 
 UNCHANGED = "nothing has changed since the vehicle's earlier record"
@@ -46,7 +46,7 @@ def fleet_vehicles(raw: DataFrame, *, whole: Whole = NONE_WHOLE) -> DataFrame:
 
 def _typed(raw: DataFrame, whole: Whole) -> DataFrame:
     typed = raw.select(
-        empty_to_null("vehicle_id").alias("vehicle_id"),
+        "vehicle_id",
         F.coalesce("_delivery_date", F.lit(UNDATED).cast("date")).alias("delivered_on"),
         parse_number("max_speed").alias("max_speed_kmh"),
         trimmed("service_region").alias("service_region"),
@@ -64,7 +64,8 @@ def _typed(raw: DataFrame, whole: Whole) -> DataFrame:
     return typed.withColumn(
         "_reasons",
         reasons(
-            missing("vehicle_id", "a vehicle must have an id"),
+            # An empty one stays as it is: by it the record is found when its group is made anew.
+            flag(F.coalesce("vehicle_id", F.lit("")) == "", "a vehicle must have an id"),
             missing("max_speed_kmh", "max_speed must be a plain decimal number"),
             flag(is_low, "max_speed must be above 0 and at most 500 km/h"),
             missing("depot_lat_deg", "depot_lat must be a plain decimal number"),

@@ -28,6 +28,7 @@ from strata.kit.stretches import (
 )
 
 _GROUP = "_group"
+_LEAST, _GREATEST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 _QUERY = rf"""
 WITH told AS (
     SELECT postcode_token, addresses, _delivery_date, _file_sha256, _record_number,
@@ -41,7 +42,7 @@ WITH told AS (
         CASE WHEN NOT ends_with(code, '99999999') THEN code END AS authority_code,
         coalesce(regexp_full_match(code, '[A-Z][0-9]{{8}}'), true)
             AND coalesce(regexp_full_match(month, '[0-9]{{6}}'), true)
-            AND (addresses IS NULL OR homes IS NOT NULL) AS is_sound
+            AND (addresses IS NULL OR coalesce(homes > {_LEAST}, false)) AS is_sound
     FROM told
 )
 SELECT j.postcode_token, j.authority_code, n.authority_name, j.is_terminated,
@@ -51,7 +52,6 @@ FROM judged AS j LEFT JOIN names AS n ON j.authority_code = n.authority_code
 ORDER BY {_GROUP}
 """
 _OUTCOMES = (None, SUPERSEDED, SAME_POSTCODE)
-_LEAST, _GREATEST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 
 
 def _settle(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:

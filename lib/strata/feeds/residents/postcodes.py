@@ -8,7 +8,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from strata.kit.columns import blank_to_null, flag, parse_bigint, reasons
-from strata.kit.history import PUT_IN_ORDER, SUPERSEDED, LatestOf, add_key, keep_latest
+from strata.kit.history import PUT_IN_ORDER, SUPERSEDED, LatestOf, add_key, is_sound, keep_latest
 from strata.kit.shared import UNKNOWN, Shared
 from strata.kit.whole import NONE_WHOLE, Whole, add_key_end
 
@@ -90,9 +90,11 @@ def _terminate_missing(latest: DataFrame, whole: Whole) -> DataFrame:
 
 
 def _addresses() -> Column:
-    """Homes with a letter box, as any lookup of the delivery counts them; others lack the field."""
-    same = Window.partitionBy("_key", "_delivery_date")
-    return F.max(parse_bigint(F.col("addresses"))).over(same)
+    """Homes with a letter box, as any lookup of the delivery counts them; others lack the field. A
+    rejected record tells its own.
+    """
+    same, own = Window.partitionBy("_key", "_delivery_date"), parse_bigint(F.col("addresses"))
+    return F.when(is_sound(), F.max(own).over(same)).otherwise(own)
 
 
 def _record_reasons() -> Column:
