@@ -46,6 +46,7 @@ def warehouse(server: str, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
     """In a bucket of its own."""
     for name, value in s3_server.environment(server).items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # It keeps the first keys that it finds.
     bucket = f"lake-{uuid.uuid4().hex}"
     boto3.client("s3").create_bucket(Bucket=bucket)
     return Warehouse(f"s3://{bucket}/warehouse")

@@ -18,8 +18,9 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from importlib import import_module
 from pathlib import Path
+from runpy import run_path
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -32,8 +33,8 @@ from tests.unit.light.cloud.world import HEADER, RedisServer, World, make_resour
 
 pytestmark = pytest.mark.nightly
 PROJECT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(PROJECT / "infra" / "aws" / "fleet"))
-package = import_module("package")
+# By its path, for infra has another module of this name.
+package = SimpleNamespace(**run_path(str(PROJECT / "infra" / "aws" / "fleet" / "package.py")))
 HANDLERS = "strata.light.cloud.handlers"
 CARS = {"v": {"max_speed": 100, "depot_lat": 1, "depot_lon": 2}}
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 from strata.errors import BadFile, ConservationError, DeclarationError
+from strata.fs import files
 from strata.raw.look import Look, look
 from strata.raw.members import look_all
 from strata.raw.read import Part, bronze_frame, read_part
@@ -32,9 +34,14 @@ def test_a_chunk_that_gives_fewer_records_than_counted(tmp_path: Path) -> None:
     assert (error.value.planned, error.value.read) == (2002, 2001)
 
 
-def test_a_file_that_changed_since_the_look(tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", [CONTENT + b"1,2,3\n", CONTENT.swapcase()])
+def test_a_file_that_changed_since_the_look(tmp_path: Path, content: bytes) -> None:
+    """By its size, or by the time alone."""
     seen = seen_file(tmp_path)
-    Path(seen.uri).write_bytes(CONTENT + b"1,2,3\n")
+    os.utime(seen.uri, (1, 1))
+    seen = dataclasses.replace(seen, stored=files.stat_input(seen.uri))
+    assert next(iter(read_part(Part(seen, seen.chunks[0], AB), ["a"])))
+    Path(seen.uri).write_bytes(content)
     with pytest.raises(BadFile, match="changed since it was looked at"):
         list(read_part(Part(seen, seen.chunks[0], AB), ["a"]))
 

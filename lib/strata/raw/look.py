@@ -18,6 +18,7 @@ from strata.declare.layout import Layout
 from strata.declare.near import SURE, perhaps
 from strata.errors import BadFile, UsageError
 from strata.fs import files, listing
+from strata.fs.files import Stat
 from strata.fs.listing import RawFile
 from strata.raw.fit import check_fit
 from strata.raw.formats import kinds, opening
@@ -52,12 +53,12 @@ class Look:
     ]  # in the header, but not named by the layout; untold where the source is personal
     missing_fields: tuple[str, ...]  # named by the layout, not required, and not in the header
     delivery_date: date | None
+    stored: Stat  # of the file at `uri`: the archive's, for a member
     is_gzip: bool = False
     blank_lines: int = 0
     notes: tuple[str, ...] = ()
     crs: str = ""  # the coordinate system of its positions, where the layout asks for it
     member: Member | None = None  # where it lies in the archive at `uri`
-    stored_bytes: int = 0  # of the file at `uri`: the archive's, for a member
     # How often a text that is no value is taken as null, by column (`Scan.taken_as_null`).
     taken_as_null: tuple[tuple[str, int], ...] = ()
     dropped_fields: int = 0  # of a personal source: in the header, but not named by the layout
@@ -71,16 +72,14 @@ def look(file: RawFile, layouts: Sequence[Layout], chunk_bytes: int = CHUNK_BYTE
     if not layouts:
         raise UsageError(f"a source has at least one layout; {file.path} has none to be read by")
     try:
-        with Unchanged(file):
-            return look_at(
-                opening.of_file(file, stored_head(file), chunk_bytes), layouts, file.size
-            )
+        with Unchanged(file) as stored:
+            return look_at(opening.of_file(file, stored_head(file), chunk_bytes), layouts, stored)
     except BadFile as error:
         raise name_file(file.path, error, hash_file(file)) from error.__cause__
 
 
-def look_at(opener: Opener, layouts: Sequence[Layout], stored_bytes: int) -> Look:
-    """Looks at what an opener gives: a file, or a member of the archive that has `stored_bytes`."""
+def look_at(opener: Opener, layouts: Sequence[Layout], stored: Stat) -> Look:
+    """Looks at what an opener gives: a file, or a member of the archive that is stored so."""
     file = opener.file
     delivered = listing.delivery_date(file.path)
     scan, hashing = scan_file(opener, layouts)
@@ -110,7 +109,7 @@ def look_at(opener: Opener, layouts: Sequence[Layout], stored_bytes: int) -> Loo
         taken_as_null=scan.taken_as_null,
         dropped_fields=len(extra) if scan.layout.personal else 0,
         member=opener.member,
-        stored_bytes=stored_bytes,
+        stored=stored,
     )
 
 
@@ -144,13 +143,14 @@ class Unchanged:
     def __init__(self, file: RawFile) -> None:
         self._file = file
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Stat:
         self._before = files.stat_input(self._file.uri)
         if self._before.size != self._file.size:
             raise BadFile(
                 f"the file changed since it was listed: {self._file.size} bytes then, "
                 f"{self._before.size} now"
             )
+        return self._before
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None and files.stat_input(self._file.uri) != self._before:

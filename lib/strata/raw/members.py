@@ -13,6 +13,7 @@ from pathlib import PurePosixPath
 from strata.declare.layout import Layout
 from strata.errors import BadFile, UsageError
 from strata.fs import listing
+from strata.fs.files import Stat
 from strata.fs.listing import Ignored, RawFile
 from strata.raw.formats import archive, kinds, opening
 from strata.raw.formats.archive import Archives, Damaged
@@ -76,7 +77,7 @@ def _look_inside(file: RawFile, kind: str, layouts: Sequence[Layout], chunk_byte
     looks: list[Look] = []
     refused: list[tuple[RawFile, BadFile]] = []
     ignored: list[Ignored] = []
-    with Unchanged(file), Archives() as archives:
+    with Unchanged(file) as stored, Archives() as archives:
         for member in archive.members(file.uri, kind):
             opener = opening.of_member(archives, file, member, chunk_bytes)
             reason = listing.why_ignored(member.path)
@@ -85,7 +86,7 @@ def _look_inside(file: RawFile, kind: str, layouts: Sequence[Layout], chunk_byte
                     ignored.append(Ignored(opener.file.path, reason))
                     _check_whole(opener)
                 else:
-                    looks.append(_look_member(opener, layouts, file.size))
+                    looks.append(_look_member(opener, layouts, stored))
             except Damaged:
                 raise
             except BadFile as error:
@@ -104,10 +105,10 @@ def _look_inside(file: RawFile, kind: str, layouts: Sequence[Layout], chunk_byte
     return Found(tuple(looks), tuple(refused), tuple(sorted(ignored)))
 
 
-def _look_member(opener: Opener, layouts: Sequence[Layout], stored_bytes: int) -> Look:
+def _look_member(opener: Opener, layouts: Sequence[Layout], stored: Stat) -> Look:
     if kinds.is_archive(opener.head(), opener.file.path):
         raise Damaged(f"an archive holds no other archive; {opener.file.path} is one: unpack it")
-    return look_at(opener, layouts, stored_bytes)
+    return look_at(opener, layouts, stored)
 
 
 def _check_whole(opener: Opener) -> str:

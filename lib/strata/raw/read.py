@@ -192,7 +192,7 @@ def read_part(
     records than were counted.
     """
     look, chunk = part.look, part.chunk
-    _check_size(look)
+    _check_unchanged(look)
     schema = bronze_schema(business, bool(suppressed))
     guard = (
         protect.protector(part.layout.personal, protect.key_for(part.layout.personal), suppressed)
@@ -222,15 +222,21 @@ def read_part(
             planned=chunk.records,
             read=read,
         )
-    _check_size(look)
+    _check_unchanged(look)
 
 
-def _check_size(look: Look) -> None:
-    size = files.stat_input(look.uri).size
-    if size != look.stored_bytes:
+def _check_unchanged(look: Look) -> None:
+    now, then = files.stat_input(look.uri), look.stored
+    if now.size != then.size:
         raise BadFile(
-            f"{look.path}: the file changed since it was looked at: {look.stored_bytes} bytes "
-            f"then, {size} now",
+            f"{look.path}: the file changed since it was looked at: {then.size} bytes "
+            f"then, {now.size} now",
+            path=look.path,
+        )
+    if now != then:
+        raise BadFile(
+            f"{look.path}: the file changed since it was looked at; it has {now.size} bytes as "
+            "then, and was written anew: run again",
             path=look.path,
         )
 

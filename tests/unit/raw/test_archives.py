@@ -57,7 +57,7 @@ def test_a_member_is_known_by_its_own_bytes(tmp_path: Path) -> None:
     assert (
         first[0].sha256 == second[0].sha256 == plain[0].sha256 == hashlib.sha256(SMALL).hexdigest()
     )
-    assert (first[0].bytes, first[0].stored_bytes) == (len(SMALL), len(ONE))
+    assert (first[0].bytes, first[0].stored.size) == (len(SMALL), len(ONE))
 
 
 def test_what_comes_of_a_member_says_where_it_lay(tmp_path: Path) -> None:

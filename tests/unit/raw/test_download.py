@@ -195,6 +195,30 @@ def test_a_file_that_changes_between_its_parts(site: Site, fetch: Any) -> None:
     assert fetch(f"{site.url}/x.json").read_bytes() == bytes(reversed(CONTENT))
 
 
+def test_no_part_of_another_file_is_added_to_after_a_kill(
+    site: Site, fetch: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed as soon as it has noted that the file is another one now."""
+    site.script = [
+        lambda headers: site.sound(headers, cut_at=2_000_000),
+        Answer(503, {"Retry-After": "999"}),
+    ]
+    with pytest.raises(StrataError, match="go on from byte 2000000"):
+        fetch(f"{site.url}/x.json")
+    site.content, site.etag = bytes(reversed(CONTENT)), '"v2"'
+    noted = download._write_state
+
+    def killed(*told: Any) -> None:
+        noted(*told)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(download, "_write_state", killed)
+    with pytest.raises(KeyboardInterrupt):
+        fetch(f"{site.url}/x.json")
+    monkeypatch.setattr(download, "_write_state", noted)
+    assert fetch(f"{site.url}/x.json").read_bytes() == bytes(reversed(CONTENT))
+
+
 def test_a_server_that_mixes_two_files(site: Site, fetch: Any) -> None:
     """It answers with a part, whatever If-Range says: its ETag tells."""
     wrong = {"ETag": '"v2"', "Content-Range": "bytes 2000000-2999999/3000000"}

@@ -270,6 +270,21 @@ def test_a_geojson_names_its_system_in_every_way_that_is_in_use(
     assert looked(tmp_path, "soil", "samples", "a.geojson", json.dumps(document)).crs == "EPSG:3035"
 
 
+@pytest.mark.parametrize(
+    ("feed", "source"), [("commerce", "customers"), ("residents", "postcodes")]
+)
+def test_of_a_header_with_a_name_twice_no_value_of_a_person_is_told(
+    feed: str, source: str, tmp_path: Path
+) -> None:
+    """It may be no header: what it says stays in the ledger for ever."""
+    record = "7,ann@example.org,Ann@example.org ,DE\n"
+    with pytest.raises(BadFile, match="that of fields 2, 3 stands more than once") as refusal:
+        looked(tmp_path, feed, source, "a.csv", record)
+    assert "example" not in repr(refusal.value.facts)
+    with pytest.raises(BadFile, match="'b' stands more than once"):
+        looked(tmp_path, "commerce", "orders", "a.csv", "a,b,B\n")
+
+
 def test_advice_on_files_without_a_header_is_given_where_it_can_be_right(tmp_path: Path) -> None:
     with pytest.raises(BadFile) as refusal:
         looked(tmp_path, "residents", "postcodes", "a.csv", "pcd,laua,doterm\nZE1 0AE,S12000027,\n")

@@ -178,6 +178,9 @@ class Download:
     def _receive(
         self, answer: BaseHTTPResponse, start: int, state: State, address: Address
     ) -> None:
+        if not start:
+            # Before the state tells of another file, or its rest would be added to this one's head.
+            self.part.unlink(missing_ok=True)
         _write_state(self.part_state, state)
         with open(self.part, "r+b" if start else "wb") as sink:
             sink.seek(start)

@@ -125,7 +125,7 @@ def _find_header(
             if is_headless:
                 layout = match_record(_values(first), group)
                 return layout, tuple(f.name for f in layout.fields), first.blank, first.start
-            header = _header_names(first, delimiter)
+            header = _header_names(first, delimiter, any(layout.personal for layout in group))
             return match_layout(header, group), header, first.blank, first.end
         except BadFile as error:
             refusals.append(error)
@@ -199,7 +199,7 @@ def _check_lone_cr(header: bytes) -> None:
         )
 
 
-def _header_names(first: _First, delimiter: str) -> tuple[str, ...]:
+def _header_names(first: _First, delimiter: str, is_personal: bool) -> tuple[str, ...]:
     fields = first.fields
     if fields is None:
         text = first.text.rstrip(b"\r\n")
@@ -214,10 +214,13 @@ def _header_names(first: _First, delimiter: str) -> tuple[str, ...]:
     folded = [name.casefold() for name in names]
     twice = sorted({name for name in folded if folded.count(name) > 1})
     if twice:
+        # The first line of a file without a header is a record, and may be a person's.
+        told = [str(n) for n, name in enumerate(folded, 1) if name in twice]
+        which = f"that of fields {', '.join(told)}" if is_personal else ", ".join(map(repr, twice))
         raise BadFile(
-            "a field name stands once in a header, whatever its case; "
-            f"{', '.join(map(repr, twice))} stands more than once",
-            names=twice,
+            f"a field name stands once in a header, whatever its case; {which} stands more than "
+            "once",
+            **({} if is_personal else {"names": twice}),
         )
     return names
 
