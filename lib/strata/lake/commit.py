@@ -25,10 +25,11 @@ if TYPE_CHECKING:
     from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Schema
     from deltalake.transaction import AddAction, RemoveAction
 
+# A writer that shortens the log does not know which version is published: of a table that rests
+# longer than the log is kept, it would take that one away before the next is published.
+KEEPS_LOG = ("delta.enableExpiredLogCleanup", "false")
 PROPERTIES = {
-    # A writer that shortens the log does not know which version is published: of a table that
-    # rests longer than the log is kept, it would take that one away before the next is published.
-    "delta.enableExpiredLogCleanup": "false",
+    KEEPS_LOG[0]: KEEPS_LOG[1],
     "delta.logRetentionDuration": "interval 90 days",
     # Published versions stay readable this long after newer ones: a rollback needs their files.
     "delta.deletedFileRetentionDuration": "interval 90 days",

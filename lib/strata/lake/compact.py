@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from strata import failpoint
 from strata.declare.contract import Contract
+from strata.lake.commit import KEEPS_LOG
 from strata.lake.store import Store
 
 if TYPE_CHECKING:
@@ -33,11 +34,17 @@ def compact(store: Store, contract: Contract, small_bytes: int, wanted_bytes: in
     }
     failpoint.reach("optimize.before", table)
     # A table made before its contract had an order lacks the statistics that Delta asks for.
-    counted = store.log(table).snapshot(store.latest(table)).columns_with_statistics
+    standing = store.log(table).snapshot(store.latest(table))
+    counted = standing.columns_with_statistics
     has_order = contract.order_by and set(contract.order_by) <= counted
     order = ", ".join(f"`{name}`" for name in contract.order_by)
     path = store.warehouse.spark_path(table).replace("`", "``")
+    name, value = KEEPS_LOG
     with _settings(store.spark, settings):
+        if dict(standing.metadata.get("configuration") or {}).get(name) != value:
+            # A table of an older release: Spark's commit would shorten its log.
+            told = f"ALTER TABLE delta.`{path}` SET TBLPROPERTIES ('{name}' = '{value}')"
+            store.spark.sql(told).collect()
         store.spark.sql(
             f"OPTIMIZE delta.`{path}`" + (f" ZORDER BY ({order})" if has_order else "")
         ).collect()
