@@ -19,6 +19,7 @@ import duckdb
 import pytest
 from pyarrow import parquet
 from strata import failpoint
+from strata.declare.contract import load_contract
 from strata.errors import GateFailed, LeaseHeld, UsageError
 from strata.lake.versions import Warehouse
 from strata.serve.export import Copied, copy_tables
@@ -416,3 +417,70 @@ def test_killed_in_the_midst(warehouse: Warehouse, tmp_path: Path) -> None:
     assert killed.returncode == -9, killed.stderr
     assert not place.exists()
     assert copy(warehouse, place, "commerce_t*") == {TOP: "same rows", TRENDS: "copied"}
+
+
+OPEN, INNER = "gold.residents_by_authority", "gold.residents_by_authority_internal"
+
+
+@pytest.fixture
+def residents(tmp_path: Path) -> Warehouse:
+    made = Warehouse(str(tmp_path / "residents"))
+    code = "E09-UNSUPPRESSED"
+    inner = {field.name: 7 for field in load_contract(INNER).fields if not field.is_provenance}
+    inner |= {"as_of_date": None, "authority_code": code, "authority_name": code}
+    shown = {
+        "authority_code": "E1",
+        "is_authority": True,
+        "people": None,
+        "is_suppressed": True,
+        "suppressed_below": 10,
+        "rounded_to": 1,
+    }
+    publish(made, "residents", {OPEN: [shown], INNER: [inner | {"is_authority": True}]})
+    return made
+
+
+@pytest.mark.parametrize("is_first", [True, False], ids=["first", "next"])
+@pytest.mark.parametrize("form", FORMS)
+def test_what_a_stopped_internal_copy_left_is_in_no_public_one(
+    residents: Warehouse,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    form: str,
+    is_first: bool,
+) -> None:
+    place = tmp_path / form
+    if not is_first:
+        copy(residents, place, OPEN)
+        (place / "own" / "publication-1" if place.is_dir() else tmp_path / "own").mkdir(
+            parents=True
+        )
+    with monkeypatch.context() as armed:
+        armed.setattr(failpoint, "armed", failpoint.parse("export.finished=crash"))
+        with pytest.raises(failpoint.Crash):
+            copy(residents, place, OPEN, INNER, allow_internal=True)
+    if not is_first:
+        publish(residents, "residents", {})
+    copy(residents, place, OPEN)
+    assert len(rows(place, "residents_by_authority")) == 1
+    if place.is_dir():
+        names = {str(path.relative_to(place)) for path in place.rglob("*")}
+        assert [name for name in names if "_internal" in name or "begun" in name] == []
+        assert is_first or "own/publication-1" in names, "what is not ours stays"
+    else:
+        assert b"UNSUPPRESSED" not in place.read_bytes()
+        assert [row[0] for row in rows(place, "strata_exports")] == ["residents_by_authority"]
+
+
+@pytest.mark.parametrize("form", ["parquet", "csv"])
+def test_a_copy_that_is_up_to_date_still_removes_what_was_begun(
+    residents: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    place = tmp_path / form
+    copy(residents, place, OPEN)
+    with monkeypatch.context() as armed:
+        armed.setattr(failpoint, "armed", failpoint.parse("export.finished=crash"))
+        with pytest.raises(failpoint.Crash):
+            copy(residents, place, INNER, allow_internal=True)
+    assert copy(residents, place, OPEN) == {OPEN: "up to date"}
+    assert list(place.rglob("*_internal*")) == []

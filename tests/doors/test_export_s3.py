@@ -190,3 +190,19 @@ def test_the_command_says_what_s3_says(
     assert "copied" in capsys.readouterr().out
     assert main([*asked, "s3://no-such-bucket/shop"]) == ResourceMissing.exit_code
     assert "NoSuchBucket" in capsys.readouterr().err
+
+
+def test_what_a_stopped_copy_sent_of_other_tables_is_in_no_later_one(
+    s3: Any, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as armed:
+        armed.setattr(failpoint, "armed", failpoint.parse("export.finished=crash"))
+        with pytest.raises(failpoint.Crash):
+            copy(warehouse, TRENDS, TOP)
+    assert any(key.startswith("commerce_top_products/") for key in keys(s3))
+    own = ("notes/part-00000-12345678.parquet", "own/publication-1.manifest")
+    for key in own:
+        s3.put_object(Bucket="exports", Key=f"shop/{key}", Body=b"mine")
+    copy(warehouse, TRENDS)
+    assert [key for key in keys(s3) if key.startswith("commerce_top_products/")] == []
+    assert {*own} <= {*keys(s3)}, "what is not ours stays"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -25,6 +26,7 @@ from strata.serve.export.source import Pinned, rows_of
 from strata.serve.export.tally import Tally
 
 MANIFEST = "manifest.json"
+_OURS = re.compile(r"\w+/([^/]+-[0-9a-f]{8}\.(parquet|csv)|publication-\d+\.manifest)$")
 Facts = tuple[str, int, int, str]
 
 
@@ -49,7 +51,9 @@ def copy_to_bucket(
     done = [_copy_table(folder, pinned, form, held.get(pinned.name)) for pinned in wanted]
     others = [entry for name, entry in held.items() if name not in {p.name for p in wanted}]
     tables = sorted([e for e, _ in done] + others, key=lambda entry: str(entry["table_name"]))
+    begun = _begun(folder, {str(entry["table_name"]) for entry in tables})
     _publish(folder, form, tables, etag)
+    folder.remove(begun)
     _remove_others(folder, [*tables, *held.values()])
     outcomes = zip(wanted, done, strict=True)
     return [(p.table, p.publication, p.rows, outcome) for p, (_, outcome) in outcomes]
@@ -100,6 +104,8 @@ def _sent_already(folder: ObjectFolder, name: str, source: str) -> dict[str, Any
     """What a killed copy had sent whole: S3 has its checksum, and its notes say the same."""
     facts = folder.facts(name)
     if facts is None or facts.sha256 is None or facts.notes.get("sha256") != facts.sha256:
+        return None
+    if "rows" not in facts.notes:
         return None
     rows = int(facts.notes["rows"])
     return _entry(source, name, rows, facts.size, facts.sha256)
@@ -155,3 +161,13 @@ def _remove_others(folder: ObjectFolder, entries: Iterable[dict[str, Any]]) -> N
     named |= {file["path"] for entry in entries for file in entry["files"]}
     folders = tuple(f"{entry['table_name']}/" for entry in entries)
     folder.remove([n for n in folder.names() if n.startswith(folders) and n not in named])
+
+
+def _begun(folder: ObjectFolder, tables: set[str]) -> list[str]:
+    """What a killed copy sent of tables that this copy does not have: an internal one would lie in
+    a public copy. An object is ours where its notes have its checksum.
+    """
+    others = [n for n in folder.names() if _OURS.match(n) and n.split("/")[0] not in tables]
+    sent = [n for n in others if _sent_already(folder, n, "") is not None]
+    folders = {name.split("/")[0] for name in sent}
+    return sent + [n for n in others if n.split("/")[0] in folders and n.endswith(".manifest")]

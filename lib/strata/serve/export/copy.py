@@ -81,11 +81,12 @@ def _copy_to_file(
         if all(before.get(p.name, {}).get("publication") == p.publication for p in wanted):
             return tuple(Copied(p.table, p.publication, p.rows, "up to date") for p in wanted)
         aside = place.parent / f".{place.name}.part{place.suffix}"
-        _begin(place, aside)
+        _begin(place, aside, {*before, *(p.name for p in wanted)})
         with db.opened(_open_aside(aside)) as database:
             outcomes = _fill(database, wanted, load_serving())
         failpoint.reach("export.finished", place.name)
         appear(aside, place)
+        _tables_of(aside).unlink(missing_ok=True)
         return outcomes
 
 
@@ -104,14 +105,32 @@ def _held(place: Path) -> dict[str, dict[str, Any]]:
         ) from None
 
 
-def _begin(place: Path, aside: Path) -> None:
-    """Goes on with what a killed copy left aside, else starts from the copy that stands."""
-    if aside.exists():
-        return
-    if place.exists():
-        fresh = aside.with_name(aside.name + ".new")
+def _begin(place: Path, aside: Path, names: set[str]) -> None:
+    """Goes on with what a killed copy left aside, else starts from the copy that stands.
+
+    One that was to hold other tables is not gone on with: their rows, finished or not, may be
+    anywhere in its file.
+    """
+    tables = _tables_of(aside)
+    is_ours = aside.exists() and tables.exists() and {*tables.read_text().split()} <= names
+    if not is_ours:
+        _remove(aside)
+    fresh = aside.with_name(aside.name + ".new")
+    fresh.write_text("\n".join(sorted(names)))
+    appear(fresh, tables)
+    if not is_ours and place.exists():
         shutil.copyfile(place, fresh)
         os.replace(fresh, aside)
+
+
+def _tables_of(aside: Path) -> Path:
+    """The names of all tables that the copy was begun for, written before any row."""
+    return aside.with_name(aside.name + ".tables")
+
+
+def _remove(aside: Path) -> None:
+    for leftover in aside.parent.glob(aside.name + "*"):
+        leftover.unlink()
 
 
 def _open(path: Path) -> db.Database:
@@ -130,8 +149,7 @@ def _open_aside(aside: Path) -> db.Database:
     except UsageError:
         raise
     except Exception:
-        for leftover in aside.parent.glob(aside.name + "*"):
-            leftover.unlink()
+        _remove(aside)
         database = _open(aside)
         db.ensure_notes(database)
         return database

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Container
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ from strata.serve.export.source import Pinned, rows_of
 from strata.serve.export.tally import Tally
 
 MANIFEST = "manifest.json"
+_BEGUN = ".strata-begun"
+"""Names the tables that copies were begun for, until one ends: what none took is taken away."""
 Facts = tuple[str, int, int, str]
 
 
@@ -43,13 +46,16 @@ def copy_to_folder(
         held = {entry["table_name"]: entry for entry in before.get("tables", ())}
         wanted = with_held(warehouse, chosen, held, str(place))
         if held and all(held.get(p.name, {}).get("publication") == p.publication for p in wanted):
+            _remove_begun(place, held)
             return [(p.table, p.publication, p.rows, "up to date") for p in wanted]
         place.mkdir(exist_ok=True)
+        _note_begun(place, {pinned.name for pinned in wanted})
         entries = [_copy_table(place, pinned, form, held.get(pinned.name)) for pinned in wanted]
         kept = [entry for name, entry in held.items() if name not in {p.name for p in wanted}]
         _publish(
             place, form, sorted([e for e, _ in entries] + kept, key=lambda e: str(e["table_name"]))
         )
+        _remove_begun(place, {*held, *(p.name for p in wanted)})
         return [
             (p.table, p.publication, p.rows, outcome)
             for p, (_, outcome) in zip(wanted, entries, strict=True)
@@ -81,11 +87,38 @@ def read_manifest(place: Path) -> dict[str, Any]:
 
 def _is_begun(place: Path) -> bool:
     """Whether a killed first copy left its folders, and nobody else anything."""
+    begun = _begun(place)
     return all(
-        item.is_dir() and any(item.glob("publication-*"))
+        item.is_dir() and item.name in begun
         for item in place.iterdir()
         if not item.name.startswith(".")
     )
+
+
+def _begun(place: Path) -> set[str]:
+    note = place / _BEGUN
+    return set(note.read_text(encoding="utf-8").split()) if note.is_file() else set()
+
+
+def _note_begun(place: Path, names: set[str]) -> None:
+    aside = place / f"{_BEGUN}.part"
+    aside.write_text("\n".join(sorted(names | _begun(place))), encoding="utf-8")
+    appear(aside, place / _BEGUN)
+
+
+def _remove_begun(place: Path, named: Container[str]) -> None:
+    """Removes what a killed copy left of tables that the manifest does not name: an internal one
+    would lie in a public copy. Nothing else in the folder is touched.
+    """
+    for name in sorted(_begun(place)):
+        folder = place / name
+        if name in named or folder.parent != place or not folder.is_dir():
+            continue
+        for old in folder.glob("publication-*"):
+            shutil.rmtree(old)
+        if not any(folder.iterdir()):
+            folder.rmdir()
+    (place / _BEGUN).unlink(missing_ok=True)
 
 
 def _copy_table(
