@@ -7,6 +7,7 @@ two.
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -14,6 +15,8 @@ from strata.errors import BadFile
 
 MAX_FIELD_BYTES = 1 << 20
 MAX_RECORD_BYTES = 16 << 20
+# The limit is the process's own: `split` needs it before any record is parsed alone.
+csv.field_size_limit(MAX_RECORD_BYTES)
 _QUOTED = re.compile(rb'(?:(?<=[,\n])|\A)"(?:[^"]|"")*"(?=[,\r\n]|\Z)')
 
 
@@ -113,9 +116,9 @@ def parse(record: str) -> list[str] | None:
     """A record's fields; None for a NUL, a CR outside quotes, or text behind a closing quote."""
     if "\0" in record:
         return None
-    csv.field_size_limit(MAX_RECORD_BYTES)
     try:
-        rows = list(csv.reader(record.splitlines(keepends=True) or [""], strict=True))
+        # Not str.splitlines, which cuts at U+2028 and others that break no line of CSV.
+        rows = list(csv.reader(io.StringIO(record or "\n", newline=""), strict=True))
     except csv.Error:
         return None
     return rows[0] if len(rows) == 1 else None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import subprocess
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -80,6 +82,10 @@ ODD = {
     "not ASCII": ["ё,2026-10-01 06:00:00,1,2,50,moving,60", GOOD],
     "all empty": [",,,,,,", GOOD],
     "other line breaks": ["v\u2028,2026-10-01 06:00:00,1,2,50,moving,\x0b", GOOD],
+    "other line breaks and quotes": [
+        *(f"v{mark}1,2026-10-01 06:00:00,1,2,50,moving,60" for mark in "\u2028\x85\x0b\x0c\x1c"),
+        '"v\u2028",2026-10-01 06:00:00,1,2,50,moving,60',
+    ],
 }
 
 
@@ -105,6 +111,18 @@ def test_both_readers_find_the_same_records_of_fuzz(tmp_path: Path) -> None:
             assert found[0] == found[1] == found[2], body
             compared += 1
     assert compared > 50
+
+
+def test_a_long_field_is_split_by_a_process_that_has_parsed_nothing() -> None:
+    # In its own process: the limit of csv is the process's.
+    asked = (
+        "from strata.light import pieces\n"
+        "print(pieces.split(b'v,' + b'x' * 200_000 + b'\\n', 2)[1])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", asked], capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("{}\n", "")
 
 
 def _or_refused(read: Callable[[Path], Any], path: Path) -> Any:
