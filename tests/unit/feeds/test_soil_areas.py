@@ -14,7 +14,7 @@ from pyproj import Geod, Transformer
 from scipy import stats as scipy_stats
 from strata.feeds.soil.area_stats import holds, sites_of
 from strata.feeds.soil.area_stats import statistics as figures_of
-from strata.feeds.soil.areas import check_area
+from strata.feeds.soil.areas import check_area, name_of, properties_of
 from strata.feeds.soil.params import Params
 
 SQUARE = [[5, 50], [7, 50], [7, 52], [5, 52], [5, 50]]
@@ -41,6 +41,9 @@ REFUSED = {
     polygon([[-90, -89], [0, 89], [90, -89], [-90, -89]]): "one spans 180",
     polygon([[-80, -89], [-20, 89], [20, 89], [80, -89], [-80, -89]]): "at most 20,000,000 km²",
     "{": "must be closed",
+    polygon(SQUARE, []): "of four places or more",
+    json.dumps({"type": "MultiPolygon", "coordinates": [[], [SQUARE]]}): "of four places or more",
+    json.dumps({"type": "MultiPolygon", "coordinates": [[[]], [SQUARE]]}): "of four places or more",
 }  # fmt: skip
 
 
@@ -87,6 +90,26 @@ def test_an_area_is_transformed_from_the_system_of_its_file() -> None:
 @pytest.mark.parametrize("epsg", ["EPSG:1", "a system of my own"])
 def test_a_system_that_nobody_knows_is_refused(epsg: str) -> None:
     assert "must be one of EPSG" in check_area("a", polygon(SQUARE), epsg).refused
+
+
+@pytest.mark.parametrize(
+    ("extra", "properties"),
+    [
+        (None, {}),
+        ('{"properties": null, "id": 7}', {"id": 7}),
+        ('{"properties": {"name": "moor"}, "id": 7}', {"name": "moor", "id": 7}),
+        ('{"properties": "{\\"name\\": \\"moor\\"}"}', {"name": "moor"}),
+        ('{"properties": "wet meadow", "name": "moor"}', {"properties": "wet meadow", "name": "moor"}),
+        ('{"properties": [1], "name": "moor"}', {"properties": [1], "name": "moor"}),
+        ('{"properties": "[1]"}', {"properties": "[1]"}),
+        ('{"properties": "5"}', {"properties": "5"}),
+    ],
+)  # fmt: skip
+def test_a_field_named_properties_need_not_hold_them(
+    extra: str | None, properties: dict[str, Any]
+) -> None:
+    assert properties_of(extra) == properties
+    assert name_of(properties_of(extra)) == str(properties.get("name", properties.get("id", "")))
 
 
 # --- figures --------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ NAMES = ("name", "NAME", "Name", "id", "ID")
 """Properties by which an area is called, the first that it has."""
 
 _WGS84 = 4326
+_NO_RING = "the rings of an area must be closed, of four places or more, all numbers"
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,17 @@ class Area:
 def properties_of(extra: str | None) -> dict[str, Any]:
     """The properties of a feature, from the JSON of fields beside its geometry."""
     told: dict[str, Any] = json.loads(extra or "{}")
-    own = told.pop("properties", None) or {}
-    return told | (json.loads(own) if isinstance(own, str) else own)
+    text = told.pop("properties", None) or {}
+    own = _parsed(text) if isinstance(text, str) else text
+    # What is no object is a property like any other, that happens to have this name.
+    return told | (own if isinstance(own, dict) else {"properties": text})
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
 
 
 def name_of(properties: dict[str, Any], names: tuple[str, ...] = NAMES) -> str:
@@ -66,9 +76,7 @@ def check_area(name: str, geojson: str | None, epsg: str) -> Area:
     try:
         given = shapely.from_geojson(geojson)
     except shapely.GEOSException:
-        return Area(
-            name, refused="the rings of an area must be closed, of four places or more, all numbers"
-        )
+        return Area(name, refused=_NO_RING)
     reason = _why_no_area(given)
     if reason:
         return Area(name, refused=reason)
@@ -84,6 +92,8 @@ def _why_no_area(shape: shapely.Geometry) -> str:
     vertices = shapely.get_num_coordinates(shape)
     if not vertices:
         return "an area must not be empty"
+    if any(ring.is_empty for ring in _rings_of(shape)):
+        return _NO_RING
     if vertices > MAX_VERTICES:
         return f"an area must have at most {MAX_VERTICES:,} vertices; this one has {vertices:,}"
     if not np.isfinite(shapely.get_coordinates(shape)).all():
@@ -129,16 +139,20 @@ def _why_too_long(shape: shapely.Geometry) -> str:
     """An edge of 180 degrees or more runs the short way round on the globe, and the long way on
     the map.
     """
-    for part in shapely.get_parts(shape):
-        for ring in (shapely.get_exterior_ring(part), *part.interiors):
-            lon = shapely.get_coordinates(ring)[:, 0]
-            longest = float(np.abs(np.diff(lon)).max())
-            if longest >= 180:
-                return (
-                    f"an edge must span less than 180 degrees of longitude; one spans {longest:g}: "
-                    "cut the area at the antimeridian, or along a meridian"
-                )
+    for ring in _rings_of(shape):
+        lon = shapely.get_coordinates(ring)[:, 0]
+        longest = float(np.abs(np.diff(lon)).max())
+        if longest >= 180:
+            return (
+                f"an edge must span less than 180 degrees of longitude; one spans {longest:g}: "
+                "cut the area at the antimeridian, or along a meridian"
+            )
     return ""
+
+
+def _rings_of(shape: shapely.Geometry) -> list[shapely.Geometry]:
+    parts = shapely.get_parts(shape)
+    return [ring for part in parts for ring in (shapely.get_exterior_ring(part), *part.interiors)]
 
 
 def _repair(name: str, shape: shapely.Geometry) -> Area:
