@@ -427,6 +427,9 @@ def test_the_sources_own_numbers_are_checked_against_the_order_in_time(spark: Sp
         *flights("gap", (1, False), (3, True)),
         *flights("slip", (1, False), (2, False), (3, True)),
         *flights("late", (4, True)),
+        # Entered twice, a flight has one place, and those after it keep theirs.
+        *flights("twin", (1, False), (2, True), (3, True)),
+        flight("twin2b", "2021-01-02T00:00:00Z", [{"core": "twin", "flight": 2, "reused": True}]),
         # An upcoming flight's number is a plan.
         flight(
             "later",
@@ -438,6 +441,7 @@ def test_the_sources_own_numbers_are_checked_against_the_order_in_time(spark: Sp
     rows = launches_core_reuse(core_flights_of(spark, *records)).collect()
     assert {row["core_id"]: (row["source_flights"], row["source_disagreements"]) for row in rows} == {
         "right": (2, 0), "untold": (2, 0), "gap": (3, 1), "slip": (3, 1), "late": (4, 1),
+        "twin": (3, 0),
     }  # fmt: skip
 
 

@@ -57,9 +57,10 @@ def launches_core_reuse(core_flights: DataFrame) -> DataFrame:
     less. What the source says of itself, `flight` and `reused`, is compared with the place of each
     of them in time.
     """
+    # A twin comes right after the flight that stands for it, and has its place.
+    in_time = Window.partitionBy("core_id", "_is_flown").orderBy(*_IN_TIME)
     placed = _add_flown(core_flights).withColumn(
-        "_place",
-        F.row_number().over(Window.partitionBy("core_id", "_is_flown").orderBy(*_IN_TIME)),
+        "_place", F.count_if(~F.col("_is_twin")).over(in_time)
     )
     is_flown, launch_at = F.col("_is_flown") & ~F.col("_is_twin"), F.col("launch_at")
     summed = placed.groupBy("core_id").agg(
