@@ -259,6 +259,8 @@ class Faulty:
         fault = self.faults.pop() if self.faults else None
         if fault == "trouble":
             raise ClientError({"ResponseMetadata": {"HTTPStatusCode": 500}}, "PutObject")
+        if fault == "mute":
+            raise ConnectionClosedError(endpoint_url="http://127.0.0.1")
         answer = self._put(**told)
         if fault == "lost":
             raise ConnectionClosedError(endpoint_url="http://127.0.0.1")
@@ -285,6 +287,25 @@ def test_a_lease_is_renewed_through_trouble_and_lost_answers(
     mine.assert_held()
     mine.release()
     s3_lease(client, "next").take()
+
+
+@pytest.mark.parametrize("fault", ["trouble", "lost", "mute"])
+def test_a_lease_that_cannot_be_let_go_fails_no_run_and_hides_no_error(
+    client: Any, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    faulty = Faulty(client)
+    monkeypatch.setattr(boto3, "client", lambda _: faulty)
+    warehouse = Warehouse("s3://lake")
+    with lease.hold(warehouse, "bank", "first"):
+        faulty.faults = [fault]
+    now = time.time
+    monkeypatch.setattr(lease.time, "time", lambda: now() + lease.S3_LEASE_SECONDS + 1)
+    held = lease.hold(warehouse, "bank", "second")
+    held.__enter__()
+    faulty.faults = [fault]
+    mine = KeyError("mine")
+    assert not held.__exit__(KeyError, mine, None), "the run's own error goes on"
+    assert faulty.faults == []
 
 
 def test_in_races_for_a_free_s3_lease_one_run_wins_each(client: Any) -> None:

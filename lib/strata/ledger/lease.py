@@ -158,13 +158,18 @@ class S3Lease(Lease):
             self._put(self._object(), {"IfMatch": self.etag})
 
     def release(self) -> None:
-        """Lets the lease go, unless another holder has it."""
+        """Lets the lease go, unless another holder has it. It never raises for S3's trouble: what
+        was published stands, and a lease runs out by itself."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
         self.stop.set()
         try:
             with self.one_at_a_time:
                 self._put(json.dumps({**self.holder, "expires": 0}), {"IfMatch": self.etag})
         except LeaseHeld:
             pass  # Another run has it by now; its lease is not ours to touch.
+        except (CommitUnknown, ClientError, BotoCoreError):
+            pass  # S3 does not answer, or says no: the next run waits until the lease has run out.
 
     def _own_etag(self) -> str | None:
         """That of the object, if this run has written it."""
