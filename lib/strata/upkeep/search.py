@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pyarrow as pa
@@ -9,6 +10,8 @@ from pyarrow import compute, parquet
 
 from strata.errors import BadFile
 from strata.fs import files
+
+_ESCAPED = re.compile(r"\\+u([0-9a-fA-F]{4})")
 
 
 def holds(uri: str, needles: tuple[bytes, ...]) -> bool:
@@ -22,6 +25,10 @@ def holds(uri: str, needles: tuple[bytes, ...]) -> bool:
     folded = content.lower()
     if any(needle.lower() in folded for needle in needles):
         return True
+    others = [needle.decode().lower() for needle in needles if not needle.isascii()]
+    told = _as_text(content) if others else ""
+    if any(text in told for text in others):
+        return True
     # The bytes of a Parquet file are compressed: its values are searched.
     if not content.startswith(b"PAR1"):
         return False
@@ -31,6 +38,13 @@ def holds(uri: str, needles: tuple[bytes, ...]) -> bool:
     return any(
         _any_match(column, text) for group in groups for column in group.columns for text in texts
     )
+
+
+def _as_text(content: bytes) -> str:
+    """In lower case, with the characters that JSON escapes, even JSON within JSON, as they are."""
+    text = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), content.decode(errors="replace"))
+    whole = text.encode("utf-16-le", "surrogatepass")  # An escaped pair is one character.
+    return whole.decode("utf-16-le", "replace").lower()
 
 
 def _any_match(values: pa.ChunkedArray, text: str) -> bool:
