@@ -195,6 +195,15 @@ def test_every_form_has_every_value_exactly(warehouse: Warehouse, tmp_path: Path
     assert ",,1,0.01" in text, "NULL is nothing"
 
 
+def test_in_sqlite_an_early_instant_sorts_as_time_does(tmp_path: Path) -> None:
+    early = {**TURNS[0], "launch_at": datetime(1, 1, 1, tzinfo=timezone.utc)}
+    warehouse = Warehouse(str(tmp_path / "early"))
+    publish(warehouse, "launches", {TURNAROUNDS: [early]})
+    copy(warehouse, tmp_path / "e.sqlite", "launches_core_turnarounds")
+    (row,) = rows(tmp_path / "e.sqlite", "launches_core_turnarounds")
+    assert row[3] == "0001-01-01 00:00:00.000000"
+
+
 def test_times_and_comments(warehouse: Warehouse, tmp_path: Path) -> None:
     copy(warehouse, tmp_path / "l.sqlite", "launches_core_turnarounds")
     copy(warehouse, tmp_path / "l.duckdb", "launches_core_turnarounds")

@@ -173,6 +173,8 @@ def test_archived_days_come_back_and_outlive_their_raw_files(
     rollback(shop.warehouse, "toy", 2)
     assert days_in(shop, archive_name(RAW)) == DAYS[:3]
     assert content(shop) == before
+    with pytest.raises(UsageError, match="--days 800000 goes further: give fewer days"):
+        put_away(shop, days=800_000)
     put_away(shop, days=5)
     maintain(spark, shop.warehouse, "toy", 1, 0, shop.said.append)
     assert content(shop) == before

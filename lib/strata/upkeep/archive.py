@@ -49,7 +49,7 @@ def archive(
 
     def chosen(one: RawDays) -> Groups:
         newest = one.newest()
-        last = newest - timedelta(days=days) if newest else date.min
+        last = _before(newest, days) if newest else date.min
         say(f"{one.contract.table}: newest day {newest}; days up to {last} leave")
         return one.days_of(one.standing, f"_day <= date'{last}'")
 
@@ -58,6 +58,17 @@ def archive(
 
     attempt = Attempt(new_run_id(), name, now(), kind="archive")
     return _each(spark, warehouse, attempt, say, put_away)
+
+
+def _before(newest: date, days: int) -> date:
+    """The last day that leaves; UsageError where the calendar has none so early."""
+    try:
+        return newest - timedelta(days=days)
+    except OverflowError:
+        raise UsageError(
+            f"days are counted back from the newest day, {newest}, to the year 1 at most; "
+            f"--days {days} goes further: give fewer days"
+        ) from None
 
 
 def restore(

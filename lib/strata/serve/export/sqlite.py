@@ -172,7 +172,7 @@ def _instant(value: Any) -> str:
     """`2024-05-31 12:00:00.000000`: of one length, so that text sorts as time does; UTC, as
     SQLite's functions take it.
     """
-    return str(value.strftime("%Y-%m-%d %H:%M:%S.%f"))
+    return str(value.replace(tzinfo=None).isoformat(" ", "microseconds"))
 
 
 def _joined(value: Any, field: Field, is_total: int) -> Any:
