@@ -16,6 +16,8 @@ from strata.ledger import attempts, lease
 from strata.ledger import publication as ledger
 from strata.run.bronze.rows import UNPARSED
 from strata.run.decisions import record_decisions, rollback
+from strata.serve import why
+from strata.serve.published import Published
 
 from tests.conftest import forget_declarations
 from tests.engine.shop import TABLES, Shop
@@ -78,6 +80,8 @@ def test_first_run_publishes_every_table_with_balanced_gates(shop: Shop) -> None
 
 def test_each_rejected_row_stands_once_with_every_reason(open_shop: Shop) -> None:
     assert list(open_shop.rejected("bronze.toy_sales").values()) == [[UNPARSED]]
+    _, fates = why.record(Published(open_shop.warehouse), "sales/a.csv", 7)
+    assert fates == [why.Fate("bronze.toy_sales", "quarantined", UNPARSED)]
     by_record = {
         record: sorted(reasons)
         for (_, record), reasons in open_shop.rejected("silver.toy_sales").items()

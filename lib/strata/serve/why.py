@@ -250,9 +250,7 @@ def record(published: Published, file: str, number: int) -> tuple[FileEntry, lis
         place = {"_file_sha256": entry.sha256, "_record_number": str(number)}
         raw = rows.matching(entry.table, place)
         if not raw.num_rows:
-            raise UsageError(
-                f"records are numbered from 1; {entry.path} has {entry.records}, not {number}"
-            )
+            return entry, [_fate_in_bronze(rows, entry, number, place)]
         fates = [Fate(entry.table, "accepted", f"as record {number}")]
         for table in feed.tables:
             if entry.table in table.driving_inputs and table.name in published:
@@ -279,6 +277,26 @@ def _entry(published: Published, file: str) -> tuple[Feed, FileEntry]:
     return load_feed(name), entry
 
 
+def _fate_in_bronze(rows: _Rows, entry: FileEntry, number: int, place: dict[str, str]) -> Fate:
+    """Of a record that bronze has not; UsageError where the file has none of this number."""
+    if reasons := _reasons(rows, entry.table, place):
+        return Fate(entry.table, "quarantined", reasons)
+    if not 1 <= number <= entry.records:
+        raise UsageError(
+            f"records are numbered from 1; {entry.path} has {entry.records}, not {number}"
+        )
+    return Fate(entry.table, "folded", "no row of it is kept; `strata gates` has the reasons")
+
+
+def _reasons(rows: _Rows, table: str, place: dict[str, str]) -> str:
+    """Why the record waits in the table's quarantine; empty where it does not."""
+    rejected = quarantine_name(table)
+    if rejected not in rows.published:
+        return ""
+    waiting = rows.matching(rejected, place).to_pylist()
+    return "; ".join(dict.fromkeys(reason for row in waiting for reason in row["_reasons"]))
+
+
 def _fate(rows: _Rows, table: Table, raw: pa.Table, place: dict[str, str]) -> Fate:
     own = rows.published.table(table.name).schema.names
     if not set(PROVENANCE) <= set(own):
@@ -289,12 +307,8 @@ def _fate(rows: _Rows, table: Table, raw: pa.Table, place: dict[str, str]) -> Fa
         told = [", ".join(f"{k} {row[k]}" for k in key) for row in accepted.slice(0, 3).to_pylist()]
         more = f" and {accepted.num_rows - 3} more" if accepted.num_rows > 3 else ""
         return Fate(table.name, "accepted", "; ".join(told) + more)
-    rejected = quarantine_name(table.name)
-    if rejected in rows.published:
-        waiting = rows.matching(rejected, place)
-        if waiting.num_rows:
-            reasons = [reason for row in waiting.to_pylist() for reason in row["_reasons"]]
-            return Fate(table.name, "quarantined", "; ".join(dict.fromkeys(reasons)))
+    if reasons := _reasons(rows, table.name, place):
+        return Fate(table.name, "quarantined", reasons)
     return Fate(table.name, "folded", _survivor(rows, table, raw))
 
 

@@ -26,7 +26,7 @@ RAW = [  # file, record, sale, shop, day, amount
 ]  # fmt: skip
 FILES = (
     FileEntry("sales", "in/a.csv", A, 10, 3, "taken", "sales", "bronze.toy_sales"),
-    FileEntry("sales", "b.csv", B, 10, 2, "taken", "sales", "bronze.toy_sales"),
+    FileEntry("sales", "b.csv", B, 10, 4, "taken", "sales", "bronze.toy_sales"),
     FileEntry(
         "sales",
         "copy.csv",
@@ -68,6 +68,7 @@ def warehouse(tmp_path: Path) -> Warehouse:
             "_reasons": ["the shop must be known"],
         }
     ]
+    unparsed = [{"_file_sha256": B, "_record_number": 3, "_reasons": ["the record does not parse"]}]
     gold = [
         {"sale_date": date(2026, 2, 1), "amount_eur": Decimal(15), "sales": 2},
         {"sale_date": date(2026, 2, 2), "amount_eur": Decimal(1), "sales": 1},
@@ -79,7 +80,10 @@ def warehouse(tmp_path: Path) -> Warehouse:
             "silver.toy_sales": pa.Table.from_pylist(silver),
             "gold.toy_days": pa.Table.from_pylist(gold),
         },
-        {"silver.toy_sales": pa.Table.from_pylist(rejected)},
+        {
+            "silver.toy_sales": pa.Table.from_pylist(rejected),
+            "bronze.toy_sales": pa.Table.from_pylist(unparsed),
+        },
         files=FILES,
     )
     return made
@@ -113,6 +117,20 @@ def test_a_record_is_followed(
     ]
 
 
+@pytest.mark.parametrize(
+    ("number", "outcome", "detail"),
+    [
+        (3, "quarantined", "the record does not parse"),
+        (4, "folded", "no row of it is kept; `strata gates` has the reasons"),
+    ],
+)
+def test_a_record_that_bronze_has_not_is_followed_too(
+    warehouse: Warehouse, number: int, outcome: str, detail: str
+) -> None:
+    _, fates = why.record(Published(warehouse), "b.csv", number)
+    assert fates == [why.Fate("bronze.toy_sales", outcome, detail)]
+
+
 def test_a_file_that_was_not_taken_says_why(warehouse: Warehouse) -> None:
     entry, fates = why.record(Published(warehouse), "copy.csv", 1)
     assert (entry.path, fates) == (
@@ -128,6 +146,7 @@ def test_a_file_that_was_not_taken_says_why(warehouse: Warehouse) -> None:
         (lambda p: why.figure(p, "gold.toy_days", {"nope": "1"}), "nope is none of them"),
         (lambda p: why.figure(p, "gold.toy_days", {"sale_date": "x"}), "cannot be looked up"),
         (lambda p: why.record(p, "a.csv", 9), "in/a.csv has 3, not 9"),
+        (lambda p: why.record(p, "a.csv", 0), "in/a.csv has 3, not 0"),
         (lambda p: why.record(p, "z.csv", 1), "0 match 'z.csv'"),
     ],
 )  # fmt: skip
