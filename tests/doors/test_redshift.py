@@ -208,6 +208,26 @@ def test_a_table_of_other_columns_is_made_anew(redshift: Redshift, warehouse: Wa
     assert ask(redshift, "SELECT max(reuse_count) FROM published.launches_core_reuse") == [(2,)]
 
 
+@pytest.mark.parametrize("change", ["DROP TABLE {}", "ALTER TABLE {} DROP COLUMN reuse_count"])
+def test_a_table_made_anew_whose_filling_failed_is_filled_by_the_next_load(
+    redshift: Redshift, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    export(warehouse)
+    load()
+    with psycopg.connect(redshift.url) as connection:
+        connection.execute(change.format("published.launches_core_reuse"))  # type: ignore[arg-type]
+    with monkeypatch.context() as broken:
+        broken.setattr("tests.redshift_stand_in._copy", lambda *_: 1 / 0)
+        with pytest.raises(GateFailed):
+            load()
+    assert ask(redshift, "SELECT count(*) FROM published.launches_core_reuse") == [(0,)]
+    assert load() == {
+        "launches_core_reuse": (1, "loaded"),
+        "launches_core_turnarounds": (1, "up to date"),
+    }
+    assert ask(redshift, "SELECT count(*) FROM published.launches_core_reuse") == [(3,)]
+
+
 def test_the_unload_check_finds_a_figure_that_changed(
     redshift: Redshift, warehouse: Warehouse
 ) -> None:

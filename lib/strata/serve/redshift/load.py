@@ -123,13 +123,16 @@ def _names(entry: Entry) -> list[str]:
 def _make_tables(
     database: DataApi, target: Target, due: Sequence[Entry], standing: Mapping[str, list[str]]
 ) -> None:
-    """Tables that lack, or have other columns; each with its comments, before any row moves."""
+    """Tables that lack, or have other columns; each with its comments, before any row moves.
+
+    The note of what such a table held goes with it: should the filling fail, none says it is done.
+    """
     for entry in due:
         columns = standing.get(entry["table_name"])
         if columns == _names(entry):
             continue
         made = statements.create(target.schema, entry)
         anew = [statements.drop(target.schema, entry)] if columns is not None else []
-        database.transact([*anew, made[0]])
+        database.transact([statements.forget(target.schema, entry), *anew, made[0]])
         for start in range(1, len(made), 40):
             database.transact(made[start : start + 40])

@@ -67,6 +67,11 @@ def drop(schema: str, entry: Entry) -> str:
     return f"DROP TABLE IF EXISTS {_in(schema, entry['table_name'])} CASCADE"
 
 
+def forget(schema: str, entry: Entry) -> str:
+    """Takes away the note of what a table holds."""
+    return f"DELETE FROM {_in(schema, NOTES)} WHERE table_name = {text(entry['table_name'])}"
+
+
 def fill(schema: str, entries: Sequence[Entry], manifests: Sequence[str], role: str) -> list[str]:
     """One transaction: each table emptied, filled from its manifest, counted; and the notes.
 
