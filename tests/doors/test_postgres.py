@@ -167,6 +167,23 @@ def test_any_table_can_be_copied(warehouse: Warehouse, database: Server) -> None
     assert ask(database, copied + " ORDER BY 1") == expected
 
 
+@pytest.mark.parametrize("change", ["DROP TABLE", "TRUNCATE"])
+@pytest.mark.parametrize("is_next", [False, True], ids=["up to date", "same rows"])
+def test_a_copy_that_somebody_dropped_or_emptied_is_filled_again(
+    warehouse: Warehouse, database: Server, change: str, is_next: bool
+) -> None:
+    publish(warehouse, "launches", {TURNAROUNDS: TURNS})
+    name = "copies.launches_core_turnarounds"
+    assert load(warehouse, database, "launches_core_turnarounds") == {name: "filled"}
+    with psycopg.connect(database.url("loader")) as connection:
+        connection.execute(f"{change} {name}")  # type: ignore[arg-type]
+    if is_next:
+        publish(warehouse, "launches", {})
+    assert load(warehouse, database, "launches_core_turnarounds") == {name: "filled"}
+    assert ask(database, f"SELECT count(*) FROM {name}") == [(len(TURNS),)]
+    assert load(warehouse, database, "launches_core_turnarounds") == {name: "up to date"}
+
+
 STOPS = ("load.table@shop.orders", "load.finished", "load.committed", "load.stage@shop.order_items")
 
 

@@ -131,6 +131,8 @@ def _plan(
     connection: Connection, pinned: Pinned, target: Target, note: dict[str, Any] | None
 ) -> Work:
     before = None
+    if note and not _stands(connection, target, pinned):
+        note = None
     if note:
         files = note["files"].items()
         before = {
@@ -143,6 +145,14 @@ def _plan(
     if note and note["digest"] == pinned.digest:
         return Work(target, pinned, change, "same rows")
     return Work(target, pinned, change, "merged" if _has_rows(connection, target) else "filled")
+
+
+def _stands(connection: Connection, target: Target, pinned: Pinned) -> bool:
+    """Whether a note may be believed: not where somebody dropped or emptied the table since."""
+    if pinned.rows:
+        return _has_rows(connection, target)
+    found = connection.execute("SELECT to_regclass(%s)", (target.name,)).fetchone()
+    return found is not None and found[0] is not None
 
 
 def _has_rows(connection: Connection, target: Target) -> bool:
