@@ -86,5 +86,8 @@ def _tell(feed: Feed, raw: str, done: Forgotten) -> None:
             f"{name}: {raw}/{name}/{path} still holds the person "
             f"({records} records): raw files are yours to change"
         )
+    for path, is_there in done.unread_raw.items():
+        told = "holds the person" if is_there else "may hold the person: look yourself"
+        print(f"{name}: {raw}/{name}/{path} was not read, for no run takes it; it {told}")
     if done.still_raw:
         print(f"{name}: until you do, each run counts those records and writes nothing of them")

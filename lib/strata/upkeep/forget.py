@@ -26,6 +26,7 @@ from strata.declare.feed import Feed
 from strata.declare.layout import Layout
 from strata.errors import StrataError, UsageError
 from strata.fs import files, listing
+from strata.fs.listing import RawFile
 from strata.lake.store import Store
 from strata.lake.vacuum import Freed
 from strata.lake.versions import Warehouse
@@ -34,7 +35,7 @@ from strata.ledger import lease
 from strata.ledger import publication as ledger
 from strata.ledger.erasures import Erasure
 from strata.raw.look import Look
-from strata.raw.members import look_all
+from strata.raw.members import Found, look_all
 from strata.raw.read import Part, read_part
 from strata.run.arrivals import Looked
 from strata.run.options import Erase, Options
@@ -42,7 +43,7 @@ from strata.run.plan import make_plan
 from strata.run.run import new_run_id, run_feed
 from strata.upkeep.maintain import restore_all, vacuum_all
 from strata.upkeep.person import Person
-from strata.upkeep.search import holds
+from strata.upkeep.search import holds, lies_in
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -61,6 +62,8 @@ class Forgotten:
     bytes: int = 0
     still_raw: dict[str, int] = field(default_factory=dict)
     """Raw files that still hold the person, and in how many records."""
+    unread_raw: dict[str, bool] = field(default_factory=dict)
+    """Raw files that no run reads, refused or ignored, and whether the person was seen in them."""
 
 
 def forget(
@@ -96,7 +99,7 @@ def forget(
         failpoint.reach("proof.after", feed.name)
         done.erasure = replace(begun, done_at=begun.done_at or _now())
         erasure.write(warehouse, feed.name, done.erasure)
-    done.still_raw = still_raw(feed, person, options.raw)
+    done.still_raw, done.unread_raw = still_raw(feed, person, options.raw)
     return done
 
 
@@ -170,24 +173,38 @@ def prove(warehouse: Warehouse, person: Person, done: Forgotten) -> None:
         )
 
 
-def still_raw(feed: Feed, person: Person, raw: str) -> dict[str, int]:
-    """The raw files in which the person still stands, with the number of their records: they are
-    the user's to change.
+def still_raw(feed: Feed, person: Person, raw: str) -> tuple[dict[str, int], dict[str, bool]]:
+    """The raw files in which the person still stands, with the number of their records, and those
+    that no run reads, with whether the person's text lies in their bytes: they are the user's to
+    change.
     """
     found: dict[str, int] = {}
+    unread: dict[str, bool] = {}
     for source in sorted({layout.source for layout in feed.layouts if layout.identifying}):
         layouts = {layout.name: layout for layout in feed.layouts if layout.source == source}
         try:
-            listed, _ = listing.list_raw(raw, feed.name, source)
+            listed, ignored = listing.list_raw(raw, feed.name, source)
         except UsageError:  # No raw folder here.
             continue
-        for seen in (
-            seen for file in listed for seen in look_all(file, tuple(layouts.values())).looks
-        ):
-            count = _records_of(feed, layouts[seen.layout], seen, person)
-            if count:
-                found[f"{source}/{seen.path}"] = count
-    return found
+        unread |= {f"{source}/{one.path}": False for one in ignored}
+        for file in listed:
+            inside = look_all(file, tuple(layouts.values()))
+            for seen in inside.looks:
+                count = _records_of(feed, layouts[seen.layout], seen, person)
+                if count:
+                    found[f"{source}/{seen.path}"] = count
+            unread |= {
+                f"{source}/{path}": is_there for path, is_there in _unread(file, inside, person)
+            }
+    return found, unread
+
+
+def _unread(file: RawFile, inside: Found, person: Person) -> list[tuple[str, bool]]:
+    """What is not taken of a file, each with whether the person is seen in its bytes; a member's
+    lie packed in its archive.
+    """
+    paths = [*(one.path for one, _ in inside.refused), *(one.path for one in inside.ignored)]
+    return [(path, path == file.path and lies_in(file.uri, person.needles)) for path in paths]
 
 
 def _records_of(feed: Feed, layout: Layout, seen: Look, person: Person) -> int:

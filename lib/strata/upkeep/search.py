@@ -11,6 +11,7 @@ from pyarrow import compute, parquet
 from strata.errors import BadFile
 from strata.fs import files
 
+_BLOCK_BYTES = 8 << 20
 _ESCAPED = re.compile(r"\\+u([0-9a-fA-F]{4})")
 
 
@@ -38,6 +39,24 @@ def holds(uri: str, needles: tuple[bytes, ...]) -> bool:
     return any(
         _any_match(column, text) for group in groups for column in group.columns for text in texts
     )
+
+
+def lies_in(uri: str, needles: tuple[bytes, ...]) -> bool:
+    """Whether one of these texts lies in the bytes of a file, of any size and kind, whatever its
+    case; not in what is compressed or of another encoding than UTF-8.
+    """
+    wanted = [needle.lower() for needle in needles]
+    longest = max(map(len, wanted), default=1)
+    before = b""
+    try:
+        with files.open_input(uri) as stream:
+            for block in files.read_blocks(stream, _BLOCK_BYTES):
+                before = before[-longest:] + block.lower()
+                if any(needle in before for needle in wanted):
+                    return True
+    except (BadFile, OSError):
+        pass  # Who asks is told that it was not read.
+    return False
 
 
 def _as_text(content: bytes) -> str:
