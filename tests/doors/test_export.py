@@ -12,6 +12,7 @@ import sys
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -493,3 +494,24 @@ def test_a_copy_that_is_up_to_date_still_removes_what_was_begun(
             copy(residents, place, INNER, allow_internal=True)
     assert copy(residents, place, OPEN) == {OPEN: "up to date"}
     assert list(place.rglob("*_internal*")) == []
+
+
+def test_rows_that_went_are_not_in_an_sqlite_file(
+    warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Plain(sqlite3.Connection):
+        """As most builds of SQLite are; Debian's overwrites what is deleted by itself."""
+
+        def __init__(self, *args: Any, **more: Any) -> None:
+            super().__init__(*args, **more)
+            self.execute("PRAGMA secure_delete = OFF")
+
+    connect = partial(sqlite3.connect, factory=Plain)
+    monkeypatch.setattr("strata.serve.export.sqlite.sqlite3.connect", connect)
+    place, gone = tmp_path / "out.sqlite", "forgotten-" * 2000
+    publish(warehouse, "commerce", {TOP: [BEST[0] | {"product_name": gone}]})
+    copy(warehouse, place, TOP)
+    assert b"forgotten-" in place.read_bytes()
+    publish(warehouse, "commerce", {TOP: BEST[1:]})
+    copy(warehouse, place, TOP)
+    assert b"forgotten-" not in place.read_bytes()
