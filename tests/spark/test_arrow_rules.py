@@ -152,6 +152,30 @@ def test_arrow_judges_every_row_as_spark_does(spark: SparkSession) -> None:
     assert sum(0 < n < ROWS for n in broken) > 0.7 * len(rules), "rules must be kept and broken"
 
 
+@pytest.mark.parametrize(
+    ("kind", "bounds", "is_asked"),
+    [
+        (pa.decimal128(12, 4), {"min_value": 0, "max_value": 180}, True),
+        # As Arrow has it, 0.7000 is 0.7000000000000001.
+        (pa.decimal128(12, 4), {"max_value": 0.7}, False),
+        (pa.decimal128(12, 4), {"min_value": 0.7, "max_value": 1}, False),
+        # And 3.00000 is 3.0000000000000004.
+        (pa.decimal128(12, 5), {"max_value": 3}, False),
+        (pa.decimal128(18, 2), {"max_value": 2**53}, False),
+        (pa.float64(), {"max_value": 0.7}, True),
+    ],
+)
+def test_of_decimals_arrow_is_asked_only_for_bounds_that_it_tells_exactly(
+    kind: pa.DataType, bounds: dict[str, float], is_asked: bool
+) -> None:
+    kwargs = {"column": "a", **bounds}
+    rule = Expectation("expect_column_values_to_be_between", kwargs, "critical", "")
+    assert arrow_rules.can_ask([rule], pa.schema([("a", kind)])) == is_asked
+    if pa.types.is_decimal(kind) and is_asked:
+        rows = pa.table({"a": pa.array([*map(Decimal, bounds.values())], kind)})
+        assert not any(arrow_rules.breaks(rows, rule).to_pylist())
+
+
 @pytest.mark.spark
 def test_patterns_are_left_to_spark_for_they_would_mean_something_else(spark: SparkSession) -> None:
     texts = pa.array([text for _, text in DIFFERENT])
