@@ -179,7 +179,8 @@ def still_raw(feed: Feed, person: Person, raw: str) -> tuple[dict[str, int], dic
     change.
     """
     found: dict[str, int] = {}
-    unread: dict[str, bool] = {}
+    strays = listing.list_strays(raw, feed.name, (source.name for source in feed.sources))
+    unread = {one.path: False for one in strays}
     for source in sorted({layout.source for layout in feed.layouts if layout.identifying}):
         layouts = {layout.name: layout for layout in feed.layouts if layout.source == source}
         try:

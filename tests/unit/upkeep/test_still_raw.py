@@ -32,6 +32,7 @@ def test_files_that_no_run_takes_are_told_too(
     raw = tmp_path / "raw"
     folder = raw / "people" / "users"
     folder.mkdir(parents=True)
+    (raw / "people" / "user").mkdir()
     (folder / "good.csv").write_bytes(GOOD)
     (folder / "bad.csv").write_bytes(NOT_UTF8.replace(b"ann@", b"ANN@"))
     (folder / "packed.csv.gz").write_bytes(gzip.compress(NOT_UTF8))
@@ -45,6 +46,7 @@ def test_files_that_no_run_takes_are_told_too(
     found, unread = still_raw(feed, identify(feed, "Ann@example.org"), str(raw))
     assert found == {"users/all.zip/in.csv": 1, "users/good.csv": 1}
     assert unread == {
+        "user/": False,
         "users/_draft.csv": False,
         "users/all.zip/licence.txt": False,
         "users/bad.csv": True,
