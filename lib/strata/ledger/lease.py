@@ -141,14 +141,14 @@ class S3Lease(Lease):
 
     def renew(self) -> None:
         """Renews the lease until it is let go, or is another's."""
-        from botocore.exceptions import ClientError
+        from botocore.exceptions import BotoCoreError, ClientError
 
         while not self.stop.wait(S3_LEASE_SECONDS / 3):
             try:
                 self.assert_held()
             except LeaseHeld:
                 return  # assert_held says so, in the run's own thread.
-            except (CommitUnknown, ClientError):
+            except (CommitUnknown, BotoCoreError, ClientError):
                 continue  # S3 may answer before the lease ends; else assert_held says so.
 
     def assert_held(self) -> None:
