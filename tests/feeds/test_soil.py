@@ -509,6 +509,10 @@ POSITION_CASES: list[tuple[dict[str, Any], str | list[str] | None]] = [
         {"source_site_id": "nan", **AT},
         ["the site's id is a program's word for nothing, and no id: leave it empty"],
     ),
+    (
+        {"source_site_id": "NULL ", **AT},
+        ["the site's id is a program's word for nothing, and no id: leave it empty"],
+    ),
     # As R writes a missing id: two places are two sites.
     ({"source_site_id": "NA", "lon": "17.51", "lat": "41.52"}, None),
     ({"source_site_id": "NA", "lon": "17.62", "lat": "41.52"}, None),
@@ -710,6 +714,7 @@ DAY_NUMBERS = {
     "NA": "NA",
     "1e3": "1e3",
     "99999999999": "99999999999",
+    "-9223372036854775808": "-9223372036854775808",
 }
 
 

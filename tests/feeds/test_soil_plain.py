@@ -31,6 +31,7 @@ SOUND = {"source": "points", "lon": "5.5", "lat": "50.25", "soc": "2.5", "soc_un
 ODD_IDS = (
     "a b", " blank", "blank ", "no-break\u00a0", "Müller", "NA", "", None, "1.0", "5E+11", "=1", "'12",
     "#N/A", "NULL", "nan", "line\n", "x:y", "twice", "twice", "padded", " padded\t", "described",
+    "NULL ", " 5E+11",
 )  # fmt: skip
 ODD_DEGREES = (
     "5", "-5", "+5", "-0", "-0.00000001", "180", "-180", "-179.99999999", "179.99999999", "181", "90",

@@ -65,6 +65,6 @@ def parse_year_of_day(day_number: Column) -> Column:
     told = blank_to_null(day_number)
     days = parse_bigint(F.regexp_replace(told, r"[.]0*$", ""))
     year = F.year(
-        F.date_add(F.lit("1970-01-01"), F.when(F.abs(days) < 1_000_000, days).cast("int"))
+        F.date_add(F.lit("1970-01-01"), F.when(days.between(-999_999, 999_999), days).cast("int"))
     )
     return F.coalesce(F.lpad(year.cast("string"), 4, "0"), told)

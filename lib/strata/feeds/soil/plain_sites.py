@@ -143,7 +143,7 @@ _TRIMS = ", ".join(f"{_trimmed(name)} AS t_{name}" for name in ("lon", "lat", "x
 _FITS = f"""
 source <> 'at' AND {_is_rounded_alike("number_x")} AND {_is_rounded_alike("number_y")}
     AND (source_site_id IS NULL OR regexp_full_match(source_site_id, '[ -~]*')
-        AND NOT regexp_full_match(source_site_id, {literal(MANGLED)}))
+        AND NOT regexp_full_match(coalesce(own_id, ''), {literal(MANGLED)}))
     AND (is_geographic OR t_epsg IS NULL OR regexp_full_match(t_epsg, '{_WGS84}'))
 """
 _REST = f"""

@@ -25,7 +25,7 @@ from strata.kit.history import (
     end_missing,
 )
 from strata.kit.shared import UNKNOWN, Shared
-from strata.kit.values import mangled
+from strata.kit.values import mangled_text
 from strata.kit.whole import ENDED, NONE_WHOLE, Whole
 
 SAME_SITE = "same site as another record"
@@ -212,7 +212,7 @@ def _position_reasons() -> Column:
     is_told = x.isNotNull() & y.isNotNull()
     code, is_known = F.col("epsg_code"), F.col("_geographic").isNotNull()
     return reasons(
-        mangled("source_site_id", "the site's id"),
+        mangled_text(_own_id(), "the site's id"),
         _geometry_reason(),
         flag(first.isNull() != second.isNull(), "both coordinates must be told; only one is"),
         flag(
