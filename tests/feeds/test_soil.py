@@ -896,6 +896,22 @@ def test_two_values_of_one_sample_are_a_conflict_unless_one_is_delivered_later(
     }
 
 
+@pytest.mark.spark
+@pytest.mark.parametrize("value", ["100.5", "-1"])
+def test_a_value_out_of_range_supersedes_nothing(spark: SparkSession, value: str) -> None:
+    good = AT | DEPTH | {"soc": "1", "soc_unit": "%", "source_sample_id": "7"}
+    bad = good | {"soc": value}
+    for first, second in ((good, bad), (bad, good)):
+        for day in (None, dt.date(2024, 1, 1)):
+            told = measure(spark, first, second | {"_delivery_date": day})
+            rows = judge(told, "silver.soil_measurements").collect()
+            found = {row["value"]: (row["_fold"], row["_reasons"]) for row in rows}
+            assert found == {
+                1.0: (None, []),
+                float(value): (None, ["soc and clay must be in [0, 100] % by mass"]),
+            }
+
+
 # --- countries -----------------------------------------------------------------------------------
 
 
@@ -1096,6 +1112,17 @@ def test_boundaries_of_one_country(spark: SparkSession) -> None:
     assert outcomes(soil_countries(boundaries(spark, *rows))) == {
         1: None, 2: "same boundary as another record", 3: conflict, 4: conflict, 5: later, 6: None, 7: later
     }  # fmt: skip
+
+
+@pytest.mark.spark
+def test_a_boundary_that_the_gate_rejects_supersedes_nothing(spark: SparkSession) -> None:
+    good = {"iso_n3": "056", "name": "Belgium", "geometry": square(1, 1)}
+    for bad in ({"name": None}, {"geometry": square(179.5, 1)}, {"geometry": square(1, 89.5)}):
+        for day in (None, dt.date(2024, 1, 1)):
+            told = soil_countries(boundaries(spark, good, good | bad | {"_delivery_date": day}))
+            rows = judge(told, "silver.soil_countries").collect()
+            found = {row["_record_number"]: (row["_fold"], bool(row["_reasons"])) for row in rows}
+            assert found == {1: (None, False), 2: (None, True)}, (bad, day)
 
 
 def made_points() -> dict[str, tuple[float, float]]:

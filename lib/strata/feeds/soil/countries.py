@@ -84,9 +84,8 @@ def soil_countries(boundaries: DataFrame, *, whole: Whole = NONE_WHOLE) -> DataF
     )
     is_other = ~_is_country() & is_sound()
     # Nor does it take part where boundaries of one country are compared.
-    latest = keep_latest(
-        add_key(flagged, "country_id"), _COUNTRY, is_sound() & _is_country(), whole
-    )
+    takes_part = is_sound() & _is_country() & _is_on_the_map()
+    latest = keep_latest(add_key(flagged, "country_id"), _COUNTRY, takes_part, whole)
     folded = latest.withColumn("_fold", F.coalesce("_fold", F.when(is_other, NO_COUNTRY)))
     return folded.select(
         *_CONTENT, "boundary_srid", *_BOX, "_file_sha256", "_record_number", "_reasons", "_fold"
@@ -99,6 +98,13 @@ def _is_country() -> Column:
     """
     has_level = F.col("country_level").isNull() | F.col("level").eqNullSafe(F.col("country_level"))
     return has_level & F.coalesce(F.col("kind") == "administrative", F.lit(True))
+
+
+def _is_on_the_map() -> Column:
+    """Whether it has a name, and a boundary on the globe, without which the gate rejects it."""
+    [west, south, east, north] = map(F.col, _BOX)
+    is_on_globe = (west >= -180) & (east <= 180) & (south >= -90) & (north <= 90)
+    return F.col("country_name").isNotNull() & F.coalesce(is_on_globe, F.lit(False))
 
 
 def _numeric_code(name: str) -> Column:

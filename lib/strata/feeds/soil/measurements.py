@@ -307,4 +307,8 @@ def _fold_of_empty(fold: Column) -> Column:
 
 
 def _is_sound() -> Column:
-    return (F.size("_reasons") == 0) & F.col("property").isNotNull()
+    """Whether a record has a value that the gate accepts: another one supersedes nothing. Depths
+    are the sample's own, the same in all its records.
+    """
+    is_value = F.coalesce(F.col("value").between(0, 100), F.lit(False))
+    return (F.size("_reasons") == 0) & F.col("property").isNotNull() & is_value
