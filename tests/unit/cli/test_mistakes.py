@@ -159,6 +159,10 @@ MISTAKES: dict[str, tuple[list[str], str]] = {
         ["run", "fleet", "--raw", ".", "--stop-minutes", "0"],
         "--stop-minutes is at least 1; got 0",
     ),
+    "a trip of centuries": (
+        ["run", "fleet", "--raw", ".", "--stop-minutes", "99999999999"],
+        "--stop-minutes is at most a million; got 99999999999",
+    ),
     "a seed of 65 bits": (
         ["run", "soil", "--raw", ".", "--seed", str(2**63)],
         f"seed must fit in 64 bits; got {2**63}",

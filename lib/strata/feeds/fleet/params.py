@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 UTC = "UTC"
 OF_VEHICLE = "vehicle"
+_MOST = 1_000_000
+"""Of minutes and metres: far beyond any use, and within the sums of both engines."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +42,11 @@ class Params:
         if not 0 <= self.cell_resolution <= 15:
             raise ValueError(f"--cell-resolution is from 0 to 15; got {self.cell_resolution}")
         for name in ("gap_minutes", "stop_minutes", "depot_radius_m"):
-            if not 1 <= getattr(self, name) <= 1_000_000:
-                option = name.replace("_", "-")
-                raise ValueError(f"--{option} is from 1 to a million; got {getattr(self, name)}")
+            option, given = name.replace("_", "-"), getattr(self, name)
+            if given < 1:
+                raise ValueError(f"--{option} is at least 1; got {given}")
+            if given > _MOST:
+                raise ValueError(f"--{option} is at most a million; got {given}")
 
 
 def _check_zone(name: str) -> None:
